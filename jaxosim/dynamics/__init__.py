@@ -1,0 +1,1 @@
+"""Laws of rigid bodies, contact and passive forces: pure JAX, one world."""

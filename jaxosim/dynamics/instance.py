@@ -1,0 +1,143 @@
+"""What follows from Params alone (Simbody's Instance stage): welds fused, points re-expressed.
+
+Computed once per call and, as long as Params are not batched, once for a whole batch.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.spatial import (
+    body_xyz_rotation,
+    matmul,
+    matvec,
+    safe_norm,
+    skew,
+    transpose,
+)
+from jaxosim.types import GROUND, InstanceInfo, Model, Params
+
+
+def realize_instance(model: Model, params: Params) -> InstanceInfo:
+    """Everything that is fixed on a mobile body, expressed in that body's joint frame.
+
+    Source: OpenSim `PhysicalOffsetFrame`, `WeldJoint`; parallel-axis theorem.
+    """
+    rotation, position = _body_transforms(model, params)
+    mass, first_moment, inertia = _fused_inertia(model, params, rotation, position)
+    inboard_rotation, inboard_position = _inboard_frames(model, params, rotation, position)
+    with_ground = _with_ground(rotation), _with_ground(position)
+
+    def carried(owner, location):
+        """Points of bodies, in the frames of the mobile bodies that carry them."""
+        return matvec(with_ground[0][owner], location) + with_ground[1][owner]
+
+    paths, contacts = model.paths, model.contacts
+    points = carried(paths.point_body, params.paths.location)
+    moving_body = paths.point_body[paths.moving_point]
+    rigid = points[paths.rigid.end] - points[paths.rigid.start]
+    normal = body_xyz_rotation(params.contacts.orientation)[..., 0]
+    return InstanceInfo(
+        body_rotation=rotation,
+        body_position=position,
+        inboard_rotation=inboard_rotation,
+        inboard_position=inboard_position,
+        mass=mass,
+        first_moment=first_moment,
+        inertia=inertia,
+        point_location=points,
+        moving_rotation=matmul(
+            with_ground[0][moving_body], body_xyz_rotation(params.paths.orientation)
+        ),
+        rigid_length=safe_norm(rigid),
+        geometry_location=carried(contacts.geometry_body, params.contacts.location),
+        geometry_normal=-matvec(with_ground[0][contacts.geometry_body], normal),
+    )
+
+
+def _with_ground(values: jax.Array) -> jax.Array:
+    """Append ground, so that index GROUND (−1) finds the identity or the zero vector."""
+    neutral = jnp.eye(3, dtype=values.dtype) if values.ndim == 3 else jnp.zeros(3, values.dtype)
+    return jnp.concatenate([values, neutral[None]])
+
+
+def _joint_frames(params: Params) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Rotations and positions of both frames of every joint, in their bodies."""
+    joints = params.joints
+    return (
+        body_xyz_rotation(joints.parent_orientation),
+        joints.parent_translation,
+        body_xyz_rotation(joints.child_orientation),
+        joints.child_translation,
+    )
+
+
+def _sides(model: Model, params: Params) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """By body: its joint's frame on the inboard body, then its joint's frame on itself."""
+    bodies = model.bodies
+    R_PF, p_PF, R_BM, p_BM = (values[bodies.joint] for values in _joint_frames(params))
+    turned = bodies.reversed
+    if not turned.any():
+        return R_PF, p_PF, R_BM, p_BM
+    matrices, vectors = turned[:, None, None], turned[:, None]
+    return (
+        jnp.where(matrices, R_BM, R_PF),
+        jnp.where(vectors, p_BM, p_PF),
+        jnp.where(matrices, R_PF, R_BM),
+        jnp.where(vectors, p_PF, p_BM),
+    )
+
+
+def _body_transforms(model: Model, params: Params) -> tuple[jax.Array, jax.Array]:
+    """Pose of every body in the joint frame of the mobile body that carries it.
+
+    The body at a moving joint first (the inverse of its own joint frame), then, weld by weld
+    outwards, what is fixed on it; trip count is the longest chain of welds, 2 or 3.
+    """
+    R_in, p_in, R_own, p_own = _sides(model, params)
+    rotation = transpose(R_own)
+    position = -matvec(rotation, p_own)
+    own_rotation, own_position = rotation, position
+    for level in model.bodies.weld_levels:
+        inboard = model.bodies.inboard[level]
+        R_MP = _with_ground(rotation)[inboard]
+        p_MP = _with_ground(position)[inboard]
+        R_MF = matmul(R_MP, R_in[level])
+        p_MF = p_MP + matvec(R_MP, p_in[level])
+        rotation = rotation.at[level].set(matmul(R_MF, own_rotation[level]))
+        position = position.at[level].set(p_MF + matvec(R_MF, own_position[level]))
+    return rotation, position
+
+
+def _inboard_frames(
+    model: Model, params: Params, rotation: jax.Array, position: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Each mobile body's inboard joint frame, in the frame of its parent mobile body."""
+    R_in, p_in, _, _ = (values[model.tree.body] for values in _sides(model, params))
+    R_MP = _with_ground(rotation)[model.tree.parent_body]
+    p_MP = _with_ground(position)[model.tree.parent_body]
+    return matmul(R_MP, R_in), p_MP + matvec(R_MP, p_in)
+
+
+def _fused_inertia(
+    model: Model, params: Params, rotation: jax.Array, position: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Mass, first moment and inertia of each mobile body, about its joint frame's origin."""
+    mass = params.bodies.mass
+    xx, yy, zz, xy, xz, yz = (params.bodies.inertia[:, i] for i in range(6))
+    rows = [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]
+    central = jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+    turned = matmul(matmul(rotation, central), transpose(rotation))
+    center = position + matvec(rotation, params.bodies.mass_center)
+    arm = skew(center)
+    inertia = turned - mass[:, None, None] * matmul(arm, arm)
+    first_moment = mass[:, None] * center
+    count = len(model.tree.body)
+    carries = jnp.asarray(
+        (model.bodies.mobile[None, :] == jnp.arange(count)[:, None]), mass.dtype
+    )  # bodies welded to ground are carried by none
+    assert GROUND == -1
+    return (
+        carries @ mass,
+        carries @ first_moment,
+        jnp.einsum("mb,bij->mij", carries, inertia),
+    )

@@ -1,0 +1,157 @@
+"""Joint transforms, hinge maps and their rates, for all mobile bodies at once.
+
+Every joint class is six axes, as a CustomJoint has them: three successive rotations and three
+translations along axes fixed in the inboard frame F. Angles and shifts are sums of functions of one
+coordinate each. Ball and Free joints differ in one thing: their first three speeds are the angular
+velocity instead of the rates of the angles.
+
+Source: OpenSim `CustomJoint`, `SpatialTransform`; Simbody `MobilizedBody::FunctionBased`.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.functions import evaluate
+from jaxosim.spatial import axis_angle_rotation, cross, matmul, matvec, spatial
+from jaxosim.types import JointInfo, Model, Params
+
+
+def realize_joints(model: Model, params: Params, q: jax.Array) -> JointInfo:
+    """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`."""
+    tree, joints = model.tree, params.joints
+    terms = evaluate(tree.functions, joints.functions, q[tree.term_coordinate])
+    values = joints.constant.reshape(-1).at[tree.term_axis].add(terms.value).reshape(-1, 6)
+    angles, shifts = values[:, :3], values[:, 3:]
+    first, second, third = _rotations(joints.axis, angles)
+    first_two = matmul(first, second)
+    direction = _directions(joints.axis, first, first_two)
+    hinge_direction = direction
+    if tree.undriven_axis.any():
+        # OpenSim's CustomJoint leaves out a constant rotation when it builds the hinge map, though
+        # not when it builds the pose.
+        driven = jnp.where(tree.undriven_axis, 0.0, angles)
+        one, two, _ = _rotations(joints.axis, driven)
+        hinge_direction = _directions(joints.axis, one, matmul(one, two))
+    return JointInfo(
+        rotation=matmul(first_two, third),
+        position=jnp.sum(shifts[..., None] * joints.axis[:, 3:], axis=1),
+        hinge=_hinge_columns(model, hinge_direction, terms.slope),
+        axis_direction=direction,
+        slope=terms.slope,
+        curvature=terms.curvature,
+        q_dot_map=_angle_rates(model, direction),
+    )
+
+
+def _rotations(axis: jax.Array, angles: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The three successive rotations of every joint."""
+    rotations = axis_angle_rotation(axis[:, :3], angles)
+    return rotations[:, 0], rotations[:, 1], rotations[:, 2]
+
+
+def _directions(axis: jax.Array, first: jax.Array, first_two: jax.Array) -> jax.Array:
+    """The six axes `[mobile, 6, 3]` as they stand in F; translations are not rotated."""
+    second_axis = matvec(first, axis[:, 1])
+    third_axis = matvec(first_two, axis[:, 2])
+    rotations = jnp.stack([axis[:, 0], second_axis, third_axis], axis=1)
+    return jnp.concatenate([rotations, axis[:, 3:]], axis=1)
+
+
+def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:
+    """Spatial velocity of M in F per unit of each free speed, `[free, 6]`."""
+    tree = model.tree
+    moves = np.flatnonzero(tree.term_free >= 0)
+    axes = tree.term_axis[moves]
+    term = slope[moves][:, None] * direction.reshape(-1, 3)[axes]
+    is_rotation = (axes % 6 < 3)[:, None]
+    columns = spatial(jnp.where(is_rotation, term, 0.0), jnp.where(is_rotation, 0.0, term))
+    hinge = jnp.zeros((len(tree.free), 6), slope.dtype).at[tree.term_free[moves]].add(columns)
+    if not tree.angular_velocity.any():
+        return hinge
+    # Ball and Free: speed k is simply component k of the angular velocity (or of the velocity).
+    unit = np.eye(6)[tree.coordinate_slot[tree.free] % 6]
+    return jnp.where(tree.angular_velocity[tree.free_mobile][:, None], unit, hinge)
+
+
+def _angle_rates(model: Model, direction: jax.Array) -> jax.Array:
+    """For Ball and Free joints: the matrix from angular velocity in F to angle rates.
+
+    Singular at a second angle of ±90°, as in OpenSim, which uses no quaternions.
+    """
+    if not model.tree.angular_velocity.any():
+        return jnp.zeros_like(direction[:, :3])
+    x, y, z = direction[:, 0], direction[:, 1], direction[:, 2]
+    volume = jnp.sum(x * cross(y, z), axis=-1)
+    volume = jnp.where(volume == 0, jnp.finfo(direction.dtype).eps, volume)
+    reciprocal = jnp.stack([cross(y, z), cross(z, x), cross(x, y)], axis=1)
+    return reciprocal / volume[:, None, None]
+
+
+def coordinate_rates(model: Model, joints: JointInfo, u: jax.Array) -> jax.Array:
+    """Rates of the coordinates q_dot `[coordinate]`: the speeds, but for Ball and Free joints."""
+    tree = model.tree
+    moving = jnp.zeros_like(u).at[tree.free].set(u[tree.free])
+    for mobile in np.flatnonzero(tree.angular_velocity):  # at most a handful
+        joint = tree.joint[mobile]
+        index = np.array(model.joint_coordinates[joint][:3])
+        rates = joints.q_dot_map[mobile] @ u[index]
+        free = ~model.locked[index]
+        moving = moving.at[index].set(jnp.where(free, rates, 0.0))
+    return moving
+
+
+def coordinate_speeds(model: Model, joints: JointInfo, q_dot: jax.Array) -> jax.Array:
+    """Speeds `[free]` that go with coordinate rates `[coordinate]`; inverse of the above."""
+    tree = model.tree
+    speeds = q_dot
+    for mobile in np.flatnonzero(tree.angular_velocity):
+        index = np.array(model.joint_coordinates[tree.joint[mobile]][:3])
+        speeds = speeds.at[index].set(q_dot[index] @ joints.axis_direction[mobile, :3])
+    return speeds[tree.free]
+
+
+def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Velocity of M in F, and the part of its acceleration that the speeds alone cause.
+
+    Copies OpenSim's rule for the rate of the hinge map, which is exact when rotation i is driven by
+    coordinate i and only then: the second axis is carried by the first coordinate's rotation, the
+    third axis by that of all coordinates but the third.
+
+    Args:
+      model: structure.
+      joints: position stage.
+      u_free: `[free]` speeds.
+
+    Returns:
+      `[mobile, 6]` V_FM and `[mobile, 6]` dH/dt · u, both in F, linear parts of M's origin.
+    """
+    tree = model.tree
+    count = len(tree.body)
+    moved = joints.hinge * u_free[:, None]
+    velocity = jnp.zeros((count, 6), u_free.dtype).at[tree.free_mobile].add(moved)
+    moves = np.flatnonzero(tree.term_free >= 0)
+    axes, speed = tree.term_axis[moves], u_free[tree.term_free[moves]]
+    term_rate = joints.slope[moves] * speed
+    acceleration = joints.curvature[moves] * speed * speed
+
+    def by_axis(values):
+        return jnp.zeros(count * 6, u_free.dtype).at[axes].add(values).reshape(count, 6)
+
+    slot = tree.coordinate_slot[tree.free]
+    first = jnp.where((slot == 0)[:, None], moved[:, :3], 0.0)
+    not_third = jnp.where((slot != 2)[:, None], moved[:, :3], 0.0)
+    zeros = jnp.zeros((count, 3), u_free.dtype)
+    carrier_two = zeros.at[tree.free_mobile].add(first)
+    carrier_three = zeros.at[tree.free_mobile].add(not_third)
+    W = joints.axis_direction
+    rate = by_axis(term_rate)
+    turning = rate[:, 1:2] * cross(carrier_two, W[:, 1]) + rate[:, 2:3] * cross(
+        carrier_three, W[:, 2]
+    )
+    parts = by_axis(acceleration)[..., None] * W
+    bias = spatial(turning + jnp.sum(parts[:, :3], axis=1), jnp.sum(parts[:, 3:], axis=1))
+    if tree.angular_velocity.any():
+        bias = jnp.where(tree.angular_velocity[:, None], 0.0, bias)
+    return velocity, bias
+

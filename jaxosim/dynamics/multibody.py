@@ -1,0 +1,99 @@
+"""Equations of motion of the free coordinates: mass matrix, bias and generalised forces.
+
+M u_dot = τ + Sᵀ(external wrenches) − bias, all about the common point, so that composite inertias
+and transmitted forces are plain sums over the bodies outboard of a joint.
+
+Source: Featherstone (2008), composite-rigid-body algorithm and recursive Newton-Euler.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.pytree import array, pytree
+from jaxosim.spatial import apply_inertia, cross, dot, force_cross, matmul, matvec, skew, transpose
+from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
+
+
+@pytree
+class InertiaInfo:
+    """Inertia of each mobile body, in ground axes, about the common point."""
+
+    mass: jax.Array = array("mobile", unit="kg")
+    first_moment: jax.Array = array("mobile", 3, unit="kg·m")
+    inertia: jax.Array = array("mobile", 3, 3, unit="kg·m²")
+
+
+def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaInfo:
+    """Turn the bodies' inertias into ground axes and move them to the common point."""
+    R, p, mass = position.rotation, position.position, instance.mass
+    own = matvec(R, instance.first_moment)  # mass center from the body's origin, times mass
+    turned = matmul(matmul(R, instance.inertia), transpose(R))
+    p_cross, own_cross = skew(p), skew(own)
+    shift = matmul(p_cross, own_cross) + matmul(own_cross, p_cross)
+    shift = shift + mass[:, None, None] * matmul(p_cross, p_cross)
+    return InertiaInfo(
+        mass=mass, first_moment=own + mass[:, None] * p, inertia=turned - shift
+    )
+
+
+def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> jax.Array:
+    """Mass matrix M (kg, kg·m, kg·m²) of the free coordinates, `[free, free]`."""
+    outboard = jnp.asarray(model.tree.descendants, position.hinge.dtype)
+    owner = model.tree.free_mobile
+    momentum = apply_inertia(
+        (outboard @ inertia.mass)[owner],
+        (outboard @ inertia.first_moment)[owner],
+        jnp.einsum("mn,nij->mij", outboard, inertia.inertia)[owner],
+        position.hinge,
+    )
+    half = (position.hinge @ momentum.T) * jnp.asarray(model.tree.related, momentum.dtype)
+    return half + half.T - jnp.diag(jnp.diagonal(half))
+
+
+def bias_wrench(
+    velocity: VelocityInfo, inertia: InertiaInfo, gravity: jax.Array
+) -> jax.Array:
+    """Wrench `[mobile, 6]` (N·m, N) that each body needs when no coordinate accelerates.
+
+    Gravity enters as an upward acceleration of the ground.
+    """
+    arguments = inertia.mass, inertia.first_moment, inertia.inertia
+    momentum = apply_inertia(*arguments, velocity.velocity)
+    lift = jnp.concatenate([jnp.zeros_like(gravity), -gravity])
+    needed = apply_inertia(*arguments, velocity.bias_acceleration + lift)
+    return needed + force_cross(velocity.velocity, momentum)
+
+
+def generalized_force(model: Model, position: PositionInfo, wrench: jax.Array) -> jax.Array:
+    """Generalised forces `[free]` of wrenches on the mobile bodies `[mobile, 6]`."""
+    transmitted = jnp.asarray(model.tree.descendants, wrench.dtype) @ wrench
+    return dot(position.hinge, transmitted[model.tree.free_mobile])
+
+
+def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
+    """Solve a symmetric positive definite system, `[n, n]` and `[n]`, by Cholesky."""
+    factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
+    return jax.scipy.linalg.cho_solve((factor, True), rhs)
+
+
+def body_accelerations(
+    model: Model, position: PositionInfo, velocity: VelocityInfo, u_dot: jax.Array
+) -> jax.Array:
+    """Spatial accelerations `[mobile, 6]` about the common point for u_dot `[free]`."""
+    support = jnp.asarray(model.tree.support, u_dot.dtype)
+    return support @ (position.hinge * u_dot[:, None]) + velocity.bias_acceleration
+
+
+def point_velocity(V: jax.Array, p: jax.Array) -> jax.Array:
+    """Velocity `[..., 3]` (m/s) of the point p of a body with spatial velocity V."""
+    return V[..., 3:] + cross(V[..., :3], p)
+
+
+def point_acceleration(V: jax.Array, A: jax.Array, p: jax.Array) -> jax.Array:
+    """Acceleration `[..., 3]` (m/s²) of the material point p of a body; p from the common point.
+
+    The linear part of A is the rate of the velocity of whatever passes the common point; the
+    material point there accelerates by ω × v more.
+    """
+    w, velocity = V[..., :3], point_velocity(V, p)
+    return A[..., 3:] + cross(A[..., :3], p) + cross(w, velocity)

@@ -1,0 +1,13 @@
+"""The three exceptions of our own that a user can meet; each message says where and what was expected."""
+
+
+class OsimFormatError(ValueError):
+    """The file is not a readable OpenSim model: the message names file, element and expectation."""
+
+
+class UnsupportedComponentError(ValueError):
+    """The file is a model, but holds components we do not simulate; the message lists all of them."""
+
+
+class ModelMismatchError(ValueError):
+    """Arrays of a size or kind that does not belong to this model."""

@@ -1,0 +1,166 @@
+"""OpenSim's scalar functions of one argument: fitted on the host, evaluated on the device.
+
+A model uses a few dozen of them (joint axes, moving path points). They are sorted by kind once, at
+compile time, into a `FunctionBank`; evaluating a bank gives every function's value and first two
+derivatives at its own argument in three vectorised expressions, never a branch per function.
+
+Source: OpenSim `SimmSpline`, `PiecewiseLinearFunction`, `PolynomialFunction`, `LinearFunction`.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.pytree import array, pytree
+
+_SMALLEST_KNOT_DISTANCE = 1e-7  # OpenSim's floor, so that repeated knots do not divide by zero
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionBank:
+    """Structure of a set of functions: how many of each kind, and where each one stands.
+
+    `order[f]` is the place of function f in the concatenation polynomials, splines, lines.
+    """
+
+    order: np.ndarray
+    polynomial: np.ndarray  # [polynomial] function indices, for reports
+    spline: np.ndarray
+    piecewise: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Number of functions."""
+        return len(self.order)
+
+
+@pytree
+class FunctionParams:
+    """Numbers of a bank, padded per kind; knots beyond a function's own are +inf."""
+
+    coefficients: jax.Array = array("polynomial", "power", unit="mixed")  # lowest power first
+    spline_knots: jax.Array = array("spline", "knot", unit="mixed")
+    spline_last: jax.Array = array("spline", unit="mixed")  # the last knot
+    spline_cubics: jax.Array = array("spline", "knot", 4, unit="mixed")  # y, b, c, d per interval
+    piecewise_knots: jax.Array = array("piecewise", "knot", unit="mixed")
+    piecewise_lines: jax.Array = array("piecewise", "knot", 2, unit="mixed")  # y, slope
+
+
+@pytree
+class FunctionValues:
+    """Values and derivatives of all functions of a bank."""
+
+    value: jax.Array = array("function", unit="mixed")
+    slope: jax.Array = array("function", unit="mixed")
+    curvature: jax.Array = array("function", unit="mixed")
+
+
+def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> FunctionValues:
+    """All functions of the bank, each at its own argument.
+
+    Args:
+      bank: structure.
+      params: numbers.
+      x: `[function]` arguments.
+
+    Returns:
+      `[function]` values, slopes and curvatures.
+    """
+    parts = []
+    if len(bank.polynomial):
+        parts.append(_polynomials(params.coefficients, x[bank.polynomial]))
+    if len(bank.spline):
+        parts.append(
+            _splines(params.spline_knots, params.spline_last, params.spline_cubics, x[bank.spline])
+        )
+    if len(bank.piecewise):
+        parts.append(_lines(params.piecewise_knots, params.piecewise_lines, x[bank.piecewise]))
+    if not parts:
+        return FunctionValues(value=x, slope=x, curvature=x)
+    columns = [jnp.concatenate(column)[bank.order] for column in zip(*parts, strict=True)]
+    return FunctionValues(value=columns[0], slope=columns[1], curvature=columns[2])
+
+
+def _polynomials(coefficients: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Horner's scheme for value and two derivatives; trip count is the highest power, 1 mostly."""
+    value = coefficients[:, -1]
+    slope, half_curvature = jnp.zeros_like(x), jnp.zeros_like(x)
+    value = value + jnp.zeros_like(x)
+    for power in range(coefficients.shape[1] - 2, -1, -1):
+        half_curvature = half_curvature * x + slope
+        slope = slope * x + value
+        value = value * x + coefficients[:, power]
+    return value, slope, 2 * half_curvature
+
+
+def _interval(knots: jax.Array, x: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Left knot and table row of the interval of x; beyond the ends, the outermost interval."""
+    last = jnp.sum(jnp.isfinite(knots), axis=1) - 2
+    index = jnp.minimum(jnp.sum(x[:, None] >= knots[:, 1:], axis=1), last)
+    left = jnp.take_along_axis(knots, index[:, None], axis=1)[:, 0]
+    return left, jnp.take_along_axis(table, index[:, None, None], axis=1)[:, 0]
+
+
+def _splines(
+    knots: jax.Array, last_knot: jax.Array, cubics: jax.Array, x: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """SimmSplines: cubic between the end knots, straight with the end slopes beyond them."""
+    inside = jnp.clip(x, knots[:, 0], last_knot)
+    left, row = _interval(knots, inside, cubics)
+    y, b, c, d = row[:, 0], row[:, 1], row[:, 2], row[:, 3]
+    dx = inside - left
+    slope = b + dx * (2 * c + dx * 3 * d)
+    value = y + dx * (b + dx * (c + dx * d)) + slope * (x - inside)
+    return value, slope, jnp.where(x == inside, 2 * c + 6 * d * dx, 0.0)
+
+
+def _lines(
+    knots: jax.Array, lines: jax.Array, x: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Straight lines between knots; the end lines go on beyond the ends.
+
+    # OpenSim differs: exactly at an interior knot its bisection picks either side's slope; we take
+    the right one.
+    """
+    left, row = _interval(knots, x, lines)
+    return row[:, 0] + row[:, 1] * (x - left), row[:, 1], jnp.zeros_like(x)
+
+
+def simm_spline_cubics(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cubic coefficients (y, b, c, d) `[interval, 4]` of OpenSim's SimmSpline through the knots.
+
+    Not a natural spline: its end conditions take the third divided difference of the outermost
+    four points as the third derivative. Two knots give a straight line.
+
+    Source: OpenSim `SimmSpline::calcCoefficients` (checked numerically).
+    """
+    count = len(x)
+    h = np.maximum(_SMALLEST_KNOT_DISTANCE, np.diff(x))
+    m = np.diff(y) / h
+    if count == 2:
+        return np.array([[y[0], m[0], 0.0, 0.0]])
+    matrix = np.zeros((count, count))
+    rhs = np.zeros(count)
+    matrix[0, :2] = -h[0], h[0]
+    matrix[-1, -2:] = h[-1], -h[-1]
+    rows = np.arange(1, count - 1)
+    matrix[rows, rows - 1] = h[:-1]
+    matrix[rows, rows] = 2 * (h[:-1] + h[1:])
+    matrix[rows, rows + 1] = h[1:]
+    bend = np.diff(m)
+    rhs[1:-1] = bend
+    if count > 3:
+
+        def third(i: int) -> float:
+            """Third divided difference of the four knots from i on."""
+            wide = np.maximum(_SMALLEST_KNOT_DISTANCE, x[i + 2 : i + 4] - x[i : i + 2])
+            whole = max(_SMALLEST_KNOT_DISTANCE, x[i + 3] - x[i])
+            return (bend[i + 1] / wide[1] - bend[i] / wide[0]) / whole
+
+        rhs[0] = h[0] ** 2 * third(0)
+        rhs[-1] = -(h[-1] ** 2) * third(count - 4)
+    sigma = np.linalg.solve(matrix, rhs)
+    b = m - h * (sigma[1:] + 2 * sigma[:-1])
+    return np.stack([y[:-1], b, 3 * sigma[:-1], np.diff(sigma) / h], axis=1)

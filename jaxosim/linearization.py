@@ -1,0 +1,204 @@
+"""The stiff part of the state derivative's Jacobian, and the small solve it allows.
+
+Of the whole Jacobian A only what makes the equations stiff is kept: friction, normal damping and
+stiffness of contacts, springs and limits, and each fiber with its tendon and, through the moment
+arms, with the joints. What is left out (rates of inertia, of moment arms, of Coriolis forces) is
+slow, and a large step must not extrapolate it. Fibers and activations are eliminated by hand, so
+that (I − g A) x = r costs one symmetric positive definite solve in the free coordinates.
+
+Source: derived for jaxosim; secant friction makes the matrix positive definite at any slip.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
+from jaxosim.dynamics.multibody import mass_matrix, solve_positive
+from jaxosim.muscles.activation import activation_rate
+from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
+from jaxosim.spatial import cross, safe_divide
+from jaxosim.system import (
+    Dynamics,
+    Position,
+    Velocity,
+    net_generalized_force,
+    realize_dynamics,
+    realize_position,
+    realize_velocity,
+    state_rates,
+)
+from jaxosim.types import JointInfo, Model, Params, State, StateDerivative
+
+
+class FiberSlopes(NamedTuple):
+    """Derivatives of tension T, fiber velocity v and activation rate, `[muscle]`."""
+
+    T_path: jax.Array  # N/m, at fixed fiber length; never negative
+    T_fiber: jax.Array  # N/m, at fixed path length
+    v_path: jax.Array  # 1/s
+    v_fiber: jax.Array  # 1/s; never positive
+    v_activation: jax.Array  # m/s
+    activation: jax.Array  # 1/s, of the activation rate by activation
+
+
+class Linearization(NamedTuple):
+    """State derivative at one state, with its structured Jacobian."""
+
+    model: Model
+    joints: JointInfo
+    speed: jax.Array  # [free]
+    force: jax.Array  # [free] M u_dot
+    rates: StateDerivative  # q, activation and fiber rates; u is left zero
+    mass: jax.Array  # [free, free]
+    damping: jax.Array  # [free, free] −∂force/∂u
+    stiffness: jax.Array  # [free, free] −∂force/∂q, without muscles
+    moment_arm: jax.Array  # [muscle, free]
+    fibers: FiberSlopes
+
+
+def linearize(model: Model, params: Params, state: State, excitation: jax.Array) -> Linearization:
+    """Derivative and structured Jacobian at a state."""
+    position = realize_position(model, params, state)
+    velocity = realize_velocity(model, params, state, position)
+    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    force = net_generalized_force(model, params, position, velocity, dynamics)
+    damping, stiffness = _contact_matrices(model, position, dynamics)
+    joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)
+    rates = state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force))
+    return Linearization(
+        model=model,
+        joints=position.joints,
+        speed=state.u[model.tree.free],
+        force=force,
+        rates=rates,
+        mass=mass_matrix(model, position.bodies, position.inertia),
+        damping=damping + jnp.diag(joint_damping),
+        stiffness=stiffness + jnp.diag(joint_stiffness),
+        moment_arm=position.paths.moment_arm,
+        fibers=_fiber_slopes(model, params, position, velocity, state, excitation),
+    )
+
+
+def full_rates(linearization: Linearization) -> StateDerivative:
+    """The state derivative, accelerations included."""
+    lin = linearization
+    u_dot = solve_positive(lin.mass, lin.force)
+    u = jnp.zeros_like(lin.rates.u).at[lin.model.tree.free].set(u_dot)
+    return dataclasses.replace(lin.rates, u=u)
+
+
+def _contact_matrices(
+    model: Model, position: Position, dynamics: Dynamics
+) -> tuple[jax.Array, jax.Array]:
+    """Damping and stiffness matrices `[free, free]` of the contacts that apply force."""
+    contact = dynamics.contacts
+    contacts = model.contacts
+    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.free)))])
+    owner = np.concatenate([model.bodies.mobile, [-1]])[contacts.geometry_body]
+    sign = support[owner[contacts.second]] - support[owner[contacts.first]]  # [pair, free]
+    hinge = position.bodies.hinge
+    moved = hinge[None, :, 3:] + cross(hinge[None, :, :3], contact.position[:, None, :])
+    jacobian = moved * jnp.asarray(sign, hinge.dtype)[..., None]  # [pair, free, 3]
+    normal = jnp.sum(jacobian * contact.normal[:, None, :], axis=-1)
+    pressing = contact.normal_force > 0
+    slip = contact.friction_slope  # secant: friction force over slip
+    press = jnp.where(pressing, 1.5 * contact.dissipation * contact.hertz_force, 0.0)
+    spring = jnp.where(
+        pressing, 1.5 * safe_divide(contact.normal_force, jnp.maximum(contact.depth, 0.0)), 0.0
+    )
+    rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, jacobian.shape[1])
+    friction = rows.T @ (jnp.tile(slip, 3)[:, None] * rows)
+    damping = friction + normal.T @ ((press - slip)[:, None] * normal)
+    return damping, normal.T @ (spring[:, None] * normal)
+
+
+def _joint_diagonals(
+    model: Model, params: Params, dynamics: Dynamics
+) -> tuple[jax.Array, jax.Array]:
+    """Damping and stiffness `[free]` of limits and springs on coordinates."""
+    zero = jnp.zeros(len(model.coordinate_names), params.gravity.dtype)
+    stops, springs = model.limits.coordinate, model.springs.coordinate
+    damping = zero.at[stops].add(dynamics.limits.damping).at[springs].add(params.springs.viscosity)
+    stiffness = zero.at[stops].add(jnp.maximum(dynamics.limits.stiffness, 0.0))
+    stiffness = stiffness.at[springs].add(params.springs.stiffness)
+    return damping[model.tree.free], stiffness[model.tree.free]
+
+
+def _fiber_slopes(
+    model: Model,
+    params: Params,
+    position: Position,
+    velocity: Velocity,
+    state: State,
+    excitation: jax.Array,
+) -> FiberSlopes:
+    """Derivatives of tension and rates by path length, fiber length and activation."""
+    muscles = params.muscles
+
+    def laws(path_length, fiber_length, activation):
+        length = realize_length(muscles, path_length, fiber_length)
+        speed = realize_fiber_velocity(muscles, length, activation, fiber_length)
+        tension = muscles.max_isometric_force * length.tendon_force_multiplier
+        return tension, speed.fiber_velocity
+
+    at = position.paths.length, state.fiber_length, state.activation
+    one, zero = jnp.ones_like(state.activation), jnp.zeros_like(state.activation)
+    _, (T_path, v_path) = jax.jvp(laws, at, (one, zero, zero))
+    _, (T_fiber, v_fiber) = jax.jvp(laws, at, (zero, one, zero))
+    _, (_, v_activation) = jax.jvp(laws, at, (zero, zero, one))
+    _, activation = jax.jvp(
+        lambda a: activation_rate(a, excitation, muscles), (state.activation,), (one,)
+    )
+    works = model.muscle_applies_force
+    slopes = FiberSlopes(
+        T_path=T_path,
+        T_fiber=T_fiber,
+        v_path=v_path,
+        v_fiber=jnp.minimum(v_fiber, 0.0),
+        v_activation=v_activation,
+        activation=jnp.minimum(activation, 0.0),
+    )
+    return FiberSlopes(*(jnp.where(works, slope, 0.0) for slope in slopes))
+
+
+def solve(
+    linearization: Linearization, g: float | jax.Array, rhs: StateDerivative, momentum: jax.Array
+) -> StateDerivative:
+    """Solve (I − g A) x = rhs.
+
+    Args:
+      linearization: where A is taken.
+      g: (s) step size times the scheme's coefficient.
+      rhs: right-hand side; its u is given as `momentum` instead.
+      momentum: `[free]` M · rhs.u.
+
+    Returns:
+      x, a State-shaped increment.
+    """
+    lin, fibers = linearization, linearization.fibers
+    model, R = lin.model, lin.moment_arm
+    shift = coordinate_speeds(model, lin.joints, rhs.q)
+    d_a = rhs.activation / (1 - g * fibers.activation)
+    e = 1 / (1 - g * fibers.v_fiber)
+    pull = jnp.maximum(fibers.T_path + g * e * fibers.T_fiber * fibers.v_path, 0.0)
+    p = rhs.fiber_length + g * fibers.v_activation * d_a
+    tendon = R.T @ (pull[:, None] * R)
+    elastic = lin.stiffness + tendon
+    matrix = lin.mass + g * lin.damping + (g * g) * elastic
+    force = momentum - g * (elastic @ shift) + g * ((e * fibers.T_fiber * p) @ R)
+    d_u = solve_positive(matrix, force)
+    d_s = shift + g * d_u
+    free = model.tree.free
+    displaced = jnp.zeros_like(rhs.q).at[free].set(d_s)
+    d_l = e * (p - g * fibers.v_path * (R @ d_s))
+    return State(
+        time=rhs.time,
+        q=coordinate_rates(model, lin.joints, displaced),
+        u=jnp.zeros_like(rhs.u).at[free].set(d_u),
+        activation=d_a,
+        fiber_length=d_l,
+    )

@@ -1,0 +1,182 @@
+"""ModelSpec → (Model, Params): the one place where a file's words become arrays."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from jaxosim.errors import UnsupportedComponentError
+from jaxosim.models.compile_forces import (
+    compile_contacts,
+    compile_limits,
+    compile_muscles,
+    compile_springs,
+)
+from jaxosim.models.compile_paths import compile_paths
+from jaxosim.models.compile_tree import compile_tree, is_rotational
+from jaxosim.models.spec import (
+    CoordinateLimitForceSpec,
+    HuntCrossleyForceSpec,
+    ModelSpec,
+    SpringGeneralizedForceSpec,
+    Thelen2003MuscleSpec,
+)
+from jaxosim.pytree import check_shapes
+from jaxosim.types import BodyParams, CoordinateParams, Model, Params
+
+_Force = TypeVar("_Force")
+
+
+def _refuse_unsupported(spec: ModelSpec) -> None:
+    """Name everything we would simulate wrongly, all at once."""
+    if spec.unsupported:
+        lines = [
+            f"  {item.class_name} '{item.name}'" + (f": {item.reason}" if item.reason else "")
+            for item in spec.unsupported
+        ]
+        raise UnsupportedComponentError(
+            f"{spec.source}: {len(lines)} component(s) that change the dynamics are not "
+            "supported:\n" + "\n".join(lines)
+        )
+
+
+def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
+    """The enabled forces of one class, in file order; muscles stay even when disabled."""
+    return [
+        force
+        for force in spec.forces
+        if isinstance(force, kind) and (kind is Thelen2003MuscleSpec or force.applies_force)
+    ]
+
+
+def _coordinates(spec: ModelSpec) -> CoordinateParams:
+    """Numbers of the coordinates, in joint order."""
+    coordinates = [c for joint in spec.joints for c in joint.coordinates]
+    return CoordinateParams(
+        default_value=np.array([c.default_value for c in coordinates], float),
+        default_speed_value=np.array([c.default_speed_value for c in coordinates], float),
+        range=np.array([c.range for c in coordinates], float).reshape(-1, 2),
+    )
+
+
+def _bodies(spec: ModelSpec) -> BodyParams:
+    """Mass properties, one column each."""
+    return BodyParams(
+        mass=np.array([b.mass for b in spec.bodies], float),
+        mass_center=np.array([b.mass_center for b in spec.bodies], float).reshape(-1, 3),
+        inertia=np.array([b.inertia for b in spec.bodies], float).reshape(-1, 6),
+    )
+
+
+def _function_sizes(prefix: str, functions: object) -> dict[str, int]:
+    """Axis lengths of a function bank, under its owner's name: two banks differ in them."""
+    sizes = {}
+    for field in fields(functions):  # pyright: ignore[reportArgumentType]
+        shape = getattr(functions, field.name).shape
+        for axis, size in zip(field.metadata["axes"], shape, strict=True):
+            sizes[f"{prefix}.{field.name}.{axis}"] = size
+    return sizes
+
+
+def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
+    """Structure and numbers of a model; the numbers are NumPy arrays still, in float64.
+
+    Raises:
+      UnsupportedComponentError: the file holds components that we would simulate wrongly.
+      OsimFormatError: its joints do not form a tree on ground.
+    """
+    _refuse_unsupported(spec)
+    coordinates = [(joint, c) for joint in spec.joints for c in joint.coordinates]
+    index: dict[str, int] = {}
+    for number, (_, coordinate) in enumerate(coordinates):
+        index.setdefault(coordinate.name, number)  # as OpenSim: a name finds the first
+    rotational = np.array([is_rotational(j, c.name) for j, c in coordinates], bool)
+    muscles = _forces(spec, Thelen2003MuscleSpec)
+    bodies, tree, joint_params = compile_tree(spec)
+    mobile = [int(m) for m in bodies.mobile]
+    paths, path_params = compile_paths(spec, muscles, index, mobile, tree)
+    contacts, contact_params = compile_contacts(spec, _forces(spec, HuntCrossleyForceSpec), mobile)
+    limits, limit_params = compile_limits(_forces(spec, CoordinateLimitForceSpec), index, rotational)
+    springs, spring_params = compile_springs(_forces(spec, SpringGeneralizedForceSpec), index)
+    body_index = {body.name: i for i, body in enumerate(spec.bodies)}
+    params = Params(
+        gravity=np.array(spec.gravity, float),
+        bodies=_bodies(spec),
+        joints=joint_params,
+        coordinates=_coordinates(spec),
+        paths=path_params,
+        muscles=compile_muscles(muscles),
+        contacts=contact_params,
+        limits=limit_params,
+        springs=spring_params,
+        marker_location=np.array([m.location for m in spec.markers], float).reshape(-1, 3),
+    )
+    structure: dict[str, Any] = {
+        "bodies": bodies,
+        "tree": tree,
+        "paths": paths,
+        "contacts": contacts,
+        "limits": limits,
+        "springs": springs,
+    }
+    assert all(is_dataclass(part) for part in structure.values())
+    model = Model(
+        name=spec.name,
+        source=spec.source,
+        body_names=tuple(b.name for b in spec.bodies),
+        joint_names=tuple(j.name for j in spec.joints),
+        joint_kinds=tuple(j.kind for j in spec.joints),
+        joint_coordinates=_joint_coordinates(spec),
+        coordinate_names=tuple(c.name for _, c in coordinates),
+        muscle_names=tuple(m.name for m in muscles),
+        force_names=tuple(f.name for f in spec.forces if _reports(f)),
+        marker_names=tuple(m.name for m in spec.markers),
+        locked=np.array([c.locked for _, c in coordinates], bool),
+        rotational=rotational,
+        muscle_applies_force=np.array([m.applies_force for m in muscles], bool),
+        marker_body=np.array([body_index.get(m.body, -1) for m in spec.markers], int),
+        sizes=_sizes(spec, params, structure),
+        **structure,
+    )
+    check_shapes(params, model.sizes)
+    return model, params
+
+
+def _reports(force: Any) -> bool:
+    """Whether a force is part of the simulation: disabled ones other than muscles are not."""
+    return isinstance(force, Thelen2003MuscleSpec) or force.applies_force
+
+
+def _joint_coordinates(spec: ModelSpec) -> tuple[tuple[int, ...], ...]:
+    """Coordinate numbers of each joint."""
+    ends = np.cumsum([0, *(len(joint.coordinates) for joint in spec.joints)])
+    return tuple(tuple(range(a, b)) for a, b in zip(ends[:-1], ends[1:], strict=True))
+
+
+def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dict[str, int]:
+    """Every axis name and its length."""
+    tree, paths, contacts = structure["tree"], structure["paths"], structure["contacts"]
+    return {
+        "body": len(spec.bodies),
+        "joint": len(spec.joints),
+        "coordinate": len(params.coordinates.default_value),
+        "free": len(tree.free),
+        "mobile": len(tree.body),
+        "term": len(tree.term_axis),
+        "muscle": len(params.muscles.max_isometric_force),
+        "point": len(paths.point_body),
+        "moving": len(paths.moving_point),
+        "conditional": len(paths.conditional_point),
+        "rigid": len(paths.rigid.start),
+        "segment": len(paths.flexible.start),
+        "geometry": len(contacts.geometry_body),
+        "material": len(params.contacts.stiffness),
+        "element": len(contacts.element_names),
+        "pair": contacts.pair_count,
+        "limit": len(structure["limits"].names),
+        "spring": len(structure["springs"].names),
+        "marker": len(spec.markers),
+        **_function_sizes("joints.functions", params.joints.functions),
+        **_function_sizes("paths.functions", params.paths.functions),
+    }

@@ -1,0 +1,103 @@
+"""ModelSpec functions → `FunctionBank` and `FunctionParams`: sorted by kind, padded, fitted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxosim.functions import FunctionBank, FunctionParams, simm_spline_cubics
+from jaxosim.models.spec import (
+    ConstantSpec,
+    FunctionSpec,
+    LinearFunctionSpec,
+    MultiplierFunctionSpec,
+    PiecewiseLinearFunctionSpec,
+    PolynomialFunctionSpec,
+    SimmSplineSpec,
+)
+
+
+def unscaled(function: FunctionSpec) -> tuple[FunctionSpec, float]:
+    """The function inside any MultiplierFunctions, and the product of their scales."""
+    scale = 1.0
+    while isinstance(function, MultiplierFunctionSpec):
+        scale *= function.scale
+        function = function.function
+    return function, scale
+
+
+def _powers(function: FunctionSpec) -> list[float] | None:
+    """Coefficients, lowest power first, or None for a function that is not a polynomial."""
+    inner, scale = unscaled(function)
+    match inner:
+        case ConstantSpec():
+            powers = [inner.value]
+        case LinearFunctionSpec():
+            powers = [inner.coefficients[-1], *inner.coefficients[:1]][: len(inner.coefficients)]
+        case PolynomialFunctionSpec():
+            powers = list(reversed(inner.coefficients))
+        case _:
+            return None
+    return [scale * power for power in powers]
+
+
+def _padded(rows: Sequence[np.ndarray], fill: float, width: int) -> np.ndarray:
+    """Rows of different lengths in one array, the missing places filled."""
+    table = np.full((len(rows), width, *rows[0].shape[1:]), fill) if rows else np.zeros((0, width))
+    for row, values in zip(table, rows, strict=True):
+        row[: len(values)] = values
+    return table
+
+
+def _knots(
+    functions: Sequence[FunctionSpec], indices: Sequence[int]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Knots and scaled ordinates of the functions with these indices."""
+    xs, ys = [], []
+    for index in indices:
+        inner, scale = unscaled(functions[index])
+        assert isinstance(inner, SimmSplineSpec | PiecewiseLinearFunctionSpec)
+        xs.append(np.array(inner.x, dtype=float))
+        ys.append(scale * np.array(inner.y, dtype=float))
+    return xs, ys
+
+
+def compile_functions(functions: Sequence[FunctionSpec]) -> tuple[FunctionBank, FunctionParams]:
+    """Sort functions of one argument by kind and fit their coefficients.
+
+    Args:
+      functions: in the order in which their arguments will be given.
+
+    Returns:
+      Structure and numbers.
+    """
+    powers = [_powers(function) for function in functions]
+    polynomial = [i for i, p in enumerate(powers) if p is not None]
+    kinds = [unscaled(function)[0] for function in functions]
+    spline = [i for i, kind in enumerate(kinds) if isinstance(kind, SimmSplineSpec)]
+    lines = [i for i, kind in enumerate(kinds) if isinstance(kind, PiecewiseLinearFunctionSpec)]
+    rows = [np.array(p, dtype=float) for p in powers if p is not None]
+    spline_x, spline_y = _knots(functions, spline)
+    cubics = [simm_spline_cubics(x, y) for x, y in zip(spline_x, spline_y, strict=True)]
+    lines_x, lines_y = _knots(functions, lines)
+    segments = [
+        np.stack([y[:-1], np.diff(y) / np.diff(x)], axis=1)
+        for x, y in zip(lines_x, lines_y, strict=True)
+    ]
+    knot_width = max([2, *map(len, spline_x)])
+    line_width = max([2, *map(len, lines_x)])
+    place = np.argsort(np.array([*polynomial, *spline, *lines], dtype=int))
+    bank = FunctionBank(
+        order=place,
+        polynomial=np.array(polynomial, dtype=int),
+        spline=np.array(spline, dtype=int),
+        piecewise=np.array(lines, dtype=int),
+    )
+    params = FunctionParams(
+        coefficients=_padded(rows, 0.0, max([2, *map(len, rows)])),
+        spline_knots=_padded(spline_x, np.inf, knot_width),
+        spline_last=np.array([x[-1] for x in spline_x]),
+        spline_cubics=_padded(cubics, 0.0, knot_width).reshape(len(spline), knot_width, 4),
+        piecewise_knots=_padded(lines_x, np.inf, line_width),
+        piecewise_lines=_padded(segments, 0.0, line_width).reshape(len(lines), line_width, 2),
+    )
+    return bank, params

@@ -1,0 +1,179 @@
+"""ModelSpec muscle paths → flat lists of points and of the straight segments that can occur."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from jaxosim.functions import FunctionParams
+from jaxosim.models.compile_functions import compile_functions
+from jaxosim.models.spec import (
+    ConditionalPathPointSpec,
+    ModelSpec,
+    MovingPathPointSpec,
+    PathPointLike,
+    PathPointSpec,
+    Thelen2003MuscleSpec,
+)
+from jaxosim.types import GROUND, PathParams, PathStructure, SegmentStructure, TreeStructure
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A straight piece between two points, and the conditions under which it exists."""
+
+    muscle: int
+    start: int
+    end: int
+    active: tuple[int, ...]  # points that must be in the path
+    bypassed: tuple[int, ...]  # points that must not
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A path point with everything looked up."""
+
+    spec: PathPointLike
+    muscle: int
+    body: int
+    mobile: int
+
+
+def _segments(points: Sequence[_Point]) -> list[_Segment]:
+    """Every pair of points of a muscle that can be neighbours on its path."""
+    segments = []
+    for start, end in combinations(range(len(points)), 2):
+        between = tuple(range(start + 1, end))
+        is_conditional = [isinstance(p.spec, ConditionalPathPointSpec) for p in points]
+        if points[start].muscle != points[end].muscle or not all(is_conditional[i] for i in between):
+            continue
+        active = tuple(i for i in (start, end) if is_conditional[i])
+        segments.append(_Segment(points[start].muscle, start, end, active, between))
+    return segments
+
+
+def _structure(segments: Sequence[_Segment], conditional: Sequence[int]) -> SegmentStructure:
+    """Arrays of a list of segments; `needed` is padded with the condition that always holds."""
+    place = {point: i for i, point in enumerate(conditional)}
+    count, always = len(conditional), 2 * len(conditional)
+    rows = [[place[p] for p in s.active] + [count + place[p] for p in s.bypassed] for s in segments]
+    width = max(map(len, rows), default=0)
+    padded = [row + [always] * (width - len(row)) for row in rows]
+    return SegmentStructure(
+        muscle=np.array([s.muscle for s in segments], int),
+        start=np.array([s.start for s in segments], int),
+        end=np.array([s.end for s in segments], int),
+        needed=np.array(padded, int).reshape(len(segments), width),
+    )
+
+
+def _moving_ends(
+    flexible: Sequence[_Segment], points: Sequence[_Point], coordinates: dict[int, int], free: dict
+) -> np.ndarray:
+    """Rows (moving point number, segment, sign, free coordinate, crossing) of moving ends."""
+    rows = []
+    for number, segment in enumerate(flexible):
+        crossing = points[segment.start].mobile != points[segment.end].mobile
+        for point, sign in ((segment.start, 1), (segment.end, -1)):
+            if point in coordinates and coordinates[point] in free:
+                moving = list(coordinates).index(point)
+                rows.append((moving, number, sign, free[coordinates[point]], crossing))
+    return np.array(rows, int).reshape(-1, 5)
+
+
+def _resolved_points(
+    spec: ModelSpec, muscles: Sequence[Thelen2003MuscleSpec], mobile: Sequence[int]
+) -> list[_Point]:
+    """All path points, muscle by muscle."""
+    body_index = {body.name: i for i, body in enumerate(spec.bodies)}
+    points = []
+    for number, muscle in enumerate(muscles):
+        for point in muscle.path:
+            name = point.frame.body if isinstance(point, MovingPathPointSpec) else point.body
+            body = body_index.get(name, GROUND)
+            points.append(_Point(point, number, body, GROUND if body == GROUND else mobile[body]))
+    return points
+
+
+def compile_paths(
+    spec: ModelSpec,
+    muscles: Sequence[Thelen2003MuscleSpec],
+    coordinate_index: dict[str, int],
+    mobile: Sequence[int],
+    tree: TreeStructure,
+) -> tuple[PathStructure, PathParams]:
+    """Lay out points, segments and the ends that move along their own body."""
+    points = _resolved_points(spec, muscles, mobile)
+    conditional = {
+        i: coordinate_index[p.spec.coordinate]
+        for i, p in enumerate(points)
+        if isinstance(p.spec, ConditionalPathPointSpec)
+    }
+    moving = {
+        i: coordinate_index[p.spec.coordinate] if p.spec.coordinate is not None else GROUND
+        for i, p in enumerate(points)
+        if isinstance(p.spec, MovingPathPointSpec)
+    }
+    segments = _segments(points)
+    is_rigid = [
+        points[s.start].mobile == points[s.end].mobile and not {s.start, s.end} & set(moving)
+        for s in segments
+    ]
+    rigid = [s for s, same in zip(segments, is_rigid, strict=True) if same]
+    flexible = [s for s, same in zip(segments, is_rigid, strict=True) if not same]
+    free = {int(c): i for i, c in enumerate(tree.free)}
+    ends = _moving_ends(flexible, points, moving, free)
+    bank, functions = compile_functions(
+        [f for i in moving for f in _moving(points[i]).location]
+    )
+    structure = PathStructure(
+        point_muscle=np.array([p.muscle for p in points], int),
+        point_body=np.array([p.body for p in points], int),
+        point_name=tuple(p.spec.name for p in points),
+        conditional_point=np.array(list(conditional), int),
+        conditional_coordinate=np.array(list(conditional.values()), int),
+        moving_point=np.array(list(moving), int),
+        moving_coordinate=np.array(list(moving.values()), int),
+        moving_functions=bank,
+        rigid=_structure(rigid, list(conditional)),
+        flexible=_structure(flexible, list(conditional)),
+        crossing=_crossing(flexible, points, tree),
+        moving_end=ends[:, 0],
+        moving_end_segment=ends[:, 1],
+        moving_end_sign=ends[:, 2],
+        moving_end_free=ends[:, 3],
+        moving_end_crossing=ends[:, 4],
+    )
+    return structure, _params(points, functions)
+
+
+def _crossing(
+    segments: Sequence[_Segment], points: Sequence[_Point], tree: TreeStructure
+) -> np.ndarray:
+    """Which free coordinates a segment crosses, and in which direction: `[segment, free]`."""
+    support = np.concatenate([tree.support, np.zeros((1, len(tree.free)))])  # row −1 is ground
+    starts = [points[s.start].mobile for s in segments]
+    ends = [points[s.end].mobile for s in segments]
+    return (support[starts] - support[ends]).reshape(len(segments), len(tree.free))
+
+
+def _moving(point: _Point) -> MovingPathPointSpec:
+    """The point's spec, known to be a MovingPathPoint."""
+    assert isinstance(point.spec, MovingPathPointSpec)
+    return point.spec
+
+
+def _params(points: Sequence[_Point], functions: FunctionParams) -> PathParams:
+    """Locations, frames of moving points and ranges of conditional ones."""
+    specs = [p.spec for p in points]
+    moving = [p for p in specs if isinstance(p, MovingPathPointSpec)]
+    conditional = [p for p in specs if isinstance(p, ConditionalPathPointSpec)]
+    fixed = (PathPointSpec, ConditionalPathPointSpec)
+    locations = [p.location if isinstance(p, fixed) else p.frame.translation for p in specs]
+    return PathParams(
+        location=np.array(locations, float).reshape(-1, 3),
+        orientation=np.array([p.frame.orientation for p in moving], float).reshape(-1, 3),
+        conditional_range=np.array([p.range for p in conditional], float).reshape(-1, 2),
+        functions=functions,
+    )

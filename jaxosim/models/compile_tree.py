@@ -1,0 +1,283 @@
+"""ModelSpec bodies and joints → the tree of mobile bodies, with its parameters.
+
+Every joint class becomes six axes, as a CustomJoint has them; welds are fused; the tree is walked
+from ground outwards, so a joint written the other way round is travelled in reverse.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxosim.errors import OsimFormatError, UnsupportedComponentError
+from jaxosim.functions import FunctionParams
+from jaxosim.models.compile_functions import compile_functions, unscaled
+from jaxosim.models.spec import (
+    GROUND as GROUND_NAME,
+)
+from jaxosim.models.spec import (
+    ConstantSpec,
+    FunctionSpec,
+    JointSpec,
+    LinearFunctionSpec,
+    ModelSpec,
+    MultiplierFunctionSpec,
+    TransformAxisSpec,
+    Vec3,
+)
+from jaxosim.types import GROUND, BodyStructure, JointParams, TreeStructure
+
+_X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+_AXES = (_X, _Y, _Z, _X, _Y, _Z)
+# For each joint class: which of its six axes each of its coordinates drives, and the rotation axes.
+_DRIVEN: dict[str, tuple[tuple[int, ...], tuple[Vec3, Vec3, Vec3]]] = {
+    "PinJoint": ((0,), (_Z, _X, _Y)),
+    "SliderJoint": ((3,), (_X, _Y, _Z)),
+    "PlanarJoint": ((0, 3, 4), (_Z, _X, _Y)),
+    "UniversalJoint": ((0, 1), (_X, _Y, _Z)),
+    "GimbalJoint": ((0, 1, 2), (_X, _Y, _Z)),
+    "BallJoint": ((0, 1, 2), (_X, _Y, _Z)),
+    "FreeJoint": ((0, 1, 2, 3, 4, 5), (_X, _Y, _Z)),
+}
+_ANGULAR_VELOCITY_KINDS = ("BallJoint", "FreeJoint")
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """A joint as the tree travels it: from an inboard body to an outboard one."""
+
+    joint: int
+    body: int
+    inboard: int
+    reversed: bool
+
+
+@dataclass(frozen=True)
+class _Term:
+    """One function of one coordinate that adds to one axis of a mobile body's joint."""
+
+    axis: int
+    coordinate: int
+    slot: int
+    function: FunctionSpec
+
+
+def transform_axes(joint: JointSpec) -> tuple[TransformAxisSpec, ...]:
+    """The six axes of any joint, in the form of a CustomJoint's SpatialTransform."""
+    if joint.transform is not None:
+        return joint.transform
+    driven, rotations = _DRIVEN.get(joint.kind, ((), (_X, _Y, _Z)))
+    axes = [TransformAxisSpec(axis, (), ConstantSpec(0.0)) for axis in (*rotations, _X, _Y, _Z)]
+    for coordinate, index in zip(joint.coordinates, driven, strict=True):
+        axes[index] = TransformAxisSpec(
+            axes[index].axis, (coordinate.name,), LinearFunctionSpec((1.0, 0.0))
+        )
+    return tuple(axes)
+
+
+def is_rotational(joint: JointSpec, coordinate: str) -> bool:
+    """Whether OpenSim calls a coordinate Rotational: the last axis with slope ±1 decides."""
+    rotational = False
+    for index, axis in enumerate(transform_axes(joint)):
+        if coordinate in axis.coordinates and isinstance(axis.function, LinearFunctionSpec):
+            slope = axis.function.coefficients[axis.coordinates.index(coordinate)]
+            if abs(slope) == 1.0:
+                rotational = index < 3
+    return rotational
+
+
+def _walk(spec: ModelSpec) -> list[_Edge]:
+    """Joints in the order in which a walk from ground reaches them, level by level."""
+    index = {body.name: i for i, body in enumerate(spec.bodies)} | {GROUND_NAME: GROUND}
+    ends = [(index[j.parent.body], index[j.child.body]) for j in spec.joints]
+    reached, edges, frontier = {GROUND}, [], {GROUND}
+    waiting = list(range(len(ends)))
+    while frontier:
+        found = []
+        for joint in waiting:
+            parent, child = ends[joint]
+            if parent in frontier and child not in reached:
+                found.append(_Edge(joint, child, parent, False))
+            elif child in frontier and parent not in reached:
+                found.append(_Edge(joint, parent, child, True))
+        bodies = [edge.body for edge in found]
+        if len(set(bodies)) < len(bodies):
+            raise UnsupportedComponentError(f"{spec.source}: the joints close a kinematic loop")
+        reached |= set(bodies)
+        used = {edge.joint for edge in found}
+        waiting = [joint for joint in waiting if joint not in used]
+        frontier = set(bodies)
+        edges += found
+    if waiting:
+        names = ", ".join(spec.joints[joint].name for joint in waiting)
+        raise OsimFormatError(f"{spec.source}: joints not reached from ground by a tree: {names}")
+    return edges
+
+
+def _split_axis(
+    spec: ModelSpec, joint: JointSpec, axis: TransformAxisSpec
+) -> tuple[float, list[tuple[str, FunctionSpec]]]:
+    """An axis function as a constant plus functions of one coordinate each."""
+    inner, scale = unscaled(axis.function)
+    if isinstance(inner, ConstantSpec):
+        return scale * inner.value, []
+    if isinstance(inner, LinearFunctionSpec):
+        slopes = zip(axis.coordinates, inner.coefficients[:-1], strict=True)
+        terms = [(name, LinearFunctionSpec((scale * slope, 0.0))) for name, slope in slopes]
+        return scale * inner.coefficients[-1], list(terms)
+    if len(axis.coordinates) != 1:
+        raise OsimFormatError(
+            f"{spec.source}: joint '{joint.name}': a {type(inner).__name__.removesuffix('Spec')} "
+            f"needs one coordinate, got {len(axis.coordinates)}"
+        )
+    return 0.0, [(axis.coordinates[0], MultiplierFunctionSpec(inner, scale))]
+
+
+def _terms(
+    spec: ModelSpec, moving: Sequence[_Edge], offset: Sequence[int]
+) -> tuple[list[_Term], np.ndarray, np.ndarray, np.ndarray]:
+    """Axis terms of all mobile bodies, with axis directions, constants and undriven rotations."""
+    terms: list[_Term] = []
+    direction = np.zeros((len(moving), 6, 3))
+    constant = np.zeros((len(moving), 6))
+    undriven = np.zeros((len(moving), 3), dtype=bool)
+    for mobile, edge in enumerate(moving):
+        joint = spec.joints[edge.joint]
+        slots = {c.name: i for i, c in enumerate(joint.coordinates)}
+        for index, axis in enumerate(transform_axes(joint)):
+            direction[mobile, index] = np.array(axis.axis) / np.linalg.norm(axis.axis)
+            constant[mobile, index], parts = _split_axis(spec, joint, axis)
+            if index < 3:
+                undriven[mobile, index] = not axis.coordinates and constant[mobile, index] != 0
+            for name, function in parts:
+                slot = slots[name]
+                coordinate = offset[edge.joint] + slot
+                terms.append(_Term(mobile * 6 + index, coordinate, slot, function))
+    return terms, direction, constant, undriven
+
+
+def _is_weld(joint: JointSpec) -> bool:
+    """A joint without coordinates; constants in its axes would make it more than a weld."""
+    return not joint.coordinates and all(
+        isinstance(axis.function, ConstantSpec) and axis.function.value == 0
+        for axis in transform_axes(joint)
+    )
+
+
+def _body_structure(
+    spec: ModelSpec, edges: Sequence[_Edge], carrier: Sequence[int]
+) -> BodyStructure:
+    """Arrays by body from the walked edges."""
+    count = len(spec.bodies)
+    joint, inboard = np.zeros(count, int), np.zeros(count, int)
+    turned = np.zeros(count, bool)
+    depth = np.zeros(count, int)
+    for edge in edges:
+        joint[edge.body], inboard[edge.body] = edge.joint, edge.inboard
+        turned[edge.body] = edge.reversed
+        if _is_weld(spec.joints[edge.joint]):
+            depth[edge.body] = 1 + (depth[edge.inboard] if edge.inboard != GROUND else 0)
+    levels = tuple(np.flatnonzero(depth == d) for d in range(1, depth.max(initial=0) + 1))
+    return BodyStructure(
+        mobile=np.array(carrier, int),
+        joint=joint,
+        inboard=inboard,
+        reversed=turned,
+        weld_levels=levels,
+    )
+
+
+def _mobile_order(spec: ModelSpec, edges: Sequence[_Edge]) -> tuple[list[_Edge], list[int]]:
+    """Edges that move, by level of the fused tree, and the mobile body carrying each body."""
+    level: dict[int, int] = {GROUND: -1}
+    for edge in edges:
+        level[edge.body] = level[edge.inboard] + (not _is_weld(spec.joints[edge.joint]))
+    moving = [edge for edge in edges if not _is_weld(spec.joints[edge.joint])]
+    moving.sort(key=lambda edge: (level[edge.body], edge.joint))
+    number = {edge.body: i for i, edge in enumerate(moving)}
+    carrier = {GROUND: GROUND}
+    for edge in edges:
+        carrier[edge.body] = number.get(edge.body, carrier[edge.inboard])
+    return moving, [carrier[body] for body in range(len(spec.bodies))]
+
+
+def _levels(parent: Sequence[int]) -> tuple[slice, ...]:
+    """Slices of equal depth; parents stand before their children, level by level."""
+    depth: list[int] = []
+    for p in parent:
+        depth.append(0 if p == GROUND else depth[p] + 1)
+    return tuple(
+        slice(depth.index(d), depth.index(d) + depth.count(d))
+        for d in range(max(depth, default=-1) + 1)
+    )
+
+
+def _frames(spec: ModelSpec) -> dict[str, np.ndarray]:
+    """Joint frames as arrays by joint."""
+    frames = {}
+    for side in ("parent", "child"):
+        for part in ("translation", "orientation"):
+            rows = [getattr(getattr(joint, side), part) for joint in spec.joints]
+            frames[f"{side}_{part}"] = np.array(rows, dtype=float).reshape(-1, 3)
+    return frames
+
+
+def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointParams]:
+    """Walk the joints from ground, fuse welds, and lay out axes and coordinates."""
+    edges = _walk(spec)
+    moving, carrier = _mobile_order(spec, edges)
+    bodies = _body_structure(spec, edges, carrier)
+    offset = np.concatenate([[0], np.cumsum([len(j.coordinates) for j in spec.joints])]).astype(int)
+    mobile_of_joint = {edge.joint: i for i, edge in enumerate(moving)}
+    owner = [j for j, joint in enumerate(spec.joints) for _ in joint.coordinates]
+    locked = [c.locked for joint in spec.joints for c in joint.coordinates]
+    free = np.flatnonzero(~np.array(locked, dtype=bool))
+    free_mobile = np.array([mobile_of_joint[owner[c]] for c in free], dtype=int)
+    parent = [GROUND if e.inboard == GROUND else carrier[e.inboard] for e in moving]
+    above = np.eye(len(moving))
+    for mobile, p in enumerate(parent):
+        if p != GROUND:
+            above[mobile] += above[p]
+    support = above[:, free_mobile]
+    same = free_mobile[:, None] == free_mobile[None, :]
+    later = np.arange(len(free))[:, None] <= np.arange(len(free))[None, :]
+    related = np.where(same, later, support.T[:, free_mobile] if len(free) else same)
+    terms, direction, constant, undriven = _terms(spec, moving, list(offset))
+    bank, functions = compile_functions([term.function for term in terms])
+    place = {c: i for i, c in enumerate(free)}
+    tree = TreeStructure(
+        body=np.array([e.body for e in moving], int),
+        joint=np.array([e.joint for e in moving], int),
+        parent=np.array(parent, int),
+        parent_body=np.array([e.inboard for e in moving], int),
+        levels=_levels(parent),
+        reversed=np.array([e.reversed for e in moving], bool),
+        support=support,
+        descendants=above.T,
+        free=free,
+        free_mobile=free_mobile,
+        related=related.astype(float),
+        functions=bank,
+        term_axis=np.array([t.axis for t in terms], int),
+        term_coordinate=np.array([t.coordinate for t in terms], int),
+        term_free=np.array([place.get(t.coordinate, -1) for t in terms], int),
+        first_coordinate=np.array([t.slot == 0 for t in terms], float),
+        third_coordinate=np.array([t.slot == 2 for t in terms], float),
+        undriven_axis=undriven,
+        angular_velocity=np.array(
+            [spec.joints[e.joint].kind in _ANGULAR_VELOCITY_KINDS for e in moving], bool
+        ),
+        coordinate_slot=np.concatenate([np.arange(len(j.coordinates)) for j in spec.joints])
+        if owner
+        else np.zeros(0, int),
+        coordinate_joint=np.array(owner, int),
+    )
+    params = _joint_params(spec, direction, constant, functions)
+    return bodies, tree, params
+
+
+def _joint_params(
+    spec: ModelSpec, direction: np.ndarray, constant: np.ndarray, functions: FunctionParams
+) -> JointParams:
+    """Numbers of the joints."""
+    return JointParams(axis=direction, constant=constant, functions=functions, **_frames(spec))

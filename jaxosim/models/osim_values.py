@@ -1,0 +1,71 @@
+"""Typed reading of the small elements: numbers, flags, lists of names.
+
+Values are demanded exactly: the right count, finite unless said otherwise, decimal notation.
+"""
+
+import math
+import re
+
+from jaxosim.errors import OsimFormatError
+from jaxosim.models.osim_xml import Element, quote
+
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
+_SPECIAL = re.compile(r"([+-]?)(nan|inf|infinity)", re.IGNORECASE)
+_TOKEN_LENGTH = 64  # no decimal of double precision needs more; keeps the patterns fast
+
+
+def words(element: Element | None) -> tuple[str, ...]:
+    """The words of an element, none if it is absent."""
+    return tuple(element.text.split()) if element is not None else ()
+
+
+def numbers(
+    element: Element, count: int | None = None, *, allow_infinite: bool = False
+) -> tuple[float, ...]:
+    """The numbers of an element.
+
+    Args:
+      element: An element holding nothing but numbers.
+      count: How many there must be; any number of them if None.
+      allow_infinite: Whether ±inf may stand for "no bound".
+
+    Raises:
+      OsimFormatError: a word that is no such number, or another count.
+    """
+    # OpenSim differs: it cuts off what is too much, and falls back to the property's default on
+    # what is too little or no number.
+    values = tuple(_number(element, word, allow_infinite) for word in words(element))
+    if count is not None and len(values) != count:
+        raise element.error(f"expected {count} number(s), found {quote(element.text.strip())}")
+    return values
+
+
+def number(element: Element) -> float:
+    """The one finite number of an element."""
+    return numbers(element, 1)[0]
+
+
+def boolean(element: Element) -> bool:
+    """The flag of an element: true or false in any case, or 1 or 0."""
+    value = {"true": True, "1": True, "false": False, "0": False}.get(element.text.strip().lower())
+    if value is None:
+        # OpenSim differs: falls back to the default.
+        raise element.error(f"expected true or false, found {quote(element.text.strip())}")
+    return value
+
+
+def _number(element: Element, word: str, allow_infinite: bool) -> float:
+    if len(word) > _TOKEN_LENGTH:
+        raise _no_number(element, word)
+    special = _SPECIAL.fullmatch(word)
+    if not special and not _DECIMAL.fullmatch(word):
+        raise _no_number(element, word)
+    value = float(word)
+    # OpenSim differs: NaN and inf pass, and every state of the simulation becomes NaN.
+    if math.isnan(value) or (math.isinf(value) and not (special and allow_infinite)):
+        raise element.error(f"expected a finite number, found {quote(word)}")
+    return value
+
+
+def _no_number(element: Element, word: str) -> OsimFormatError:
+    return element.error(f"expected a number, found {quote(word)}")

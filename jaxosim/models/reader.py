@@ -1,0 +1,285 @@
+"""An `.osim` file → what it says, as a ModelSpec.
+
+The file is parsed (`osim_xml`), brought to the newest dialect (`osim_upgrade`) and read set by
+set. What would change the dynamics and is not simulated is listed in `ModelSpec.unsupported`; what
+OpenSim itself would not accept, or would simulate as NaN, is an `OsimFormatError`. No other file is
+ever opened, whatever the file refers to.
+"""
+
+import os
+
+from jaxosim.errors import OsimFormatError
+from jaxosim.models.osim_upgrade import upgrade
+from jaxosim.models.osim_values import numbers
+from jaxosim.models.osim_xml import Document, Element, parse_document, read_bytes
+from jaxosim.models.reader_context import CannotContinue, Context, member_list
+from jaxosim.models.reader_forces import (
+    read_contact_geometry,
+    read_hunt_crossley,
+    read_limit,
+    read_spring,
+)
+from jaxosim.models.reader_frames import Component, component_tree, resolve_point
+from jaxosim.models.reader_graph import complete_tree
+from jaxosim.models.reader_joints import read_joint
+from jaxosim.models.reader_muscles import read_thelen
+from jaxosim.models.spec import (
+    GROUND,
+    ZERO,
+    BodySpec,
+    ContactGeometrySpec,
+    ForceSpec,
+    JointSpec,
+    MarkerSpec,
+    ModelSpec,
+)
+
+_GRAVITY = (0.0, -9.80665, 0.0)
+
+# Elements of the Model with a reader below, and those without any effect on the motion.
+_READ_SETS = ("BodySet", "JointSet", "ForceSet", "ContactGeometrySet", "MarkerSet", "Ground")
+_INERT_PARTS = frozenset(
+    {
+        "defaults",
+        "credits",
+        "publications",
+        "length_units",
+        "force_units",
+        "gravity",
+        "assembly_accuracy",
+        "ProbeSet",
+        "AnalysisSet",
+        "VisibleObject",
+        "ModelVisualPreferences",
+        "FrameSet",  # its frames have moved to `components` by now
+    }
+)
+# Components without mass, force or constraint. Frames matter only to those who hang on them.
+_INERT_COMPONENTS = frozenset(
+    {
+        "PhysicalOffsetFrame",
+        "StationDefinedFrame",
+        "Station",
+        "Marker",
+        "IMU",
+        "Mesh",
+        "Brick",
+        "Sphere",
+        "Ellipsoid",
+        "Cylinder",
+        "Cone",
+        "Torus",
+        "Arrow",
+        "LineGeometry",
+        "FrameGeometry",
+        "ModelVisualPreferences",
+    }
+)
+# Parts of an element in which a reference to another file can do no harm.
+_UNREAD = frozenset({"VisibleObject", "attached_geometry", "Appearance", "FrameGeometry"})
+
+
+def read_model(path: str | os.PathLike) -> ModelSpec:
+    """Read a model file.
+
+    Raises:
+      OsimFormatError: the file is not a readable OpenSim model.
+    """
+    return parse_model(read_bytes(path), os.fspath(path))
+
+
+def parse_model(data: bytes, source: str) -> ModelSpec:
+    """Read a model from the bytes of a file.
+
+    Args:
+      data: The whole file.
+      source: What to call it in messages and in the spec.
+
+    Raises:
+      OsimFormatError: the bytes are not a readable OpenSim model.
+    """
+    try:
+        document = parse_document(data)
+        upgrade(document.model, document.version)
+        return _read_document(document, source)
+    except OsimFormatError as error:
+        raise OsimFormatError(f"{source}: {error}") from error
+
+
+def _read_document(document: Document, source: str) -> ModelSpec:
+    context = Context()
+    model = document.model
+    name, gravity = model.name or "model", _GRAVITY
+    bodies: tuple[BodySpec, ...] = ()
+    joints: tuple[JointSpec, ...] = ()
+    forces: tuple[ForceSpec, ...] = ()
+    geometry: tuple[ContactGeometrySpec, ...] = ()
+    markers: tuple[MarkerSpec, ...] = ()
+    try:
+        _refuse_other_files(context, model)
+        defaults = model.child("defaults")
+        for element in reversed(defaults.children if defaults else []):
+            context.defaults[element.tag] = element
+        gravity = context.vector(model, "gravity", _GRAVITY)
+        tree = component_tree(model)
+        _refuse_parts(context, model, tree)
+        bodies = tuple(_read_body(context, body) for body in _members(tree, "bodyset", "Body"))
+        joints = _read_joints(context, tree, bodies)
+        geometry = _read_geometry(context, tree)
+        forces = _read_forces(context, tree)
+        markers = _read_markers(context, tree)
+    except CannotContinue:
+        pass  # the list of refusals says why; nobody will compile the rest
+    return ModelSpec(
+        name=name,
+        source=source,
+        version=document.version,
+        gravity=gravity,
+        bodies=bodies,
+        joints=joints,
+        forces=forces,
+        contact_geometry=geometry,
+        markers=markers,
+        unsupported=tuple(context.unsupported),
+    )
+
+
+def _members(tree: Component, set_name: str, *classes: str) -> list[Component]:
+    """The components of a set; another class than expected there is an error."""
+    members = list(tree.parts[set_name].parts.values())
+    for member in members:
+        if classes and member.element is not None and member.element.tag not in classes:
+            raise member.element.error(f"expected a {classes[0]}, found a {member.element.tag}")
+    return members
+
+
+def _refuse_other_files(context: Context, model: Element) -> None:
+    pending = [model]
+    while pending:
+        element = pending.pop()
+        if element.file:
+            context.refuse(element.tag, element.file, "other files are never opened")
+        for child in element.children:
+            if child.tag not in _UNREAD and not (element is model and child.tag in _INERT_PARTS):
+                pending.append(child)
+    if context.unsupported:
+        raise CannotContinue
+
+
+def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
+    """Refuse what stands in the model besides the sets that are read, unless it is inert."""
+    for part in model.children:
+        if part.tag == "ConstraintSet":
+            _refuse_switched_on(context, member_list(model, part.tag), "isEnforced", "constraints")
+        elif part.tag == "ControllerSet":
+            controllers = [c for c in member_list(model, part.tag) if _controls(context, c)]
+            _refuse_switched_on(context, controllers, "enabled", "controllers")
+        elif part.tag in ("components", "ComponentSet"):
+            _refuse_components(context, member_list(model, part.tag))
+        elif part.tag not in _INERT_PARTS and part.tag not in _READ_SETS:
+            context.refuse(part.tag, part.name, "this part of a Model is unknown")
+    owners = [tree.parts[GROUND]]
+    for set_name in ("bodyset", "jointset", "forceset", "contactgeometryset", "markerset"):
+        owners += tree.parts[set_name].parts.values()
+    while owners:
+        owner = owners.pop()
+        owners += owner.parts.values()
+        _refuse_components(context, member_list(owner.element, "components"))
+
+
+def _refuse_switched_on(
+    context: Context, elements: list[Element], flag: str, what: str
+) -> None:
+    for element in elements:
+        if context.boolean(element, flag, True):
+            context.refuse(element.tag, element.name, f"{what} are not simulated")
+
+
+def _controls(context: Context, controller: Element) -> bool:
+    """Whether a controller could act: one that prescribes the controls of nobody cannot."""
+    return controller.tag != "PrescribedController" or bool(
+        context.text(controller, "socket_actuators") or context.text(controller, "controls_file")
+    )
+
+
+def _refuse_components(context: Context, components: list[Element]) -> None:
+    for element in components:
+        inert = element.tag in _INERT_COMPONENTS or element.tag.endswith(("Probe", "Reporter"))
+        if not inert:
+            context.refuse(element.tag, element.name, "components of this class are unknown")
+
+
+def _read_body(context: Context, body: Component) -> BodySpec:
+    element = body.element
+    assert element is not None
+    if element.name == GROUND:
+        # OpenSim differs: it keeps this body and its real ground apart.
+        raise element.error(f"expected a body of another name than {GROUND}")
+    mass = context.number(element, "mass", None)
+    if mass < 0.0:
+        raise element.error(f"expected a mass of 0 or more, found {mass}")
+    inertia = context.property(element, "inertia")
+    values = numbers(inertia, 6) if inertia else (0.0,) * 6
+    if mass == 0.0:
+        values = (0.0,) * 6  # as OpenSim does, with a warning
+    xx, yy, zz, xy, xz, yz = values
+    mass_center = context.vector(element, "mass_center", ZERO)
+    return BodySpec(element.name, mass, mass_center, (xx, yy, zz, xy, xz, yz))
+
+
+def _read_joints(
+    context: Context, tree: Component, bodies: tuple[BodySpec, ...]
+) -> tuple[JointSpec, ...]:
+    """All joints; what a path may name of their coordinates becomes part of the tree."""
+    home = tree.parts["jointset"]
+    joints = tuple(read_joint(context, joint) for joint in _members(tree, "jointset"))
+    joints = complete_tree(context, bodies, joints)
+    seen: set[str] = set()
+    for joint in joints:
+        owner = home.parts.get(joint.name) or home.add(joint.name, None)
+        for coordinate in joint.coordinates:
+            if coordinate.name not in owner.parts:
+                owner.add(coordinate.name, Element("Coordinate", name=coordinate.name))
+            if coordinate.name in seen:
+                context.refuse("Coordinate", coordinate.name, "the name occurs in two joints")
+            seen.add(coordinate.name)
+    context.coordinates = frozenset(seen)
+    return joints
+
+
+def _read_geometry(context: Context, tree: Component) -> tuple[ContactGeometrySpec, ...]:
+    shapes = [read_contact_geometry(context, g) for g in _members(tree, "contactgeometryset")]
+    return tuple(shape for shape in shapes if shape is not None)
+
+
+def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
+    geometry = {
+        name: component.element
+        for name, component in tree.parts["contactgeometryset"].parts.items()
+        if component.element is not None
+    }
+    forces: list[ForceSpec] = []
+    for component in _members(tree, "forceset"):
+        element = component.element
+        assert element is not None
+        match element.tag:
+            case "Thelen2003Muscle":
+                forces.append(read_thelen(context, component))
+            case "HuntCrossleyForce":
+                forces.append(read_hunt_crossley(context, element, geometry))
+            case "CoordinateLimitForce":
+                forces.append(read_limit(context, element))
+            case "SpringGeneralizedForce":
+                forces.append(read_spring(context, element))
+            case _:
+                _refuse_switched_on(context, [element], "appliesForce", "forces of this class")
+    return tuple(forces)
+
+
+def _read_markers(context: Context, tree: Component) -> tuple[MarkerSpec, ...]:
+    markers = []
+    for marker in _members(tree, "markerset", "Marker"):
+        assert marker.element is not None
+        body, location = resolve_point(context, marker, "socket_parent_frame")
+        markers.append(MarkerSpec(marker.element.name, body, location))
+    return tuple(markers)

@@ -1,0 +1,126 @@
+"""What every part of the reader shares: class defaults of the file, names, and refusals.
+
+A *property* is a child element that OpenSim would read by name; if it is missing, the file's own
+`<defaults>` speak for the class, and after them OpenSim's default.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from jaxosim.models.osim_values import boolean, numbers
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.spec import UnsupportedSpec, Vec3
+
+
+class CannotContinue(Exception):
+    """The rest of the file makes no sense without something we refuse; carries no message."""
+
+
+@dataclass
+class Context:
+    """Class defaults of one file, and what in it we cannot simulate."""
+
+    defaults: dict[str, Element] = field(default_factory=dict)
+    unsupported: list[UnsupportedSpec] = field(default_factory=list)
+    coordinates: frozenset[str] = frozenset()  # names of all, known once the joints are read
+
+    def refuse(self, class_name: str, name: str, reason: str) -> None:
+        """Note something that changes the dynamics and that we do not simulate."""
+        entry = UnsupportedSpec(class_name, name, reason)
+        if entry not in self.unsupported:
+            self.unsupported.append(entry)
+
+    def property(self, element: Element, tag: str) -> Element | None:
+        """The element of a property, from the object itself or from the file's defaults."""
+        found = element.child(tag)
+        if found is None and element.tag in self.defaults:
+            found = self.defaults[element.tag].child(tag)
+        return found
+
+    def object_property(
+        self, element: Element, name: str, classes: Iterable[str]
+    ) -> Element | None:
+        """The one object of a property, in any of the forms OpenSim accepts.
+
+        They are `<name><Class>…`, `<Class name="name">…`, or a nameless `<Class>…`.
+        """
+        holder = self.property(element, name)
+        if holder is not None:
+            return holder.children[0] if holder.children else None
+        for child in element.children:
+            if child.name == name:
+                return child
+        for child in element.children:
+            if not child.name and child.tag in classes:
+                return child
+        return None
+
+    def number(
+        self, element: Element, tag: str, default: float | None, *, allow_infinite: bool = False
+    ) -> float:
+        """A property of one number; without default it must be there."""
+        found = self.property(element, tag)
+        if found is not None:
+            return numbers(found, 1, allow_infinite=allow_infinite)[0]
+        if default is None:
+            raise element.error(f"expected a {tag}")
+        return default
+
+    def range(self, element: Element, default: tuple[float, float]) -> tuple[float, float]:
+        """A property `range` of two numbers, of which either may be infinite."""
+        found = self.property(element, "range")
+        if found is None:
+            return default
+        low, high = numbers(found, 2, allow_infinite=True)
+        return low, high
+
+    def vector(self, element: Element, tag: str, default: Vec3) -> Vec3:
+        """A property of three numbers."""
+        found = self.property(element, tag)
+        if found is None:
+            return default
+        x, y, z = numbers(found, 3)
+        return x, y, z
+
+    def boolean(self, element: Element, tag: str, default: bool) -> bool:
+        """A property of one flag."""
+        found = self.property(element, tag)
+        return default if found is None else boolean(found)
+
+    def text(self, element: Element, tag: str) -> str:
+        """A property of one word or phrase, empty if absent."""
+        found = self.property(element, tag)
+        return "" if found is None else found.text.strip()
+
+
+def member_list(owner: Element | None, tag: str) -> list[Element]:
+    """The members of a set (`<BodySet><objects>…`) or the objects of a list property."""
+    found = owner.child(tag) if owner is not None else None
+    if found is None:
+        return []
+    objects = found.child("objects")
+    return objects.children if objects is not None else [
+        child for child in found.children if child.tag != "groups"
+    ]
+
+
+def name_components(*siblings: Iterable[Element]) -> None:
+    """Give siblings the unique names that OpenSim gives them, in place.
+
+    A nameless component takes its class name in lower case; the second of a name becomes
+    `<name>_0`, the third `<name>_1`.
+    """
+    taken: set[str] = set()
+    next_suffix: dict[str, int] = {}
+    for group in siblings:
+        for element in group:
+            name = element.name or element.tag.lower()
+            unique = name
+            # Suffixes below the last one given are taken for good: this keeps the loop linear.
+            count = next_suffix.get(name, 0)
+            while unique in taken:
+                unique = f"{name}_{count}"
+                count += 1
+            next_suffix[name] = count
+            taken.add(unique)
+            element.name = unique

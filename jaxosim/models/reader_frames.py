@@ -1,0 +1,192 @@
+"""The components of a file as a tree of names, and its frames followed down to their bodies.
+
+References between components are paths through that tree. Joints, points and contact geometry
+hang on frames; a frame hangs on a body or on another frame, and here every one is expressed in its
+body, whatever its depth.
+
+Source: sections 1.1 and 9.4 of the format notes; OpenSim `Component`, `PhysicalOffsetFrame`.
+"""
+
+import math
+
+import numpy as np
+
+from jaxosim.models.osim_xml import Element, quote
+from jaxosim.models.reader_context import CannotContinue, Context, member_list, name_components
+from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
+
+_GIMBAL_LOCK = 4 * np.finfo(float).eps  # cosine below which SimTK calls the middle angle ±90°
+_SETS = ("BodySet", "JointSet", "ForceSet", "ContactGeometrySet", "MarkerSet", "ComponentSet")
+_PART_LISTS = ("components", "coordinates", "frames")
+
+
+class Component:
+    """A named thing in the model: its element, its owner, its parts."""
+
+    __slots__ = ("element", "owner", "parts", "frame")
+
+    def __init__(self, element: Element | None, owner: "Component | None"):
+        """A component that its owner does not list (see `add`)."""
+        self.element = element
+        self.owner = owner
+        self.parts: dict[str, Component] = {}
+        self.frame: FrameSpec | None = None
+
+    def add(self, name: str, element: Element | None) -> "Component":
+        """A new part of this name."""
+        part = self.parts[name] = Component(element, self)
+        return part
+
+    def find(self, path: str) -> "Component | None":
+        """The component at a path, absolute or relative to this one."""
+        found: Component | None = self
+        while path.startswith("/") and found is not None and found.owner is not None:
+            found = found.owner
+        for step in path.split("/"):
+            if found is None or step in ("", "."):
+                continue
+            found = found.owner if step == ".." else found.parts.get(step)
+        return found
+
+
+def component_tree(model: Element) -> Component:
+    """All components that a path in the file may name; siblings get their unique names here."""
+    root = Component(model, None)
+    ground = root.add(GROUND, model.child("Ground"))
+    ground.frame = FrameSpec(GROUND)
+    pending = [ground]
+    for set_tag in _SETS:
+        members = member_list(model, set_tag)
+        name_components(members)
+        home = root.add(set_tag.lower(), None)
+        pending += [home.add(member.name, member) for member in members]
+    for body in root.parts["bodyset"].parts.values():
+        if body.element is not None:
+            body.frame = FrameSpec(body.element.name)
+    free = member_list(model, "components")
+    name_components(free)
+    pending += [root.add(element.name, element) for element in free]
+    while pending:
+        component = pending.pop()
+        lists = [member_list(component.element, tag) for tag in _PART_LISTS]
+        name_components(*lists)
+        pending += [component.add(part.name, part) for parts in lists for part in parts]
+    return root
+
+
+def resolve_frame(context: Context, owner: Component, socket: str) -> FrameSpec:
+    """Follow a socket of a component to its frame, and that frame down to the body.
+
+    Raises:
+      OsimFormatError: no such frame, or frames that hang on one another in a circle.
+      CannotContinue: the frame is of a class we do not know (and is then refused).
+    """
+    chain: list[Component] = []
+    seen: set[int] = set()
+    target = _connectee(context, owner, socket)
+    while target.frame is None:
+        element = _element(target)
+        if id(target) in seen:
+            raise element.error("expected a frame that hangs on a body, this one hangs on itself")
+        if element.tag != "PhysicalOffsetFrame":
+            _refuse_frame(context, owner, element, socket)
+        seen.add(id(target))
+        chain.append(target)
+        target = _connectee(context, target, "socket_parent")
+    frame = target.frame
+    for offset in reversed(chain):
+        frame = compose(frame, _pose(context, _element(offset), "translation"))
+        offset.frame = frame
+    return frame
+
+
+def resolve_pose(context: Context, owner: Component, socket: str) -> FrameSpec:
+    """The frame of a socket, moved on by the owner's own `location` and `orientation`."""
+    frame = resolve_frame(context, owner, socket)
+    return compose(frame, _pose(context, _element(owner), "location"))
+
+
+def resolve_point(context: Context, owner: Component, socket: str) -> tuple[str, Vec3]:
+    """Body and location (m, in it) of the owner's own `location` in the frame of a socket."""
+    frame = resolve_frame(context, owner, socket)
+    location = context.vector(_element(owner), "location", ZERO)
+    return frame.body, compose(frame, (location, ZERO)).translation
+
+
+def _connectee(context: Context, owner: Component, socket: str) -> Component:
+    element = _element(owner)
+    path = context.text(element, socket)
+    if not path:
+        raise element.error(f"expected a {socket}")
+    found = owner.find(path)
+    if found is None or (found.element is None and found.frame is None):
+        raise element.error(f"expected in {socket} the path of a frame, found {quote(path)}")
+    return found
+
+
+def _element(component: Component) -> Element:
+    assert component.element is not None  # only sets and ground may lack one
+    return component.element
+
+
+def _refuse_frame(context: Context, owner: Component, frame: Element, socket: str) -> None:
+    if not frame.tag.endswith("Frame"):
+        raise _element(owner).error(f"expected a frame in {socket}, found a {frame.tag}")
+    context.refuse(frame.tag, frame.name, "frames of this class are not simulated")
+    raise CannotContinue
+
+
+def _pose(context: Context, element: Element, translation: str) -> tuple[Vec3, Vec3]:
+    return context.vector(element, translation, ZERO), context.vector(element, "orientation", ZERO)
+
+
+def compose(outer: FrameSpec, inner: tuple[Vec3, Vec3]) -> FrameSpec:
+    """A pose (translation, orientation) in a frame, expressed in that frame's body.
+
+    Numbers of the file come through untouched wherever one of the two poses is zero.
+    """
+    translation, orientation = inner
+    if outer.orientation == ZERO:
+        moved = translation if outer.translation == ZERO else _add(outer.translation, translation)
+        return FrameSpec(outer.body, moved, orientation)
+    outer_rotation = rotation(outer.orientation)
+    if translation != ZERO:
+        translation = _vector(outer_rotation @ np.array(translation))
+    if orientation == ZERO:
+        orientation = outer.orientation
+    else:
+        orientation = angles(outer_rotation @ rotation(orientation))
+    return FrameSpec(outer.body, _add(outer.translation, translation), orientation)
+
+
+def rotation(orientation: Vec3) -> np.ndarray:
+    """Rotation matrix of body-fixed XYZ angles (rad): Rx(a) Ry(b) Rz(c)."""
+    (ca, sa), (cb, sb), (cc, sc) = ((math.cos(angle), math.sin(angle)) for angle in orientation)
+    return np.array(
+        [
+            [cb * cc, -cb * sc, sb],
+            [sa * sb * cc + ca * sc, ca * cc - sa * sb * sc, -sa * cb],
+            [sa * sc - ca * sb * cc, sa * cc + ca * sb * sc, ca * cb],
+        ]
+    )
+
+
+def angles(matrix: np.ndarray) -> Vec3:
+    """Body-fixed XYZ angles (rad) of a rotation matrix, as SimTK chooses among them."""
+    m = matrix
+    cosine = math.sqrt((m[0, 0] ** 2 + m[0, 1] ** 2 + m[1, 2] ** 2 + m[2, 2] ** 2) / 2)
+    middle = math.atan2(m[0, 2], cosine)
+    if cosine > _GIMBAL_LOCK:
+        return math.atan2(-m[1, 2], m[2, 2]), middle, math.atan2(-m[0, 1], m[0, 0])
+    if m[0, 2] > 0:
+        return math.atan2(m[1, 0] + m[2, 1], m[1, 1] - m[2, 0]), middle, 0.0
+    return math.atan2(m[2, 1] - m[1, 0], m[1, 1] + m[2, 0]), middle, 0.0
+
+
+def _vector(values: np.ndarray) -> Vec3:
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def _add(a: Vec3, b: Vec3) -> Vec3:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]

@@ -1,0 +1,278 @@
+"""What an `.osim` file *says*, as plain Python values in the newest dialect.
+
+One frozen dataclass per OpenSim class, named as OpenSim names it plus `Spec`; fields are the XML
+tags. Nothing here is checked against physics and nothing is an array: `compile.py` does both.
+Frames are resolved down to the body that carries them (`FrameSpec`), names are unique as OpenSim
+makes them unique, and defaults are filled in.
+"""
+
+from dataclasses import dataclass
+
+Vec3 = tuple[float, float, float]
+ZERO: Vec3 = (0.0, 0.0, 0.0)
+GROUND = "ground"
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """A frame fixed on a body: translation (m) and body-fixed XYZ angles (rad), in that body."""
+
+    body: str
+    translation: Vec3 = ZERO
+    orientation: Vec3 = ZERO
+
+
+@dataclass(frozen=True)
+class ConstantSpec:
+    """f = value."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class LinearFunctionSpec:
+    """f = c1 x1 + … + ck xk + c(k+1)."""
+
+    coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PolynomialFunctionSpec:
+    """f of one argument; coefficients from the highest power to the lowest."""
+
+    coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SimmSplineSpec:
+    """OpenSim's SimmSpline through the knots (x, y)."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PiecewiseLinearFunctionSpec:
+    """Straight lines through the knots (x, y)."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MultiplierFunctionSpec:
+    """f = scale · function."""
+
+    function: "FunctionSpec"
+    scale: float
+
+
+FunctionSpec = (
+    ConstantSpec
+    | LinearFunctionSpec
+    | PolynomialFunctionSpec
+    | SimmSplineSpec
+    | PiecewiseLinearFunctionSpec
+    | MultiplierFunctionSpec
+)
+
+
+@dataclass(frozen=True)
+class CoordinateSpec:
+    """A generalised coordinate of a joint."""
+
+    name: str
+    default_value: float = 0.0
+    default_speed_value: float = 0.0
+    range: tuple[float, float] = (-10.0, 10.0)
+    clamped: bool = False
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class TransformAxisSpec:
+    """One of the six axes of a SpatialTransform; `coordinates` are the function's arguments."""
+
+    axis: Vec3
+    coordinates: tuple[str, ...]
+    function: FunctionSpec
+
+
+@dataclass(frozen=True)
+class JointSpec:
+    """A joint; `kind` is the OpenSim class, `transform` (rotations 1–3, translations 1–3) is given
+    for a CustomJoint only. `coordinates` follow OpenSim's order."""
+
+    kind: str
+    name: str
+    parent: FrameSpec
+    child: FrameSpec
+    coordinates: tuple[CoordinateSpec, ...] = ()
+    transform: tuple[TransformAxisSpec, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BodySpec:
+    """A rigid body; inertia (xx yy zz xy xz yz) about the mass center, in body axes."""
+
+    name: str
+    mass: float
+    mass_center: Vec3
+    inertia: tuple[float, float, float, float, float, float]
+
+
+@dataclass(frozen=True)
+class ContactGeometrySpec:
+    """A ContactSphere or ContactHalfSpace (`kind`); `frame` is its pose on the body that owns it."""
+
+    kind: str
+    name: str
+    frame: FrameSpec
+    radius: float = 0.0
+
+
+@dataclass(frozen=True)
+class ContactParametersSpec:
+    """One material of a HuntCrossleyForce and the names of the geometries made of it."""
+
+    geometry: tuple[str, ...]
+    stiffness: float
+    dissipation: float
+    static_friction: float
+    dynamic_friction: float
+    viscous_friction: float
+
+
+@dataclass(frozen=True)
+class HuntCrossleyForceSpec:
+    name: str
+    contact_parameters: tuple[ContactParametersSpec, ...]
+    transition_velocity: float = 0.01
+    applies_force: bool = True
+
+
+@dataclass(frozen=True)
+class CoordinateLimitForceSpec:
+    """Numbers as in the file: degrees for a rotational coordinate."""
+
+    name: str
+    coordinate: str
+    upper_stiffness: float = 1.0
+    upper_limit: float = 0.0
+    lower_stiffness: float = 1.0
+    lower_limit: float = 0.0
+    damping: float = 0.001
+    transition: float = 0.1
+    applies_force: bool = True
+
+
+@dataclass(frozen=True)
+class SpringGeneralizedForceSpec:
+    name: str
+    coordinate: str
+    stiffness: float = 0.0
+    rest_length: float = 0.0
+    viscosity: float = 0.0
+    applies_force: bool = True
+
+
+@dataclass(frozen=True)
+class PathPointSpec:
+    """A point fixed on a body: `body` is where its frame ends up, `location` in that body."""
+
+    name: str
+    body: str
+    location: Vec3
+
+
+@dataclass(frozen=True)
+class ConditionalPathPointSpec:
+    """A fixed point that belongs to the path only while `coordinate` is within `range`."""
+
+    name: str
+    body: str
+    location: Vec3
+    coordinate: str
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class MovingPathPointSpec:
+    """A point whose location, in its frame, is three functions of one coordinate (None: of 0)."""
+
+    name: str
+    frame: FrameSpec
+    location: tuple[FunctionSpec, FunctionSpec, FunctionSpec]
+    coordinate: str | None
+
+
+PathPointLike = PathPointSpec | ConditionalPathPointSpec | MovingPathPointSpec
+
+
+@dataclass(frozen=True)
+class Thelen2003MuscleSpec:
+    """Fields are OpenSim's properties, with the defaults of OpenSim 4.6."""
+
+    name: str
+    path: tuple[PathPointLike, ...]
+    max_isometric_force: float = 1000.0
+    optimal_fiber_length: float = 0.1
+    tendon_slack_length: float = 0.2
+    pennation_angle_at_optimal: float = 0.0
+    max_contraction_velocity: float = 10.0
+    activation_time_constant: float = 0.015
+    deactivation_time_constant: float = 0.050
+    fmax_tendon_strain: float = 0.04
+    fmax_muscle_strain: float = 0.6
+    kshape_active: float = 0.45
+    kshape_passive: float = 5.0
+    af: float = 0.25
+    flen: float = 1.4
+    fv_linear_extrap_threshold: float = 0.95
+    maximum_pennation_angle: float = 1.4706289056333368
+    minimum_activation: float = 0.01
+    default_activation: float = 0.05
+    default_fiber_length: float = 0.1
+    min_control: float = 0.01
+    max_control: float = 1.0
+    applies_force: bool = True
+
+
+ForceSpec = (
+    Thelen2003MuscleSpec
+    | HuntCrossleyForceSpec
+    | CoordinateLimitForceSpec
+    | SpringGeneralizedForceSpec
+)
+
+
+@dataclass(frozen=True)
+class MarkerSpec:
+    name: str
+    body: str
+    location: Vec3
+
+
+@dataclass(frozen=True)
+class UnsupportedSpec:
+    """Something in the file that changes the dynamics and that we do not simulate."""
+
+    class_name: str
+    name: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The whole file: everything in file order, forces mixed as the ForceSet lists them."""
+
+    name: str
+    source: str
+    version: int
+    gravity: Vec3
+    bodies: tuple[BodySpec, ...]
+    joints: tuple[JointSpec, ...]
+    forces: tuple[ForceSpec, ...] = ()
+    contact_geometry: tuple[ContactGeometrySpec, ...] = ()
+    markers: tuple[MarkerSpec, ...] = ()
+    unsupported: tuple[UnsupportedSpec, ...] = ()

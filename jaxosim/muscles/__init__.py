@@ -1,0 +1,1 @@
+"""Laws of muscles and their paths: pure JAX, one world."""

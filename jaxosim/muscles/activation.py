@@ -1,0 +1,35 @@
+"""Activation dynamics: first order, faster up than down.
+
+Source: Thelen (2003); OpenSim `MuscleFirstOrderActivationDynamicModel` as in `Thelen2003Muscle`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.types import Thelen2003Params
+
+
+def clipped_activation(activation: jax.Array, muscles: Thelen2003Params) -> jax.Array:
+    """Activation as the muscle uses it (1): the state itself may leave [minimum, 1]."""
+    return jnp.clip(activation, muscles.minimum_activation, 1.0)
+
+
+def activation_rate(
+    activation: jax.Array, excitation: jax.Array, muscles: Thelen2003Params
+) -> jax.Array:
+    """Rate of activation (1/s).
+
+    Args:
+      activation: `[muscle]` (1) the state.
+      excitation: `[muscle]` (1); used as it is, not clipped.
+      muscles: properties.
+    """
+    a = clipped_activation(activation, muscles)
+    pace = 0.5 + 1.5 * a
+    rising = excitation > a
+    time_constant = jnp.where(
+        rising,
+        muscles.activation_time_constant * pace,
+        muscles.deactivation_time_constant / pace,
+    )
+    return (excitation - a) / time_constant

@@ -1,0 +1,105 @@
+"""Thelen's force curves: active and passive force-length, tendon, and inverse force-velocity.
+
+All are elementwise in `[muscle]` arrays. Every unselected branch is evaluated at a clipped argument,
+so that values and gradients stay finite everywhere.
+
+Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.types import Thelen2003Params
+
+_TOE_FORCE = 0.33  # normalised tendon force where the toe region ends
+_TOE_SHAPE = 3.0
+_LARGEST_EXPONENT = 50.0  # passive force there is 1e20 times the strongest muscle's
+_SMALLEST_ACTIVE_FORCE = 1e-12  # floor of activation · overlap, reached at 4.7 optimal lengths
+
+
+def active_force_length_multiplier(
+    normalized_fiber_length: jax.Array, muscles: Thelen2003Params
+) -> jax.Array:
+    """Active force-length multiplier f_L (1): how much overlap leaves the fiber able to pull.
+
+    A bell around optimal length: 1 at full overlap, fading smoothly on both sides.
+
+    Args:
+      normalized_fiber_length: `[muscle]` (1) fiber length over optimal fiber length.
+      muscles: properties.
+
+    Returns:
+      `[muscle]` (1) in (0, 1].
+    """
+    away = normalized_fiber_length - 1
+    return jnp.exp(-away * away / muscles.kshape_active)
+
+
+def passive_force_multiplier(
+    normalized_fiber_length: jax.Array, muscles: Thelen2003Params
+) -> jax.Array:
+    """Passive force multiplier f_PE (1): zero up to optimal length, then exponential.
+
+    # OpenSim differs: its exponential is not bounded; ours stops at an exponent of 50.
+
+    Args:
+      normalized_fiber_length: `[muscle]` (1).
+      muscles: properties.
+    """
+    beyond = jnp.maximum(normalized_fiber_length - 1, 0.0)
+    exponent = muscles.kshape_passive * beyond / muscles.fmax_muscle_strain
+    return jnp.expm1(jnp.minimum(exponent, _LARGEST_EXPONENT)) / jnp.expm1(muscles.kshape_passive)
+
+
+def _toe_strain(muscles: Thelen2003Params) -> jax.Array:
+    """Tendon strain where the toe region ends."""
+    e = jnp.exp(_TOE_SHAPE)
+    return 99 * muscles.fmax_tendon_strain * e / (166 * e - 67)
+
+
+def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Thelen2003Params) -> jax.Array:
+    """Tendon force multiplier f_SE (1): slack, then exponential toe, then linear.
+
+    Args:
+      tendon_strain: `[muscle]` (1) tendon length over slack length, minus 1.
+      muscles: properties.
+    """
+    toe = _toe_strain(muscles)
+    slope = 0.67 / (muscles.fmax_tendon_strain - toe)
+    strain = jnp.clip(tendon_strain, 0.0, toe)
+    in_toe = _TOE_FORCE * jnp.expm1(_TOE_SHAPE * strain / toe) / jnp.expm1(_TOE_SHAPE)
+    return in_toe + slope * jnp.maximum(tendon_strain - toe, 0.0)
+
+
+def normalized_fiber_velocity(
+    required: jax.Array, available: jax.Array, activation: jax.Array, muscles: Thelen2003Params
+) -> jax.Array:
+    """Normalised fiber velocity v_N (1): the speed at which the fiber bears the required force.
+
+    Inverse of Thelen's force-velocity relation: hyperbolic while shortening and while lengthening,
+    linear with the end slopes outside. Unbounded, as OpenSim's.
+
+    Args:
+      required: `[muscle]` (1) normalised active force F that equilibrium asks for.
+      available: `[muscle]` (1) activation times active force-length multiplier, A.
+      activation: `[muscle]` (1).
+      muscles: properties.
+
+    Returns:
+      `[muscle]` (1) optimal fiber lengths per second over max_contraction_velocity; > 0 lengthening.
+    """
+    af, flen, threshold = muscles.af, muscles.flen, muscles.fv_linear_extrap_threshold
+    # OpenSim differs: no floor there; a fiber without any overlap divides by zero.
+    A = jnp.maximum(available, _SMALLEST_ACTIVE_FORCE)
+    F, last = required, threshold * A * flen
+    scale = 0.25 + 0.75 * activation
+    shortening = jnp.clip(F, 0.0, A)
+    lengthening = jnp.clip(F, A, last)
+    k = (2 + 2 / af) / (flen - 1)
+    concentric = scale * (shortening - A) / (A + shortening / af)
+    eccentric = scale * (lengthening - A) / (k * (A * flen - lengthening))
+    last_base = k * A * flen * (1 - threshold)
+    below = scale * (1 + 1 / af) / A
+    above = scale / last_base + scale * (last - A) / last_base * (k / last_base)
+    outside = below * jnp.minimum(F, 0.0) + above * jnp.maximum(F - last, 0.0)
+    return concentric + eccentric + outside

@@ -1,0 +1,145 @@
+"""Thelen2003Muscle with elastic tendon, in OpenSim's three steps.
+
+| step | record | quantities, unit |
+|---|---|---|
+| position | `MuscleLengthInfo` | fiber and tendon length (m), pennation (rad), multipliers (1) |
+| velocity | `FiberVelocityInfo` | fiber velocity (m/s), force-velocity multiplier (1) |
+| dynamics | `MuscleDynamicsInfo` | forces (N), activation rate (1/s) |
+
+The fiber's speed is whatever makes fiber and tendon agree, so the tension of the moment depends on
+path length and fiber length alone.
+
+Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.muscles.activation import activation_rate, clipped_activation
+from jaxosim.muscles.curves import (
+    active_force_length_multiplier,
+    normalized_fiber_velocity,
+    passive_force_multiplier,
+    tendon_force_multiplier,
+)
+from jaxosim.spatial import safe_divide
+from jaxosim.types import (
+    FiberVelocityInfo,
+    MuscleDynamicsInfo,
+    MuscleLengthInfo,
+    Thelen2003Params,
+)
+
+
+def fiber_width(muscles: Thelen2003Params) -> jax.Array:
+    """Width of the pennate fiber (m), which stays constant as it shortens."""
+    return muscles.optimal_fiber_length * jnp.sin(muscles.pennation_angle_at_optimal)
+
+
+def minimum_fiber_length(muscles: Thelen2003Params) -> jax.Array:
+    """Fiber length (m) at the largest pennation angle; zero for a muscle without pennation."""
+    return fiber_width(muscles) / jnp.sin(muscles.maximum_pennation_angle)
+
+
+def realize_length(
+    muscles: Thelen2003Params, path_length: jax.Array, fiber_length: jax.Array
+) -> MuscleLengthInfo:
+    """Lengths, pennation and curve values.
+
+    Args:
+      muscles: properties.
+      path_length: `[muscle]` (m) musculotendon length.
+      fiber_length: `[muscle]` (m) the state; below the minimum it counts as the minimum.
+    """
+    shortest = minimum_fiber_length(muscles)
+    length = jnp.where(fiber_length < shortest, shortest, fiber_length)
+    largest = jnp.sin(muscles.maximum_pennation_angle)
+    sine = jnp.minimum(safe_divide(fiber_width(muscles), length), largest)
+    cosine = jnp.sqrt((1 - sine) * (1 + sine))
+    normalized = length / muscles.optimal_fiber_length
+    along = length * cosine
+    strain = (path_length - along - muscles.tendon_slack_length) / muscles.tendon_slack_length
+    return MuscleLengthInfo(
+        fiber_length=length,
+        normalized_fiber_length=normalized,
+        pennation_angle=jnp.arctan2(sine, cosine),
+        cos_pennation_angle=cosine,
+        sin_pennation_angle=sine,
+        tendon_length=path_length - along,
+        tendon_strain=strain,
+        active_force_length_multiplier=active_force_length_multiplier(normalized, muscles),
+        passive_force_multiplier=passive_force_multiplier(normalized, muscles),
+        tendon_force_multiplier=tendon_force_multiplier(strain, muscles),
+    )
+
+
+def realize_fiber_velocity(
+    muscles: Thelen2003Params,
+    length: MuscleLengthInfo,
+    activation: jax.Array,
+    fiber_length: jax.Array,
+) -> FiberVelocityInfo:
+    """Fiber velocity at which fiber and tendon carry the same force.
+
+    A fiber at its minimal length that would shorten further is clamped: it stands still.
+
+    Args:
+      muscles: properties.
+      length: position stage.
+      activation: `[muscle]` (1) the state.
+      fiber_length: `[muscle]` (m) the state, not clipped.
+    """
+    a = clipped_activation(activation, muscles)
+    available = a * length.active_force_length_multiplier
+    required = (
+        length.tendon_force_multiplier / length.cos_pennation_angle
+        - length.passive_force_multiplier
+    )
+    normalized = normalized_fiber_velocity(required, available, a, muscles)
+    clamped = (fiber_length <= minimum_fiber_length(muscles)) & (normalized <= 0)
+    normalized = jnp.where(clamped, 0.0, normalized)
+    speed = normalized * muscles.max_contraction_velocity * muscles.optimal_fiber_length
+    return FiberVelocityInfo(
+        activation=a,
+        fiber_velocity=speed,
+        normalized_fiber_velocity=normalized,
+        force_velocity_multiplier=jnp.where(clamped, 1.0, safe_divide(required, available)),
+        clamped=clamped.astype(normalized.dtype),
+    )
+
+
+def realize_muscle_dynamics(
+    muscles: Thelen2003Params,
+    length: MuscleLengthInfo,
+    velocity: FiberVelocityInfo,
+    activation: jax.Array,
+    excitation: jax.Array,
+) -> MuscleDynamicsInfo:
+    """Forces and activation rates.
+
+    Args:
+      muscles: properties.
+      length: position stage.
+      velocity: velocity stage.
+      activation: `[muscle]` (1) the state.
+      excitation: `[muscle]` (1).
+    """
+    strength = muscles.max_isometric_force
+    moving = 1 - velocity.clamped
+    active = (
+        strength
+        * velocity.activation
+        * length.active_force_length_multiplier
+        * velocity.force_velocity_multiplier
+        * moving
+    )
+    passive = strength * length.passive_force_multiplier
+    fiber = (active + passive) * moving
+    return MuscleDynamicsInfo(
+        fiber_force=fiber,
+        fiber_force_along_tendon=fiber * length.cos_pennation_angle,
+        active_fiber_force=active,
+        passive_fiber_force=passive,
+        tendon_force=strength * length.tendon_force_multiplier,
+        activation_rate=activation_rate(activation, excitation, muscles),
+    )

@@ -1,0 +1,254 @@
+"""From instants to motion: the starting state, one control step, and a rollout of many.
+
+A control step holds the excitation for `Options.step_size` (0.01 s, as osim-rl does).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.dynamics.integrators import (
+    euler_step,
+    merson_integrate,
+    rk4_step,
+    w2_step,
+    x2_step,
+)
+from jaxosim.linearization import Linearization, full_rates, linearize, solve
+from jaxosim.muscles.equilibrium import equilibrium_fiber_length
+from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.system import realize_position, realize_velocity, state_derivative
+from jaxosim.types import Model, Options, Params, State
+
+_FIRST_STEP = 0.01  # s, the first internal step that OpenSim's integrator tries
+_EXPLICIT = {"euler": euler_step, "rk4": rk4_step}
+_IMPLICIT = {"x2": x2_step, "w2": w2_step}
+_ADAPTIVE = "merson"
+
+
+@pytree
+class IntegratorMemory:
+    """What the adaptive integrator remembers between control steps; fixed steps ignore it."""
+
+    step: jax.Array = array(unit="s")
+    excitation: jax.Array = array("muscle", unit="1")  # the one in force before
+
+
+def initial_state(
+    model: Model, params: Params, q: jax.Array | None = None, u: jax.Array | None = None
+) -> State:
+    """Default activations, muscles equilibrated, in the default pose or a given one.
+
+    Args:
+      model: structure.
+      params: numbers.
+      q: `[coordinate]` (rad | m) pose; the coordinates' defaults if absent.
+      u: `[coordinate]` (rad/s | m/s) speeds; the defaults if absent. Locked ones become zero.
+    """
+    check_shapes(params, model.sizes)
+    coordinates = params.coordinates
+    q = coordinates.default_value if q is None else q
+    u = coordinates.default_speed_value if u is None else u
+    state = State(
+        time=jnp.zeros((), q.dtype),
+        q=q,
+        u=jnp.where(model.locked, 0.0, u),
+        activation=params.muscles.default_activation,
+        fiber_length=params.muscles.default_fiber_length,
+    )
+    return equilibrate_muscles(model, params, state)
+
+
+def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
+    """The same state with every fiber at the length where it balances its tendon."""
+    position = realize_position(model, params, state)
+    velocity = realize_velocity(model, params, state, position)
+    length = equilibrium_fiber_length(
+        params.muscles, position.paths.length, velocity.lengthening_speed, state.activation
+    )
+    return dataclasses.replace(state, fiber_length=length)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stiff:
+    """A Linearization in the form in which integrators ask for it."""
+
+    linearization: Linearization
+
+    def increment(self, g):
+        lin = self.linearization
+        rhs = jax.tree.map(lambda x: g * x, lin.rates)
+        return solve(lin, g, rhs, g * lin.force)
+
+    def solve(self, g, rhs):
+        lin = self.linearization
+        return solve(lin, g, rhs, lin.mass @ rhs.u[lin.model.tree.free])
+
+    def rates(self):
+        return full_rates(self.linearization)
+
+    def damped(self, g):
+        lin = self.linearization
+        one = jax.tree.map(jnp.ones_like, lin.rates)
+        return dataclasses.replace(one, fiber_length=1 - g * lin.fibers.v_fiber)
+
+
+def _substep(
+    model: Model, params: Params, excitation: jax.Array, options: Options
+) -> Callable[[State], State]:
+    """One fixed substep of the chosen method, as a function of the state alone."""
+    h = options.step_size / options.substeps
+    if options.method in _EXPLICIT:
+        rates = partial(state_derivative, model, params, excitation=excitation)
+        return lambda state: _EXPLICIT[options.method](lambda y: rates(state=y), state, h)
+
+    def at(state):
+        return _Stiff(linearize(model, params, state, excitation))
+
+    return lambda state: _IMPLICIT[options.method](at, state, h)
+
+
+def error_norm(state: State, error: State) -> jax.Array:
+    """Simbody's error norm: the largest of three RMS values, over q, u and muscle states.
+
+    Speeds and muscle states are weighted by their own size once that exceeds 1.
+    """
+
+    def weighted(value, e):
+        return e / jnp.maximum(jnp.abs(value), 1.0)
+
+    def rms(*parts):
+        values = jnp.concatenate(parts)
+        return jnp.sqrt(jnp.sum(values * values) / max(values.size, 1))
+
+    muscle = (
+        weighted(state.activation, error.activation),
+        weighted(state.fiber_length, error.fiber_length),
+    )
+    norms = [rms(error.q), rms(weighted(state.u, error.u)), rms(*muscle)]
+    return jnp.max(jnp.stack(norms))
+
+
+def _adaptive_step(
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    memory: IntegratorMemory,
+    options: Options,
+) -> tuple[State, IntegratorMemory]:
+    """One control step of the reference integrator."""
+
+    def rates(y):
+        return state_derivative(model, params, y, excitation)
+
+    before = memory.excitation if options.stale_first_stage else excitation
+    first = state_derivative(model, params, state, before)
+    end, step = merson_integrate(
+        rates, error_norm, state, first, options.step_size, options.accuracy, memory.step
+    )
+    return end, IntegratorMemory(step=step, excitation=excitation)
+
+
+def initial_memory(state: State, excitation: jax.Array) -> IntegratorMemory:
+    """Memory of an integrator that has just been started."""
+    return IntegratorMemory(
+        step=jnp.full_like(state.time, _FIRST_STEP), excitation=excitation
+    )
+
+
+def advance(
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    memory: IntegratorMemory,
+    options: Options,
+) -> tuple[State, IntegratorMemory]:
+    """One control step, with the integrator's memory carried along."""
+    _check_options(options)
+    check_shapes(params, model.sizes)
+    check_shapes(state, model.sizes)
+    start = state.time
+    if options.method == _ADAPTIVE:
+        state, memory = _adaptive_step(model, params, state, excitation, memory, options)
+    else:
+        # Reverse mode keeps one State per substep and works the rest out again.
+        substep = jax.checkpoint(_substep(model, params, excitation, options))
+        state, _ = jax.lax.scan(
+            lambda y, _: (substep(y), None), state, None, length=options.substeps
+        )
+        memory = dataclasses.replace(memory, excitation=excitation)
+    return dataclasses.replace(state, time=start + options.step_size), memory
+
+
+def _check_options(options: Options) -> None:
+    """Refuse what cannot be integrated, by name.
+
+    Raises:
+      ValueError: unknown method, or numbers out of range.
+    """
+    methods = (*_IMPLICIT, *_EXPLICIT, _ADAPTIVE)
+    if options.method not in methods:
+        raise ValueError(f"Options.method: expected one of {methods}, got {options.method!r}")
+    if options.substeps < 1 or options.step_size <= 0 or options.accuracy <= 0:
+        raise ValueError(f"Options: substeps, step_size and accuracy must be positive: {options}")
+
+
+def step(
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    options: Options | None = None,
+) -> State:
+    """One control step of 0.01 s with the excitation held.
+
+    Args:
+      model: structure.
+      params: numbers.
+      state: one world; `vmap` for many.
+      excitation: `[muscle]` (1), used as it is, not clipped.
+      options: how to integrate; `Options()` if absent.
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape does not fit the model.
+      ValueError: unknown options.
+    """
+    memory = initial_memory(state, excitation)
+    return advance(model, params, state, excitation, memory, options or Options())[0]
+
+
+def rollout(
+    model: Model,
+    params: Params,
+    state: State,
+    excitations: jax.Array,
+    options: Options | None = None,
+) -> State:
+    """Many control steps, one per row of excitations.
+
+    The adaptive method keeps its step size from one control step to the next, as OpenSim's does.
+
+    Args:
+      model: structure.
+      params: numbers.
+      state: one world, before the first step.
+      excitations: `[time, muscle]` (1).
+      options: how to integrate; `Options()` if absent.
+
+    Returns:
+      States after each step, every field with a leading `[time]` axis.
+    """
+    chosen = options or Options()
+
+    def one(carry, excitation):
+        after = advance(model, params, carry[0], excitation, carry[1], chosen)
+        return after, after[0]
+
+    memory = initial_memory(state, excitations[0])
+    _, states = jax.lax.scan(one, (state, memory), excitations)
+    return states

@@ -1,0 +1,141 @@
+"""Rotations, rigid transforms and spatial vectors; the one home of safe norms and divisions.
+
+A spatial vector is `[..., 6]`: angular part first, then linear, both expressed in one frame. A
+motion's linear part is the velocity of the point of the body that passes through the common point;
+a force's angular part is its moment about that point.
+
+Source: Featherstone, Rigid Body Dynamics Algorithms (2008), chapter 2; angle conventions of
+Simbody's `Rotation`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def cross(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Cross product of `[..., 3]` with `[..., 3]`.
+
+    Written out: `jnp.cross` gathers and stacks, which costs more than the six products.
+    """
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return jnp.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
+def dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Scalar product over the last axis."""
+    return jnp.sum(a * b, axis=-1)
+
+
+def safe_norm(v: jax.Array) -> jax.Array:
+    """Euclidean norm over the last axis, with gradient zero (not NaN) at the zero vector."""
+    squared = jnp.sum(v * v, axis=-1)
+    positive = squared > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
+
+
+def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
+    """a / b where b is not zero, else 0, with finite gradients."""
+    nonzero = b != 0
+    return jnp.where(nonzero, a / jnp.where(nonzero, b, 1.0), 0.0)
+
+
+def matvec(matrix: jax.Array, v: jax.Array) -> jax.Array:
+    """Matrix `[..., 3, 3]` times vector `[..., 3]`, written as a sum so that it fuses."""
+    return jnp.sum(matrix * v[..., None, :], axis=-1)
+
+
+def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Matrix product of `[..., 3, 3]` stacks, written as a sum so that it fuses."""
+    return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
+
+
+def transpose(matrix: jax.Array) -> jax.Array:
+    """Transpose of the last two axes."""
+    return jnp.swapaxes(matrix, -1, -2)
+
+
+def skew(v: jax.Array) -> jax.Array:
+    """Matrix `[..., 3, 3]` of the map x -> v × x."""
+    x, y, z = v[..., 0], v[..., 1], v[..., 2]
+    zero = jnp.zeros_like(x)
+    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
+    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def axis_angle_rotation(axis: jax.Array, angle: jax.Array) -> jax.Array:
+    """Rotation `[..., 3, 3]` by `angle` `[...]` (rad) about the unit vector `axis` `[..., 3]`."""
+    sine, cosine = jnp.sin(angle)[..., None, None], jnp.cos(angle)[..., None, None]
+    outer = axis[..., :, None] * axis[..., None, :]
+    identity = jnp.eye(3, dtype=angle.dtype)
+    return cosine * (identity - outer) + sine * skew(axis) + outer
+
+
+def body_xyz_rotation(angles: jax.Array) -> jax.Array:
+    """Rotation Rx(a) Ry(b) Rz(c) `[..., 3, 3]` of body-fixed angles `[..., 3]` (rad)."""
+    (sa, sb, sc), (ca, cb, cc) = (
+        tuple(jnp.moveaxis(f(angles), -1, 0)) for f in (jnp.sin, jnp.cos)
+    )
+    rows = [
+        [cb * cc, -cb * sc, sb],
+        [ca * sc + sa * sb * cc, ca * cc - sa * sb * sc, -sa * cb],
+        [sa * sc - ca * sb * cc, sa * cc + ca * sb * sc, ca * cb],
+    ]
+    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def body_xyz_angles(rotation: jax.Array) -> jax.Array:
+    """Body-fixed XYZ angles `[..., 3]` (rad) of rotations `[..., 3, 3]`; inverse of the above.
+
+    Source: Simbody `Rotation::convertRotationToBodyFixedXYZ`, with its rule at b = ±90°.
+    """
+    r = rotation
+    r00, r01, r02 = r[..., 0, 0], r[..., 0, 1], r[..., 0, 2]
+    r10, r11, r12 = r[..., 1, 0], r[..., 1, 1], r[..., 1, 2]
+    r20, r21, r22 = r[..., 2, 0], r[..., 2, 1], r[..., 2, 2]
+    cosine = jnp.sqrt((r00**2 + r01**2 + r12**2 + r22**2) / 2)
+    regular = cosine > 4 * jnp.finfo(rotation.dtype).eps
+    degenerate_a = jnp.where(
+        r02 > 0, jnp.arctan2(r10 + r21, r11 - r20), jnp.arctan2(r21 - r10, r11 + r20)
+    )
+    a = jnp.where(regular, jnp.arctan2(-r12, r22), degenerate_a)
+    b = jnp.arctan2(r02, cosine)
+    c = jnp.where(regular, jnp.arctan2(-r01, r00), 0.0)
+    return jnp.stack([a, b, c], axis=-1)
+
+
+def spatial(angular: jax.Array, linear: jax.Array) -> jax.Array:
+    """Spatial vector `[..., 6]` from its two halves."""
+    return jnp.concatenate([angular, linear], axis=-1)
+
+
+def motion_cross(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Rate of the motion vector b when it is carried along with the motion a (both `[..., 6]`)."""
+    aw, av, bw, bv = a[..., :3], a[..., 3:], b[..., :3], b[..., 3:]
+    return spatial(cross(aw, bw), cross(aw, bv) + cross(av, bw))
+
+
+def force_cross(a: jax.Array, f: jax.Array) -> jax.Array:
+    """Rate of the force or momentum vector f when it is carried along with the motion a."""
+    aw, av, fm, ff = a[..., :3], a[..., 3:], f[..., :3], f[..., 3:]
+    return spatial(cross(aw, fm) + cross(av, ff), cross(aw, ff))
+
+
+def apply_inertia(
+    mass: jax.Array, first_moment: jax.Array, inertia: jax.Array, motion: jax.Array
+) -> jax.Array:
+    """Spatial momentum `[..., 6]` of bodies that move with `motion` `[..., 6]`.
+
+    Args:
+      mass: `[...]` (kg).
+      first_moment: `[..., 3]` (kg·m) mass times mass center, from the common point.
+      inertia: `[..., 3, 3]` (kg·m²) about the common point.
+      motion: `[..., 6]` about the common point.
+
+    Returns:
+      `[..., 6]` angular momentum about the common point, then linear momentum.
+    """
+    w, v = motion[..., :3], motion[..., 3:]
+    angular = matvec(inertia, w) + cross(first_moment, v)
+    linear = mass[..., None] * v + cross(w, first_moment)
+    return spatial(angular, linear)

@@ -1,0 +1,208 @@
+"""All the verbs of one instant, in OpenSim's order: position, velocity, dynamics, acceleration.
+
+Each `realize_*` turns what is known into a record; `state_derivative` is the four in a row. Read it
+as the table of contents of the laws.
+
+Source: Simbody's stages; OpenSim `Model::realize…`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.dynamics.contact import contact_wrenches, realize_contact
+from jaxosim.dynamics.instance import realize_instance
+from jaxosim.dynamics.joints import coordinate_rates, realize_joints
+from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
+from jaxosim.dynamics.limits import LimitInfo, realize_limits
+from jaxosim.dynamics.multibody import (
+    InertiaInfo,
+    bias_wrench,
+    body_accelerations,
+    generalized_force,
+    mass_matrix,
+    realize_inertia,
+    solve_positive,
+)
+from jaxosim.dynamics.prosthesis import spring_force
+from jaxosim.muscles.path import lengthening_speed, realize_paths
+from jaxosim.muscles.thelen2003 import (
+    realize_fiber_velocity,
+    realize_length,
+    realize_muscle_dynamics,
+)
+from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.types import (
+    AccelerationInfo,
+    ContactInfo,
+    FiberVelocityInfo,
+    InstanceInfo,
+    JointInfo,
+    Model,
+    MuscleDynamicsInfo,
+    MuscleLengthInfo,
+    Params,
+    PathInfo,
+    PositionInfo,
+    State,
+    StateDerivative,
+    VelocityInfo,
+)
+
+
+@pytree
+class Position:
+    """Everything known once the coordinates and fiber lengths are."""
+
+    instance: InstanceInfo
+    joints: JointInfo
+    bodies: PositionInfo
+    inertia: InertiaInfo
+    paths: PathInfo
+    muscles: MuscleLengthInfo
+
+
+@pytree
+class Velocity:
+    """Everything known once the speeds and activations are."""
+
+    bodies: VelocityInfo
+    lengthening_speed: jax.Array = array("muscle", unit="m/s")
+    muscles: FiberVelocityInfo
+
+
+@pytree
+class Dynamics:
+    """Every force at work."""
+
+    muscles: MuscleDynamicsInfo
+    contacts: ContactInfo
+    limits: LimitInfo
+    spring_force: jax.Array = array("spring", unit="N·m | N")
+    wrench: jax.Array = array("mobile", 6, unit="N·m, N")
+    mobility_force: jax.Array = array("free", unit="N·m | N")
+
+
+@jax.named_scope("realize_position")
+def realize_position(model: Model, params: Params, state: State) -> Position:
+    """Poses, path lengths and moment arms, fiber and tendon lengths."""
+    instance = realize_instance(model, params)
+    joints = realize_joints(model, params, state.q)
+    bodies = realize_pose(model, instance, joints)
+    paths = realize_paths(model, params, instance, bodies, state.q)
+    return Position(
+        instance=instance,
+        joints=joints,
+        bodies=bodies,
+        inertia=realize_inertia(instance, bodies),
+        paths=paths,
+        muscles=realize_length(params.muscles, paths.length, state.fiber_length),
+    )
+
+
+@jax.named_scope("realize_velocity")
+def realize_velocity(model: Model, params: Params, state: State, position: Position) -> Velocity:
+    """Body velocities, lengthening speeds of paths and fibers."""
+    return Velocity(
+        bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
+        lengthening_speed=lengthening_speed(position.paths, state.u[model.tree.free]),
+        muscles=realize_fiber_velocity(
+            params.muscles, position.muscles, state.activation, state.fiber_length
+        ),
+    )
+
+
+@jax.named_scope("realize_dynamics")
+def realize_dynamics(
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    position: Position,
+    velocity: Velocity,
+) -> Dynamics:
+    """Forces of muscles, contacts, limits and springs."""
+    muscles = realize_muscle_dynamics(
+        params.muscles, position.muscles, velocity.muscles, state.activation, excitation
+    )
+    contacts = realize_contact(model, params, position.instance, position.bodies, velocity.bodies)
+    stops, springs = model.limits.coordinate, model.springs.coordinate
+    limits = realize_limits(params.limits, state.q[stops], state.u[stops])
+    spring = spring_force(params.springs, state.q[springs], state.u[springs])
+    on_coordinates = jnp.zeros_like(state.q).at[stops].add(limits.force).at[springs].add(spring)
+    tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
+    return Dynamics(
+        muscles=muscles,
+        contacts=contacts,
+        limits=limits,
+        spring_force=spring,
+        wrench=contact_wrenches(model, contacts),
+        mobility_force=on_coordinates[model.tree.free] + tension @ position.paths.moment_arm,
+    )
+
+
+def net_generalized_force(
+    model: Model, params: Params, position: Position, velocity: Velocity, dynamics: Dynamics
+) -> jax.Array:
+    """All that makes the free coordinates accelerate, `[free]`: M u_dot."""
+    needed = bias_wrench(velocity.bodies, position.inertia, params.gravity)
+    return dynamics.mobility_force + generalized_force(
+        model, position.bodies, dynamics.wrench - needed
+    )
+
+
+@jax.named_scope("realize_acceleration")
+def realize_acceleration(
+    model: Model, params: Params, position: Position, velocity: Velocity, dynamics: Dynamics
+) -> AccelerationInfo:
+    """Accelerations of coordinates and bodies."""
+    force = net_generalized_force(model, params, position, velocity, dynamics)
+    u_dot = solve_positive(mass_matrix(model, position.bodies, position.inertia), force)
+    return AccelerationInfo(
+        u_dot=u_dot,
+        acceleration=body_accelerations(model, position.bodies, velocity.bodies, u_dot),
+    )
+
+
+def state_rates(
+    model: Model,
+    position: Position,
+    velocity: Velocity,
+    dynamics: Dynamics,
+    state: State,
+    u_dot: jax.Array,
+) -> StateDerivative:
+    """Gather the rates of a State; a disabled muscle's stay zero, a locked coordinate's too."""
+    works = model.muscle_applies_force
+    return State(
+        time=jnp.ones_like(state.time),
+        q=coordinate_rates(model, position.joints, state.u),
+        u=jnp.zeros_like(state.u).at[model.tree.free].set(u_dot),
+        activation=jnp.where(works, dynamics.muscles.activation_rate, 0.0),
+        fiber_length=jnp.where(works, velocity.muscles.fiber_velocity, 0.0),
+    )
+
+
+def state_derivative(
+    model: Model, params: Params, state: State, excitation: jax.Array
+) -> StateDerivative:
+    """Rates of everything that is integrated.
+
+    Args:
+      model: structure.
+      params: numbers.
+      state: one world.
+      excitation: `[muscle]` (1), used as it is, not clipped.
+
+    Returns:
+      A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s).
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape does not fit the model.
+    """
+    check_shapes(params, model.sizes)
+    check_shapes(state, model.sizes)
+    position = realize_position(model, params, state)
+    velocity = realize_velocity(model, params, state, position)
+    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    acceleration = realize_acceleration(model, params, position, velocity, dynamics)
+    return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)

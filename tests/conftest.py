@@ -1,0 +1,47 @@
+"""Settings of every test: double precision, and no silent promotion of ranks or dtypes.
+
+Compiled programs are kept between runs in pytest's cache directory, so a test that measures compile
+time has to do so in a process of its own.
+"""
+
+import importlib.util
+import os
+
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_configure(config):
+    cache = getattr(config, "cache", None)  # absent under -p no:cacheprovider
+    if cache is not None:
+        jax.config.update("jax_compilation_cache_dir", str(cache.mkdir("jax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def pytest_collection_modifyitems(items):
+    skips = {}
+    if importlib.util.find_spec("opensim") is None:
+        skips["opensim"] = pytest.mark.skip(reason="OpenSim is not installed (extra `opensim`)")
+    if any("gpu" in item.keywords for item in items) and jax.default_backend() == "cpu":
+        skips["gpu"] = pytest.mark.skip(reason="no accelerator")
+    for item in items:
+        for marker, skip in skips.items():
+            if marker in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def opensim(tmp_path_factory):
+    """The live OpenSim, quiet, its log file kept out of the clone; skips where it is missing."""
+    here = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("opensim"))  # importing it opens ./opensim.log
+    try:
+        module = pytest.importorskip("opensim")
+    finally:
+        os.chdir(here)
+    module.Logger.setLevelString("Error")
+    return module
