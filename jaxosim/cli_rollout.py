@@ -1,31 +1,29 @@
-"""The main job behind `jaxosim rollout`: excitations, compilation, a batch of worlds, the result.
+"""The main job behind `jaxosim rollout`: a batch of worlds under excitations, chunk by chunk.
 
 The control steps are run in equal chunks, each one compiled call: long enough for the compiled loop
 to matter, short enough for a progress bar to move.
 """
 
-import contextlib
 import functools
-import importlib.metadata
-import json
-import os
-import pathlib
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-import jaxosim
-from jaxosim import sto
+from jaxosim.dynamics.instance import realize_instance
+from jaxosim.dynamics.joints import realize_joints
+from jaxosim.dynamics.kinematics import realize_pose
+from jaxosim.pytree import array, pytree
+from jaxosim.simulation import initial_state, rollout
+from jaxosim.spatial import matvec
 from jaxosim.types import Model, Options, Params, State
 
-HELD_STEPS = 5  # a random excitation is held for 50 ms
+HELD_STEPS = 5  # control steps that a random excitation is held: 50 ms
 SINE_FREQUENCY = 1.0  # Hz
-_LONGEST_CHUNK = 10
+_LONGEST_CHUNK = 10  # control steps
 
 
 @dataclass(frozen=True)
@@ -37,35 +35,34 @@ class Excitation:
 
     @classmethod
     def parse(cls, text: str) -> "Excitation":
-        """From the words of the command line.
+        """The pattern that the words of the command line name.
 
         Raises:
-          ValueError: the text is none of the patterns; the message says what they are.
+          ValueError: they name none; the message says what there is.
         """
-        if text in ("random", "sine"):
-            return cls(text)
-        kind, _, number = text.partition(":")
+        kind, colon, number = text.partition(":")
+        if kind in ("random", "sine") and not colon:
+            return cls(kind)
         try:
             value = float(number)
         except ValueError:
             value = np.nan
         if kind == "constant" and 0.0 <= value <= 1.0:
             return cls(kind, value)
-        raise ValueError(
-            f"{text!r} is no excitation: give random, sine, or constant:X with X from 0 to 1"
-        )
+        raise ValueError(f"{text!r} is none of random, sine, constant:X (X from 0 to 1)")
 
-    def at(self, step: jax.Array, key: jax.Array, like: jax.Array) -> jax.Array:
-        """Excitations that are held during a control step.
+    def during(self, step: jax.Array, key: jax.Array, step_size: float, like: jax.Array):
+        """What is held during a control step.
 
-        Random ones are uniform in [0, 1] for every world and muscle, drawn anew every
-        `HELD_STEPS` steps. A sine runs through all of [0, 1] at `SINE_FREQUENCY`, sampled at the
-        beginning of the step; the muscles are spread over one period and so are the worlds.
+        Random excitations are uniform in [0, 1] for each world and muscle and drawn anew every
+        `HELD_STEPS`. A sine goes through all of [0, 1] and is sampled at the beginning of the step;
+        the muscles are spread over one period, and so are the worlds.
 
         Args:
           step: number of the control step, from 0.
           key: seed of the random ones.
-          like: `[world, muscle]`, of which shape and dtype are taken.
+          step_size: (s) of a control step.
+          like: `[world, muscle]` whose shape and dtype the answer has.
 
         Returns:
           `[world, muscle]` (1).
@@ -73,18 +70,17 @@ class Excitation:
         if self.kind == "constant":
             return jnp.full_like(like, self.value)
         if self.kind == "random":
-            block_key = jax.random.fold_in(key, step // HELD_STEPS)
-            return jax.random.uniform(block_key, like.shape, like.dtype)
-        world_count, muscle_count = like.shape
-        muscle_phase = np.arange(muscle_count) / max(muscle_count, 1)
-        phase = muscle_phase - np.arange(world_count)[:, None] / world_count
-        turns = SINE_FREQUENCY * Options().step_size * step.astype(like.dtype)
-        return 0.5 + 0.5 * jnp.sin(2 * np.pi * (turns + phase.astype(like.dtype)))
+            key = jax.random.fold_in(key, step // HELD_STEPS)
+            return jax.random.uniform(key, like.shape, like.dtype)
+        worlds, muscles = (np.arange(count) / max(count, 1) for count in like.shape)
+        phase = jnp.asarray(muscles - worlds[:, None], like.dtype)
+        turns = phase + step.astype(like.dtype) * (SINE_FREQUENCY * step_size)
+        return 0.5 + 0.5 * jnp.sin(2 * np.pi * turns)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to run; `seconds` are rounded to whole control steps."""
+    """What to run; `seconds` are rounded to whole control steps, one at least."""
 
     batch: int
     seconds: float
@@ -100,39 +96,126 @@ class Job:
 
     @property
     def chunk(self) -> int:
-        """Control steps of one compiled call: the largest divisor of all that is not too long."""
-        sizes = range(min(_LONGEST_CHUNK, self.step_count), 0, -1)
+        """Control steps of one compiled call: the largest divisor of all that is short enough."""
+        sizes = range(_LONGEST_CHUNK, 0, -1)
         return next(size for size in sizes if self.step_count % size == 0)
+
+    def key(self) -> jax.Array:
+        """The random key of its seed."""
+        return jax.random.key(self.seed)
+
+
+@pytree
+class Record:
+    """What the control steps of a chunk gave."""
+
+    states: State  # [step, world, ...] after each step
+    excitation: jax.Array = array("step", "world", "muscle", unit="1")
+    root_position: jax.Array = array("step", "world", 3, unit="m")  # root body's origin, in ground
+    finite: jax.Array = array("world", unit="1")  # whether every number is
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled chunk of control steps with its first arguments."""
+
+    job: Job
+    call: Callable[..., tuple[State, Record]]
+    params: Params
+    state: State  # [world, ...]
+    root_position: np.ndarray  # [3] before the first step
+    seconds: float  # that compiling took
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a rollout gave.
+    """What a rollout gave, on the host.
 
     Attributes:
-      states: fields `[time, world, ...]`, the initial state first; None unless they were kept.
-      excitation: `[step, world, muscle]`, entry k held from sample k to k + 1; None likewise.
+      states: fields `[time, world, ...]`, the initial state first; None if they were not kept.
+      excitation: `[time - 1, world, muscle]`, entry k is held from sample k to k + 1; or None.
       root_position: `[time, world, 3]` (m) origin of the root body, in ground.
       finite: `[world]` whether every number stayed finite.
-      run_seconds: time for all control steps, compilation and copying left out.
+      seconds: that the control steps took, compiling and copying left out.
     """
 
     states: State | None
     excitation: np.ndarray | None
     root_position: np.ndarray
     finite: np.ndarray
-    run_seconds: float
+    seconds: float
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """A chunk of control steps, compiled for one model and job, and its first arguments."""
+def prepare(model: Model, params: Params, job: Job) -> Compiled:
+    """Work out the initial state of every world and compile a chunk of control steps."""
+    start = time.perf_counter()
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, job.dtype), params)
+    one = jax.jit(lambda numbers: initial_state(model, numbers))(params)
+    position = jax.jit(functools.partial(root_position, model))(params, one)
+    state = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], job.batch, axis=0), one)
+    chunk = jax.jit(functools.partial(_run_chunk, model, job))
+    call = chunk.lower(params, state, jnp.int32(0), job.key()).compile()
+    seconds = time.perf_counter() - start
+    return Compiled(job, call, params, state, np.asarray(position), seconds)
 
-    job: Job
-    call: Callable
-    params: Params
-    state: State  # [world]
-    compile_seconds: float
+
+def run(compiled: Compiled, keep: bool, advance: Callable[[int], object]) -> Result:
+    """Run all chunks.
+
+    Args:
+      compiled: from `prepare`.
+      keep: whether to keep states and excitations, or only what the report needs.
+      advance: called with the number of control steps that have just been done.
+    """
+    job, state, seconds = compiled.job, compiled.state, 0.0
+    key, records = job.key(), []
+    for first_step in range(0, job.step_count, job.chunk):
+        start = time.perf_counter()
+        arguments = compiled.params, state, jnp.int32(first_step), key
+        state, record = jax.block_until_ready(compiled.call(*arguments))
+        seconds += time.perf_counter() - start
+        kept = (record.states, record.excitation) if keep else (None, None)
+        records.append(jax.device_get((*kept, record.root_position, record.finite)))
+        advance(job.chunk)
+    states, excitations, positions, finite = zip(*records, strict=True)
+    first_position = np.broadcast_to(compiled.root_position, (1, *positions[0].shape[1:]))
+    return Result(
+        states=_joined(compiled.state, states) if keep else None,
+        excitation=np.concatenate(excitations) if keep else None,
+        root_position=np.concatenate([first_position, *positions]),
+        finite=np.all(finite, axis=0),
+        seconds=seconds,
+    )
+
+
+def _run_chunk(
+    model: Model, job: Job, params: Params, state: State, first_step: jax.Array, key: jax.Array
+) -> tuple[State, Record]:
+    """`job.chunk` control steps of all worlds: the states they end in, and what each step gave."""
+    hold = functools.partial(
+        job.excitation.during, key=key, step_size=job.options.step_size, like=state.activation
+    )
+    excitation = jax.vmap(hold)(first_step + jnp.arange(job.chunk, dtype=jnp.int32))
+    roll = functools.partial(rollout, model, params, options=job.options)
+    states = jax.vmap(roll, in_axes=(0, 1), out_axes=1)(state, excitation)
+    locate = jax.vmap(jax.vmap(functools.partial(root_position, model, params)))
+    finite = [
+        jnp.all(jnp.isfinite(leaf), axis=(0, *range(2, leaf.ndim)))
+        for leaf in jax.tree.leaves(states)
+    ]
+    record = Record(
+        states=states,
+        excitation=excitation,
+        root_position=locate(states),
+        finite=jnp.all(jnp.stack(finite), axis=0),
+    )
+    return jax.tree.map(lambda leaf: leaf[-1], states), record
+
+
+def _joined(initial: State, chunks: tuple[State, ...]) -> State:
+    """The initial state `[world]` and the chunks `[step, world]` as one trajectory on the host."""
+    first = jax.tree.map(lambda leaf: np.asarray(leaf)[None], initial)
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), first, *chunks)
 
 
 def root_body(model: Model) -> int:
@@ -140,41 +223,8 @@ def root_body(model: Model) -> int:
     return int(model.tree.body[0])
 
 
-def prepare(model: Model, params: Params, job: Job, keep: bool) -> Compiled:
-    """Find the initial state of every world and compile a chunk of control steps.
-
-    Args:
-      model: structure.
-      params: numbers; cast to the job's dtype.
-      job: what to run.
-      keep: whether the chunk gives back its states and excitations.
-    """
-    dtype = jnp.dtype(job.dtype)
-    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), params)
-    start = time.perf_counter()
-    one = jax.jit(lambda numbers: jaxosim.initial_state(model, numbers))(params)
-    state = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], job.batch, axis=0), one)
-    run = jax.jit(functools.partial(_run_chunk, model, job, keep))
-    call = run.lower(params, state, jnp.int32(0), jax.random.key(job.seed)).compile()
-    return Compiled(job, call, params, state, time.perf_counter() - start)
-
-
-def run(compiled: Compiled, advance: Callable[[int], object]) -> Result:
-    """Run all chunks.
-
-    Args:
-      compiled: from `prepare`.
-      advance: called with the number of control steps that have just been done.
-    """
-    job, state = compiled.job, compiled.state
-    key = jax.random.key(job.seed)
-    chunks, run_seconds = [], 0.0
-    for first_step in range(0, job.step_count, job.chunk):
-        start = time.perf_counter()
-        state, output = jax.block_until_ready(
-            compiled.call(compiled.params, state, jnp.int32(first_step), key)
-        )
-        run_seconds += time.perf_counter() - start
-        chunks.append(jax.device_get(output))
-        advance(job.chunk)
-    return _gather(jax.device_get(compiled.state), chunks, run_seconds)
+def root_position(model: Model, params: Params, state: State) -> jax.Array:
+    """Origin of the root body, `[3]` (m), expressed in ground."""
+    instance = realize_instance(model, params)
+    pose = realize_pose(model, instance, realize_joints(model, params, state.q))
+    return pose.origin + matvec(pose.rotation[0], instance.body_position[root_body(model)])

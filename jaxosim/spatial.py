@@ -67,7 +67,7 @@ def axis_angle_rotation(axis: jax.Array, angle: jax.Array) -> jax.Array:
     """Rotation `[..., 3, 3]` by `angle` `[...]` (rad) about the unit vector `axis` `[..., 3]`."""
     sine, cosine = jnp.sin(angle)[..., None, None], jnp.cos(angle)[..., None, None]
     outer = axis[..., :, None] * axis[..., None, :]
-    identity = jnp.eye(3, dtype=angle.dtype)
+    identity = jnp.broadcast_to(jnp.eye(3, dtype=angle.dtype), outer.shape)
     return cosine * (identity - outer) + sine * skew(axis) + outer
 
 

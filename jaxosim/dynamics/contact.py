@@ -191,8 +191,8 @@ def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:
     axis = jnp.where(spread[:, 0] > spread[:, 1], 0, 1)
     along = jnp.where(axis == 0, spread[:, 0], spread[:, 1])
     axis = jnp.where(spread[:, 2] > along, 2, axis)[contacts.element]
-    place = jnp.sum(jnp.where(axis[:, None] == np.arange(3), center, 0.0), axis=1)
-    order = np.arange(len(contacts.element), 0, -1) * _ENDLESS
+    place = jnp.sum(jnp.where(axis[:, None] == np.arange(3)[None], center, 0.0), axis=1)
+    order = jnp.asarray(np.arange(len(contacts.element), 0, -1) * _ENDLESS, center.dtype)
     return jnp.where(contacts.is_half_space, -order, place - params.contacts.radius)
 
 

@@ -66,7 +66,7 @@ def _chain(
         return zero, R_PM, p_PM
     root = tree.levels[0]
     origin = p_PM[0]
-    rotations, positions = [R_PM[root]], [p_PM[root] - origin]
+    rotations, positions = [R_PM[root]], [p_PM[root] - origin[None]]
     for level in tree.levels[1:]:
         R_GP = jnp.concatenate(rotations)[tree.parent[level]]
         p_GP = jnp.concatenate(positions)[tree.parent[level]]

@@ -60,7 +60,7 @@ def bias_wrench(
     arguments = inertia.mass, inertia.first_moment, inertia.inertia
     momentum = apply_inertia(*arguments, velocity.velocity)
     lift = jnp.concatenate([jnp.zeros_like(gravity), -gravity])
-    needed = apply_inertia(*arguments, velocity.bias_acceleration + lift)
+    needed = apply_inertia(*arguments, velocity.bias_acceleration + lift[None])
     return needed + force_cross(velocity.velocity, momentum)
 
 

@@ -13,8 +13,8 @@ import re
 import stat
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.handler import ContentHandler
 from xml.sax import SAXParseException
+from xml.sax.handler import ContentHandler
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.sax import make_parser
@@ -109,7 +109,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         status = os.stat(path)
         # A pipe or device would block or never end.
         if not stat.S_ISREG(status.st_mode):
-            raise OsimFormatError(f"{os.fspath(path)}: expected a file, this is a directory or device")
+            raise OsimFormatError(
+                f"{os.fspath(path)}: expected a file, this is a directory or device"
+            )
         if status.st_size > MAX_BYTES:
             raise OsimFormatError(_too_large(os.fspath(path), status.st_size))
         with open(path, "rb") as file:

@@ -187,9 +187,7 @@ def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
         _refuse_components(context, member_list(owner.element, "components"))
 
 
-def _refuse_switched_on(
-    context: Context, elements: list[Element], flag: str, what: str
-) -> None:
+def _refuse_switched_on(context: Context, elements: list[Element], flag: str, what: str) -> None:
     for element in elements:
         if context.boolean(element, flag, True):
             context.refuse(element.tag, element.name, f"{what} are not simulated")

@@ -99,9 +99,11 @@ def member_list(owner: Element | None, tag: str) -> list[Element]:
     if found is None:
         return []
     objects = found.child("objects")
-    return objects.children if objects is not None else [
-        child for child in found.children if child.tag != "groups"
-    ]
+    return (
+        objects.children
+        if objects is not None
+        else [child for child in found.children if child.tag != "groups"]
+    )
 
 
 def name_components(*siblings: Iterable[Element]) -> None:

@@ -52,7 +52,10 @@ _LAWS: tuple[_Law, ...] = (
     ("KshapePassive above 0", lambda m: m.kshape_passive > 0),
     ("Af above 0", lambda m: m.af > 0),
     ("Flen above 1", lambda m: m.flen > 1),
-    ("fv_linear_extrap_threshold above 1/Flen", lambda m: m.fv_linear_extrap_threshold * m.flen > 1),
+    (
+        "fv_linear_extrap_threshold above 1/Flen",
+        lambda m: m.fv_linear_extrap_threshold * m.flen > 1,
+    ),
     (
         "pennation_angle_at_optimal of at least 0 and below π/2",
         lambda m: 0 <= m.pennation_angle_at_optimal < math.pi / 2,
@@ -101,9 +104,7 @@ def read_thelen(context: Context, muscle: Component) -> Thelen2003MuscleSpec:
     return spec
 
 
-def _read_path(
-    context: Context, muscle: Component, element: Element
-) -> tuple[PathPointLike, ...]:
+def _read_path(context: Context, muscle: Component, element: Element) -> tuple[PathPointLike, ...]:
     path = context.object_property(element, "path", ("GeometryPath",))
     if path is None:
         raise element.error("expected a GeometryPath")
@@ -141,9 +142,7 @@ def _read_point(context: Context, point: Component) -> PathPointLike:
     return ConditionalPathPointSpec(element.name, body, location, coordinate, (low, high))
 
 
-def _read_moving_point(
-    context: Context, point: Component, element: Element
-) -> MovingPathPointSpec:
+def _read_moving_point(context: Context, point: Component, element: Element) -> MovingPathPointSpec:
     x, y, z = (read_function(context, element, f"{axis}_location") for axis in "xyz")
     coordinates = [_coordinate(context, point, element, f"socket_{a}_coordinate") for a in "xyz"]
     # OpenSim demands this even of constants.
@@ -156,9 +155,7 @@ def _read_moving_point(
     return MovingPathPointSpec(element.name, frame, (x, y, z), coordinates[0])
 
 
-def _coordinate(
-    context: Context, point: Component, element: Element, socket: str
-) -> str | None:
+def _coordinate(context: Context, point: Component, element: Element, socket: str) -> str | None:
     """Name of the coordinate in a socket: a path, or in older files just the name."""
     path = context.text(element, socket)
     if not path:

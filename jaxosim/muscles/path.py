@@ -54,13 +54,13 @@ def realize_paths(
     moment_arm = _sum_by_muscle(model, flexible, arms)
     stretch = jnp.zeros_like(moment_arm)
     if len(paths.moving_end):
-        own = paths.moving_end_sign * dot(
-            pull[paths.moving_end_segment], derivative[paths.moving_end]
-        )
+        sign = jnp.asarray(paths.moving_end_sign, q.dtype)
+        own = sign * dot(pull[paths.moving_end_segment], derivative[paths.moving_end])
         muscle = flexible.muscle[paths.moving_end_segment]
         place = muscle, paths.moving_end_free
-        moment_arm = moment_arm.at[place].add(own * paths.moving_end_crossing)
-        stretch = stretch.at[place].add(-own * (1 - paths.moving_end_crossing))
+        pulls = paths.moving_end_crossing == 1
+        moment_arm = moment_arm.at[place].add(jnp.where(pulls, own, 0.0))
+        stretch = stretch.at[place].add(jnp.where(pulls, 0.0, -own))
     return PathInfo(length=length, moment_arm=moment_arm, stretch=stretch)
 
 

@@ -1,0 +1,70 @@
+"""jaxosim: OpenSim's musculoskeletal mechanics in pure JAX.
+
+The public names, each once, looked up when first used: importing the package starts no JAX backend
+and reads no model.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
+    from jaxosim.models import bundled_models, load_model
+    from jaxosim.outputs import StateDescription, describe, to_dict
+    from jaxosim.simulation import equilibrate_muscles, initial_state, rollout, step
+    from jaxosim.system import state_derivative
+    from jaxosim.types import Model, Options, Params, State, StateDerivative
+
+_HOMES = {
+    "Model": "types",
+    "ModelMismatchError": "errors",
+    "Options": "types",
+    "OsimFormatError": "errors",
+    "Params": "types",
+    "State": "types",
+    "StateDerivative": "types",
+    "StateDescription": "outputs",
+    "UnsupportedComponentError": "errors",
+    "bundled_models": "models",
+    "describe": "outputs",
+    "equilibrate_muscles": "simulation",
+    "initial_state": "simulation",
+    "load_model": "models",
+    "rollout": "simulation",
+    "state_derivative": "system",
+    "step": "simulation",
+    "to_dict": "outputs",
+}
+__all__ = [
+    "Model",
+    "ModelMismatchError",
+    "Options",
+    "OsimFormatError",
+    "Params",
+    "State",
+    "StateDerivative",
+    "StateDescription",
+    "UnsupportedComponentError",
+    "bundled_models",
+    "describe",
+    "equilibrate_muscles",
+    "initial_state",
+    "load_model",
+    "rollout",
+    "state_derivative",
+    "step",
+    "to_dict",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Find a public name in the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'jaxosim' has no attribute '{name}'")
+    return getattr(import_module(f"jaxosim.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Public names, for completion."""
+    return sorted(__all__)

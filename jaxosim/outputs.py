@@ -1,0 +1,342 @@
+"""Everything OpenSim can report about an instant, as arrays; and osim-rl's dictionary of it.
+
+`describe` runs the same four stages as `state_derivative` and reads its numbers off them. Records
+follow the file's order; `to_dict` turns them into the nested dictionary of osim-rl's
+`get_state_desc()` on the host.
+
+Source: OpenSim getters of the same names; osim-rl `OsimModel.compute_state_desc`.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.dynamics.multibody import point_acceleration, point_velocity
+from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.spatial import body_xyz_angles, cross, matmul, matvec
+from jaxosim.system import (
+    Dynamics,
+    Position,
+    Velocity,
+    realize_acceleration,
+    realize_dynamics,
+    realize_position,
+    realize_velocity,
+)
+from jaxosim.types import AccelerationInfo, Model, Params, State
+
+
+@pytree
+class CoordinateOutputs:
+    """Coordinates, in file order; locked ones have speed and acceleration zero."""
+
+    value: jax.Array = array("coordinate", unit="rad | m")
+    speed: jax.Array = array("coordinate", unit="rad/s | m/s")
+    acceleration: jax.Array = array("coordinate", unit="rad/s² | m/s²")
+
+
+@pytree
+class BodyOutputs:
+    """Bodies: motion of their origins, expressed in ground."""
+
+    position: jax.Array = array("body", 3, unit="m")
+    rotation: jax.Array = array("body", 3, 3, unit="1")
+    angles: jax.Array = array("body", 3, unit="rad")  # body-fixed XYZ
+    velocity: jax.Array = array("body", 3, unit="m/s")
+    angular_velocity: jax.Array = array("body", 3, unit="rad/s")
+    acceleration: jax.Array = array("body", 3, unit="m/s²")
+    angular_acceleration: jax.Array = array("body", 3, unit="rad/s²")
+
+
+@pytree
+class PointOutputs:
+    """Motion of points of bodies, expressed in ground."""
+
+    position: jax.Array = array("point", 3, unit="m")
+    velocity: jax.Array = array("point", 3, unit="m/s")
+    acceleration: jax.Array = array("point", 3, unit="m/s²")
+
+
+@pytree
+class MuscleOutputs:
+    """Muscles, named as OpenSim's getters."""
+
+    length: jax.Array = array("muscle", unit="m")
+    lengthening_speed: jax.Array = array("muscle", unit="m/s")
+    moment_arm: jax.Array = array("muscle", "coordinate", unit="m | 1")  # 0 for locked ones
+    activation: jax.Array = array("muscle", unit="1")
+    fiber_length: jax.Array = array("muscle", unit="m")
+    normalized_fiber_length: jax.Array = array("muscle", unit="1")
+    pennation_angle: jax.Array = array("muscle", unit="rad")
+    tendon_length: jax.Array = array("muscle", unit="m")
+    tendon_strain: jax.Array = array("muscle", unit="1")
+    active_force_length_multiplier: jax.Array = array("muscle", unit="1")
+    passive_force_multiplier: jax.Array = array("muscle", unit="1")
+    fiber_velocity: jax.Array = array("muscle", unit="m/s")
+    normalized_fiber_velocity: jax.Array = array("muscle", unit="1")
+    force_velocity_multiplier: jax.Array = array("muscle", unit="1")
+    fiber_force: jax.Array = array("muscle", unit="N")
+    fiber_force_along_tendon: jax.Array = array("muscle", unit="N")
+    active_fiber_force: jax.Array = array("muscle", unit="N")
+    passive_fiber_force: jax.Array = array("muscle", unit="N")
+    tendon_force: jax.Array = array("muscle", unit="N")
+    activation_rate: jax.Array = array("muscle", unit="1/s")
+
+
+@pytree
+class ForceOutputs:
+    """Record values of the forces other than muscles."""
+
+    contact_force: jax.Array = array("geometry", 3, unit="N")  # on the body that owns the geometry
+    contact_torque: jax.Array = array("geometry", 3, unit="N·m")  # about that body's origin
+    limit_force: jax.Array = array("limit", unit="N·m | N")
+    limit_potential_energy: jax.Array = array("limit", unit="J")
+    spring_force: jax.Array = array("spring", unit="N·m | N")
+
+
+@pytree
+class StateDescription:
+    """Everything OpenSim can report about one instant."""
+
+    coordinates: CoordinateOutputs
+    bodies: BodyOutputs
+    mass_center: PointOutputs
+    muscles: MuscleOutputs
+    forces: ForceOutputs
+    markers: PointOutputs
+
+
+@jax.named_scope("describe")
+def describe(
+    model: Model, params: Params, state: State, excitation: jax.Array
+) -> StateDescription:
+    """Everything OpenSim can report, from the stages that also drive the simulation.
+
+    Args:
+      model: structure.
+      params: numbers.
+      state: one world.
+      excitation: `[muscle]` (1).
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape does not fit the model.
+    """
+    check_shapes(params, model.sizes)
+    check_shapes(state, model.sizes)
+    position = realize_position(model, params, state)
+    velocity = realize_velocity(model, params, state, position)
+    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    acceleration = realize_acceleration(model, params, position, velocity, dynamics)
+    free = model.tree.free
+    zero = jnp.zeros_like(state.u)
+    bodies = _bodies(model, position, velocity, acceleration)
+    return StateDescription(
+        coordinates=CoordinateOutputs(
+            value=state.q,
+            speed=zero.at[free].set(state.u[free]),
+            acceleration=zero.at[free].set(acceleration.u_dot),
+        ),
+        bodies=bodies,
+        mass_center=_mass_center(model, params, bodies),
+        muscles=_muscles(model, state, position, velocity, dynamics),
+        forces=_forces(model, position, dynamics, bodies),
+        markers=_points(bodies, model.marker_body, params.marker_location),
+    )
+
+
+def _bodies(
+    model: Model, position: Position, velocity: Velocity, acceleration: AccelerationInfo
+) -> BodyOutputs:
+    """Motion of every body, welded ones too."""
+    owner = model.bodies.mobile  # GROUND (−1) finds the last row
+    dtype = position.bodies.rotation.dtype
+    rest = jnp.zeros((1, 6), dtype)
+    R = jnp.concatenate([position.bodies.rotation, jnp.eye(3, dtype=dtype)[None]])[owner]
+    p = jnp.concatenate([position.bodies.position, -position.bodies.origin[None]])[owner]
+    V = jnp.concatenate([velocity.bodies.velocity, rest])[owner]
+    A = jnp.concatenate([acceleration.acceleration, rest])[owner]
+    rotation = matmul(R, position.instance.body_rotation)
+    origin = p + matvec(R, position.instance.body_position)
+    return BodyOutputs(
+        position=origin + position.bodies.origin[None],
+        rotation=rotation,
+        angles=body_xyz_angles(rotation),
+        velocity=point_velocity(V, origin),
+        angular_velocity=V[:, :3],
+        acceleration=point_acceleration(V, A, origin),
+        angular_acceleration=A[:, :3],
+    )
+
+
+def _points(bodies: BodyOutputs, owner: np.ndarray, location: jax.Array) -> PointOutputs:
+    """Motion of points fixed on bodies; those on ground (−1) stand still."""
+    on_ground = (owner < 0)[:, None]
+    arm = matvec(bodies.rotation[owner], location)
+    w, alpha = bodies.angular_velocity[owner], bodies.angular_acceleration[owner]
+    velocity = bodies.velocity[owner] + cross(w, arm)
+    acceleration = bodies.acceleration[owner] + cross(alpha, arm) + cross(w, cross(w, arm))
+    return PointOutputs(
+        position=jnp.where(on_ground, location, bodies.position[owner] + arm),
+        velocity=jnp.where(on_ground, 0.0, velocity),
+        acceleration=jnp.where(on_ground, 0.0, acceleration),
+    )
+
+
+def _mass_center(model: Model, params: Params, bodies: BodyOutputs) -> PointOutputs:
+    """Mass-weighted mean of the bodies' mass centers, `[3]` each."""
+    everything = np.arange(len(model.body_names))
+    centers = _points(bodies, everything, params.bodies.mass_center)
+    share = params.bodies.mass / jnp.sum(params.bodies.mass)
+    return jax.tree.map(lambda values: share @ values, centers)
+
+
+def _muscles(
+    model: Model, state: State, position: Position, velocity: Velocity, dynamics: Dynamics
+) -> MuscleOutputs:
+    """Muscle quantities under OpenSim's names."""
+    length, speed, force = position.muscles, velocity.muscles, dynamics.muscles
+    moment_arm = jnp.zeros((len(model.muscle_names), len(state.q)), state.q.dtype)
+    return MuscleOutputs(
+        length=position.paths.length,
+        lengthening_speed=velocity.lengthening_speed,
+        moment_arm=moment_arm.at[:, model.tree.free].set(position.paths.moment_arm),
+        activation=speed.activation,
+        fiber_length=length.fiber_length,
+        normalized_fiber_length=length.normalized_fiber_length,
+        pennation_angle=length.pennation_angle,
+        tendon_length=length.tendon_length,
+        tendon_strain=length.tendon_strain,
+        active_force_length_multiplier=length.active_force_length_multiplier,
+        passive_force_multiplier=length.passive_force_multiplier,
+        fiber_velocity=speed.fiber_velocity,
+        normalized_fiber_velocity=speed.normalized_fiber_velocity,
+        force_velocity_multiplier=speed.force_velocity_multiplier,
+        fiber_force=force.fiber_force,
+        fiber_force_along_tendon=force.fiber_force_along_tendon,
+        active_fiber_force=force.active_fiber_force,
+        passive_fiber_force=force.passive_fiber_force,
+        tendon_force=force.tendon_force,
+        activation_rate=force.activation_rate,
+    )
+
+
+def _forces(
+    model: Model, position: Position, dynamics: Dynamics, bodies: BodyOutputs
+) -> ForceOutputs:
+    """Record values: per contact geometry, the element's whole effect on the geometry's body."""
+    contacts, info = model.contacts, dynamics.contacts
+    body = contacts.geometry_body
+    first, second = body[contacts.first], body[contacts.second]
+    same_element = contacts.element[:, None] == contacts.pair_element
+    sign = (body[:, None] == second).astype(float) - (body[:, None] == first)
+    sign = jnp.asarray(same_element * sign, info.force.dtype)
+    ground = jnp.zeros((1, 3), info.force.dtype)
+    about = jnp.concatenate([bodies.position, ground])[body] - position.bodies.origin[None]
+    force = sign @ info.force
+    torque = sign @ cross(info.position, info.force) - cross(about, force)
+    return ForceOutputs(
+        contact_force=force,
+        contact_torque=torque,
+        limit_force=dynamics.limits.force,
+        limit_potential_energy=dynamics.limits.potential_energy,
+        spring_force=dynamics.spring_force,
+    )
+
+
+def force_records(model: Model, info: StateDescription) -> dict[str, list[float]]:
+    """Record values of every force by name, in file order, as OpenSim's `getRecordValues`.
+
+    Args:
+      model: structure.
+      info: of one world.
+    """
+    muscles, forces = info.muscles, info.forces
+    records = {}
+    for name, tension in zip(model.muscle_names, np.asarray(muscles.tendon_force), strict=True):
+        records[name] = [float(tension)]
+    for name, force in zip(model.springs.names, np.asarray(forces.spring_force), strict=True):
+        records[name] = [float(force)]
+    limits = np.stack([forces.limit_force, forces.limit_potential_energy], axis=-1)
+    for name, values in zip(model.limits.names, limits, strict=True):
+        records[name] = values.tolist()
+    rows = np.concatenate([forces.contact_force, forces.contact_torque], axis=-1)
+    contacts = model.contacts
+    for name, geometry in zip(contacts.element_names, contacts.record_geometry, strict=True):
+        records[name] = rows[list(geometry)].reshape(-1).tolist()
+    return {name: records[name] for name in model.force_names}
+
+
+def to_dict(model: Model, info: StateDescription) -> dict[str, dict]:
+    """osim-rl's state description: nested dictionaries of lists, on the host.
+
+    Args:
+      model: structure.
+      info: of one world, from `describe`.
+
+    Returns:
+      Keys, names and lengths as `get_state_desc()` returns them.
+    """
+    host = jax.tree.map(np.asarray, info)
+    return {
+        **_joint_entries(model, host),
+        **_body_entries(model, host),
+        "forces": force_records(model, host),
+        "muscles": _named(
+            model.muscle_names,
+            activation=host.muscles.activation,
+            fiber_length=host.muscles.fiber_length,
+            fiber_velocity=host.muscles.fiber_velocity,
+            fiber_force=host.muscles.fiber_force,
+        ),
+        "markers": _named(
+            model.marker_names,
+            pos=host.markers.position,
+            vel=host.markers.velocity,
+            acc=host.markers.acceleration,
+        ),
+        "misc": {
+            "mass_center_pos": host.mass_center.position.tolist(),
+            "mass_center_vel": host.mass_center.velocity.tolist(),
+            "mass_center_acc": host.mass_center.acceleration.tolist(),
+        },
+    }
+
+
+def _named(names: tuple[str, ...], **columns: np.ndarray) -> dict[str, dict]:
+    """One dictionary per name, holding its row of every column."""
+    return {
+        name: {key: values[row].tolist() for key, values in columns.items()}
+        for row, name in enumerate(names)
+    }
+
+
+def _joint_entries(model: Model, info: StateDescription) -> dict[str, dict]:
+    """joint_pos, joint_vel, joint_acc: lists by joint name."""
+    columns = {
+        "joint_pos": info.coordinates.value,
+        "joint_vel": info.coordinates.speed,
+        "joint_acc": info.coordinates.acceleration,
+    }
+    return {
+        key: {
+            name: np.asarray(values)[list(coordinates)].tolist()
+            for name, coordinates in zip(model.joint_names, model.joint_coordinates, strict=True)
+        }
+        for key, values in columns.items()
+    }
+
+
+def _body_entries(model: Model, info: StateDescription) -> dict[str, dict]:
+    """body_pos … body_acc_rot: lists of three by body name."""
+    columns = {
+        "body_pos": info.bodies.position,
+        "body_vel": info.bodies.velocity,
+        "body_acc": info.bodies.acceleration,
+        "body_pos_rot": info.bodies.angles,
+        "body_vel_rot": info.bodies.angular_velocity,
+        "body_acc_rot": info.bodies.angular_acceleration,
+    }
+    return {
+        key: {name: values[row].tolist() for row, name in enumerate(model.body_names)}
+        for key, values in columns.items()
+    }
