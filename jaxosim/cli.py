@@ -5,30 +5,37 @@ wrong command line, 1 for everything else, 130 when interrupted.
 """
 
 import contextlib
-import importlib.metadata
+import dataclasses
+import io
 import json
 import math
 import os
 import pathlib
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 
 import click
 import jax
 import numpy as np
+import rich.console
 import rich.progress
 
+import jaxosim
 from jaxosim import cli_report, sto
 from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
+from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
 from jaxosim.models import bundled_models, load_model
-from jaxosim.types import Model, Params, State
+from jaxosim.types import Model, Params
 
 _OUT_SUFFIXES = (".npz", ".sto")
+_OUR_ERRORS = (OsimFormatError, UnsupportedComponentError, ModelMismatchError)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never with a traceback for what a user can get wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
     sys.exit(_status(arguments))
 
 
@@ -43,7 +50,7 @@ def _status(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (OSError, ValueError) as error:  # our own exceptions are ValueErrors
+    except (OSError, *_OUR_ERRORS) as error:
         return _complain(str(error), 1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
@@ -58,10 +65,13 @@ def _complain(message: str, status: int) -> int:
     return status
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(importlib.metadata.version("jaxosim"), prog_name="jaxosim")
-def commands() -> None:
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(jaxosim.__version__, prog_name="jaxosim")
+@click.pass_context
+def commands(context: click.Context) -> None:
     """OpenSim's musculoskeletal mechanics as pure JAX functions."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 _MODELS = "MODEL is a path to an .osim file or a bundled name: " + ", ".join(bundled_models()) + "."
@@ -149,16 +159,127 @@ def rollout(
     if dtype == "float64":
         jax.config.update("jax_enable_x64", True)
     structure, params = load_model(model)
-    if not len(structure.tree.body):
-        raise click.ClickException(f"nothing in {structure.source} can move")
     job = Job(batch, seconds, excitation, seed, dtype)
+    _check_size(structure, job, keep=out is not None)
     console = cli_report.output_console()
     console.print(cli_report.summary_table(structure, params))
     with _replacing(out) as unfinished:
-        result = _simulate(structure, params, job, keep=unfinished is not None)
-        if unfinished and result.states is not None:
+        result = _simulate(structure, params, job, console, keep=out is not None)
+        if unfinished:
             _write(unfinished, structure, job, result)
     if out:
-        rest = f" (world 0 of {batch})" if out.suffix == ".sto" and batch > 1 else ""
-        console.print(f"wrote {out}{rest}")
-    return _report(structure, job, result)
+        which = f" (world 0 of {batch})" if out.suffix == ".sto" and batch > 1 else ""
+        console.print(f"wrote {out}{which}")
+    failed_count = int(np.sum(~result.finite))
+    return _complain(f"{failed_count} of {batch} worlds diverged", 1) if failed_count else 0
+
+
+def _check_size(model: Model, job: Job, keep: bool) -> None:
+    """Refuse what cannot move, and what cannot fit into memory, before an hour is spent on it.
+
+    Raises:
+      ClickException: it is one of the two.
+    """
+    if not len(model.tree.body):
+        raise click.ClickException(f"nothing in {model.source} can move")
+    row = 1 + 2 * len(model.coordinate_names) + 4 * len(model.muscle_names)
+    chunk_rows = job.chunk + (2 * job.step_count if keep else 0)  # kept in parts, then as a whole
+    numbers = job.batch * (row * chunk_rows + 6 * job.step_count)
+    needed = numbers * np.dtype(job.dtype).itemsize
+    try:
+        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError):  # not on this system
+        return
+    if needed > available:
+        raise click.ClickException(
+            f"this needs about {needed / 2**30:.0f} GiB of memory and there are "
+            f"{available / 2**30:.0f}: give a smaller --batch or fewer --seconds"
+        )
+
+
+def _simulate(
+    model: Model, params: Params, job: Job, console: rich.console.Console, keep: bool
+) -> Result:
+    """Compile, roll out under a progress bar, and print what came of it."""
+    errors = cli_report.error_console()
+    with errors.status("compiling"):
+        compiled = prepare(model, params, job)
+    console.print(f"compiled in {compiled.seconds:.1f} s for {jax.devices()[0].device_kind}")
+    columns = rich.progress.Progress.get_default_columns()
+    counter = rich.progress.MofNCompleteColumn()
+    with rich.progress.Progress(*columns, counter, console=errors) as progress:
+        task = progress.add_task("control steps", total=job.step_count)
+        result = run(compiled, keep, lambda count: progress.advance(task, count))
+    step_count = job.batch * job.step_count
+    console.print(
+        f"{step_count} control steps in {result.seconds:.2f} s: "
+        f"{step_count / result.seconds:.0f} control steps per second"
+    )
+    console.print(f"{int(np.sum(result.finite))} of {job.batch} worlds stayed finite")
+    if np.any(result.finite):
+        name = model.body_names[root_body(model)]
+        console.print(cli_report.travel_table(name, result.root_position[:, result.finite]))
+    return result
+
+
+@contextlib.contextmanager
+def _replacing(path: pathlib.Path | None) -> Iterator[pathlib.Path | None]:
+    """A new file beside `path` that takes its place when all has gone well; None for None.
+
+    It is made before the work begins, so that an unwritable place is found out at once.
+
+    Raises:
+      ClickException: the file cannot be made there.
+    """
+    if path is None:
+        yield None
+        return
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        unfinished.touch(exist_ok=False)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
+    """Write the result in the format that the path's suffix names."""
+    states = result.states
+    if states is None or result.excitation is None:
+        raise AssertionError("a result that is written has been kept")
+    if path.suffix == ".sto":
+        sto.write_states(path, model, jax.tree.map(lambda leaf: leaf[:, 0], states))
+        return
+    metadata = {
+        "model": model.name,
+        "source": model.source,
+        "batch": job.batch,
+        "seed": job.seed,
+        "excitation": dataclasses.asdict(job.excitation),
+        "dtype": job.dtype,
+        "options": dataclasses.asdict(job.options),
+        "device": jax.devices()[0].device_kind,
+        "versions": {"jaxosim": jaxosim.__version__, "jax": jax.__version__},
+    }
+    np.savez(
+        path,
+        time=states.time[:, 0],
+        q=states.q,
+        u=states.u,
+        activation=states.activation,
+        fiber_length=states.fiber_length,
+        excitation=result.excitation,
+        root_position=result.root_position,
+        finite=result.finite,
+        coordinate_names=np.array(model.coordinate_names, dtype=str),
+        muscle_names=np.array(model.muscle_names, dtype=str),
+        metadata=np.array(json.dumps(metadata)),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ _PLAIN_WIDTH = 120  # columns when the output is a file or a pipe, whose width n
 
 def output_console() -> rich.console.Console:
     """Standard output: as wide as the terminal, or wide enough for the tables elsewhere."""
-    console = rich.console.Console(highlight=False)
+    console = rich.console.Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     return console
@@ -20,7 +20,7 @@ def output_console() -> rich.console.Console:
 
 def error_console() -> rich.console.Console:
     """Standard error, for progress."""
-    return rich.console.Console(stderr=True, highlight=False)
+    return rich.console.Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def summary_table(model: Model, params: Params) -> rich.table.Table:

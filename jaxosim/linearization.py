@@ -20,7 +20,7 @@ from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix, solve_positive
 from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
-from jaxosim.spatial import cross, safe_divide
+from jaxosim.spatial import cross, dot, safe_divide, total, weighted_gram
 from jaxosim.system import (
     Dynamics,
     Position,
@@ -103,7 +103,7 @@ def _contact_matrices(
     hinge = position.bodies.hinge
     moved = hinge[None, :, 3:] + cross(hinge[None, :, :3], contact.position[:, None, :])
     jacobian = moved * jnp.asarray(sign, hinge.dtype)[..., None]  # [pair, free, 3]
-    normal = jnp.sum(jacobian * contact.normal[:, None, :], axis=-1)
+    normal = dot(jacobian, contact.normal[:, None, :])
     pressing = contact.normal_force > 0
     slip = contact.friction_slope  # secant: friction force over slip
     press = jnp.where(pressing, 1.5 * contact.dissipation * contact.hertz_force, 0.0)
@@ -111,9 +111,8 @@ def _contact_matrices(
         pressing, 1.5 * safe_divide(contact.normal_force, jnp.maximum(contact.depth, 0.0)), 0.0
     )
     rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, jacobian.shape[1])
-    friction = rows.T @ (jnp.tile(slip, 3)[:, None] * rows)
-    damping = friction + normal.T @ ((press - slip)[:, None] * normal)
-    return damping, normal.T @ (spring[:, None] * normal)
+    friction = weighted_gram(rows, jnp.tile(slip, 3))
+    return friction + weighted_gram(normal, press - slip), weighted_gram(normal, spring)
 
 
 def _joint_diagonals(
@@ -186,15 +185,16 @@ def solve(
     e = 1 / (1 - g * fibers.v_fiber)
     pull = jnp.maximum(fibers.T_path + g * e * fibers.T_fiber * fibers.v_path, 0.0)
     p = rhs.fiber_length + g * fibers.v_activation * d_a
-    tendon = R.T @ (pull[:, None] * R)
+    tendon = weighted_gram(R, pull)
     elastic = lin.stiffness + tendon
     matrix = lin.mass + g * lin.damping + (g * g) * elastic
-    force = momentum - g * (elastic @ shift) + g * ((e * fibers.T_fiber * p) @ R)
+    released = total((e * fibers.T_fiber * p)[:, None] * R)
+    force = momentum - g * total(elastic * shift[:, None]) + g * released
     d_u = solve_positive(matrix, force)
     d_s = shift + g * d_u
     free = model.tree.free
     displaced = jnp.zeros_like(rhs.q).at[free].set(d_s)
-    d_l = e * (p - g * fibers.v_path * (R @ d_s))
+    d_l = e * (p - g * fibers.v_path * total(R.T * d_s[:, None]))
     return State(
         time=rhs.time,
         q=coordinate_rates(model, lin.joints, displaced),

@@ -1,4 +1,8 @@
-"""Rotations, rigid transforms and spatial vectors; the one home of safe norms and divisions.
+"""Rotations, spatial vectors and small sums; the one home of safe norms and divisions.
+
+Products and sums over short axes are written out term by term: on a CPU, XLA turns a reduction or
+a dot product over three elements into a scalar loop that is 3 to 40 times slower than the same
+terms added as arrays (measured with a batch of 1024 worlds); on a GPU both fuse alike.
 
 A spatial vector is `[..., 6]`: angular part first, then linear, both expressed in one frame. A
 motion's linear part is the velocity of the point of the body that passes through the common point;
@@ -8,8 +12,15 @@ Source: Featherstone, Rigid Body Dynamics Algorithms (2008), chapter 2; angle co
 Simbody's `Rotation`.
 """
 
+import functools
+import operator
+
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+_LARGEST_UNROLLED = 32  # terms; longer sums are left to XLA, which keeps compilation short
+
 
 
 def cross(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -24,12 +35,65 @@ def cross(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def dot(a: jax.Array, b: jax.Array) -> jax.Array:
     """Scalar product over the last axis."""
-    return jnp.sum(a * b, axis=-1)
+    products = a * b
+    return total(jnp.moveaxis(products, -1, 0))
+
+
+def total(values: jax.Array) -> jax.Array:
+    """Sum over the leading axis, term by term up to a few dozen terms."""
+    if len(values) > _LARGEST_UNROLLED:
+        return jnp.sum(values, axis=0)
+    if not len(values):
+        return jnp.zeros(values.shape[1:], values.dtype)
+    return functools.reduce(operator.add, [values[i] for i in range(len(values))])
+
+
+def gram(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Scalar products of all rows of a `[n, k]` with all rows of b `[m, k]`: `[n, m]`, k short."""
+    return functools.reduce(
+        operator.add, [a[:, i][:, None] * b[:, i][None, :] for i in range(a.shape[1])]
+    )
+
+
+def weighted_gram(rows: jax.Array, weight: jax.Array) -> jax.Array:
+    """Sum over i of weight[i] rows[i] rows[i]ᵀ: `[n, k]` and `[n]` to `[k, k]`."""
+    if len(rows) > _LARGEST_UNROLLED:
+        return rows.T @ (weight[:, None] * rows)
+    if not len(rows):
+        return jnp.zeros((rows.shape[1], rows.shape[1]), rows.dtype)
+    scaled = weight[:, None] * rows
+    return functools.reduce(
+        operator.add, [scaled[i][:, None] * rows[i][None, :] for i in range(len(rows))]
+    )
+
+
+def static_sum(matrix: np.ndarray, values: jax.Array) -> jax.Array:
+    """A static matrix `[n, m]`, mostly zeros and ones, times values `[m, …]`."""
+    shape = (len(matrix),) + values.shape[1:]
+    if matrix.shape[1] > _LARGEST_UNROLLED:
+        flat = jnp.asarray(matrix, values.dtype) @ values.reshape(len(values), -1)
+        return flat.reshape(shape)
+    weights = matrix.reshape(matrix.shape + (1,) * (values.ndim - 1)).astype(values.dtype)
+    terms = [weights[:, i] * values[i][None] for i in np.flatnonzero(matrix.any(axis=0))]
+    return functools.reduce(operator.add, terms, jnp.zeros(shape, values.dtype))
+
+
+def group_sum(values: jax.Array, owner: np.ndarray, count: int) -> jax.Array:
+    """Sum values `[n, …]` over the groups that own them: `[count, …]`; owners are static."""
+    if not len(owner):
+        return jnp.zeros((count,) + values.shape[1:], values.dtype)
+    members = [np.flatnonzero(owner == group) for group in range(count)]
+    width = max(map(len, members))
+    table = np.full((count, width), len(owner))
+    for row, member in zip(table, members, strict=True):
+        row[: len(member)] = member
+    padded = jnp.concatenate([values, jnp.zeros((1,) + values.shape[1:], values.dtype)])
+    return functools.reduce(operator.add, [padded[table[:, i]] for i in range(width)])
 
 
 def safe_norm(v: jax.Array) -> jax.Array:
     """Euclidean norm over the last axis, with gradient zero (not NaN) at the zero vector."""
-    squared = jnp.sum(v * v, axis=-1)
+    squared = dot(v, v)
     positive = squared > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
 
@@ -41,13 +105,15 @@ def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def matvec(matrix: jax.Array, v: jax.Array) -> jax.Array:
-    """Matrix `[..., 3, 3]` times vector `[..., 3]`, written as a sum so that it fuses."""
-    return jnp.sum(matrix * v[..., None, :], axis=-1)
+    """Matrix `[..., 3, 3]` times vector `[..., 3]`."""
+    x, y, z = v[..., 0:1], v[..., 1:2], v[..., 2:3]
+    return matrix[..., 0] * x + matrix[..., 1] * y + matrix[..., 2] * z
 
 
 def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Matrix product of `[..., 3, 3]` stacks, written as a sum so that it fuses."""
-    return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
+    """Matrix product of `[..., 3, 3]` stacks."""
+    columns = [matvec(a, b[..., i]) for i in range(3)]
+    return jnp.stack(columns, axis=-1)
 
 
 def transpose(matrix: jax.Array) -> jax.Array:

@@ -31,6 +31,7 @@ from jaxosim.muscles.thelen2003 import (
     realize_muscle_dynamics,
 )
 from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.spatial import total
 from jaxosim.types import (
     AccelerationInfo,
     ContactInfo,
@@ -136,7 +137,7 @@ def realize_dynamics(
         limits=limits,
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
-        mobility_force=on_coordinates[model.tree.free] + tension @ position.paths.moment_arm,
+        mobility_force=on_coordinates[model.tree.free] + total(tension[:, None] * position.paths.moment_arm),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxosim.dynamics.multibody import point_velocity
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import cross, dot, matvec, safe_divide, safe_norm, spatial
+from jaxosim.spatial import cross, dot, matvec, safe_divide, safe_norm, spatial, static_sum
 from jaxosim.types import ContactInfo, InstanceInfo, Model, Params, PositionInfo, VelocityInfo
 
 _ENDLESS = 1e30  # a half-space's extent to the left, in the sweep along an axis
@@ -185,13 +185,12 @@ def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:
     contacts = model.contacts
     count = len(contacts.element_names)
     belongs = contacts.element[None, :] == np.arange(count)[:, None]
-    belongs = jnp.asarray(belongs, center.dtype)
-    mean = belongs @ center / jnp.sum(belongs, axis=1, keepdims=True)
-    spread = belongs @ jnp.abs(center - mean[contacts.element])
+    mean = static_sum(belongs / belongs.sum(axis=1, keepdims=True), center)
+    spread = static_sum(belongs, jnp.abs(center - mean[contacts.element]))
     axis = jnp.where(spread[:, 0] > spread[:, 1], 0, 1)
     along = jnp.where(axis == 0, spread[:, 0], spread[:, 1])
     axis = jnp.where(spread[:, 2] > along, 2, axis)[contacts.element]
-    place = jnp.sum(jnp.where(axis[:, None] == np.arange(3)[None], center, 0.0), axis=1)
+    place = dot(jnp.where(axis[:, None] == np.arange(3)[None], center, 0.0), np.ones((1, 3), center.dtype))
     order = jnp.asarray(np.arange(len(contacts.element), 0, -1) * _ENDLESS, center.dtype)
     return jnp.where(contacts.is_half_space, -order, place - params.contacts.radius)
 
@@ -204,4 +203,4 @@ def contact_wrenches(model: Model, contact: ContactInfo) -> jax.Array:
     mobile = np.arange(len(model.tree.body))[:, None]
     sign = (mobile == second).astype(float) - (mobile == first)
     wrench = spatial(cross(contact.position, contact.force), contact.force)
-    return jnp.asarray(sign, wrench.dtype) @ wrench
+    return static_sum(sign, wrench)

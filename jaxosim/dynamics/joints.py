@@ -13,7 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.functions import evaluate
-from jaxosim.spatial import axis_angle_rotation, cross, matmul, matvec, spatial
+from jaxosim.spatial import (
+    axis_angle_rotation,
+    cross,
+    dot,
+    group_sum,
+    matmul,
+    matvec,
+    spatial,
+    total,
+)
 from jaxosim.types import JointInfo, Model, Params
 
 
@@ -21,7 +30,8 @@ def realize_joints(model: Model, params: Params, q: jax.Array) -> JointInfo:
     """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`."""
     tree, joints = model.tree, params.joints
     terms = evaluate(tree.functions, joints.functions, q[tree.term_coordinate])
-    values = joints.constant.reshape(-1).at[tree.term_axis].add(terms.value).reshape(-1, 6)
+    values = group_sum(terms.value, tree.term_axis, joints.constant.size)
+    values = joints.constant + values.reshape(-1, 6)
     angles, shifts = values[:, :3], values[:, 3:]
     first, second, third = _rotations(joints.axis, angles)
     first_two = matmul(first, second)
@@ -35,7 +45,7 @@ def realize_joints(model: Model, params: Params, q: jax.Array) -> JointInfo:
         hinge_direction = _directions(joints.axis, one, matmul(one, two))
     return JointInfo(
         rotation=matmul(first_two, third),
-        position=jnp.sum(shifts[..., None] * joints.axis[:, 3:], axis=1),
+        position=total(jnp.moveaxis(shifts[..., None] * joints.axis[:, 3:], 1, 0)),
         hinge=_hinge_columns(model, hinge_direction, terms.slope),
         axis_direction=direction,
         slope=terms.slope,
@@ -66,7 +76,7 @@ def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.
     term = slope[moves][:, None] * direction.reshape(-1, 3)[axes]
     is_rotation = (axes % 6 < 3)[:, None]
     columns = spatial(jnp.where(is_rotation, term, 0.0), jnp.where(is_rotation, 0.0, term))
-    hinge = jnp.zeros((len(tree.free), 6), slope.dtype).at[tree.term_free[moves]].add(columns)
+    hinge = group_sum(columns, tree.term_free[moves], len(tree.free))
     if not tree.angular_velocity.any():
         return hinge
     # Ball and Free: speed k is simply component k of the angular velocity (or of the velocity).
@@ -82,7 +92,7 @@ def _angle_rates(model: Model, direction: jax.Array) -> jax.Array:
     if not model.tree.angular_velocity.any():
         return jnp.zeros_like(direction[:, :3])
     x, y, z = direction[:, 0], direction[:, 1], direction[:, 2]
-    volume = jnp.sum(x * cross(y, z), axis=-1)
+    volume = dot(x, cross(y, z))
     volume = jnp.where(volume == 0, jnp.finfo(direction.dtype).eps, volume)
     reciprocal = jnp.stack([cross(y, z), cross(z, x), cross(x, y)], axis=1)
     return reciprocal / volume[:, None, None]
@@ -129,28 +139,28 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     tree = model.tree
     count = len(tree.body)
     moved = joints.hinge * u_free[:, None]
-    velocity = jnp.zeros((count, 6), u_free.dtype).at[tree.free_mobile].add(moved)
+    velocity = group_sum(moved, tree.free_mobile, count)
     moves = np.flatnonzero(tree.term_free >= 0)
     axes, speed = tree.term_axis[moves], u_free[tree.term_free[moves]]
     term_rate = joints.slope[moves] * speed
     acceleration = joints.curvature[moves] * speed * speed
 
     def by_axis(values):
-        return jnp.zeros(count * 6, u_free.dtype).at[axes].add(values).reshape(count, 6)
+        return group_sum(values, axes, count * 6).reshape(count, 6)
 
     slot = tree.coordinate_slot[tree.free]
     first = jnp.where((slot == 0)[:, None], moved[:, :3], 0.0)
     not_third = jnp.where((slot != 2)[:, None], moved[:, :3], 0.0)
-    zeros = jnp.zeros((count, 3), u_free.dtype)
-    carrier_two = zeros.at[tree.free_mobile].add(first)
-    carrier_three = zeros.at[tree.free_mobile].add(not_third)
+    carrier_two = group_sum(first, tree.free_mobile, count)
+    carrier_three = group_sum(not_third, tree.free_mobile, count)
     W = joints.axis_direction
     rate = by_axis(term_rate)
     turning = rate[:, 1:2] * cross(carrier_two, W[:, 1]) + rate[:, 2:3] * cross(
         carrier_three, W[:, 2]
     )
     parts = by_axis(acceleration)[..., None] * W
-    bias = spatial(turning + jnp.sum(parts[:, :3], axis=1), jnp.sum(parts[:, 3:], axis=1))
+    angular, linear = (total(jnp.moveaxis(p, 1, 0)) for p in (parts[:, :3], parts[:, 3:]))
+    bias = spatial(turning + angular, linear)
     if tree.angular_velocity.any():
         bias = jnp.where(tree.angular_velocity[:, None], 0.0, bias)
     return velocity, bias

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.dynamics.joints import hinge_bias
-from jaxosim.spatial import cross, matmul, matvec, motion_cross, spatial, transpose
+from jaxosim.spatial import cross, matmul, matvec, motion_cross, spatial, static_sum, transpose
 from jaxosim.types import InstanceInfo, JointInfo, Model, PositionInfo, VelocityInfo
 
 
@@ -102,8 +102,7 @@ def realize_velocity_of_bodies(
     """
     tree = model.tree
     u_free = u[tree.free]
-    support = jnp.asarray(tree.support, u.dtype)
-    velocity = support @ (position.hinge * u_free[:, None])
+    velocity = static_sum(tree.support, position.hinge * u_free[:, None])
     V_FM, bias = hinge_bias(model, joints, u_free)
     R_GF, p = position.joint_rotation, position.joint_position
     w, v = matvec(R_GF, V_FM[:, :3]), matvec(R_GF, V_FM[:, 3:])
@@ -115,6 +114,6 @@ def realize_velocity_of_bodies(
         own, relative = jnp.where(turned, -own, own), jnp.where(turned, -relative, relative)
     V_P = _at_parent(velocity, tree.parent, jnp.zeros(6, u.dtype))
     own = own + motion_cross(V_P, relative)
-    bias_acceleration = jnp.asarray(tree.descendants.T, u.dtype) @ own
+    bias_acceleration = static_sum(tree.descendants.T, own)
     return VelocityInfo(velocity=velocity, bias_acceleration=bias_acceleration)
 

@@ -8,9 +8,20 @@ Source: Featherstone (2008), composite-rigid-body algorithm and recursive Newton
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import apply_inertia, cross, dot, force_cross, matmul, matvec, skew, transpose
+from jaxosim.spatial import (
+    apply_inertia,
+    cross,
+    dot,
+    force_cross,
+    gram,
+    matmul,
+    matvec,
+    static_sum,
+    transpose,
+)
 from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
 
 
@@ -28,26 +39,28 @@ def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaIn
     R, p, mass = position.rotation, position.position, instance.mass
     own = matvec(R, instance.first_moment)  # mass center from the body's origin, times mass
     turned = matmul(matmul(R, instance.inertia), transpose(R))
-    p_cross, own_cross = skew(p), skew(own)
-    shift = matmul(p_cross, own_cross) + matmul(own_cross, p_cross)
-    shift = shift + mass[:, None, None] * matmul(p_cross, p_cross)
+    # Parallel axes: with s = p(m p + 2 own), symmetrised, the shift is trace(s) 1 − s.
+    product = p[:, :, None] * (own + mass[:, None] * p)[:, None, :]
+    shift = product + own[:, :, None] * p[:, None, :]
+    trace = shift[:, 0, 0] + shift[:, 1, 1] + shift[:, 2, 2]
+    identity = np.eye(3, dtype=p.dtype)[None]
     return InertiaInfo(
-        mass=mass, first_moment=own + mass[:, None] * p, inertia=turned - shift
+        mass=mass,
+        first_moment=own + mass[:, None] * p,
+        inertia=turned + trace[:, None, None] * identity - shift,
     )
 
 
 def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> jax.Array:
     """Mass matrix M (kg, kg·m, kg·m²) of the free coordinates, `[free, free]`."""
-    outboard = jnp.asarray(model.tree.descendants, position.hinge.dtype)
-    owner = model.tree.free_mobile
+    tree = model.tree
+    composite = jax.tree.map(lambda x: static_sum(tree.descendants, x)[tree.free_mobile], inertia)
     momentum = apply_inertia(
-        (outboard @ inertia.mass)[owner],
-        (outboard @ inertia.first_moment)[owner],
-        jnp.einsum("mn,nij->mij", outboard, inertia.inertia)[owner],
-        position.hinge,
+        composite.mass, composite.first_moment, composite.inertia, position.hinge
     )
-    half = (position.hinge @ momentum.T) * jnp.asarray(model.tree.related, momentum.dtype)
-    return half + half.T - jnp.diag(jnp.diagonal(half))
+    product = gram(position.hinge, momentum)
+    upper = np.triu(tree.related) > 0
+    return jnp.where(upper, product, jnp.where(upper.T, product.T, 0.0))
 
 
 def bias_wrench(
@@ -66,7 +79,7 @@ def bias_wrench(
 
 def generalized_force(model: Model, position: PositionInfo, wrench: jax.Array) -> jax.Array:
     """Generalised forces `[free]` of wrenches on the mobile bodies `[mobile, 6]`."""
-    transmitted = jnp.asarray(model.tree.descendants, wrench.dtype) @ wrench
+    transmitted = static_sum(model.tree.descendants, wrench)
     return dot(position.hinge, transmitted[model.tree.free_mobile])
 
 
@@ -80,8 +93,8 @@ def body_accelerations(
     model: Model, position: PositionInfo, velocity: VelocityInfo, u_dot: jax.Array
 ) -> jax.Array:
     """Spatial accelerations `[mobile, 6]` about the common point for u_dot `[free]`."""
-    support = jnp.asarray(model.tree.support, u_dot.dtype)
-    return support @ (position.hinge * u_dot[:, None]) + velocity.bias_acceleration
+    moved = static_sum(model.tree.support, position.hinge * u_dot[:, None])
+    return moved + velocity.bias_acceleration
 
 
 def point_velocity(V: jax.Array, p: jax.Array) -> jax.Array:

@@ -5,6 +5,8 @@ import importlib.resources
 import os
 from pathlib import Path
 
+from jaxosim.models.osim_xml import quote
+
 _SUFFIX = ".osim"
 
 
@@ -25,16 +27,17 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
     names = bundled_models()
     if name_or_path in names:
         return _assets() / f"{name_or_path}{_SUFFIX}"
-    path = Path(name_or_path)
+    text = os.fspath(name_or_path)
+    path = Path(text)
     try:
-        if path.exists():
+        if text and path.exists():
             return path
     except (OSError, ValueError):
         pass  # too long, or no path at all: then it is not there
     stem = path.name.removesuffix(_SUFFIX)
     close = difflib.get_close_matches(stem[:80], names, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"bundled are {', '.join(names)}."
-    raise FileNotFoundError(f"no bundled model and no file {os.fspath(name_or_path)!r}: {hint}")
+    raise FileNotFoundError(f"no bundled model and no file {quote(text)}: {hint}")
 
 
 def _assets() -> Path:

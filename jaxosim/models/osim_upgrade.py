@@ -157,11 +157,11 @@ def _sockets_30517(model: Element) -> None:
     for element in model.walk():
         connectors = element.child("connectors")
         if connectors:
+            element.remove(connectors)
             for connector in connectors.children:
                 connectee = connector.child("connectee_name")
                 text = connectee.text if connectee else ""
-                _set_text(element, f"socket_{connector.name}", text)
-            element.remove(connectors)
+                element.append(Element(f"socket_{connector.name}", text))
         for child in element.children:
             if child.tag.startswith(("connector_", "socket_")):
                 child.tag = "socket_" + child.tag.split("_", 1)[1].removesuffix("_connectee_name")

@@ -26,11 +26,13 @@ from jaxosim.errors import OsimFormatError
 MAX_BYTES = 32 * 1024 * 1024
 MAX_ELEMENTS = 500_000
 MAX_DEPTH = 64
+MAX_NAME_LENGTH = 500
 
 OLDEST_VERSION = 20000  # OpenSim 2.0; earlier dialects describe joints differently
 LATEST_VERSION = 40600  # OpenSim 4.6
 
 _QUOTED_LENGTH = 60  # characters of foreign text that may enter a message
+_COMMENT_OR_CDATA = re.compile(r"<!--|<!\[CDATA\[")
 
 
 def quote(text: str) -> str:
@@ -45,6 +47,7 @@ class Element:
     __slots__ = ("tag", "name", "file", "text", "children", "parent", "line")
 
     def __init__(self, tag: str, text: str = "", name: str = "", line: int = 0):
+        """An element without children or parent."""
         self.tag = tag
         self.name = name
         self.file = ""
@@ -70,7 +73,8 @@ class Element:
 
     def walk(self) -> "list[Element]":
         """This element and all below it, parents before children."""
-        found, pending = [], [self]
+        found: list[Element] = []
+        pending: list[Element] = [self]
         while pending:
             element = pending.pop()
             found.append(element)
@@ -105,21 +109,19 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     Raises:
       OsimFormatError: no such file, not a regular file, not readable, or too large.
     """
+    name = os.fspath(path)
     try:
         status = os.stat(path)
         # A pipe or device would block or never end.
-        if not stat.S_ISREG(status.st_mode):
-            raise OsimFormatError(
-                f"{os.fspath(path)}: expected a file, this is a directory or device"
-            )
-        if status.st_size > MAX_BYTES:
-            raise OsimFormatError(_too_large(os.fspath(path), status.st_size))
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+        is_file = stat.S_ISREG(status.st_mode)
+        if is_file and status.st_size <= MAX_BYTES:
+            with open(path, "rb") as file:
+                return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        if isinstance(error, OsimFormatError):
-            raise
-        raise OsimFormatError(f"{os.fspath(path)!r}: cannot be read: {error}") from error
+        raise OsimFormatError(f"{name!r}: cannot be read: {error}") from error
+    if not is_file:
+        raise OsimFormatError(f"{name!r}: expected a file, this is a directory or device")
+    raise OsimFormatError(f"{name!r}: {_too_large(status.st_size)}")
 
 
 def parse_document(data: bytes) -> Document:
@@ -132,7 +134,7 @@ def parse_document(data: bytes) -> Document:
       OsimFormatError: not an OpenSim model file, or beyond the bounds above.
     """
     if len(data) > MAX_BYTES:
-        raise OsimFormatError(_too_large("the file", len(data)))
+        raise OsimFormatError(_too_large(len(data)))
     root, version_text = _parse(_repair(_decode(data)))
     if root.tag != "OpenSimDocument":
         raise root.error("expected the root element OpenSimDocument (OpenSim 2.0 or later)")
@@ -146,8 +148,8 @@ def parse_document(data: bytes) -> Document:
     return Document(version, model)
 
 
-def _too_large(what: str, size: int) -> str:
-    return f"{what}: {size} bytes; a model file of at most {MAX_BYTES} bytes was expected"
+def _too_large(size: int) -> str:
+    return f"expected a model file of at most {MAX_BYTES} bytes, found {size}"
 
 
 def _version(root: Element, text: str) -> int:
@@ -201,8 +203,9 @@ def _newlines(text: str) -> str:
 
 def _without_comments(text: str) -> str:
     """Cut comments, each ending at the first `-->`, whatever it holds (one may hold another)."""
-    kept, position = [], 0
-    for opening in iter(lambda: re.compile(r"<!--|<!\[CDATA\[").search(text, position), None):
+    kept: list[str] = []
+    position = 0
+    while opening := _COMMENT_OR_CDATA.search(text, position):
         is_comment = opening[0] == "<!--"
         end = text.find("-->" if is_comment else "]]>", opening.end())
         if end < 0:
@@ -233,6 +236,13 @@ class _Builder(ContentHandler):
         element = Element(name.replace("::", "_"), name=attrs.get("name", ""))
         element.file = attrs.get("file", "")
         element.line = self._locator.getLineNumber()
+        for word in (element.tag, element.name, element.file):
+            # Names enter messages and, many times over, the tree of components.
+            if len(word) > MAX_NAME_LENGTH or not "".join(word.split()).isprintable():
+                raise OsimFormatError(
+                    f"line {element.line}: expected a name of at most {MAX_NAME_LENGTH} printable"
+                    f" characters, found {quote(word)}"
+                )
         self._count += 1
         if self._count > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
             raise OsimFormatError(
@@ -275,7 +285,7 @@ def _parse(text: str) -> tuple[Element, str]:
             f" expected well-formed XML: {error.getMessage()}"
         ) from error
     except DefusedXmlException as error:
-        raise OsimFormatError(f"expected no DTD and no entities: {error}") from error
+        raise OsimFormatError("expected no DTD and no entities of its own") from error
     if builder.root is None:
         raise OsimFormatError("expected an OpenSimDocument, found no element")
     return builder.root, builder.version

@@ -168,16 +168,17 @@ def _refuse_other_files(context: Context, model: Element) -> None:
 
 def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
     """Refuse what stands in the model besides the sets that are read, unless it is inert."""
-    for part in model.children:
-        if part.tag == "ConstraintSet":
-            _refuse_switched_on(context, member_list(model, part.tag), "isEnforced", "constraints")
-        elif part.tag == "ControllerSet":
-            controllers = [c for c in member_list(model, part.tag) if _controls(context, c)]
+    for tag in dict.fromkeys(part.tag for part in model.children):
+        members = member_list(model, tag)
+        if tag == "ConstraintSet":
+            _refuse_switched_on(context, members, "isEnforced", "constraints")
+        elif tag == "ControllerSet":
+            controllers = [member for member in members if _controls(context, member)]
             _refuse_switched_on(context, controllers, "enabled", "controllers")
-        elif part.tag in ("components", "ComponentSet"):
-            _refuse_components(context, member_list(model, part.tag))
-        elif part.tag not in _INERT_PARTS and part.tag not in _READ_SETS:
-            context.refuse(part.tag, part.name, "this part of a Model is unknown")
+        elif tag in ("components", "ComponentSet"):
+            _refuse_components(context, members)
+        elif tag not in _INERT_PARTS and tag not in _READ_SETS:
+            context.refuse(tag, model.name, "this part of a Model is unknown")
     owners = [tree.parts[GROUND]]
     for set_name in ("bodyset", "jointset", "forceset", "contactgeometryset", "markerset"):
         owners += tree.parts[set_name].parts.values()

@@ -21,14 +21,12 @@ class Context:
     """Class defaults of one file, and what in it we cannot simulate."""
 
     defaults: dict[str, Element] = field(default_factory=dict)
-    unsupported: list[UnsupportedSpec] = field(default_factory=list)
+    unsupported: dict[UnsupportedSpec, None] = field(default_factory=dict)  # an ordered set
     coordinates: frozenset[str] = frozenset()  # names of all, known once the joints are read
 
     def refuse(self, class_name: str, name: str, reason: str) -> None:
         """Note something that changes the dynamics and that we do not simulate."""
-        entry = UnsupportedSpec(class_name, name, reason)
-        if entry not in self.unsupported:
-            self.unsupported.append(entry)
+        self.unsupported[UnsupportedSpec(class_name, name, reason)] = None
 
     def property(self, element: Element, tag: str) -> Element | None:
         """The element of a property, from the object itself or from the file's defaults."""
@@ -44,15 +42,17 @@ class Context:
 
         They are `<name><Class>…`, `<Class name="name">…`, or a nameless `<Class>…`.
         """
-        holder = self.property(element, name)
-        if holder is not None:
-            return holder.children[0] if holder.children else None
-        for child in element.children:
-            if child.name == name:
-                return child
-        for child in element.children:
-            if not child.name and child.tag in classes:
-                return child
+        for source in (element, self.defaults.get(element.tag)):
+            if source is None:
+                continue
+            holder = source.child(name)
+            if holder is not None:
+                return holder.children[0] if holder.children else None
+            named = [child for child in source.children if child.name == name]
+            nameless = (c for c in source.children if not c.name and c.tag in classes)
+            found = named[0] if named else next(nameless, None)
+            if found is not None:
+                return found
         return None
 
     def number(

@@ -65,6 +65,9 @@ def component_tree(model: Element) -> Component:
             body.frame = FrameSpec(body.element.name)
     free = member_list(model, "components")
     name_components(free)
+    for element in free:
+        if element.name in root.parts:
+            raise element.error("expected a component of another name than a set or ground")
     pending += [root.add(element.name, element) for element in free]
     while pending:
         component = pending.pop()

@@ -9,7 +9,12 @@ from jaxosim.models.osim_values import words
 from jaxosim.models.osim_xml import Element, quote
 from jaxosim.models.reader_context import Context, member_list
 from jaxosim.models.reader_frames import Component, resolve_frame
-from jaxosim.models.reader_functions import argument_count, is_constant, read_function
+from jaxosim.models.reader_functions import (
+    FUNCTION_CLASSES,
+    argument_count,
+    is_constant,
+    read_function,
+)
 from jaxosim.models.spec import (
     CoordinateSpec,
     FrameSpec,
@@ -78,9 +83,9 @@ def _read_coordinate(context: Context, element: Element) -> CoordinateSpec:
     clamped = context.boolean(element, "clamped", False)
     if clamped and not low - _CLAMP_SLACK < default < high + _CLAMP_SLACK:
         raise element.error(f"expected default_value within {low} and {high}, found {default}")
-    function = context.property(element, "prescribed_function")
+    function = context.object_property(element, "prescribed_function", FUNCTION_CLASSES)
     # OpenSim takes back the flag if there is no function.
-    if context.boolean(element, "prescribed", False) and function and function.children:
+    if context.boolean(element, "prescribed", False) and function is not None:
         context.refuse("Coordinate", element.name, "prescribed coordinates are not simulated")
     return CoordinateSpec(
         name=element.name,
@@ -101,12 +106,15 @@ def _custom_joint(
 ) -> JointSpec:
     refused_before = len(context.unsupported)
     transform = _read_transform(context, element)
-    # OpenSim's order is that of first use; a name only used there gets a default coordinate.
+    # OpenSim's order is that of first use. It makes up coordinates if none is listed.
     used = dict.fromkeys(name for axis in transform for name in axis.coordinates)
     by_name = {coordinate.name: coordinate for coordinate in listed}
     extra = [name for name in by_name if name not in used]
     if extra:
         raise element.error(f"expected a use in SpatialTransform of coordinate {quote(extra[0])}")
+    missing = [name for name in used if listed and name not in by_name]
+    if missing:
+        raise element.error(f"expected a Coordinate {quote(missing[0])}, SpatialTransform uses it")
     if not 1 <= len(used) <= 6:
         raise element.error(f"expected 1 to 6 coordinates in a CustomJoint, found {len(used)}")
     coordinates = tuple(by_name.get(name, CoordinateSpec(name)) for name in used)

@@ -13,7 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.functions import evaluate
-from jaxosim.spatial import cross, dot, matvec, safe_divide, safe_norm, spatial
+from jaxosim.spatial import (
+    cross,
+    dot,
+    gram,
+    group_sum,
+    matvec,
+    safe_divide,
+    safe_norm,
+    spatial,
+    total,
+)
 from jaxosim.types import (
     InstanceInfo,
     Model,
@@ -49,8 +59,7 @@ def realize_paths(
         model, flexible, jnp.where(present, distance, 0.0)
     )
     line = spatial(cross(point[flexible.start], pull), pull)
-    crossing = jnp.asarray(paths.crossing, line.dtype)
-    arms = (line @ position.hinge.T) * crossing
+    arms = gram(line, position.hinge) * jnp.asarray(paths.crossing, line.dtype)
     moment_arm = _sum_by_muscle(model, flexible, arms)
     stretch = jnp.zeros_like(moment_arm)
     if len(paths.moving_end):
@@ -66,7 +75,7 @@ def realize_paths(
 
 def lengthening_speed(path: PathInfo, u_free: jax.Array) -> jax.Array:
     """Lengthening speed of each path (m/s), `[muscle]`, at the speeds `[free]`."""
-    return (path.stretch - path.moment_arm) @ u_free
+    return total((path.stretch - path.moment_arm).T * u_free[:, None])
 
 
 def _points(
@@ -113,5 +122,4 @@ def _present(segments: SegmentStructure, holds: jax.Array) -> jax.Array:
 
 def _sum_by_muscle(model: Model, segments: SegmentStructure, values: jax.Array) -> jax.Array:
     """Sum values of segments `[segment, …]` over each muscle's segments, `[muscle, …]`."""
-    owner = np.arange(len(model.muscle_names))[:, None] == segments.muscle[None, :]
-    return jnp.asarray(owner, values.dtype) @ values
+    return group_sum(values, segments.muscle, len(model.muscle_names))
