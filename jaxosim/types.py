@@ -6,7 +6,8 @@ ending in `Info` are what a stage has worked out; none of them is stored in `Sta
 
 Axes: `body`, `joint`, `coordinate`, `muscle`, … are the file's, in file order. `mobile` are the
 bodies that can move on their own, after welded ones have been fused onto them, parents first;
-`free` are the coordinates that are not locked, in file order. Ground is body number −1.
+`free` are the coordinates that are not locked, those of
+inboard joints first. Ground is body number −1.
 """
 
 import dataclasses
@@ -47,9 +48,9 @@ class TreeStructure:
     reversed: np.ndarray  # [mobile] joint travelled from its child to its parent
     support: np.ndarray  # [mobile, free] 1 where the coordinate moves the body
     descendants: np.ndarray  # [mobile, mobile] 1 where the second hangs on the first, or is it
-    free: np.ndarray  # [free] the coordinates that move
+    free: np.ndarray  # [free] the coordinates that move, inboard joints first
     free_mobile: np.ndarray  # [free] the mobile body whose joint the coordinate drives
-    related: np.ndarray  # [free, free] 1 where the first moves the second's body; half of M
+    related: np.ndarray  # [free, free] 1 where one moves the other's body: M is zero elsewhere
     functions: FunctionBank  # the terms of the six axis functions
     term_axis: np.ndarray  # [term] mobile · 6 + axis that the term adds to
     term_coordinate: np.ndarray  # [term] its argument
@@ -80,12 +81,34 @@ class PathStructure:
     moving_functions: FunctionBank  # moving · 3 + axis
     rigid: "SegmentStructure"  # both ends fixed on one mobile body: length is a constant
     flexible: "SegmentStructure"  # the rest
-    crossing: np.ndarray  # [segment, free] support of the start minus support of the end
-    moving_end: np.ndarray  # [end] moving point …
-    moving_end_segment: np.ndarray  # [end] … at an end of this flexible segment,
-    moving_end_sign: np.ndarray  # [end] +1 at its start, −1 at its end,
-    moving_end_free: np.ndarray  # [end] driven by this free coordinate;
-    moving_end_crossing: np.ndarray  # [end] 1 if the segment joins two bodies and pulls on them
+    located: np.ndarray  # [located] the points at which flexible segments end
+    arms: "ArmStructure"
+    moving_ends: "MovingEndStructure"
+
+
+@dataclass(frozen=True, eq=False)
+class ArmStructure:
+    """The entries of the moment-arm matrix that are not always zero.
+
+    The pull of a segment acts on a coordinate that moves one of its ends and not the other.
+    """
+
+    muscle: np.ndarray  # [arm]
+    free: np.ndarray  # [arm] coordinate
+    segment: np.ndarray  # [arm, term] flexible segments that contribute; their number if none
+    sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
+    table: np.ndarray  # [muscle, free] number of the entry; the number of entries if none
+
+
+@dataclass(frozen=True, eq=False)
+class MovingEndStructure:
+    """Ends of flexible segments at points that move along their body with a free coordinate."""
+
+    point: np.ndarray  # [end] moving point
+    segment: np.ndarray  # [end]
+    sign: np.ndarray  # [end] +1 at its start, −1 at its end
+    arm: np.ndarray  # [end] entry of the moment arms
+    pulls: np.ndarray  # [end] whether the segment joins two bodies, so that it pulls on them
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,15 +52,17 @@ def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaIn
 
 
 def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> jax.Array:
-    """Mass matrix M (kg, kg·m, kg·m²) of the free coordinates, `[free, free]`."""
+    """Lower triangle of the mass matrix M (kg, kg·m, kg·m²), `[free, free]`.
+
+    Row by row the momentum that a unit speed gives to all outboard bodies, seen by the inboard
+    coordinates; which is the lower triangle because inboard coordinates come first.
+    """
     tree = model.tree
     composite = jax.tree.map(lambda x: static_sum(tree.descendants, x)[tree.free_mobile], inertia)
     momentum = apply_inertia(
         composite.mass, composite.first_moment, composite.inertia, position.hinge
     )
-    product = gram(position.hinge, momentum)
-    upper = np.triu(tree.related) > 0
-    return jnp.where(upper, product, jnp.where(upper.T, product.T, 0.0))
+    return gram(momentum, position.hinge) * np.tril(tree.related).astype(momentum.dtype)
 
 
 def bias_wrench(
@@ -83,8 +85,18 @@ def generalized_force(model: Model, position: PositionInfo, wrench: jax.Array) -
     return dot(position.hinge, transmitted[model.tree.free_mobile])
 
 
+def symmetric(lower: jax.Array) -> jax.Array:
+    """The whole matrix of which the lower triangle is given."""
+    return lower + jnp.tril(lower, -1).T
+
+
 def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
-    """Solve a symmetric positive definite system, `[n, n]` and `[n]`, by Cholesky."""
+    """Solve a symmetric positive definite system by Cholesky.
+
+    Args:
+      matrix: `[n, n]`, of which only the lower triangle is read.
+      rhs: `[n]`.
+    """
     factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
     return jax.scipy.linalg.cho_solve((factor, True), rhs)
 

@@ -16,7 +16,15 @@ from jaxosim.models.spec import (
     PathPointSpec,
     Thelen2003MuscleSpec,
 )
-from jaxosim.types import GROUND, PathParams, PathStructure, SegmentStructure, TreeStructure
+from jaxosim.types import (
+    GROUND,
+    ArmStructure,
+    MovingEndStructure,
+    PathParams,
+    PathStructure,
+    SegmentStructure,
+    TreeStructure,
+)
 
 
 @dataclass(frozen=True)
@@ -68,18 +76,73 @@ def _structure(segments: Sequence[_Segment], conditional: Sequence[int]) -> Segm
     )
 
 
+@dataclass(frozen=True)
+class _MovingEnd:
+    """An end of a flexible segment at a moving point that a free coordinate drives."""
+
+    moving: int
+    segment: int
+    sign: int
+    free: int
+    pulls: bool
+
+
 def _moving_ends(
-    flexible: Sequence[_Segment], points: Sequence[_Point], coordinates: dict[int, int], free: dict
-) -> np.ndarray:
-    """Rows (moving point number, segment, sign, free coordinate, crossing) of moving ends."""
-    rows = []
+    flexible: Sequence[_Segment],
+    points: Sequence[_Point],
+    moving: dict[int, int],
+    free: dict[int, int],
+) -> list[_MovingEnd]:
+    """Moving ends of the flexible segments; `moving` maps points to coordinates."""
+    ends = []
     for number, segment in enumerate(flexible):
-        crossing = points[segment.start].mobile != points[segment.end].mobile
+        pulls = points[segment.start].mobile != points[segment.end].mobile
         for point, sign in ((segment.start, 1), (segment.end, -1)):
-            if point in coordinates and coordinates[point] in free:
-                moving = list(coordinates).index(point)
-                rows.append((moving, number, sign, free[coordinates[point]], crossing))
-    return np.array(rows, int).reshape(-1, 5)
+            if moving.get(point) in free:
+                place = list(moving).index(point)
+                ends.append(_MovingEnd(place, number, sign, free[moving[point]], pulls))
+    return ends
+
+
+def _arms(
+    flexible: Sequence[_Segment],
+    points: Sequence[_Point],
+    ends: Sequence[_MovingEnd],
+    tree: TreeStructure,
+    muscle_count: int,
+) -> tuple[ArmStructure, MovingEndStructure]:
+    """Entries of the moment-arm matrix: what crosses the coordinate, or moves with it."""
+    support = np.concatenate([tree.support, np.zeros((1, len(tree.free)))])  # row −1 is ground
+    entries: dict[tuple[int, int], list[tuple[int, float]]] = {}
+    for number, segment in enumerate(flexible):
+        crossed = support[points[segment.start].mobile] - support[points[segment.end].mobile]
+        for k in np.flatnonzero(crossed):
+            entries.setdefault((segment.muscle, int(k)), []).append((number, crossed[k]))
+    for end in ends:
+        entries.setdefault((flexible[end.segment].muscle, end.free), [])
+    place = {key: i for i, key in enumerate(entries)}
+    width = max(map(len, entries.values()), default=0)
+    none = (len(flexible), 0.0)
+    terms = np.array([row + [none] * (width - len(row)) for row in entries.values()])
+    terms = terms.reshape(len(entries), width, 2)
+    table = np.full((muscle_count, len(tree.free)), len(entries))
+    for (muscle, k), i in place.items():
+        table[muscle, k] = i
+    arms = ArmStructure(
+        muscle=np.array([m for m, _ in entries], int),
+        free=np.array([k for _, k in entries], int),
+        segment=terms[..., 0].astype(int),
+        sign=terms[..., 1],
+        table=table,
+    )
+    owners = [place[flexible[end.segment].muscle, end.free] for end in ends]
+    return arms, MovingEndStructure(
+        point=np.array([end.moving for end in ends], int),
+        segment=np.array([end.segment for end in ends], int),
+        sign=np.array([end.sign for end in ends], float),
+        arm=np.array(owners, int),
+        pulls=np.array([end.pulls for end in ends], bool),
+    )
 
 
 def _resolved_points(
@@ -124,6 +187,7 @@ def compile_paths(
     flexible = [s for s, same in zip(segments, is_rigid, strict=True) if not same]
     free = {int(c): i for i, c in enumerate(tree.free)}
     ends = _moving_ends(flexible, points, moving, free)
+    arms, moving_ends = _arms(flexible, points, ends, tree, len(muscles))
     bank, functions = compile_functions(
         [f for i in moving for f in _moving(points[i]).location]
     )
@@ -138,24 +202,11 @@ def compile_paths(
         moving_functions=bank,
         rigid=_structure(rigid, list(conditional)),
         flexible=_structure(flexible, list(conditional)),
-        crossing=_crossing(flexible, points, tree),
-        moving_end=ends[:, 0],
-        moving_end_segment=ends[:, 1],
-        moving_end_sign=ends[:, 2],
-        moving_end_free=ends[:, 3],
-        moving_end_crossing=ends[:, 4],
+        located=np.array(sorted({p for s in flexible for p in (s.start, s.end)}), int),
+        arms=arms,
+        moving_ends=moving_ends,
     )
     return structure, _params(points, functions)
-
-
-def _crossing(
-    segments: Sequence[_Segment], points: Sequence[_Point], tree: TreeStructure
-) -> np.ndarray:
-    """Which free coordinates a segment crosses, and in which direction: `[segment, free]`."""
-    support = np.concatenate([tree.support, np.zeros((1, len(tree.free)))])  # row −1 is ground
-    starts = [points[s.start].mobile for s in segments]
-    ends = [points[s.end].mobile for s in segments]
-    return (support[starts] - support[ends]).reshape(len(segments), len(tree.free))
 
 
 def _moving(point: _Point) -> MovingPathPointSpec:

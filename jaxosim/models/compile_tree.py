@@ -232,6 +232,7 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
     owner = [j for j, joint in enumerate(spec.joints) for _ in joint.coordinates]
     locked = [c.locked for joint in spec.joints for c in joint.coordinates]
     free = np.flatnonzero(~np.array(locked, dtype=bool))
+    free = free[np.argsort([mobile_of_joint[owner[c]] for c in free], kind="stable")]
     free_mobile = np.array([mobile_of_joint[owner[c]] for c in free], dtype=int)
     parent = [GROUND if e.inboard == GROUND else carrier[e.inboard] for e in moving]
     above = np.eye(len(moving))
@@ -239,9 +240,8 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
         if p != GROUND:
             above[mobile] += above[p]
     support = above[:, free_mobile]
-    same = free_mobile[:, None] == free_mobile[None, :]
-    later = np.arange(len(free))[:, None] <= np.arange(len(free))[None, :]
-    related = np.where(same, later, support.T[:, free_mobile] if len(free) else same)
+    moves = support[free_mobile]  # [free, free]: whether the second moves the first's body
+    related = np.maximum(moves, moves.T)
     terms, direction, constant, undriven = _terms(spec, moving, list(offset))
     bank, functions = compile_functions([term.function for term in terms])
     place = {c: i for i, c in enumerate(free)}
@@ -256,7 +256,7 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
         descendants=above.T,
         free=free,
         free_mobile=free_mobile,
-        related=related.astype(float),
+        related=related,
         functions=bank,
         term_axis=np.array([t.axis for t in terms], int),
         term_coordinate=np.array([t.coordinate for t in terms], int),

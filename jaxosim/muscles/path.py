@@ -8,6 +8,9 @@ spatial vector per segment gives the moment arms of all coordinates it crosses.
 Source: OpenSim `GeometryPath`, `ConditionalPathPoint`, `MovingPathPoint`.
 """
 
+import functools
+import operator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +19,6 @@ from jaxosim.functions import evaluate
 from jaxosim.spatial import (
     cross,
     dot,
-    gram,
     group_sum,
     matvec,
     safe_divide,
@@ -49,7 +51,8 @@ def realize_paths(
     point, derivative = _points(model, params, instance, position, q)
     holds = _conditions(model, params, q)
     flexible = paths.flexible
-    apart = point[flexible.end] - point[flexible.start]
+    start, end = (np.searchsorted(paths.located, side) for side in (flexible.start, flexible.end))
+    apart = point[end] - point[start]
     distance = safe_norm(apart)
     present = _present(flexible, holds)
     # OpenSim differs: two coincident points of different bodies give it a force of NaN, us none.
@@ -58,19 +61,31 @@ def realize_paths(
     length = _sum_by_muscle(model, paths.rigid, fixed) + _sum_by_muscle(
         model, flexible, jnp.where(present, distance, 0.0)
     )
-    line = spatial(cross(point[flexible.start], pull), pull)
-    arms = gram(line, position.hinge) * jnp.asarray(paths.crossing, line.dtype)
-    moment_arm = _sum_by_muscle(model, flexible, arms)
-    stretch = jnp.zeros_like(moment_arm)
-    if len(paths.moving_end):
-        sign = jnp.asarray(paths.moving_end_sign, q.dtype)
-        own = sign * dot(pull[paths.moving_end_segment], derivative[paths.moving_end])
-        muscle = flexible.muscle[paths.moving_end_segment]
-        place = muscle, paths.moving_end_free
-        pulls = paths.moving_end_crossing == 1
-        moment_arm = moment_arm.at[place].add(jnp.where(pulls, own, 0.0))
-        stretch = stretch.at[place].add(jnp.where(pulls, 0.0, -own))
-    return PathInfo(length=length, moment_arm=moment_arm, stretch=stretch)
+    arm, stretch = _arms(model, position, point[start], pull, derivative)
+    return PathInfo(length=length, moment_arm=_dense(model, arm), stretch=_dense(model, stretch))
+
+
+def _dense(model: Model, entries: jax.Array) -> jax.Array:
+    """Matrix `[muscle, free]` of the entries that can differ from zero."""
+    return jnp.concatenate([entries, jnp.zeros(1, entries.dtype)])[model.paths.arms.table]
+
+
+def _arms(
+    model: Model, position: PositionInfo, start: jax.Array, pull: jax.Array, derivative: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Entries `[arm]` of the moment arms, and of the lengthening that no force goes with."""
+    arms, ends = model.paths.arms, model.paths.moving_ends
+    line = spatial(cross(start, pull), pull)
+    padded = jnp.concatenate([line, jnp.zeros((1, 6), line.dtype)])
+    sign = arms.sign.astype(line.dtype)
+    terms = [padded[arms.segment[:, i]] * sign[:, i, None] for i in range(sign.shape[1])]
+    entries = dot(functools.reduce(operator.add, terms), position.hinge[arms.free])
+    if not len(ends.point):
+        return entries, jnp.zeros_like(entries)
+    own = ends.sign.astype(line.dtype) * dot(pull[ends.segment], derivative[ends.point])
+    count = len(arms.muscle)
+    entries = entries + group_sum(jnp.where(ends.pulls, own, 0.0), ends.arm, count)
+    return entries, group_sum(jnp.where(ends.pulls, 0.0, -own), ends.arm, count)
 
 
 def lengthening_speed(path: PathInfo, u_free: jax.Array) -> jax.Array:
@@ -81,7 +96,7 @@ def lengthening_speed(path: PathInfo, u_free: jax.Array) -> jax.Array:
 def _points(
     model: Model, params: Params, instance: InstanceInfo, position: PositionInfo, q: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Path points `[point, 3]` from the common point, and how moving ones move with q (ground).
+    """Located points `[located, 3]` from the common point, and derivatives of moving ones.
 
     A moving point's place is that of its coordinate clipped to the coordinate's range; its
     derivative is that of the coordinate itself.
@@ -89,11 +104,23 @@ def _points(
     paths = model.paths
     owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
     ground = jnp.eye(3, dtype=q.dtype)[None]
-    R = jnp.concatenate([position.rotation, ground])[owner]
-    p = jnp.concatenate([position.position, -position.origin[None]])[owner]
+    R = jnp.concatenate([position.rotation, ground])
+    p = jnp.concatenate([position.position, -position.origin[None]])
     local = instance.point_location
-    if not len(paths.moving_point):
-        return p + matvec(R, local), jnp.zeros((0, 3), q.dtype)
+    slope = jnp.zeros((0, 3), q.dtype)
+    if len(paths.moving_point):
+        place, slope = _moving_points(model, params, instance, q)
+        local = local.at[paths.moving_point].add(place)
+        slope = matvec(R[owner[paths.moving_point]], slope)
+    located = owner[paths.located]
+    return p[located] + matvec(R[located], local[paths.located]), slope
+
+
+def _moving_points(
+    model: Model, params: Params, instance: InstanceInfo, q: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Moving points on their mobile bodies `[moving, 3]`, and their derivatives by q."""
+    paths = model.paths
     coordinate = np.repeat(paths.moving_coordinate, 3)
     low, high = (params.coordinates.range[coordinate, side] for side in (0, 1))
     numbers = params.paths.functions
@@ -103,8 +130,7 @@ def _points(
     place, slope = (
         matvec(instance.moving_rotation, values.reshape(-1, 3)) for values in (place, slope)
     )
-    local = local.at[paths.moving_point].add(place)
-    return p + matvec(R, local), matvec(R[paths.moving_point], slope)
+    return place, slope
 
 
 def _conditions(model: Model, params: Params, q: jax.Array) -> jax.Array:
