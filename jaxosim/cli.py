@@ -28,6 +28,7 @@ from jaxosim.models import bundled_models, load_model
 from jaxosim.types import Model, Params
 
 _OUT_SUFFIXES = (".npz", ".sto")
+_INTERRUPTED = 130
 _OUR_ERRORS = (OsimFormatError, UnsupportedComponentError, ModelMismatchError)
 
 
@@ -36,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
-    sys.exit(_status(arguments))
+    status = _status(arguments)
+    if status == _INTERRUPTED:
+        os._exit(status)  # XLA may be compiling in a thread that does not survive a normal exit
+    sys.exit(status)
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -46,7 +50,7 @@ def _status(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _complain("interrupted", 130)
+        return _complain("interrupted", _INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -85,7 +89,8 @@ def info(model: str) -> None:
     console = cli_report.output_console()
     console.print(cli_report.summary_table(structure, params))
     for table in cli_report.part_tables(structure, params):
-        console.print(table)
+        if table.row_count:
+            console.print(table)
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -111,7 +116,7 @@ def _out(
     return value
 
 
-@commands.command(epilog=_MODELS)
+@commands.command(epilog=_MODELS, short_help="Roll out a batch of worlds of MODEL.")
 @click.argument("model")
 @click.option("--batch", type=click.IntRange(min=1), default=256, show_default=True, help="Worlds.")
 @click.option(
@@ -192,8 +197,8 @@ def _check_size(model: Model, job: Job, keep: bool) -> None:
         return
     if needed > available:
         raise click.ClickException(
-            f"this needs about {needed / 2**30:.0f} GiB of memory and there are "
-            f"{available / 2**30:.0f}: give a smaller --batch or fewer --seconds"
+            f"this needs about {needed / 2**30:.3g} GiB of memory and there are "
+            f"{available / 2**30:.3g}: give a smaller --batch or fewer --seconds"
         )
 
 
@@ -252,7 +257,8 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
     if states is None or result.excitation is None:
         raise AssertionError("a result that is written has been kept")
     if path.suffix == ".sto":
-        sto.write_states(path, model, jax.tree.map(lambda leaf: leaf[:, 0], states))
+        one = jax.tree.map(lambda leaf: leaf[:, 0], states)
+        sto.write_states(path, model, dataclasses.replace(one, time=result.time))
         return
     metadata = {
         "model": model.name,
@@ -267,7 +273,7 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
     }
     np.savez(
         path,
-        time=states.time[:, 0],
+        time=result.time,
         q=states.q,
         u=states.u,
         activation=states.activation,

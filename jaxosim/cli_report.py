@@ -25,7 +25,8 @@ def error_console() -> rich.console.Console:
 
 def summary_table(model: Model, params: Params) -> rich.table.Table:
     """What was read, in one look."""
-    table = _table(f"{model.name}", ("read", "left"), ("", "left"))
+    table = _table(model.name, ("", "left"), ("", "left"))
+    table.show_header = False
     locked = [
         n for n, is_locked in zip(model.coordinate_names, model.locked, strict=True) if is_locked
     ]

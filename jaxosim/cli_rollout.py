@@ -132,6 +132,7 @@ class Result:
     """What a rollout gave, on the host.
 
     Attributes:
+      time: `[time]` (s) in double precision, which the states' own need not have.
       states: fields `[time, world, ...]`, the initial state first; None if they were not kept.
       excitation: `[time - 1, world, muscle]`, entry k is held from sample k to k + 1; or None.
       root_position: `[time, world, 3]` (m) origin of the root body, in ground.
@@ -139,6 +140,7 @@ class Result:
       seconds: that the control steps took, compiling and copying left out.
     """
 
+    time: np.ndarray
     states: State | None
     excitation: np.ndarray | None
     root_position: np.ndarray
@@ -180,6 +182,7 @@ def run(compiled: Compiled, keep: bool, advance: Callable[[int], object]) -> Res
     states, excitations, positions, finite = zip(*records, strict=True)
     first_position = np.broadcast_to(compiled.root_position, (1, *positions[0].shape[1:]))
     return Result(
+        time=np.round(np.arange(job.step_count + 1) * job.options.step_size, 9),
         states=_joined(compiled.state, states) if keep else None,
         excitation=np.concatenate(excitations) if keep else None,
         root_position=np.concatenate([first_position, *positions]),

@@ -19,6 +19,7 @@ import numpy as np
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix, solve_positive
 from jaxosim.muscles.activation import activation_rate
+from jaxosim.muscles.path import moment_arms
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
 from jaxosim.spatial import cross, dot, safe_divide, total, weighted_gram
 from jaxosim.system import (
@@ -78,7 +79,7 @@ def linearize(model: Model, params: Params, state: State, excitation: jax.Array)
         mass=mass_matrix(model, position.bodies, position.inertia),
         damping=damping + jnp.diag(joint_damping),
         stiffness=stiffness + jnp.diag(joint_stiffness),
-        moment_arm=position.paths.moment_arm,
+        moment_arm=moment_arms(model, position.paths),
         fibers=_fiber_slopes(model, params, position, velocity, state, excitation),
     )
 

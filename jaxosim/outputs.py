@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.dynamics.multibody import point_acceleration, point_velocity
+from jaxosim.muscles.path import moment_arms
 from jaxosim.pytree import array, check_shapes, pytree
 from jaxosim.spatial import body_xyz_angles, cross, matmul, matvec
 from jaxosim.system import (
@@ -199,7 +200,7 @@ def _muscles(
     return MuscleOutputs(
         length=position.paths.length,
         lengthening_speed=velocity.lengthening_speed,
-        moment_arm=moment_arm.at[:, model.tree.free].set(position.paths.moment_arm),
+        moment_arm=moment_arm.at[:, model.tree.free].set(moment_arms(model, position.paths)),
         activation=speed.activation,
         fiber_length=length.fiber_length,
         normalized_fiber_length=length.normalized_fiber_length,

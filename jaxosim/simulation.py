@@ -4,18 +4,16 @@ A control step holds the excitation for `Options.step_size` (0.01 s, as osim-rl 
 """
 
 import dataclasses
-from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from jaxosim.dynamics.integrators import (
-    euler_step,
+    euler_steps,
     merson_integrate,
-    rk4_step,
-    w2_step,
-    x2_step,
+    rk4_steps,
+    w2_steps,
+    x2_steps,
 )
 from jaxosim.dynamics.multibody import symmetric
 from jaxosim.linearization import Linearization, full_rates, linearize, solve
@@ -26,8 +24,8 @@ from jaxosim.system import realize_position, realize_velocity, state_derivative
 from jaxosim.types import Model, Options, Params, State
 
 _FIRST_STEP = 0.01  # s, the first internal step that OpenSim's integrator tries
-_EXPLICIT = {"euler": euler_step, "rk4": rk4_step}
-_IMPLICIT = {"x2": x2_step, "w2": w2_step}
+_EXPLICIT = {"euler": euler_steps, "rk4": rk4_steps}
+_IMPLICIT = {"x2": x2_steps, "w2": w2_steps}
 _ADAPTIVE = "merson"
 
 
@@ -98,19 +96,22 @@ class _Stiff:
         return dataclasses.replace(one, fiber_length=1 - g * lin.fibers.v_fiber)
 
 
-def _substep(
-    model: Model, params: Params, excitation: jax.Array, options: Options
-) -> Callable[[State], State]:
-    """One fixed substep of the chosen method, as a function of the state alone."""
+def _fixed_steps(
+    model: Model, params: Params, state: State, excitation: jax.Array, options: Options
+) -> State:
+    """All substeps of one control step by a fixed-step method."""
     h = options.step_size / options.substeps
     if options.method in _EXPLICIT:
-        rates = partial(state_derivative, model, params, excitation=excitation)
-        return lambda state: _EXPLICIT[options.method](lambda y: rates(state=y), state, h)
 
-    def at(state):
-        return _Stiff(linearize(model, params, state, excitation))
+        def rates(at):
+            return state_derivative(model, params, at, excitation)
 
-    return lambda state: _IMPLICIT[options.method](at, state, h)
+        return _EXPLICIT[options.method](rates, state, h, options.substeps)
+
+    def stiff(at):
+        return _Stiff(linearize(model, params, at, excitation))
+
+    return _IMPLICIT[options.method](stiff, state, h, options.substeps)
 
 
 def error_norm(state: State, error: State) -> jax.Array:
@@ -178,11 +179,7 @@ def advance(
     if options.method == _ADAPTIVE:
         state, memory = _adaptive_step(model, params, state, excitation, memory, options)
     else:
-        # Reverse mode keeps one State per substep and works the rest out again.
-        substep = jax.checkpoint(_substep(model, params, excitation, options))
-        state, _ = jax.lax.scan(
-            lambda y, _: (substep(y), None), state, None, length=options.substeps
-        )
+        state = _fixed_steps(model, params, state, excitation, options)
         memory = dataclasses.replace(memory, excitation=excitation)
     return dataclasses.replace(state, time=start + options.step_size), memory
 

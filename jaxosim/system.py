@@ -24,14 +24,13 @@ from jaxosim.dynamics.multibody import (
     solve_positive,
 )
 from jaxosim.dynamics.prosthesis import spring_force
-from jaxosim.muscles.path import lengthening_speed, realize_paths
+from jaxosim.muscles.path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.muscles.thelen2003 import (
     realize_fiber_velocity,
     realize_length,
     realize_muscle_dynamics,
 )
 from jaxosim.pytree import array, check_shapes, pytree
-from jaxosim.spatial import total
 from jaxosim.types import (
     AccelerationInfo,
     ContactInfo,
@@ -105,7 +104,7 @@ def realize_velocity(model: Model, params: Params, state: State, position: Posit
     """Body velocities, lengthening speeds of paths and fibers."""
     return Velocity(
         bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
-        lengthening_speed=lengthening_speed(position.paths, state.u[model.tree.free]),
+        lengthening_speed=lengthening_speed(model, position.paths, state.u[model.tree.free]),
         muscles=realize_fiber_velocity(
             params.muscles, position.muscles, state.activation, state.fiber_length
         ),
@@ -137,7 +136,7 @@ def realize_dynamics(
         limits=limits,
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
-        mobility_force=on_coordinates[model.tree.free] + total(tension[:, None] * position.paths.moment_arm),
+        mobility_force=on_coordinates[model.tree.free] + tendon_generalized_force(model, position.paths, tension),
     )
 
 

@@ -423,8 +423,8 @@ class PathInfo:
     """Geometry of the muscle paths."""
 
     length: jax.Array = array("muscle", unit="m")
-    moment_arm: jax.Array = array("muscle", "free", unit="m | 1")  # generalised force at unit pull
-    stretch: jax.Array = array("muscle", "free", unit="m | 1")  # lengthening beyond −moment_arm · u
+    arm: jax.Array = array("arm", unit="m | 1")  # generalised force at unit pull, where not zero
+    stretch: jax.Array = array("arm", unit="m | 1")  # lengthening per unit speed beyond −arm
 
 
 @pytree

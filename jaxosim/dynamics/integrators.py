@@ -52,52 +52,94 @@ def add(state: Tree, *terms: tuple[float | jax.Array, Tree]) -> Tree:
     return jax.tree.map(leaf, state, *(direction for _, direction in terms))
 
 
-def euler_step(rates: Rates, state: Tree, h: float) -> Tree:
-    """One explicit Euler step."""
-    return add(state, (h, rates(state)))
+def euler_steps(rates: Rates, state: Tree, h: float, count: int) -> Tree:
+    """Explicit Euler."""
+    return repeated(lambda at: add(at, (h, rates(at))), state, count)
 
 
-def rk4_step(rates: Rates, state: Tree, h: float) -> Tree:
-    """One step of the classical fourth-order Runge-Kutta scheme."""
-    f0 = rates(state)
-    f1 = rates(add(state, (h / 2, f0)))
-    f2 = rates(add(state, (h / 2, f1)))
-    f3 = rates(add(state, (h, f2)))
-    return add(state, (h / 6, f0), (h / 3, f1), (h / 3, f2), (h / 6, f3))
+def rk4_steps(rates: Rates, state: Tree, h: float, count: int) -> Tree:
+    """The classical fourth-order Runge-Kutta scheme."""
+
+    def step(at: Tree) -> Tree:
+        stages = jnp.array([0.0, h / 2, h / 2, h]), jnp.array([h / 6, h / 3, h / 3, h / 6])
+
+        def stage(carry, factors):
+            direction, end = carry
+            ahead, weight = factors
+            slope = rates(add(at, (ahead, direction)))
+            return (slope, add(end, (weight, slope))), None
+
+        zero = jax.tree.map(jnp.zeros_like, at)
+        factors = jax.tree.map(lambda f: f.astype(jax.tree.leaves(at)[0].dtype), stages)
+        (_, end), _ = jax.lax.scan(stage, (zero, at), factors)
+        return end
+
+    return repeated(step, state, count)
 
 
-def x2_step(linearize: Callable[[Tree], Implicit], state: Tree, h: float) -> Tree:
+class _Half(NamedTuple):
+    """Between the two evaluations of an X2 step: where the second one is, and what is kept."""
+
+    point: Tree  # where to linearize next
+    whole: Tree  # the result in one step
+    damped: Tree  # 1 − h/2 · A's diagonal at the start
+
+
+def x2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
     """Linearly implicit Euler, once in one step and once in two, extrapolated; second order.
 
-    Two evaluations and three small solves. Where a stiff slope steepens within the step, the
-    extrapolation is held back (β), lest the fast part overshoot.
+    Two evaluations and three small solves a step. Where a stiff slope steepens within the step, the
+    extrapolation is held back, lest the fast part overshoot. One scan over the half steps of all
+    steps, so that the evaluation is compiled once; reverse mode keeps one state per half step and
+    works the rest out again.
     """
-    start = linearize(state)
-    whole = add(state, (1.0, start.increment(h)))
-    middle = add(state, (1.0, start.increment(h / 2)))
-    halfway = linearize(middle)
-    halves = add(middle, (1.0, halfway.increment(h / 2)))
 
-    def extrapolate(two, one, before, after):
-        return two + jnp.clip(before / after, 0.0, 1.0) * (two - one)
+    def first(at: _Half, here: Implicit, half: Tree) -> _Half:
+        whole = add(at.point, (1.0, here.increment(h)))
+        return _Half(half, whole, here.damped(h / 2))
 
-    return jax.tree.map(extrapolate, halves, whole, start.damped(h / 2), halfway.damped(h / 2))
+    def second(at: _Half, here: Implicit, half: Tree) -> _Half:
+        def extrapolate(two, one, before, after):
+            return two + jnp.clip(before / after, 0.0, 1.0) * (two - one)
+
+        end = jax.tree.map(extrapolate, half, at.whole, at.damped, here.damped(h / 2))
+        return _Half(end, at.whole, at.damped)
+
+    @jax.checkpoint
+    def half_step(at: _Half, starts: jax.Array) -> tuple[_Half, None]:
+        here = linearize(at.point)
+        half = add(at.point, (1.0, here.increment(h / 2)))
+        return jax.lax.cond(starts, lambda: first(at, here, half), lambda: second(at, here, half)), None
+
+    one = jax.tree.map(jnp.ones_like, state)
+    starts = jnp.arange(2 * count) % 2 == 0
+    end, _ = jax.lax.scan(half_step, _Half(state, state, one), starts)
+    return end.point
 
 
-def w2_step(linearize: Callable[[Tree], Implicit], state: Tree, h: float) -> Tree:
-    """Second-order W-method with one Jacobian: two evaluations and two solves.
+def w2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
+    """Second-order W-method with one Jacobian a step: two evaluations and two solves.
 
     The change of a fiber's rate within the step is held back where its slope steepens.
     """
+    return repeated(lambda at: _w2_step(linearize, at, h), state, count)
+
+
+def repeated(step: Callable[[Tree], Tree], state: Tree, count: int) -> Tree:
+    """The same step many times; reverse mode keeps one state per step."""
+    once = jax.checkpoint(step)
+    end, _ = jax.lax.scan(lambda at, _: (once(at), None), state, None, length=count)
+    return end
+
+
+def _w2_step(linearize: Callable[[Tree], Implicit], state: Tree, h: float) -> Tree:
     g = _GAMMA * h
     start = linearize(state)
     k0 = jax.tree.map(lambda x: x / g, start.increment(g))
     end = linearize(add(state, (g, k0)))
 
     def filtered(late, early, before, after):
-        ratio = before / after
-        steep = jnp.minimum(ratio, 1.0)
-        return jnp.where(after == 1, late, early + steep * (late - early))
+        return early + jnp.minimum(before / after, 1.0) * (late - early)
 
     late = jax.tree.map(filtered, end.rates(), k0, start.damped(g), end.damped(g))
     weight = 1 / (2 * _GAMMA)
@@ -155,7 +197,7 @@ def merson_integrate(
         limited = left < 0.95 * at.step
         to_end = limited | (left <= 1.001 * at.step)
         H = jnp.where(to_end, left, at.step)
-        proposed, error = _merson_step(rates, at.state, at.rates, H)
+        proposed, slopes, error = _merson_step(rates, at.state, at.rates, H)
         norm = error_norm(at.state, error)
         step, accepted = _next_step(norm, accuracy, at.step, limited)
         elapsed = jnp.where(to_end, jnp.full_like(at.elapsed, duration), at.elapsed + H)
@@ -165,7 +207,7 @@ def merson_integrate(
 
         return _Attempt(
             state=choose(proposed, at.state),
-            rates=choose(rates(proposed), at.rates),
+            rates=choose(slopes, at.rates),
             elapsed=jnp.where(accepted, elapsed, at.elapsed),
             step=step,
             attempts=at.attempts + 1,
@@ -176,15 +218,42 @@ def merson_integrate(
     return end.state, end.step
 
 
-def _merson_step(rates: Rates, y: Tree, f0: Tree, H: jax.Array) -> tuple[Tree, Tree]:
-    """One step of Merson's scheme and its error estimate."""
-    f1 = rates(add(y, (H / 3, f0)))
-    f2 = rates(add(y, (H / 6, f0), (H / 6, f1)))
-    f3 = rates(add(y, (H / 8, f0), (3 * H / 8, f2)))
-    ya = add(y, (H / 2, f0), (-1.5 * H, f2), (2 * H, f3))
-    f4 = rates(ya)
-    y1 = add(y, (H / 6, f0), (2 * H / 3, f3), (H / 6, f4))
-    return y1, jax.tree.map(lambda a, b: 0.2 * jnp.abs(a - b), y1, ya)
+# Merson's scheme: point i is y + H Σ row[i][j] f_j; points 3 and 4 are the two results compared.
+_MERSON = (
+    (1 / 3, 0.0, 0.0, 0.0, 0.0),
+    (1 / 6, 1 / 6, 0.0, 0.0, 0.0),
+    (1 / 8, 0.0, 3 / 8, 0.0, 0.0),
+    (1 / 2, 0.0, -3 / 2, 2.0, 0.0),
+    (1 / 6, 0.0, 0.0, 2 / 3, 1 / 6),
+)
+
+
+def _merson_step(rates: Rates, y: Tree, f0: Tree, H: jax.Array) -> tuple[Tree, Tree, Tree]:
+    """One step of Merson's scheme: result, rates there, and error estimate.
+
+    A scan over the stages, so that the derivative is compiled once.
+    """
+    count = len(_MERSON)
+
+    def point_of(row, slopes):
+        return jax.tree.map(lambda at, f: at + H * jnp.tensordot(row, f, axes=1), y, slopes)
+
+    def stage(slopes, given):
+        row, place = given
+        point = point_of(row, slopes)
+        slope = rates(point)
+        # The last slope has no use within the step and goes where the first one stood.
+        return jax.tree.map(lambda f, new: f.at[place].set(new), slopes, slope), point
+
+    slopes = jax.tree.map(lambda f: jnp.zeros((count,) + f.shape, f.dtype).at[0].set(f), f0)
+    rows = jnp.asarray(_MERSON, H.dtype)
+    slopes, points = jax.lax.scan(stage, slopes, (rows, (jnp.arange(count) + 1) % count))
+    y1, ya = (jax.tree.map(lambda p: p[place], points) for place in (4, 3))
+    return (
+        y1,
+        jax.tree.map(lambda f: f[0], slopes),
+        jax.tree.map(lambda a, b: 0.2 * jnp.abs(a - b), y1, ya),
+    )
 
 
 def _next_step(

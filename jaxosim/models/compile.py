@@ -169,6 +169,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "moving": len(paths.moving_point),
         "conditional": len(paths.conditional_point),
         "rigid": len(paths.rigid.start),
+        "arm": len(paths.arms.muscle),
         "segment": len(paths.flexible.start),
         "geometry": len(contacts.geometry_body),
         "material": len(params.contacts.stiffness),

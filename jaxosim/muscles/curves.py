@@ -6,6 +6,8 @@ so that values and gradients stay finite everywhere.
 Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -48,12 +50,13 @@ def passive_force_multiplier(
     """
     beyond = jnp.maximum(normalized_fiber_length - 1, 0.0)
     exponent = muscles.kshape_passive * beyond / muscles.fmax_muscle_strain
-    return jnp.expm1(jnp.minimum(exponent, _LARGEST_EXPONENT)) / jnp.expm1(muscles.kshape_passive)
+    grown = jnp.exp(jnp.minimum(exponent, _LARGEST_EXPONENT)) - 1
+    return grown / (jnp.exp(muscles.kshape_passive) - 1)
 
 
 def _toe_strain(muscles: Thelen2003Params) -> jax.Array:
     """Tendon strain where the toe region ends."""
-    e = jnp.exp(_TOE_SHAPE)
+    e = math.exp(_TOE_SHAPE)
     return 99 * muscles.fmax_tendon_strain * e / (166 * e - 67)
 
 
@@ -67,7 +70,7 @@ def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Thelen2003Params)
     toe = _toe_strain(muscles)
     slope = 0.67 / (muscles.fmax_tendon_strain - toe)
     strain = jnp.clip(tendon_strain, 0.0, toe)
-    in_toe = _TOE_FORCE * jnp.expm1(_TOE_SHAPE * strain / toe) / jnp.expm1(_TOE_SHAPE)
+    in_toe = _TOE_FORCE * (jnp.exp(_TOE_SHAPE * strain / toe) - 1) / (math.exp(_TOE_SHAPE) - 1)
     return in_toe + slope * jnp.maximum(tendon_strain - toe, 0.0)
 
 

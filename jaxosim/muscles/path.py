@@ -23,8 +23,8 @@ from jaxosim.spatial import (
     matvec,
     safe_divide,
     safe_norm,
+    settled,
     spatial,
-    total,
 )
 from jaxosim.types import (
     InstanceInfo,
@@ -48,7 +48,7 @@ def realize_paths(
     its derivative goes on, and between a moving point and a point of its own body.
     """
     paths = model.paths
-    point, derivative = _points(model, params, instance, position, q)
+    point, derivative = settled(_points(model, params, instance, position, q))
     holds = _conditions(model, params, q)
     flexible = paths.flexible
     start, end = (np.searchsorted(paths.located, side) for side in (flexible.start, flexible.end))
@@ -62,12 +62,19 @@ def realize_paths(
         model, flexible, jnp.where(present, distance, 0.0)
     )
     arm, stretch = _arms(model, position, point[start], pull, derivative)
-    return PathInfo(length=length, moment_arm=_dense(model, arm), stretch=_dense(model, stretch))
+    return PathInfo(length=length, arm=arm, stretch=stretch)
 
 
-def _dense(model: Model, entries: jax.Array) -> jax.Array:
-    """Matrix `[muscle, free]` of the entries that can differ from zero."""
-    return jnp.concatenate([entries, jnp.zeros(1, entries.dtype)])[model.paths.arms.table]
+def moment_arms(model: Model, path: PathInfo) -> jax.Array:
+    """Generalised force of each free coordinate at unit tension, `[muscle, free]` (m | 1)."""
+    padded = jnp.concatenate([path.arm, jnp.zeros(1, path.arm.dtype)])
+    return padded[model.paths.arms.table]
+
+
+def tendon_generalized_force(model: Model, path: PathInfo, tension: jax.Array) -> jax.Array:
+    """Generalised forces `[free]` (N·m | N) of the tensions `[muscle]` (N)."""
+    arms = model.paths.arms
+    return group_sum(tension[arms.muscle] * path.arm, arms.free, len(model.tree.free))
 
 
 def _arms(
@@ -88,9 +95,12 @@ def _arms(
     return entries, group_sum(jnp.where(ends.pulls, 0.0, -own), ends.arm, count)
 
 
-def lengthening_speed(path: PathInfo, u_free: jax.Array) -> jax.Array:
+def lengthening_speed(model: Model, path: PathInfo, u_free: jax.Array) -> jax.Array:
     """Lengthening speed of each path (m/s), `[muscle]`, at the speeds `[free]`."""
-    return total((path.stretch - path.moment_arm).T * u_free[:, None])
+    arms = model.paths.arms
+    return group_sum(
+        (path.stretch - path.arm) * u_free[arms.free], arms.muscle, len(model.muscle_names)
+    )
 
 
 def _points(
