@@ -20,9 +20,12 @@ from jaxosim.spatial import (
     matmul,
     matvec,
     static_sum,
+    total,
     transpose,
 )
 from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
+
+_DIAGONAL_SLACK = 4  # units of rounding
 
 
 @pytree
@@ -90,6 +93,19 @@ def symmetric(lower: jax.Array) -> jax.Array:
     return lower + jnp.tril(lower, -1).T
 
 
+def _factor(matrix: jax.Array) -> jax.Array:
+    """Cholesky factor of a symmetric matrix of which the lower triangle is given.
+
+    Next to gimbal lock the mass matrix is singular but for rounding; raising its diagonal by as
+    little as rounding keeps the factor finite. JAX's derivative of the factor takes its input for
+    symmetric, so the whole matrix is filled in (XLA drops that where no derivative is taken).
+    """
+    slack = _DIAGONAL_SLACK * jnp.finfo(matrix.dtype).eps
+    raised = jnp.tril(matrix) * (1 + slack * np.eye(len(matrix), dtype=matrix.dtype))
+    return jax.lax.linalg.cholesky(symmetric(raised), symmetrize_input=False)
+
+
+@jax.custom_jvp
 def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
     """Solve a symmetric positive definite system by Cholesky.
 
@@ -97,8 +113,20 @@ def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
       matrix: `[n, n]`, of which only the lower triangle is read.
       rhs: `[n]`.
     """
-    factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
-    return jax.scipy.linalg.cho_solve((factor, True), rhs)
+    return jax.scipy.linalg.cho_solve((_factor(matrix), True), rhs)
+
+
+@solve_positive.defjvp
+def _solve_positive_jvp(
+    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """One factor serves value and derivative: M dx = db − dM x."""
+    matrix, rhs = primals
+    d_matrix, d_rhs = tangents
+    factor = _factor(matrix)
+    x = jax.scipy.linalg.cho_solve((factor, True), rhs)
+    residual = d_rhs - total(symmetric(jnp.tril(d_matrix)) * x[:, None])
+    return x, jax.scipy.linalg.cho_solve((factor, True), residual)
 
 
 def body_accelerations(

@@ -1,0 +1,98 @@
+"""Are gradients finite, and are they right?
+
+    python benchmarks/gradients.py [MODEL] [--states 10000]
+
+The gradient of a random weighted sum of all rates by state, excitation and every parameter: finite
+at random states, and along a random direction equal to a central difference. States at a kink (the
+one-sided differences disagree) are counted apart.
+"""
+
+import argparse
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sampling import random_states
+
+import jaxosim
+
+jax.config.update("jax_enable_x64", True)
+_STEP = 1e-6  # of the direction's leaves, relative to max(1e-2, |value|)
+_KINK = 1e-3  # one-sided differences that disagree by more have a kink between them
+
+
+def weighted_rates(model, key):
+    """A scalar of the state derivative in which no rate drowns another."""
+
+    def scalar(params, state, excitation):
+        rates = jaxosim.state_derivative(model, params, state, excitation)
+        leaves = jax.tree.leaves(rates)
+        keys = jax.random.split(key, len(leaves))
+        return sum(
+            jnp.sum(jax.random.normal(k, x.shape) * jnp.arcsinh(x))
+            for k, x in zip(keys, leaves, strict=True)
+        )
+
+    return scalar
+
+
+def scaled_direction(tree, key):
+    """Random direction, each leaf as large as its values."""
+    leaves, structure = jax.tree.flatten(tree)
+    keys = jax.random.split(key, len(leaves))
+    steps = [
+        jax.random.normal(k, x.shape) * jnp.where(jnp.isfinite(x), jnp.maximum(1e-2, jnp.abs(x)), 0)
+        for k, x in zip(keys, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, steps)
+
+
+def directional(scalar):
+    """Gradient, central difference and kink measure along a random direction, one world."""
+
+    def measured(params, state, excitation, key):
+        at = (params, state, excitation)
+        direction = scaled_direction(at, key)
+        gradient = jax.grad(scalar, argnums=(0, 1, 2))(*at)
+        products = jax.tree.map(
+            lambda g, d: jnp.sum(jnp.where(d != 0, g * d, 0.0)), gradient, direction
+        )
+        slope = sum(jax.tree.leaves(products))
+
+        def along(s):
+            return scalar(*jax.tree.map(lambda x, d: jnp.where(d != 0, x + s * d, x), at, direction))
+
+        ahead, here, behind = along(_STEP), scalar(*at), along(-_STEP)
+        forward, backward = (ahead - here) / _STEP, (here - behind) / _STEP
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(gradient)]))
+        return finite, slope, (forward + backward) / 2, jnp.abs(forward - backward)
+
+    return measured
+
+
+def main():
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", nargs="?", default="gait14dof22musc_pros")
+    parser.add_argument("--states", type=int, default=10_000)
+    arguments = parser.parse_args()
+    model, params = jaxosim.load_model(arguments.model)
+    scalar = weighted_rates(model, jax.random.key(7))
+    states, excitation = random_states(model, params, arguments.states, 0)
+    keys = jax.random.split(jax.random.key(1), arguments.states)
+    measured = jax.jit(jax.vmap(directional(scalar), in_axes=(None, 0, 0, 0)))
+    parts = [
+        measured(params, *jax.tree.map(lambda x, i=i: x[i : i + 1000], (states, excitation, keys)))
+        for i in range(0, arguments.states, 1000)
+    ]
+    finite, slope, difference, kink = (np.concatenate(column) for column in zip(*parts, strict=True))
+    error = np.abs(slope - difference) / np.maximum(1.0, np.abs(difference))
+    smooth = kink <= _KINK * np.maximum(1.0, np.abs(difference))
+    print(f"finite at {int(finite.sum()):,} of {len(finite):,} states")
+    print(f"{int(smooth.sum()):,} states away from kinks; gradient against central difference:")
+    for quantile in (50, 90, 99, 100):
+        print(f"  {quantile:3d} %  {np.percentile(error[smooth], quantile):.1e}")
+
+
+if __name__ == "__main__":
+    main()

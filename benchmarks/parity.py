@@ -1,0 +1,194 @@
+"""How close are we to OpenSim? The acceptance tables of docs/fidelity.md, measured now.
+
+\b
+    python benchmarks/parity.py                        every bundled model, 256 states each
+    python benchmarks/parity.py a.osim b.osim          these files as well
+    python benchmarks/parity.py --only a.osim          these files instead
+    python benchmarks/parity.py --trajectories         one-second trajectories too (minutes a model)
+
+Float64, errors relative to max(1, |OpenSim's value|). A number over its bound is marked with `!`.
+Each run appends a line to benchmarks/results/parity.jsonl.
+"""  # noqa: D301, for click \b begins a block of code
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import jax
+import rich.box
+import rich.console
+import rich.table
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the oracle lives with the tests
+jax.config.update("jax_enable_x64", True)
+
+import jaxosim  # noqa: E402
+from jaxosim.models.catalog import resolve  # noqa: E402
+from tests.parity import comparison, trajectories  # noqa: E402
+from tests.parity.patterns import PATTERNS  # noqa: E402
+
+NOTE = """\
+Accelerations: as reported, where OpenSim's own equations of motion miss less than 1e-8 N·m
+({reported:.1%} of states); refined by those equations, where the mass matrix is not next to gimbal
+lock ({refined:.1%} of states). Equations of motion: force missing in OpenSim's for jaxosim's
+accelerations, relative to the forces at work, all states. `!` marks what is over its bound."""
+_WIDTH = None if sys.stdout.isatty() else 150
+RESULTS = ROOT / "benchmarks" / "results" / "parity.jsonl"
+PACKAGES = ("jax", "jaxlib", "numpy", "opensim")
+MOTION = "equations of motion"
+ACCELERATIONS = [q.name for q in comparison.QUANTITIES if q.within]
+AT_REST, MOVING = "fiber eq. (m)", "fiber eq. moving (m)"
+STATE_BOUNDS = {
+    **{quantity.name: quantity.tolerance for quantity in comparison.QUANTITIES},
+    MOTION: comparison.MOTION_TOLERANCE,
+    AT_REST: comparison.EQUILIBRIUM_TOLERANCE,
+    MOVING: comparison.EQUILIBRIUM_TOLERANCE,
+}
+STATES = "random states, relative to max(1, |OpenSim's value|)"
+ACCURACIES = {
+    f"trajectories, accuracy {accuracy:g} (rad | m)": accuracy
+    for accuracy in (trajectories.REFERENCE_ACCURACY, trajectories.OSIM_RL_ACCURACY)
+}
+OWN_ACCURACY = trajectories.OSIM_RL_ACCURACY
+OWN = f"OpenSim from itself, started 1e-15 aside, accuracy {OWN_ACCURACY:g} (rad | m)"
+CONSOLE = rich.console.Console(highlight=False, markup=False, width=_WIDTH)
+
+
+@click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("models", nargs=-1)
+@click.option("--only", is_flag=True, help="Leave the bundled models out.")
+@click.option("--states", default=256, show_default=True, help="Random states per model.")
+@click.option("--seed", default=1, show_default=True, help="Of the random states.")
+@click.option("--trajectories", "with_trajectories", is_flag=True, help="Measure them too.")
+def main(models: tuple[str, ...], only: bool, states: int, seed: int, with_trajectories: bool):
+    """Measure, print, append."""
+    chosen = (*(() if only else jaxosim.bundled_models()), *models)
+    results, refused = {}, {}
+    for model in chosen:
+        name = Path(model).name
+        click.echo(f"{name} …", err=True)
+        try:
+            results[name] = measure(model, states, seed, with_trajectories)
+        except (jaxosim.UnsupportedComponentError, jaxosim.OsimFormatError) as error:
+            refused[name] = str(error).splitlines()[0].removeprefix(f"{model}: ").rstrip(":")
+    for heading, bounds in tables(results):
+        CONSOLE.print(table(heading, bounds, {name: r[heading] for name, r in results.items()}))
+    shares = [result[STATES] for result in results.values()]
+    if shares:
+        reported, refined = (min(s[name][2] for s in shares) for name in ACCELERATIONS)
+        CONSOLE.print(NOTE.format(reported=reported, refined=refined))
+    for name, reason in refused.items():
+        CONSOLE.print(f"{name}: not compared: {reason}")
+    append({"states": states, "seed": seed, "errors": results, "refused": refused})
+
+
+def measure(model: str, count: int, seed: int, with_trajectories: bool) -> dict[str, dict]:
+    """All errors of one model, by table and quantity: `[error, place]`, share of states."""
+    jaxosim.load_model(model)  # complains before OpenSim does
+    with _quiet_import():
+        from tests.parity.oracle import Oracle
+    oracle = Oracle(resolve(model))
+    measured = {STATES: _state_errors(oracle, model, count, seed)}
+    if with_trajectories:
+        for heading, accuracy in ACCURACIES.items():
+            measured[heading] = {
+                pattern: _pair(trajectories.drift(oracle, model, pattern, accuracy))
+                for pattern in PATTERNS
+            }
+        measured[OWN] = {
+            pattern: [trajectories.repeatability(oracle, pattern, OWN_ACCURACY), ""]
+            for pattern in PATTERNS
+        }
+    return measured
+
+
+def _state_errors(oracle, model: str, count: int, seed: int) -> dict[str, list]:
+    compared = comparison.compare(oracle, model, oracle.random_states(count, seed))
+    errors = {
+        quantity.name: [*_pair(compared.error(quantity)), compared.compared(quantity).mean()]
+        for quantity in comparison.QUANTITIES
+    }
+    errors[MOTION] = _pair(compared.motion_error())
+    for name, moving in ((AT_REST, False), (MOVING, True)):
+        error = comparison.equilibrium_error(oracle, model, compared.states, moving)
+        errors[name] = _pair(error)
+    return errors
+
+
+def _pair(error: comparison.Error) -> list:
+    return [error.value, error.place]
+
+
+def tables(results: dict[str, dict]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Headings of the tables measured, and the bound of each column."""
+    for heading in next(iter(results.values()), {}):
+        if heading == STATES:
+            yield heading, STATE_BOUNDS
+        elif heading == OWN:
+            yield heading, dict.fromkeys(PATTERNS, float("inf"))
+        else:
+            accuracy = ACCURACIES[heading]
+            yield heading, {p: trajectories.tolerance(p, accuracy) for p in PATTERNS}
+
+
+def table(heading: str, bounds: dict[str, float], errors: dict[str, dict]) -> rich.table.Table:
+    """A row per model, a column per quantity."""
+    drawn = rich.table.Table(title=heading, title_justify="left", box=rich.box.SIMPLE_HEAD)
+    drawn.add_column("", no_wrap=True)
+    for name in bounds:
+        drawn.add_column(name, justify="right", overflow="fold")
+    if heading != OWN:
+        drawn.add_row("at most", *(f"{b:.0e}" for b in bounds.values()), end_section=True)
+    for model, measured in errors.items():
+        values = [(measured[name][0], bound) for name, bound in bounds.items()]
+        drawn.add_row(model, *(f"{value:.1e}{'!' * (value > bound)}" for value, bound in values))
+    return drawn
+
+
+def append(result: dict) -> None:
+    """Append a line of JSON that also says when, where and with what."""
+    versions = {name: version(name) for name in PACKAGES}
+    line = {
+        "benchmark": "parity",
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": _git("rev-parse", "--short", "HEAD") or "none",
+        "changed": bool(_git("status", "--porcelain", "--", "jaxosim", "tests/parity")),
+        "machine": platform.machine(),
+        "device": jax.devices()[0].device_kind,
+        "versions": {"jaxosim": jaxosim.__version__, **versions},
+        **result,
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _git(*arguments: str) -> str:
+    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+@contextlib.contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Import OpenSim where its log file, which it opens in the current folder, is in no way."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        here = os.getcwd()
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(here)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""How fast is one evaluation, and how long does compiling take?
+
+    python benchmarks/throughput.py [MODEL] [--batch 1024] [--repeats 7]
+
+Compile times are of cold programs; speeds are medians after a warm-up. One table, and one JSON line
+in benchmarks/results/throughput.jsonl.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from sampling import random_states
+
+import jaxosim
+
+RESULTS = Path(__file__).parent / "results" / "throughput.jsonl"
+_CHAIN = 50  # evaluations per timed call, in one scan
+
+
+def compile_time(function, *arguments):
+    """Seconds to trace and to compile, and the program."""
+    start = time.perf_counter()
+    lowered = jax.jit(function).lower(*arguments)
+    traced = time.perf_counter()
+    program = lowered.compile()
+    return traced - start, time.perf_counter() - traced, program
+
+
+def median_time(program, repeats, *arguments):
+    """Median seconds of a call, after one to warm up."""
+    jax.block_until_ready(program(*arguments))
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(program(*arguments))
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def measure(name, batch, repeats):
+    """All figures of one model."""
+    model, params = jaxosim.load_model(name)
+    _, excitation = random_states(model, params, batch, 0)
+    start = jax.jit(lambda p: jaxosim.initial_state(model, p))(params)
+    states = jax.tree.map(lambda x: jnp.broadcast_to(x, (batch,) + x.shape), start)
+
+    def derivative(state, excitation):
+        return jaxosim.state_derivative(model, params, state, excitation)
+
+    def chain(states, excitation):
+        def body(at, _):
+            rates = jax.vmap(derivative)(at, excitation)
+            return jax.tree.map(lambda x, f: x + 1e-6 * f, at, rates), None
+
+        return jax.lax.scan(body, states, None, length=_CHAIN)[0]
+
+    def step(states, excitation):
+        return jax.vmap(lambda s, e: jaxosim.step(model, params, s, e))(states, excitation)
+
+    traced, compiled, _ = compile_time(jax.vmap(derivative), states, excitation)
+    step_traced, step_compiled, step_program = compile_time(step, states, excitation)
+    _, _, chain_program = compile_time(chain, states, excitation)
+    return {
+        "model": model.name,
+        "batch": batch,
+        "state_derivative: trace (s)": traced,
+        "state_derivative: compile (s)": compiled,
+        "step: trace (s)": step_traced,
+        "step: compile (s)": step_compiled,
+        "state derivatives per second": batch
+        * _CHAIN
+        / median_time(chain_program, repeats, states, excitation),
+        "control steps per second": batch / median_time(step_program, repeats, states, excitation),
+    }
+
+
+def main():
+    """Measure, print, record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", nargs="?", default="gait14dof22musc_pros")
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--repeats", type=int, default=7)
+    arguments = parser.parse_args()
+    row = measure(arguments.model, arguments.batch, arguments.repeats)
+    for key, value in row.items():
+        print(f"{key:32s} {value:,.2f}" if isinstance(value, float) else f"{key:32s} {value}")
+    row |= {
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "load": os.getloadavg()[0],
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()

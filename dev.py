@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Sets everything up in `.venv`, then runs the main job or the checks; needs Python 3.11+ only.
+
+  python3 dev.py run                 roll out 256 prosthetic walkers for one second
+  python3 dev.py run ARGUMENTS...    the same environment, any `jaxosim` command
+  python3 dev.py check               lint, formatting, types, tests with live OpenSim parity
+  python3 dev.py check ARGUMENTS...  the same, arguments go to pytest
+
+The environment is built on the first call and reused until pyproject.toml changes. Standard library
+only, and readable by any Python 3, so that an old one gets a message and not a syntax error.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "jaxosim-setup.json"
+OLDEST_PYTHON = (3, 11)
+MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
+# What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.
+OPENSIM_SYSTEM_PACKAGES = ["libgl1", "libice6", "libsm6", "libx11-6", "libxext6"]
+
+
+def main(arguments):
+    """Dispatches `run` and `check`; returns the exit status."""
+    if sys.version_info < OLDEST_PYTHON:
+        return restart_with_newer_python()
+    os.chdir(ROOT)
+    if arguments[:1] == ["run"]:
+        set_up(extras=[])
+        return call([PYTHON, "-m", "jaxosim.cli"] + (arguments[1:] or MAIN_JOB))
+    if arguments[:1] == ["check"]:
+        set_up(extras=["dev", "opensim"])
+        return check(arguments[1:])
+    print((__doc__ or "").strip())
+    return 0 if arguments in (["-h"], ["--help"]) else 2
+
+
+def check(pytest_arguments):
+    """Runs every check, also after one has failed; returns 1 if any did."""
+    opensim_works = check_opensim()
+    if not opensim_works and os.environ.get("CI"):
+        return 1  # CI must not pass with its parity tests skipped
+    module = [PYTHON, "-m"]
+    workers = str(min(os.cpu_count() or 1, 4))
+    steps = {
+        "ruff check": [*module, "ruff", "check", "."],
+        "ruff format": [*module, "ruff", "format", "--check", "."],
+        "pyright": [*module, "pyright", "--pythonpath", PYTHON],
+        "pytest": [*module, "pytest", "-n", workers, "--dist", "loadfile", *pytest_arguments],
+    }
+    failed = []
+    for name, command in steps.items():
+        say(name)
+        if call(command) != 0:
+            failed.append(name)
+    if failed:
+        say("FAILED: " + ", ".join(failed))
+    return 1 if failed else 0
+
+
+def set_up(extras):
+    """Makes `.venv` hold the package and the extras; does nothing when it already does."""
+    wanted = {"fingerprint": fingerprint(), "extras": sorted(extras)}
+    done = read_stamp()
+    if done.get("fingerprint") == wanted["fingerprint"] and environment_runs():
+        if set(wanted["extras"]) <= set(done["extras"]):
+            return
+        wanted["extras"] = sorted({*extras, *done["extras"]})
+    else:
+        create_environment()
+    say("installing jaxosim and its dependencies (once; a few minutes)")
+    requirement = ".[{}]".format(",".join(wanted["extras"])) if wanted["extras"] else "."
+    options = ["--quiet", "--disable-pip-version-check"]
+    if call([*pip_command(), "install", *options, "--editable", requirement]) != 0:
+        sys.exit("dev.py: pip could not install the dependencies (see above)")
+    STAMP.write_text(json.dumps(wanted), encoding="utf-8")
+
+
+def fingerprint():
+    """What the environment depends on: the requirements, the Python, and where the clone lies."""
+    parts = [(ROOT / "pyproject.toml").read_text(encoding="utf-8"), sys.version, str(ROOT)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def read_stamp():
+    """What the last complete setup wrote, or an empty record."""
+    try:
+        return json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def environment_runs():
+    """Whether the environment's Python still starts (its base may have been removed)."""
+    return PYTHON.exists() and call([PYTHON, "-c", ""]) == 0
+
+
+def create_environment():
+    """Makes an empty `.venv`, with its own pip where this Python can give it one."""
+    if VENV.exists() and not STAMP.exists():
+        sys.exit("dev.py: .venv was not made by dev.py; move it away, then try again")
+    say("creating .venv with Python " + ".".join(map(str, sys.version_info[:3])))
+    shutil.rmtree(str(VENV), ignore_errors=True)
+    VENV.mkdir()
+    STAMP.write_text("{}", encoding="utf-8")  # ours from now on, also when interrupted
+    if not module_exists("ensurepip") and not pip_installs_elsewhere():
+        install_debian_venv()
+    options = [] if module_exists("ensurepip") else ["--without-pip"]
+    if call([sys.executable, "-m", "venv", *options, VENV]) != 0:
+        sys.exit("dev.py: could not create .venv")
+
+
+def pip_command():
+    """The environment's own pip, else this Python's, told to install into the environment."""
+    if call([PYTHON, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0:
+        return [PYTHON, "-m", "pip"]
+    return [sys.executable, "-m", "pip", "--python", str(PYTHON)]
+
+
+def pip_installs_elsewhere():
+    """Whether this Python has a pip that knows `--python` (22.3 or later)."""
+    command = [sys.executable, "-m", "pip", "--python", sys.executable, "--version"]
+    return call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
+def install_debian_venv():
+    """Installs what Debian leaves out of its Python, or says how to."""
+    package = "python{}.{}-venv".format(*sys.version_info[:2])
+    if not install_system_packages([package]):
+        sys.exit(
+            "dev.py: this Python has neither ensurepip nor a recent pip, so it cannot make an "
+            "environment. On Debian or Ubuntu: sudo apt install " + package
+        )
+
+
+def check_opensim():
+    """Whether OpenSim imports; installs its system libraries where that is possible."""
+    probe = [PYTHON, "-c", "import opensim"]
+    result = subprocess.run(probe, check=False, capture_output=True, text=True, cwd=VENV)
+    if result.returncode != 0 and "cannot open shared object" in result.stderr:
+        install_system_packages(OPENSIM_SYSTEM_PACKAGES)
+        result = subprocess.run(probe, check=False, capture_output=True, text=True, cwd=VENV)
+    if result.returncode != 0:
+        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        say("OpenSim does not import (" + reason + "): live parity tests will be skipped")
+    return result.returncode == 0
+
+
+def install_system_packages(packages):
+    """Installs Debian packages when run as root on such a system; returns whether it did."""
+    if not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        print("dev.py: missing system packages: " + " ".join(packages), file=sys.stderr)
+        return False
+    say("installing system packages: " + " ".join(packages))
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
+    call(["apt-get", "update", "-qq"], env=environment)
+    return call(install, env=environment, stdout=subprocess.DEVNULL) == 0
+
+
+def restart_with_newer_python():
+    """Runs this file again with a newer Python from the PATH, if there is one."""
+    for minor in (13, 12, 11, 14):
+        newer = shutil.which("python3." + str(minor))
+        if newer and call([newer, "-c", ""], stderr=subprocess.DEVNULL) == 0:
+            return call([newer, __file__, *sys.argv[1:]])
+    found = ".".join(map(str, sys.version_info[:3]))
+    print("dev.py: needs Python 3.11 or later, this is " + found, file=sys.stderr)
+    return 1
+
+
+def module_exists(name):
+    """Whether this Python can import the module (asked of a fresh process, not of a cache)."""
+    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec({!r}) is None)"
+    return call([sys.executable, "-c", code.format(name)]) == 0
+
+
+def call(command, **options):
+    """Runs a command, its output shown; returns its exit status."""
+    return subprocess.call([str(part) for part in command], **options)
+
+
+def say(text):
+    """Prints a heading at once, so that it stands before the output of the command it names."""
+    print("== " + text, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,327 @@
+"""Joints of every class against live OpenSim, its hinge-rate quirks, and the map to rates."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds, realize_joints
+from tests import worlds
+from tests.models import osim_text as osim
+
+PARITY_STATES = 32
+ROUNDING = 1e-12
+DIFFERENCE_TOLERANCE = 1e-8  # of second-order differences with steps of 1e-5
+
+KINDS = {
+    "PinJoint": 1,
+    "SliderJoint": 1,
+    "PlanarJoint": 3,
+    "UniversalJoint": 2,
+    "GimbalJoint": 3,
+    "BallJoint": 3,
+    "FreeJoint": 6,
+}
+X, Y, Z = "1 0 0", "0 1 0", "0 0 1"
+OBLIQUE = ("0.2 -0.1 1", "1 0.3 0", "0.1 1 -0.2")
+
+
+def constant(value):
+    return f'<Constant name="function"><value>{value}</value></Constant>'
+
+
+def spline(*y):
+    x = np.linspace(-2.0, 2.0, len(y))
+    return osim.element("SimmSpline", "function", x=" ".join(map(str, x)), y=" ".join(map(str, y)))
+
+
+def transform(*axes):
+    """A SpatialTransform of six (coordinates, direction, function)."""
+    names = [f"{kind}{i}" for kind in ("rotation", "translation") for i in (1, 2, 3)]
+    return "".join(osim.axis(n, *a) for n, a in zip(names, axes, strict=True))
+
+
+STILL = tuple(("", axis, constant(0)) for axis in (X, Y, Z))
+# name: coordinates, axes. The layouts for which OpenSim's hinge rates are not exact come last.
+CUSTOM = {
+    "hip": (
+        "f a r",
+        [
+            ("f", Z, osim.linear()),
+            ("a", "-1 0 0", osim.linear()),
+            ("r", "0 -1 0", osim.linear()),
+            *STILL,
+        ],
+    ),
+    "oblique": (
+        "a b c",
+        [
+            ("a", OBLIQUE[0], osim.linear("-1 0.2")),
+            ("b", OBLIQUE[1], osim.linear("0.5 0")),
+            ("c", OBLIQUE[2], spline(0.1, 0.9, -0.2, 0.4, 0.3)),
+            ("a", "1 1 0", spline(0.01, 0.05, 0.0)),
+            ("", Y, constant(0.3)),
+            ("c", Z, osim.linear("0.2 0.1")),
+        ],
+    ),
+    "one drives three": (
+        "k",
+        [
+            ("k", OBLIQUE[0], osim.linear()),
+            ("k", OBLIQUE[1], spline(0.1, 0.4, -0.2, 0.5)),
+            ("k", OBLIQUE[2], spline(-0.3, 0.2, 0.1, 0.0, 0.6)),
+            ("k", X, spline(0.0, 0.05, 0.02, 0.01)),
+            *STILL[1:],
+        ],
+    ),
+    "reused": (
+        "a b",
+        [
+            ("a", Z, osim.linear()),
+            ("b", X, osim.linear()),
+            ("a", Y, osim.linear("0.7 0.1")),
+            *STILL,
+        ],
+    ),
+    "constant first": (
+        "a b",
+        [("", Z, constant(0.6)), ("a", X, osim.linear()), ("b", Y, osim.linear()), *STILL],
+    ),
+    "two arguments": (
+        "a b",
+        [
+            ("a b", Z, osim.linear("0.5 0.3 0.1")),
+            ("b", X, osim.linear()),
+            ("a", Y, osim.linear()),
+            *STILL,
+        ],
+    ),
+}
+
+
+def _named(count, prefix):
+    return osim.coordinates(*(f"{prefix}{i}" for i in range(count)))
+
+
+def _placed(name, parent, child, inside, kind):
+    """A joint between displaced and turned frames of two bodies."""
+    frames = osim.frames(
+        osim.offset(f"{name}_p", parent, "0.1 -0.2 0.05", "0.3 -0.2 0.5"),
+        osim.offset(f"{name}_c", child, "-0.03 0.1 0.02", "-0.4 0.1 0.2"),
+    )
+    return osim.joint(kind, name, f"{name}_p", f"{name}_c", inside + frames)
+
+
+def _body(name):
+    return osim.body(
+        name, "1.5", mass_center="0.05 -0.03 0.02", inertia="0.2 0.3 0.25 0.02 -0.01 0.03"
+    )
+
+
+def forest(turned=False):
+    """Every built-in joint on ground, each with a pin on its body; optionally written backwards."""
+    bodies, joints = "", ""
+    for kind, count in KINDS.items():
+        root, tip = f"r{kind}", f"t{kind}"
+        bodies += _body(root) + _body(tip)
+        ends = ("/ground", f"/bodyset/{root}")
+        joints += _placed(f"j{kind}", *(ends[::-1] if turned else ends), _named(count, kind), kind)
+        ends = (f"/bodyset/{root}", f"/bodyset/{tip}")
+        joints += _placed(
+            f"p{kind}", *(ends[::-1] if turned else ends), _named(1, f"q{kind}"), "PinJoint"
+        )
+    return osim.model(bodies=bodies, joints=joints)
+
+
+def custom_forest(turned=False):
+    """Every custom joint on ground, with a pin on its body."""
+    bodies, joints = "", ""
+    for number, (names, axes) in enumerate(CUSTOM.values()):
+        root, tip = f"r{number}", f"t{number}"
+        bodies += _body(root) + _body(tip)
+        renamed = {name: f"{name}{number}" for name in names.split()}
+        axes = [
+            (" ".join(renamed[c] for c in names.split()), axis, function)
+            for names, axis, function in axes
+        ]
+        inside = osim.coordinates(*renamed.values())
+        inside += f"<SpatialTransform>{transform(*axes)}</SpatialTransform>"
+        ends = ("/ground", f"/bodyset/{root}")
+        joints += _placed(f"j{number}", *(ends[::-1] if turned else ends), inside, "CustomJoint")
+        ends = (f"/bodyset/{root}", f"/bodyset/{tip}")
+        joints += _placed(f"p{number}", *ends, _named(1, f"pin{number}"), "PinJoint")
+    return osim.model(bodies=bodies, joints=joints)
+
+
+FORESTS = {
+    "built-in": forest(),
+    "built-in, reversed": forest(turned=True),
+    "custom": custom_forest(),
+    "custom, reversed": custom_forest(turned=True),
+}
+
+
+def poses(model, count, seed):
+    rng = np.random.default_rng(seed)
+    shape = (count, len(model.coordinate_names))
+    return rng.uniform(-1.2, 1.2, shape), 2 * rng.standard_normal(shape)
+
+
+@functools.cache
+def joints_of(model):
+    return jax.jit(functools.partial(realize_joints, model))
+
+
+@functools.cache
+def transforms_of(model):
+    """Rotation and position of every joint and their rates along q_dot, compiled."""
+
+    def both(params, q, q_dot):
+        def pose(q):
+            info = realize_joints(model, params, q)
+            return info.rotation, info.position
+
+        return jax.jvp(pose, (q,), (q_dot,))
+
+    return jax.jit(both)
+
+
+# parity
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("name", FORESTS)
+def test_poses_velocities_and_accelerations_are_opensims(opensim, name):
+    model, params = worlds.load(FORESTS[name])
+    states = worlds.states_at(model, params, *poses(model, PARITY_STATES, seed=1))
+    worlds.assert_parity(FORESTS[name], states)
+
+
+def test_forests_hold_every_joint_class():
+    built_in, _ = worlds.load(FORESTS["built-in"])
+    assert set(built_in.joint_kinds) == set(KINDS)
+    assert worlds.load(FORESTS["built-in, reversed"])[0].tree.reversed.all()
+    assert worlds.load(FORESTS["custom"])[0].tree.undriven_axis.any()
+
+
+# property
+
+
+@pytest.mark.parametrize("name", ["built-in", "custom"])
+def test_rotations_are_rotations(name):
+    model, params = worlds.load(FORESTS[name])
+    R = np.asarray(joints_of(model)(params, jnp.asarray(poses(model, 1, 2)[0][0])).rotation)
+    np.testing.assert_allclose(R @ R.swapaxes(1, 2), np.tile(np.eye(3), (len(R), 1, 1)), atol=1e-14)
+    np.testing.assert_allclose(np.linalg.det(R), 1.0, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["built-in", "custom"])
+def test_hinge_map_is_the_rate_of_the_transform(name):
+    """V_FM = H u, wherever OpenSim's own hinge map is exact."""
+    model, params = worlds.load(FORESTS[name])
+    q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed=3))
+    info = joints_of(model)(params, q)
+    q_dot = coordinate_rates(model, info, u)
+    (R, _), (R_dot, p_dot) = transforms_of(model)(params, q, q_dot)
+    spin = np.asarray(R_dot @ jnp.swapaxes(R, 1, 2))
+    omega = np.stack([spin[:, 2, 1], spin[:, 0, 2], spin[:, 1, 0]], axis=-1)
+    exact = ~model.tree.undriven_axis.any(axis=1)
+    moved = np.asarray(info.hinge * u[model.tree.free][:, None])
+    V = np.zeros((len(exact), 6))
+    np.add.at(V, model.tree.free_mobile, moved)
+    np.testing.assert_allclose(V[exact, :3], omega[exact], rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(V[exact, 3:], np.asarray(p_dot)[exact], rtol=0, atol=ROUNDING)
+    assert exact.sum() >= len(exact) - 1
+
+
+def test_a_constant_rotation_is_left_out_of_the_hinge_map_only():
+    model, params = worlds.load(FORESTS["custom"])
+    mobile = int(np.flatnonzero(model.tree.undriven_axis.any(axis=1))[0])
+    zero = jnp.zeros(len(model.coordinate_names))
+    info = joints_of(model)(params, zero)
+    c, s = np.cos(0.6), np.sin(0.6)
+    np.testing.assert_allclose(
+        info.rotation[mobile], [[c, -s, 0], [s, c, 0], [0, 0, 1]], atol=1e-15
+    )
+    column = int(np.flatnonzero(model.tree.free_mobile == mobile)[0])
+    np.testing.assert_allclose(info.hinge[column], [1, 0, 0, 0, 0, 0], atol=1e-15)
+    np.testing.assert_allclose(info.axis_direction[mobile, 1], [c, s, 0], atol=1e-15)
+
+
+def test_speeds_and_rates_are_inverse_maps():
+    model, params = worlds.load(FORESTS["built-in"])
+    q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed=4))
+    info = joints_of(model)(params, q)
+    q_dot = coordinate_rates(model, info, u)
+    np.testing.assert_allclose(
+        coordinate_speeds(model, info, q_dot), u[model.tree.free], rtol=0, atol=ROUNDING
+    )
+    ball = model.joint_names.index("jBallJoint")
+    index = list(model.joint_coordinates[ball])
+    assert float(jnp.abs(q_dot - u)[jnp.array(index)].max()) > 0.1
+    others = [
+        c
+        for joint, kind in enumerate(model.joint_kinds)
+        if kind not in ("BallJoint", "FreeJoint")
+        for c in model.joint_coordinates[joint]
+    ]
+    np.testing.assert_array_equal(np.asarray(q_dot)[others], np.asarray(u)[others])
+
+
+# gradient
+
+
+@pytest.mark.parametrize("name", ["built-in", "custom"])
+@pytest.mark.parametrize("at_zero", [False, True])
+def test_gradients_equal_differences(name, at_zero):
+    model, params = worlds.load(FORESTS[name])
+    q = jnp.asarray(poses(model, 1, seed=5)[0][0]) * (not at_zero)
+
+    def scalar(params, q):
+        info = realize_joints(model, params, q)
+        parts = info.rotation[:, 0], info.position, info.hinge, info.q_dot_map[:, 1]
+        return sum(jnp.sum(jnp.sin(part + 0.3)) for part in parts)
+
+    value, slopes = jax.jit(scalar), jax.jit(jax.grad(scalar, argnums=(0, 1)))(params, q)
+    assert worlds.all_finite(slopes)
+    moved = jnp.asarray(np.random.default_rng(6).standard_normal(q.shape))
+    expected = worlds.slope_along(lambda x: value(params, x), q, moved, 1e-4)
+    obtained = worlds.inner(slopes[1], moved)
+    assert abs(expected - obtained) < DIFFERENCE_TOLERANCE * max(1, abs(expected))
+    zero = jax.tree.map(jnp.zeros_like, params)
+    turn = dataclasses.replace(
+        zero,
+        joints=dataclasses.replace(zero.joints, constant=jnp.ones_like(params.joints.constant)),
+    )
+    expected = worlds.slope_along(lambda p: value(p, q), params, turn, 1e-4)
+    obtained = float(jnp.sum(slopes[0].joints.constant))
+    # where a driven axis's constant changes; an undriven one's is left out of the hinge map
+    assert abs(expected - obtained) < DIFFERENCE_TOLERANCE * max(1, abs(expected))
+
+
+def test_ball_joint_at_its_singular_pose_stays_finite():
+    model, params = worlds.load(FORESTS["built-in"])
+    q = jnp.full(len(model.coordinate_names), jnp.pi / 2)
+    slopes = jax.jit(jax.jacrev(lambda q: realize_joints(model, params, q).q_dot_map))(q)
+    assert worlds.all_finite(slopes)
+    assert worlds.all_finite(joints_of(model)(params, q))
+
+
+# batch, compile
+
+
+@pytest.mark.parametrize("name", ["built-in", "custom"])
+def test_vmap_equals_loop_and_traces_once(name):
+    model, params = worlds.load(FORESTS[name])
+    q = jnp.asarray(poses(model, 4, seed=7)[0])
+    together = jax.jit(jax.vmap(functools.partial(realize_joints, model), (None, 0)))(params, q)
+    for index in range(4):
+        alone = joints_of(model)(params, q[index])
+        for a, b in zip(
+            jax.tree.leaves(worlds.row(together, index)), jax.tree.leaves(alone), strict=True
+        ):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
+    assert joints_of(model)._cache_size() == 1

@@ -1,0 +1,378 @@
+"""A live OpenSim 4.6 model that answers with NumPy arrays: the oracle of the parity tests.
+
+Everything is in the order of OpenSim's sets (the file's order): coordinates, bodies, joints,
+muscles, forces, markers. Frames, signs and units are OpenSim's: ground frame, rad, m, N, s.
+
+Two habits of the library decide how this file is built. Values written into a state by name do
+not invalidate what a muscle has already worked out at that state, so every evaluation starts
+from a fresh copy of the initial state. And the Python proxies do not keep the C++ objects they
+point into alive, so the model, its sets and the control functions stay referenced here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import opensim
+
+from tests.parity import reading, sampling
+from tests.parity.reading import Arrays
+from tests.parity.refinement import Refinement
+
+
+class Oracle:
+    """One `.osim` model in OpenSim, its muscles driven by excitations that can be set.
+
+    Attributes:
+      coordinate_names, body_names, joint_names, muscle_names, force_names, marker_names: tuples
+        of str.
+      state_names: paths of the state variables.
+      rotational: [coordinate] bool, False where the coordinate is a length.
+      locked: [coordinate] bool, locked by the file.
+      ranges: [coordinate, 2] (rad | m).
+      defaults: [coordinate] (rad | m).
+      vertical: index of the coordinate that lifts the whole model along y, or None.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        """Load a model, silence its own controllers and give every muscle a constant excitation.
+
+        Args:
+          path: the `.osim` file.
+        """
+        opensim.Logger.setLevelString("Off")
+        self._model = opensim.Model(str(path))
+        self._model.finalizeFromProperties()
+        for controller in reading.members(self._model.updControllerSet()):
+            controller.setEnabled(False)
+        self._add_controller()
+        self._initial = opensim.State(self._model.initSystem())
+        self._collect_members()
+        self._collect_coordinate_facts()
+
+    # ---- what the model holds ------------------------------------------------------------
+    def _add_controller(self) -> None:
+        """Drive each muscle by a Constant of our own."""
+        muscles = reading.members(self._model.getMuscles())
+        controller = opensim.PrescribedController()
+        controller.setName("parity_excitation")
+        for muscle in muscles:
+            controller.addActuator(muscle)
+            controller.prescribeControlForActuator(
+                muscle.getAbsolutePathString(), opensim.Constant(0.0)
+            )
+        self._controller = controller
+        if muscles:
+            self._model.addController(controller)
+
+    def _collect_members(self) -> None:
+        """Keep every member of the model's sets, and their names."""
+        model = self._model
+        self._coordinates = reading.members(model.getCoordinateSet())
+        self._bodies = reading.members(model.getBodySet())
+        self._joints = reading.members(model.getJointSet())
+        self._muscles = reading.members(model.getMuscles())
+        self._forces = reading.members(model.getForceSet())
+        self._markers = reading.members(model.getMarkerSet())
+        functions = self._controller.get_ControlFunctions()
+        self._excitations = [opensim.Constant.safeDownCast(f) for f in reading.members(functions)]
+        self._functions = functions
+        self.coordinate_names = reading.names(self._coordinates)
+        self.body_names = reading.names(self._bodies)
+        self.joint_names = reading.names(self._joints)
+        self.muscle_names = reading.names(self._muscles)
+        self.force_names = reading.names(self._forces)
+        self.marker_names = reading.names(self._markers)
+        variables = model.getStateVariableNames()
+        self.state_names = tuple(variables.get(index) for index in range(variables.getSize()))
+        self._muscle_paths = [muscle.getAbsolutePathString() for muscle in self._muscles]
+
+    def _collect_coordinate_facts(self) -> None:
+        """Read locks, ranges and defaults; find each coordinate's place in Simbody's q and u."""
+        state, coordinates = opensim.State(self._initial), self._coordinates
+        translational = opensim.Coordinate.Translational
+        self.rotational = np.array([c.getMotionType() != translational for c in coordinates])
+        self.locked = np.array([c.getLocked(state) for c in coordinates], bool)
+        self.ranges = np.array([[c.getRangeMin(), c.getRangeMax()] for c in coordinates])
+        self.defaults = np.array([c.getValue(state) for c in coordinates])
+        for coordinate in coordinates:
+            coordinate.setLocked(state, False)
+        self._mobility = np.zeros(len(coordinates), int)
+        for index, coordinate in enumerate(coordinates):
+            state.setU(opensim.Vector(state.getNU(), 0.0))
+            coordinate.setSpeedValue(state, 1.0)
+            self._mobility[index] = np.flatnonzero(state.getU().to_numpy())[0]
+        self.vertical = self._find_vertical(state)
+        self._refinement = Refinement(self._model, self._mobility, self.locked)
+
+    def _find_vertical(self, state: opensim.State) -> int | None:
+        """Index of the coordinate whose unit speed moves the mass center by one along y."""
+        for index, coordinate in enumerate(self._coordinates):
+            state.setU(opensim.Vector(state.getNU(), 0.0))
+            coordinate.setSpeedValue(state, 1.0)
+            self._model.realizeVelocity(state)
+            velocity = reading.vector3(self._model.calcMassCenterVelocity(state))
+            if not self.rotational[index] and np.allclose(velocity, (0.0, 1.0, 0.0), atol=1e-9):
+                return index
+        return None
+
+    # ---- states --------------------------------------------------------------------------
+    def random_states(self, count: int, seed: int) -> Arrays:
+        """Random states that reach the corners: see `sampling.random_states`.
+
+        Args:
+          count: number of states.
+          seed: of the generator.
+
+        Returns:
+          time [state], q, u [state, coordinate], activation, fiber_length, excitation
+          [state, muscle].
+        """
+        return sampling.random_states(self, count, seed)
+
+    def state_of(self, values: Mapping[str, np.ndarray]) -> opensim.State:
+        """A fresh OpenSim state with these values; excitations go to the controller.
+
+        Locked coordinates are unlocked, set and locked again, so they hold the given value.
+
+        Args:
+          values: q, u, and where wanted activation, fiber_length, excitation.
+
+        Returns:
+          A state of our own, not realized beyond what setting it needs.
+        """
+        state = opensim.State(self._initial)
+        state.setTime(0.0)
+        for index, coordinate in enumerate(self._coordinates):
+            q, u = float(values["q"][index]), float(values["u"][index])
+            if self.locked[index]:
+                coordinate.setLocked(state, False)
+            coordinate.setValue(state, q, False)
+            coordinate.setSpeedValue(state, u)
+            if self.locked[index]:
+                coordinate.setLocked(state, True)
+        for variable in ("activation", "fiber_length"):
+            self._set_muscle_variable(state, variable, values.get(variable))
+        self.set_excitation(values.get("excitation", np.zeros(len(self._muscles))))
+        return state
+
+    def _set_muscle_variable(self, state, variable: str, values: np.ndarray | None) -> None:
+        if values is None:
+            return
+        for path, value in zip(self._muscle_paths, values, strict=True):
+            with contextlib.suppress(RuntimeError):  # rigid tendons lack the variable
+                self._model.setStateVariableValue(state, f"{path}/{variable}", float(value))
+
+    def set_excitation(self, excitation: np.ndarray) -> None:
+        """Set the constant excitation of each muscle, [muscle] (1)."""
+        for function, value in zip(self._excitations, excitation, strict=True):
+            function.setValue(float(value))
+
+    def read(self, state: opensim.State) -> Arrays:
+        """Values of a state: q, u [coordinate], activation, fiber_length [muscle]."""
+        return {
+            "q": np.array([c.getValue(state) for c in self._coordinates]),
+            "u": np.array([c.getSpeedValue(state) for c in self._coordinates]),
+            "activation": self._muscle_variable(state, "activation"),
+            "fiber_length": self._muscle_variable(state, "fiber_length"),
+        }
+
+    def _muscle_variable(self, state, variable: str, derivative: bool = False) -> np.ndarray:
+        model = self._model
+        read = model.getStateVariableDerivativeValue if derivative else model.getStateVariableValue
+        return np.array(
+            [reading.or_nan(read, state, f"{path}/{variable}") for path in self._muscle_paths]
+        )
+
+    # ---- everything OpenSim reports at a state ---------------------------------------------
+    def evaluate(self, values: Mapping[str, np.ndarray]) -> dict:
+        """Everything OpenSim reports at one state.
+
+        Args:
+          values: one state: q, u, activation, fiber_length, excitation.
+
+        Returns:
+          Rates `q_dot, u_dot, activation_rate, fiber_length_rate`; `body_…` as position,
+          rotation, angles, velocity, angular_velocity, acceleration, angular_acceleration;
+          `mass_center_…` and `marker_…` as position, velocity, acceleration; `muscle_…` as in
+          reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], the generalised
+          force at unit tension; `refined_…` accelerations, see `refinement`; `records`, a dict
+          from force name to record values.
+        """
+        state = self.state_of(values)
+        self._model.realizeAcceleration(state)
+        report = self._rates(state)
+        report |= reading.body_motion(self._bodies, state)
+        report |= reading.mass_center_motion(self._model, state)
+        report |= reading.marker_motion(self._markers, state)
+        report |= reading.muscle_report(self._muscles, state)
+        report |= self._refinement.refined(state, report)
+        report["muscle_moment_arm"] = self._moment_arm(state)
+        report["records"] = {
+            name: reading.array_of(force.getRecordValues(state))
+            for name, force in zip(self.force_names, self._forces, strict=True)
+        }
+        return report
+
+    def evaluate_all(self, states: Mapping[str, np.ndarray]) -> dict:
+        """`evaluate` at each of `[state, …]` states, stacked: `[state, …]`, also within records."""
+        count = len(states["q"])
+        reports = [
+            self.evaluate({key: value[index] for key, value in states.items()})
+            for index in range(count)
+        ]
+        stacked = {
+            key: np.stack([r[key] for r in reports]) for key in reports[0] if key != "records"
+        }
+        stacked["records"] = {
+            name: np.stack([r["records"][name] for r in reports]) for name in self.force_names
+        }
+        return stacked
+
+    def motion_residual(self, values: Mapping[str, np.ndarray], u_dot: np.ndarray) -> float:
+        """Largest force missing in OpenSim's equations of motion for these accelerations (1).
+
+        Relative to max(1, largest generalised force that accelerates the model).
+
+        Args:
+          values: one state.
+          u_dot: [coordinate] accelerations to try.
+        """
+        state = self.state_of(values)
+        self._model.realizeAcceleration(state)
+        free = ~self.locked
+        missing = self._refinement.residual(state, np.where(free, u_dot, 0.0))[free]
+        force = self._refinement.residual(state, np.zeros_like(u_dot))[free]
+        return float(np.abs(missing).max() / max(1.0, np.abs(force).max()))
+
+    def _rates(self, state: opensim.State) -> Arrays:
+        q_dot = state.getQDot().to_numpy()
+        return {
+            "joint_position": np.array([c.getValue(state) for c in self._coordinates]),
+            "joint_velocity": np.array([c.getSpeedValue(state) for c in self._coordinates]),
+            "q_dot": q_dot[self._mobility],
+            "u_dot": np.array([c.getAccelerationValue(state) for c in self._coordinates]),
+            "activation_rate": self._muscle_variable(state, "activation", derivative=True),
+            "fiber_length_rate": self._muscle_variable(state, "fiber_length", derivative=True),
+        }
+
+    def _moment_arm(self, state: opensim.State) -> np.ndarray:
+        """Generalised force of each path at unit tension, [muscle, coordinate] (m | 1)."""
+        matter = self._model.getMatterSubsystem()
+        jacobian = opensim.Matrix()
+        matter.calcSystemJacobian(state, jacobian)
+        zero = opensim.SpatialVec(opensim.Vec3(0.0), opensim.Vec3(0.0))
+        rows = np.zeros((len(self._muscles), len(self._coordinates)))
+        for row, muscle in zip(rows, self._muscles, strict=True):
+            body_forces = opensim.VectorOfSpatialVec(jacobian.nrow() // 6, zero)
+            mobility_forces = opensim.Vector(state.getNU(), 0.0)
+            muscle.getPath().addInEquivalentForces(state, 1.0, body_forces, mobility_forces)
+            through_bodies = opensim.Vector()
+            matter.multiplyBySystemJacobianTranspose(state, body_forces, through_bodies)
+            total = through_bodies.to_numpy() + mobility_forces.to_numpy()
+            row[:] = total[self._mobility]
+        return rows
+
+    # ---- equilibrium and trajectories --------------------------------------------------------
+    def equilibrium(self, q: np.ndarray, u: np.ndarray, activation: np.ndarray) -> np.ndarray:
+        """Fiber lengths that OpenSim calls equilibrium, [muscle] (m); NaN where it finds none.
+
+        Args:
+          q: [coordinate] (rad | m).
+          u: [coordinate] (rad/s | m/s).
+          activation: [muscle] (1).
+        """
+        state = self.state_of({"q": q, "u": u, "activation": activation})
+        self._model.realizeVelocity(state)
+        failed = []
+        for index, muscle in enumerate(self._muscles):
+            try:
+                muscle.computeEquilibrium(state)
+            except RuntimeError:
+                failed.append(index)
+        fiber_length = self._muscle_variable(state, "fiber_length")
+        fiber_length[failed] = np.nan
+        return fiber_length
+
+    def path_length(self, q: np.ndarray) -> np.ndarray:
+        """Length of each muscle's path in a pose, [muscle] (m)."""
+        state = self.state_of({"q": q, "u": np.zeros_like(q)})
+        self._model.realizePosition(state)
+        return np.array([muscle.getLength(state) for muscle in self._muscles])
+
+    def lowest_contact(self, q: np.ndarray) -> float | None:
+        """Height of the lowest point of all contact spheres over ground's y = 0 (m), or None."""
+        state = self.state_of({"q": q, "u": np.zeros_like(q)})
+        self._model.realizePosition(state)
+        geometries = reading.members(self._model.getContactGeometrySet())
+        return reading.lowest_sphere(geometries, state)
+
+    def muscle_lengths(self) -> Arrays:
+        """What sampling needs: optimal_fiber_length, tendon_slack_length, width, [muscle] (m)."""
+        muscles = self._muscles
+        optimal = np.array([m.getOptimalFiberLength() for m in muscles])
+        pennation = np.array([m.getPennationAngleAtOptimalFiberLength() for m in muscles])
+        return {
+            "optimal_fiber_length": optimal,
+            "tendon_slack_length": np.array([m.getTendonSlackLength() for m in muscles]),
+            "width": optimal * np.sin(pennation),
+        }
+
+    def trajectory(
+        self,
+        excitations: np.ndarray,
+        dt: float = 0.01,
+        accuracy: float = 1e-9,
+        q: np.ndarray | None = None,
+        fresh_manager_each_step: bool = True,
+    ) -> Arrays:
+        """Integrate with Runge-Kutta-Merson from rest, muscles equilibrated, excitation held.
+
+        Args:
+          excitations: [step, muscle] (1), each held for `dt`.
+          dt: (s) length of a step.
+          accuracy: of OpenSim's Manager.
+          q: [coordinate] initial pose; the default pose if None.
+          fresh_manager_each_step: start each step anew. Otherwise one Manager goes on, as in
+            osim-rl, and its first stage after a change still uses the previous excitation.
+
+        Returns:
+          q, u [step+1, coordinate], activation, fiber_length [step+1, muscle].
+        """
+        state = self._rest_state(q)
+        samples, manager = [self.read(state)], None
+        for index, excitation in enumerate(excitations):
+            self.set_excitation(excitation)
+            if manager is None or fresh_manager_each_step:
+                start = opensim.State(state)  # the old manager takes its own state along
+                start.setTime(index * dt)
+                manager = opensim.Manager(self._model)
+                manager.setIntegratorAccuracy(accuracy)
+                manager.initialize(start)
+            state = manager.integrate((index + 1) * dt)
+            samples.append(self.read(state))
+        return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
+
+    def replay(self, path: str | os.PathLike) -> Arrays:
+        """Values of every row of a states table, as OpenSim's own tools read it.
+
+        Args:
+          path: a `.sto` file of this model.
+        """
+        table = opensim.TimeSeriesTable(str(path))
+        states = opensim.StatesTrajectory.createFromStatesTable(self._model, table)
+        samples = [self.read(states.get(row)) for row in range(states.getSize())]
+        return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
+
+    def rest(self) -> Arrays:
+        """Values of the default pose at rest, muscles equilibrated; as `read`."""
+        return self.read(self._rest_state(None))
+
+    def _rest_state(self, q: np.ndarray | None) -> opensim.State:
+        pose = self.defaults if q is None else q
+        state = self.state_of({"q": pose, "u": np.zeros_like(pose)})
+        self._model.equilibrateMuscles(state)
+        return state

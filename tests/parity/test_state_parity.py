@@ -1,0 +1,115 @@
+"""Random states, stage by stage: the acceptance table of docs/fidelity.md against live OpenSim."""
+
+import os
+
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.models.catalog import resolve
+from tests.parity.comparison import (
+    EQUILIBRIUM_TOLERANCE,
+    MOTION_TOLERANCE,
+    QUANTITIES,
+    compare,
+    equilibrium_error,
+)
+from tests.parity.sampling import stressed
+
+pytestmark = pytest.mark.opensim
+
+STATES = int(os.environ.get("JAXOSIM_PARITY_STATES", "64"))
+MANY_STATES = 256
+SEED = 1
+NAMES = (
+    "coordinate_names",
+    "body_names",
+    "joint_names",
+    "muscle_names",
+    "force_names",
+    "marker_names",
+)
+
+
+@pytest.fixture(scope="module", params=jaxosim.bundled_models())
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=[STATES, pytest.param(MANY_STATES, marks=pytest.mark.slow)])
+def comparison(request, name, opensim):
+    from tests.parity.oracle import Oracle
+
+    oracle = Oracle(resolve(name))
+    return compare(oracle, name, oracle.random_states(request.param, SEED))
+
+
+@pytest.fixture(scope="module")
+def stressed_comparison(comparison, name):
+    oracle = comparison.oracle
+    return compare(oracle, name, stressed(oracle, comparison.states, SEED))
+
+
+def test_names_are_those_of_the_file(comparison, name):
+    model, _ = jaxosim.load_model(name)
+    for names in NAMES:
+        assert getattr(model, names) == getattr(comparison.oracle, names), names
+    np.testing.assert_array_equal(model.locked, comparison.oracle.locked)
+    np.testing.assert_array_equal(model.rotational, comparison.oracle.rotational)
+
+
+def test_defaults_are_those_of_the_file(comparison, name):
+    _, params = jaxosim.load_model(name)
+    np.testing.assert_array_equal(params.coordinates.default_value, comparison.oracle.defaults)
+    np.testing.assert_array_equal(params.coordinates.range, comparison.oracle.ranges)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: quantity.name)
+def test_quantity(comparison, quantity):
+    error = comparison.error(quantity)
+    assert error.value <= quantity.tolerance, error
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: quantity.name)
+def test_minimal_fibers_and_controls_out_of_range(stressed_comparison, quantity):
+    error = stressed_comparison.error(quantity)
+    assert error.value <= quantity.tolerance, error
+
+
+def test_accelerations_satisfy_the_equations_of_motion(comparison):
+    error = comparison.motion_error()
+    assert error.value <= MOTION_TOLERANCE, error
+
+
+def test_most_states_are_compared(comparison):
+    for quantity in QUANTITIES:
+        assert comparison.compared(quantity).mean() > 0.9, quantity.name
+
+
+def test_locked_coordinates_stay(comparison):
+    locked = comparison.oracle.locked
+    assert not np.any(comparison.obtained["u_dot"][:, locked])
+    assert not np.any(comparison.obtained["joint_velocity"][:, locked])
+
+
+@pytest.mark.parametrize("moving", [False, True], ids=["at rest", "moving"])
+def test_equilibrium(comparison, name, moving):
+    error = equilibrium_error(comparison.oracle, name, comparison.states, moving)
+    assert error.value <= EQUILIBRIUM_TOLERANCE, error
+
+
+def test_states_reach_the_corners(comparison):
+    """The sampler does what it promises, else the agreement above would mean little."""
+    oracle, states = comparison.oracle, comparison.states
+    beyond = (states["q"] < oracle.ranges[:, 0]) | (states["q"] > oracle.ranges[:, 1])
+    assert beyond.any(axis=1).mean() > 0.3
+    moved = (states["q"] != oracle.defaults)[:, oracle.locked]
+    if oracle.locked.any():
+        assert moved.any(axis=1).mean() == pytest.approx(0.25, abs=0.02)
+    if oracle.vertical is not None:
+        lowest = np.array([oracle.lowest_contact(q) for q in states["q"]])
+        assert ((lowest < 0) & (lowest > -0.0201)).mean() >= 0.6
+    strain = (
+        comparison.expected["muscle_tendon_length"] / oracle.muscle_lengths()["tendon_slack_length"]
+    )
+    assert ((strain > 0.985) & (strain < 1.065)).mean() > 0.3

@@ -1,0 +1,231 @@
+"""The layout is a promise: floors, no cycles, docstrings, sizes, and a light import."""
+
+import ast
+import functools
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "jaxosim"
+
+# The law. A module belongs to the longest name here that it starts with, and imports only from
+# lower floors, or from its own package. Entries of one floor never import each other, but for the
+# floors in ONE_ROOM, whose modules are one subject in several files.
+FLOORS = {
+    # tools: jax and numpy only
+    "jaxosim.pytree": 0,
+    "jaxosim.errors": 0,
+    "jaxosim.spatial": 0,
+    "jaxosim.functions": 0,
+    # nouns
+    "jaxosim.types": 1,
+    # reading (host) and laws (device), side by side
+    "jaxosim.models": 2,
+    "jaxosim.dynamics": 2,
+    "jaxosim.muscles": 2,
+    # verbs
+    "jaxosim.system": 3,
+    "jaxosim.linearization": 3,
+    "jaxosim.simulation": 3,
+    "jaxosim.outputs": 3,
+    "jaxosim.randomize": 3,
+    # tasks
+    "jaxosim.envs": 4,
+    # rooms for users
+    "jaxosim.gym_api": 5,
+    "jaxosim.learning": 5,
+    "jaxosim.viewer": 5,
+    # doors
+    "jaxosim.sto": 6,
+    "jaxosim.cli_rollout": 6,
+    "jaxosim.cli_report": 6,
+    "jaxosim.cli": 6,
+    "jaxosim.__main__": 6,
+    "jaxosim.server": 6,
+    "jaxosim": 6,
+}
+ONE_ROOM = {0, 3, 6}
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+OPTIONAL_PACKAGES = ("opensim", "gymnasium", "pytest", "hypothesis", "matplotlib")
+PUBLIC_API = {
+    "Model",
+    "ModelMismatchError",
+    "Options",
+    "OsimFormatError",
+    "Params",
+    "State",
+    "StateDerivative",
+    "StateDescription",
+    "UnsupportedComponentError",
+    "bundled_models",
+    "describe",
+    "equilibrate_muscles",
+    "initial_state",
+    "load_model",
+    "rollout",
+    "state_derivative",
+    "step",
+    "to_dict",
+}
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+each_module = pytest.mark.parametrize("name", MODULES)
+
+
+@functools.cache
+def tree_of(name):
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def entry_of(name):
+    """The entry of FLOORS that a module belongs to."""
+    parts = name.split(".")
+    for length in range(len(parts), 1, -1):
+        if ".".join(parts[:length]) in FLOORS:
+            return ".".join(parts[:length])
+    return "jaxosim" if name == "jaxosim" else None
+
+
+@functools.cache
+def imports_of(name):
+    """The modules of ours that a module imports anywhere, also within functions."""
+    found = set()
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: relative import; write the full name"
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            inside = submodules & MODULES.keys()
+            found |= inside
+            if len(inside) < len(submodules):
+                found.add(node.module)
+    return {module for module in found if module.split(".")[0] == "jaxosim"} - {name}
+
+
+@each_module
+def test_every_module_has_a_floor(name):
+    assert entry_of(name) is not None, f"{name} is not in FLOORS: on which floor does it stand?"
+
+
+@each_module
+def test_imports_go_down(name):
+    here = entry_of(name)
+    for imported in imports_of(name):
+        there = entry_of(imported)
+        assert there is not None, f"{name} imports {imported}, which has no floor"
+        allowed = (
+            here == there
+            or FLOORS[there] < FLOORS[here]
+            or (FLOORS[there] == FLOORS[here] and FLOORS[here] in ONE_ROOM)
+        )
+        assert allowed, f"{name} (floor {FLOORS[here]}) imports {imported} (floor {FLOORS[there]})"
+
+
+def test_there_are_no_import_cycles():
+    done, path = set(), []
+
+    def visit(name):
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name in done or name not in MODULES:
+            return
+        path.append(name)
+        for imported in sorted(imports_of(name)):
+            visit(imported)
+        done.add(path.pop())
+
+    for name in MODULES:
+        visit(name)
+
+
+@each_module
+def test_everything_public_has_a_docstring(name):
+    def undocumented(node, prefix):
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if child.name.startswith("_"):
+                continue
+            if ast.get_docstring(child) is None:
+                yield f"{prefix}.{child.name}"
+            if isinstance(child, ast.ClassDef):
+                yield from undocumented(child, f"{prefix}.{child.name}")
+
+    assert ast.get_docstring(tree_of(name)), f"{name} has no module docstring"
+    assert list(undocumented(tree_of(name), name)) == []
+
+
+@each_module
+def test_files_and_functions_are_short(name):
+    lines = MODULES[name].read_text(encoding="utf-8").count("\n")
+    assert lines <= MAX_FILE_LINES, f"{name}: {lines} lines"
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = node.end_lineno - node.lineno + 1
+            assert length <= MAX_FUNCTION_LINES, f"{name}.{node.name}: {length} lines"
+
+
+@each_module
+def test_laws_leave_global_settings_alone(name):
+    if FLOORS[entry_of(name)] < 6:
+        source = MODULES[name].read_text(encoding="utf-8")
+        assert "jax.config" not in source, f"{name} touches jax.config"
+
+
+def run_python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.strip()
+
+
+def test_import_starts_no_backend_and_no_optional_package():
+    everything = [name for name in MODULES if not name.endswith("__main__")]
+    code = f"""
+import importlib, sys
+for name in {everything!r}:
+    importlib.import_module(name)
+from jax._src import xla_bridge
+print(xla_bridge.backends_are_initialized(), [p for p in {OPTIONAL_PACKAGES!r} if p in sys.modules])
+"""
+    assert run_python(code) == "False []"
+
+
+def test_import_changes_no_setting():
+    code = """
+import jax
+before = dict(jax.config.values)
+import jaxosim.cli
+assert before == {key: jax.config.values[key] for key in before}
+import numpy
+print(numpy.get_printoptions()["precision"], jax.config.jax_enable_x64)
+"""
+    assert run_python(code) == "8 False"
+
+
+def test_public_names_resolve_and_are_what_we_promised():
+    import jaxosim
+
+    assert len(jaxosim.__all__) == len(set(jaxosim.__all__))
+    assert [name for name in jaxosim.__all__ if not hasattr(jaxosim, name)] == []
+    # A change here is a change of API: say so in CHANGELOG.md.
+    assert set(jaxosim.__all__) == PUBLIC_API
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "." in name])
+def test_every_all_resolves(name):
+    import importlib
+
+    module = importlib.import_module(name)
+    names = getattr(module, "__all__", [])
+    assert len(names) == len(set(names))
+    assert [public for public in names if not hasattr(module, public)] == []

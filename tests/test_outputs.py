@@ -1,0 +1,216 @@
+"""describe and to_dict: osim-rl's state description, entry by entry, from recorded episodes."""
+
+import dataclasses
+import pathlib
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.errors import ModelMismatchError
+from jaxosim.outputs import force_records
+from tests import worlds
+
+EPISODES = pathlib.Path(__file__).resolve().parents[2] / "shared" / "reference" / "episodes"
+MODELS = {
+    "Prosthetics-3D-pros-difficulty0": "gait14dof22musc_pros",
+    "Prosthetics-3D-intact-difficulty0": "gait14dof22musc",
+    "Prosthetics-2D-pros-difficulty0": "gait14dof22musc_planar_pros",
+    "Prosthetics-2D-intact-difficulty0": "gait14dof22musc_planar",
+    "L2Run": "gait9dof18musc",
+}
+ROWS = 4
+DESCRIPTION_TOLERANCE = 1e-8  # relative to max(1, |value|)
+# OpenSim holds locked coordinates by a constraint whose rounding reaches 1e-7 of an acceleration;
+# tests/parity/refinement.py takes it out, a recorded episode cannot.
+ACCELERATION_TOLERANCE = 1e-6
+ROUNDING = 1e-12
+
+needs_episodes = pytest.mark.skipif(
+    not EPISODES.is_dir(), reason="the recorded episodes are not at hand"
+)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def episode(request):
+    """A recorded episode, its model, and osim-rl's entries as we give them, `[row, entry]`."""
+    if not EPISODES.is_dir():
+        pytest.skip("the recorded episodes are not at hand")
+    with np.load(EPISODES / f"{request.param}--random.npz") as file:
+        data = {name: file[name] for name in file.files}
+    model, params = jaxosim.load_model(MODELS[request.param])
+    rows = np.linspace(0, len(data["q"]) - 1, ROWS).astype(int)
+    entries = [flat(described(model, params, data, row)) for row in rows]
+    return model, data, rows, entries
+
+
+def described(model, params, data, row):
+    """Our dictionary of one recorded state; excitations do not enter it."""
+    assert tuple(data["coordinate_names"]) == model.coordinate_names
+    assert tuple(data["muscle_names"]) == model.muscle_names
+    names = ("q", "u", "activation", "fiber_length")
+    state = jaxosim.State(time=jnp.zeros(()), **{n: jnp.asarray(data[n][row]) for n in names})
+    info = worlds.describe_of(model)(params, state, jnp.zeros(len(model.muscle_names)))
+    return jaxosim.to_dict(model, info)
+
+
+def flat(value, prefix=""):
+    """Nested dictionaries and lists as one dictionary, keys joined by slashes."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    else:
+        return {prefix: value}
+    return {
+        name: number
+        for key, inside in items
+        for name, number in flat(inside, f"{prefix}/{key}" if prefix else str(key)).items()
+    }
+
+
+def hopper():
+    model, params = worlds.load(worlds.HOPPER)
+    state = worlds.random_state(model, params, seed=1)
+    return model, params, state, worlds.describe_of(model)(params, state, jnp.zeros(2))
+
+
+# parity
+
+
+def test_names_and_lengths_are_osim_rls(episode):
+    _, data, _, entries = episode
+    for entry in entries:
+        assert sorted(entry) == sorted(data["description_names"])
+
+
+def test_every_entry_of_recorded_states(episode):
+    _, data, rows, entries = episode
+    worst = {}
+    for row, entry in zip(rows, entries, strict=True):
+        for name, expected in zip(data["description_names"], data["description"][row], strict=True):
+            error = abs(entry[str(name)] - expected)
+            if name.startswith("body_pos_rot"):
+                error = min(error, abs(2 * np.pi - error))
+            kind = "acceleration" if "_acc" in name or "/acc" in name else "rest"
+            worst[kind] = max(worst.get(kind, (0, "")), (error / max(1, abs(expected)), str(name)))
+    assert worst["rest"][0] < DESCRIPTION_TOLERANCE, worst
+    assert worst["acceleration"][0] < ACCELERATION_TOLERANCE, worst
+
+
+@pytest.mark.opensim
+def test_markers_and_mass_center_of_the_hopper(opensim):
+    states = worlds.oracle_of(worlds.HOPPER).random_states(16, seed=9)
+    worlds.assert_parity(worlds.HOPPER, states)
+
+
+# property
+
+
+def test_dictionary_holds_plain_numbers():
+    model, _, _, info = hopper()
+    entries = flat(jaxosim.to_dict(model, info))
+    assert all(type(value) is float for value in entries.values())
+    assert len(entries["markers/top/pos/0"].hex()) > 0
+    assert "forces/contact/0" not in entries and "forces/h/17" in entries
+
+
+def test_forces_come_in_file_order():
+    model, _, _, info = hopper()
+    records = force_records(model, jax.tree.map(np.asarray, info))
+    assert tuple(records) == model.force_names
+    assert {name: len(values) for name, values in records.items()} == {
+        "extensor": 1,
+        "flexor": 1,
+        "h": 18,
+        "stop": 2,
+        "spring": 1,
+    }
+
+
+def test_contact_records_balance():
+    """What the floor feels is minus what the foot feels, moments about ground's origin too."""
+    model, params, state, _ = hopper()
+    low = worlds.replace_at(worlds.initial_of(model)(params), q=(2, 0.71))
+    info = worlds.describe_of(model)(params, low, jnp.zeros(2))
+    rows = np.array(jaxosim.to_dict(model, info)["forces"]["h"]).reshape(3, 6)
+    floor, heel, toe = rows
+    assert heel[1] > 100
+    np.testing.assert_array_equal(heel, toe)  # one body, so the same record twice
+    np.testing.assert_allclose(floor[:3], -heel[:3], rtol=ROUNDING)
+    foot = model.body_names.index("foot")
+    arm = np.asarray(info.bodies.position[foot])
+    about_ground = heel[3:] + np.cross(arm, heel[:3])
+    np.testing.assert_allclose(floor[3:], -about_ground, atol=1e-9 * abs(heel[1]))
+
+
+def test_describe_and_rates_agree():
+    model, params, state, info = hopper()
+    rates = worlds.rates_of(model)(params, state, jnp.zeros(2))
+    np.testing.assert_allclose(info.coordinates.acceleration, rates.u, rtol=1e-11)
+    np.testing.assert_allclose(info.muscles.fiber_velocity, rates.fiber_length, rtol=1e-11)
+    np.testing.assert_allclose(info.muscles.activation_rate, rates.activation, rtol=1e-11)
+    assert not np.any(np.asarray(info.muscles.moment_arm)[:, model.locked])
+
+
+def test_velocities_and_accelerations_are_rates_of_positions():
+    model, params, state, info = hopper()
+    rates = worlds.rates_of(model)(params, state, jnp.zeros(2))
+
+    def motion(q, u):
+        moved = dataclasses.replace(state, q=q, u=u)
+        return jaxosim.describe(model, params, moved, jnp.zeros(2))
+
+    _, rate = jax.jit(lambda q, u, dq, du: jax.jvp(motion, (q, u), (dq, du)))(
+        state.q, state.u, rates.q, rates.u
+    )
+    for part in ("bodies", "markers", "mass_center"):
+        now, change = getattr(info, part), getattr(rate, part)
+        scale = 1 + float(jnp.abs(now.acceleration).max())
+        np.testing.assert_allclose(change.position, now.velocity, atol=1e-11)
+        np.testing.assert_allclose(change.velocity, now.acceleration, atol=1e-11 * scale)
+    np.testing.assert_allclose(
+        rate.bodies.angular_velocity, info.bodies.angular_acceleration, atol=1e-9 * scale
+    )
+
+
+def test_wrong_shapes_are_named():
+    model, params, state, _ = hopper()
+    with pytest.raises(ModelMismatchError, match=r"State\.u"):
+        jaxosim.describe(model, params, dataclasses.replace(state, u=jnp.zeros(1)), jnp.zeros(2))
+
+
+# gradient
+
+
+def test_gradient_through_describe_is_finite():
+    model, params, state, _ = hopper()
+
+    def scalar(state):
+        info = jaxosim.describe(model, params, state, jnp.zeros(2))
+        return sum(jnp.sum(leaf) for leaf in jax.tree.leaves(info))
+
+    assert worlds.all_finite(jax.jit(jax.grad(scalar))(state))
+
+
+# batch, compile
+
+
+def test_vmap_equals_loop():
+    model, params, _, _ = hopper()
+    states = [worlds.random_state(model, params, seed) for seed in range(3)]
+    together = jax.jit(jax.vmap(worlds.describe_of(model), (None, 0, None)))(
+        params, worlds.stack(states), jnp.zeros(2)
+    )
+    for index, state in enumerate(states):
+        alone = worlds.describe_of(model)(params, state, jnp.zeros(2))
+        chex.assert_trees_all_close(worlds.row(together, index), alone, rtol=1e-9, atol=1e-9)
+
+
+def test_one_trace():
+    model, params, state, _ = hopper()
+    worlds.describe_of(model)(params, state, jnp.ones(2))
+    assert worlds.describe_of(model)._cache_size() == 1

@@ -1,0 +1,263 @@
+"""Starting state, control steps and rollouts: consistency, convergence, gradients, restarts."""
+
+import dataclasses
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.errors import ModelMismatchError
+from jaxosim.simulation import advance, error_norm, initial_memory
+from tests import worlds
+
+SAME = 1e-10  # one program in two groupings: rounding, multiplied by stiff contacts
+EQUILIBRIUM_TOLERANCE = 1e-7  # (m/s) fiber speed left by OpenSim's force tolerance of 1e-8
+GRADIENT_TOLERANCE = 1e-4  # of a step: differences lose digits to stiff contacts
+DIFFERENCE_STEP = 1e-5  # relative
+LIVE_TOLERANCE = 1e-6  # of 50 ms at accuracy 1e-9, both integrators at their own error
+DURATION = 5  # control steps
+# Largest error of q and u after 50 ms with 40 substeps, measured; a wrong scheme is 10 times worse.
+CONVERGED = {"x2": 2e-3, "w2": 2e-3, "rk4": 1e-6, "euler": 5e-2}
+
+FINE = {name: jaxosim.Options(method=name, substeps=40) for name in CONVERGED}
+REFERENCE = jaxosim.Options.reference(accuracy=1e-9)
+HEIGHT, ANKLE = 2, 4  # coordinates of the hopper
+
+
+@pytest.fixture(scope="module")
+def world():
+    model, params = worlds.load(worlds.HOPPER)
+    state = worlds.initial_of(model)(params)
+    return model, params, state, jnp.array([[0.2, 0.1], [0.9, 0.1], [0.9, 0.7], [0.0, 1.0], [0, 0]])
+
+
+@pytest.fixture(scope="module")
+def reference(world):
+    """The end of 50 ms by the error-controlled integrator."""
+    model, params, state, excitations = world
+    return worlds.rollout_of(model, REFERENCE)(params, state, excitations)
+
+
+def largest_difference(a, b):
+    """Largest difference of poses, and of speeds relative to their size."""
+    speed = jnp.abs(a.u - b.u) / jnp.maximum(1.0, jnp.abs(b.u))
+    return float(jnp.maximum(jnp.abs(a.q - b.q).max(), speed.max()))
+
+
+# parity
+
+
+@pytest.mark.opensim
+def test_reference_method_follows_live_opensim(opensim, world, reference):
+    live = worlds.oracle_of(worlds.HOPPER).trajectory(np.asarray(world[3]), accuracy=1e-9)
+    for name in ("q", "u", "activation", "fiber_length"):
+        np.testing.assert_allclose(
+            getattr(reference, name), live[name][1:], rtol=LIVE_TOLERANCE, atol=LIVE_TOLERANCE
+        )
+
+
+@pytest.mark.opensim
+def test_initial_state_is_live_opensims(opensim, world):
+    live = worlds.oracle_of(worlds.HOPPER).rest()
+    for name in ("q", "u", "activation", "fiber_length"):
+        np.testing.assert_allclose(getattr(world[2], name), live[name], rtol=0, atol=1e-12)
+
+
+# property
+
+
+def test_initial_state_is_in_equilibrium(world):
+    model, params, state, _ = world
+    rates = worlds.rates_of(model)(params, state, state.activation)
+    assert float(jnp.abs(rates.fiber_length).max()) < EQUILIBRIUM_TOLERANCE
+    assert float(jnp.abs(rates.activation).max()) == 0.0
+
+
+def test_initial_state_takes_a_pose_and_speeds(world):
+    model, params, state, _ = world
+    q, u = state.q + 0.1, jnp.ones_like(state.u)
+    given = jax.jit(lambda p, q, u: jaxosim.initial_state(model, p, q, u))(params, q, u)
+    chex.assert_trees_all_equal(given.q, q)
+    np.testing.assert_array_equal(given.u, np.where(model.locked, 0.0, 1.0))
+    assert float(jnp.abs(given.fiber_length - state.fiber_length).max()) > 1e-3
+
+
+@pytest.mark.parametrize("method", CONVERGED)
+def test_fine_steps_converge_to_the_reference(world, reference, method):
+    model, params, state, excitations = world
+    states = worlds.rollout_of(model, FINE[method])(params, state, excitations)
+    error = largest_difference(worlds.row(states, -1), worlds.row(reference, -1))
+    assert error < CONVERGED[method]
+
+
+def test_rollout_is_repeated_step(world):
+    model, params, state, excitations = world
+    options = jaxosim.Options()
+    states = worlds.rollout_of(model, options)(params, state, excitations)
+    for index, excitation in enumerate(excitations):
+        state = worlds.step_of(model, options)(params, state, excitation)
+        chex.assert_trees_all_close(worlds.row(states, index), state, rtol=SAME, atol=SAME)
+
+
+def test_a_rollout_can_be_cut_and_resumed(world):
+    model, params, state, excitations = world
+    run = worlds.rollout_of(model, jaxosim.Options())
+    whole = run(params, state, jnp.concatenate([excitations, excitations]))
+    middle = worlds.row(run(params, state, excitations), -1)
+    rest = run(params, middle, excitations)
+    chex.assert_trees_all_close(jax.tree.map(lambda x: x[5:], whole), rest, rtol=SAME, atol=SAME)
+
+
+def test_time_advances_by_the_step_size(world):
+    model, params, state, excitations = world
+    states = worlds.rollout_of(model, jaxosim.Options())(params, state, excitations)
+    np.testing.assert_allclose(states.time, 0.01 * np.arange(1, DURATION + 1), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("options", [jaxosim.Options(), REFERENCE], ids=["x2", "merson"])
+def test_a_locked_coordinate_stays_where_it_is_put(world, options):
+    model, params, state, excitations = world
+    moved = worlds.replace_at(state, q=(ANKLE, 0.4))
+    run = worlds.rollout_of(model, options)
+    states, others = run(params, moved, excitations), run(params, state, excitations)
+    np.testing.assert_array_equal(states.q[:, ANKLE], 0.4)
+    np.testing.assert_array_equal(states.u[:, ANKLE], 0.0)
+    assert largest_difference(states, dataclasses.replace(others, q=states.q)) > 1e-3
+
+
+def test_stale_first_stage_keeps_the_old_excitation_for_one_stage(world):
+    model, params, state, excitations = world
+    options = dataclasses.replace(jaxosim.Options.reference(), stale_first_stage=True)
+    fresh = worlds.rollout_of(model, jaxosim.Options.reference())(params, state, excitations)
+    stale = worlds.rollout_of(model, options)(params, state, excitations)
+    chex.assert_trees_all_close(worlds.row(fresh, 0), worlds.row(stale, 0), rtol=SAME, atol=SAME)
+    gap = np.abs(np.asarray(fresh.activation - stale.activation))[1]
+    assert 1e-7 < gap.max() < 1e-2
+
+
+def test_error_norm_is_the_largest_of_three_weighted_rms(world):
+    _, _, state, _ = world
+    zero = jax.tree.map(jnp.zeros_like, state)
+    count = state.q.size
+    fast = worlds.replace_at(state, u=(0, 4.0))
+    error = worlds.replace_at(zero, u=(0, 1.0))
+    assert float(error_norm(fast, error)) == pytest.approx(0.25 / count**0.5)
+    error = worlds.replace_at(error, q=(0, 1.0))
+    assert float(error_norm(fast, error)) == pytest.approx(1 / count**0.5)
+    error = worlds.replace_at(zero, fiber_length=(0, 1.0))
+    assert float(error_norm(fast, error)) == pytest.approx(1 / (2 * state.activation.size) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"method": "rk5"}, r"expected one of .*'x2'.* got 'rk5'"),
+        ({"substeps": 0}, "must be positive"),
+        ({"step_size": 0.0}, "must be positive"),
+        ({"accuracy": -1.0}, "must be positive"),
+    ],
+)
+def test_options_are_checked(world, change, message):
+    model, params, state, excitations = world
+    with pytest.raises(ValueError, match=message):
+        jaxosim.step(model, params, state, excitations[0], jaxosim.Options(**change))
+
+
+def test_named_options_are_as_documented():
+    assert jaxosim.Options() == jaxosim.Options(method="x2", substeps=5)
+    assert jaxosim.Options.fine() == jaxosim.Options(method="w2", substeps=10)
+    assert jaxosim.Options.accurate() == jaxosim.Options(method="w2", substeps=20)
+    assert jaxosim.Options.reference(1e-6).accuracy == 1e-6
+
+
+def test_step_names_a_wrong_shape(world):
+    model, params, state, excitations = world
+    wrong = dataclasses.replace(state, activation=jnp.zeros(5))
+    with pytest.raises(ModelMismatchError, match=r"State\.activation"):
+        jaxosim.step(model, params, wrong, excitations[0])
+
+
+# gradient
+
+
+@pytest.fixture(scope="module")
+def final_height(world):
+    """Height after a rollout and its gradient, compiled once."""
+    model = world[0]
+
+    def height(arguments):
+        params, state, excitations = arguments
+        return jaxosim.rollout(model, params, state, excitations).q[-1, HEIGHT]
+
+    return jax.jit(height), jax.jit(jax.grad(height))
+
+
+def test_gradient_of_a_rollout_is_finite_and_the_difference_quotient(world, final_height):
+    _, params, state, excitations = world
+    value, gradient = final_height
+    at = (params, state, excitations + 0.05)  # off the kink where excitation equals activation
+    slopes = gradient(at)
+    assert worlds.all_finite(slopes)
+    finite = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, 0.0), slopes)
+    zero = jax.tree.map(jnp.zeros_like, at)
+    moved = worlds.random_direction(at, seed=5)
+    for index, name in enumerate(("params", "state", "excitations")):
+        direction = list(zero)
+        direction[index] = moved[index]
+        expected = worlds.slope_along(value, at, tuple(direction), DIFFERENCE_STEP)
+        obtained = worlds.inner(finite, tuple(direction))
+        assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1e-3, abs(expected)), name
+
+
+def test_gradient_is_finite_from_rest_with_zero_excitation(world, final_height):
+    """Zero slip, excitation at the activation's floor, and a fiber at its shortest."""
+    _, params, state, excitations = world
+    resting = dataclasses.replace(state, u=jnp.zeros_like(state.u))
+    short = worlds.replace_at(resting, fiber_length=(0, 0.0), activation=(1, 0.01))
+    for start in (resting, short):
+        slopes = final_height[1]((params, start, jnp.zeros_like(excitations)))
+        assert worlds.all_finite(slopes)
+
+
+# batch
+
+
+def test_vmap_of_step_equals_a_loop(world):
+    model, params, _, excitations = world
+    options = jaxosim.Options()
+    states = worlds.stack([worlds.random_state(model, params, s, 0.05) for s in range(3)])
+    one = functools.partial(jaxosim.step, model)
+    together = jax.jit(jax.vmap(one, (None, 0, 0)))(params, states, excitations[:3])
+    for index in range(3):
+        alone = worlds.step_of(model, options)(
+            params, worlds.row(states, index), excitations[index]
+        )
+        chex.assert_trees_all_close(worlds.row(together, index), alone, rtol=SAME, atol=SAME)
+
+
+# compile
+
+
+def test_one_trace_for_equal_options(world):
+    model, params, state, excitations = world
+
+    @functools.partial(jax.jit, static_argnums=(0, 4))
+    @chex.assert_max_traces(n=1)
+    def one(model, params, state, excitation, options):
+        return jaxosim.step(model, params, state, excitation, options)
+
+    chex.clear_trace_counter()
+    for _ in range(2):
+        one(model, params, state, excitations[0], jaxosim.Options(method="euler", substeps=1))
+
+
+def test_memory_carries_the_step_size_over(world):
+    model, params, state, excitations = world
+    run = jax.jit(lambda p, s, e, m: advance(model, p, s, e, m, jaxosim.Options.reference()))
+    _, memory = run(params, state, excitations[0], initial_memory(state, excitations[0]))
+    assert 0 < float(memory.step) < 0.05
+    chex.assert_trees_all_equal(memory.excitation, excitations[0])

@@ -1,0 +1,163 @@
+"""Rotations, spatial vectors and sums, against NumPy and against their own definitions."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxosim import spatial
+from tests import worlds
+
+ROUNDING = 1e-14  # a handful of products of numbers of order one
+DIFFERENCE_TOLERANCE = 1e-9
+LOCK = np.pi / 2
+
+
+def vectors(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape))
+
+
+def close(a, b, tolerance=ROUNDING):
+    np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+# parity
+
+
+@pytest.mark.opensim
+def test_angles_are_simbodys(opensim):
+    rng = np.random.default_rng(1)
+    angles = list(rng.uniform(-3, 3, (50, 3)))
+    angles += [[0.3, LOCK, 0.2], [0.3, -LOCK, 0.2], [0.0, 0.0, 0.0], [np.pi, 0.0, np.pi]]
+    for angle in angles:
+        R = np.asarray(spatial.body_xyz_rotation(jnp.asarray(angle)))
+        live = opensim.Rotation()
+        live.setRotationToBodyFixedXYZ(opensim.Vec3(*map(float, angle)))
+        close(R, [[live.get(i, j) for j in range(3)] for i in range(3)])
+        expected = live.convertRotationToBodyFixedXYZ()
+        close(spatial.body_xyz_angles(jnp.asarray(R)), [expected.get(i) for i in range(3)], 1e-12)
+
+
+# property
+
+
+def test_products_are_numpys():
+    a, b = vectors(5, 3), vectors(5, 3, seed=1)
+    A, B = vectors(5, 3, 3, seed=2), vectors(5, 3, 3, seed=3)
+    close(spatial.cross(a, b), np.cross(a, b))
+    close(spatial.dot(a, b), np.einsum("ni,ni->n", a, b))
+    close(spatial.matvec(A, b), np.einsum("nij,nj->ni", A, b))
+    close(spatial.matmul(A, B), A @ B)
+    close(spatial.gram(a, b), a @ b.T)
+    close(np.einsum("nij,nj->ni", spatial.skew(a), b), np.cross(a, b))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 32, 33, 60])
+def test_sums_are_numpys_on_both_sides_of_the_unrolling(count):
+    rows, weight = vectors(count, 4), vectors(count, seed=1)
+    close(spatial.total(rows), np.sum(rows, axis=0), 1e-13)
+    expected = np.einsum("i,ij,ik->jk", weight, rows, rows)
+    close(spatial.weighted_gram(rows, weight), expected, 1e-13)
+    matrix = np.random.default_rng(2).integers(0, 2, (5, count)).astype(float)
+    close(spatial.static_sum(matrix, rows), matrix @ np.asarray(rows), 1e-13)
+    owner = np.random.default_rng(3).integers(0, 3, count)
+    expected = np.zeros((4, 4))
+    np.add.at(expected, owner, np.asarray(rows))
+    close(spatial.group_sum(rows, owner, 4), expected, 1e-13)
+
+
+def test_safe_norm_and_division():
+    v = jnp.array([[3.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(spatial.safe_norm(v), [5.0, 0.0])
+    quotient = spatial.safe_divide(jnp.array([1.0, 1.0, 0.0]), jnp.array([2.0, 0.0, 0.0]))
+    np.testing.assert_array_equal(quotient, [0.5, 0.0, 0.0])
+
+
+def test_axis_angle_turns_about_the_axis():
+    axis = vectors(4, 3)
+    axis = axis / jnp.linalg.norm(axis, axis=-1, keepdims=True)
+    angle = jnp.array([0.3, -2.0, 0.0, 4.0])
+    R = spatial.axis_angle_rotation(axis, angle)
+    close(spatial.matvec(R, axis), axis)
+    close(np.trace(R, axis1=1, axis2=2), 1 + 2 * np.cos(angle))
+    twice = spatial.axis_angle_rotation(axis, 2 * angle)
+    close(spatial.matmul(R, R), twice)
+    z = spatial.axis_angle_rotation(jnp.array([0.0, 0.0, 1.0]), jnp.asarray(0.5))
+    close(z[:, 0], [np.cos(0.5), np.sin(0.5), 0.0])
+
+
+def test_body_xyz_is_three_turns_in_a_row():
+    angles = jnp.array([0.4, -0.7, 1.9])
+    turns = [
+        spatial.axis_angle_rotation(axis, angle)
+        for axis, angle in zip(jnp.eye(3), angles, strict=True)
+    ]
+    close(spatial.body_xyz_rotation(angles), turns[0] @ turns[1] @ turns[2])
+
+
+@pytest.mark.parametrize("b", [-LOCK, LOCK])
+def test_angles_at_gimbal_lock_give_the_same_rotation(b):
+    R = spatial.body_xyz_rotation(jnp.array([0.3, b, 0.5]))
+    angles = spatial.body_xyz_angles(R)
+    assert float(angles[2]) == 0.0
+    close(spatial.body_xyz_rotation(angles), R, 1e-12)
+
+
+def test_cross_products_of_motions_and_forces_are_dual():
+    """Power does not depend on who looks: (a × b)·f + b·(a × f) = 0."""
+    a, b, f = (vectors(6, seed=s) for s in range(3))
+    power = jnp.dot(spatial.motion_cross(a, b), f) + jnp.dot(b, spatial.force_cross(a, f))
+    assert abs(float(power)) < ROUNDING * 10
+    close(spatial.motion_cross(a, a), np.zeros(6))
+
+
+def test_momentum_of_a_point_mass():
+    """A mass at c that moves with the body: p = m v_c, about the common point c × p."""
+    c, w, v, mass = vectors(3), vectors(3, seed=1), vectors(3, seed=2), jnp.asarray(2.5)
+    arm = spatial.skew(c)
+    motion = jnp.concatenate([w, v])
+    momentum = spatial.apply_inertia(mass, mass * c, -mass * arm @ arm, motion)
+    linear = 2.5 * (np.asarray(v) + np.cross(w, c))
+    close(momentum, np.concatenate([np.cross(c, linear), linear]))
+
+
+# gradient
+
+
+def test_gradients_at_zero_are_zero_not_nan():
+    zero = jnp.zeros(3)
+    np.testing.assert_array_equal(jax.grad(spatial.safe_norm)(zero), zero)
+    slopes = jax.grad(spatial.safe_divide, argnums=(0, 1))(jnp.asarray(1.0), jnp.asarray(0.0))
+    assert worlds.all_finite(slopes)
+    assert worlds.all_finite(jax.hessian(spatial.safe_norm)(zero))
+
+
+@pytest.mark.parametrize("angles", [[0.0, 0.0, 0.0], [0.3, -0.8, 2.0]])
+def test_gradients_of_rotations_equal_differences(angles):
+    weight = vectors(3, 3)
+
+    def scalar(x):
+        R = spatial.body_xyz_rotation(x)
+        return jnp.sum(weight * R) + jnp.sum(jnp.sin(spatial.body_xyz_angles(R)))
+
+    at = jnp.asarray(angles)
+    expected = [worlds.slope_along(scalar, at, unit, 1e-3) for unit in jnp.eye(3)]
+    close(jax.grad(scalar)(at), expected, DIFFERENCE_TOLERANCE)
+
+
+# batch, compile
+
+
+def test_vmap_equals_loop_and_traces_once():
+    a, b = vectors(4, 6), vectors(4, 6, seed=1)
+
+    @jax.jit
+    @chex.assert_max_traces(n=1)
+    def crossed(a, b):
+        return spatial.motion_cross(a, b), spatial.force_cross(a, b)
+
+    chex.clear_trace_counter()
+    loop = [crossed(x, y) for x, y in zip(a, b, strict=True)]
+    together = jax.vmap(lambda x, y: (spatial.motion_cross(x, y), spatial.force_cross(x, y)))(a, b)
+    chex.assert_trees_all_close(together, worlds.stack(loop), rtol=ROUNDING)

@@ -1,0 +1,173 @@
+"""The nouns: every record has its declared axes, every unit is known, Model is static under jit."""
+
+import dataclasses
+import functools
+import inspect
+import re
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim import outputs, system, types
+from jaxosim.pytree import check_shapes, declared_arrays
+from jaxosim.system import (
+    realize_acceleration,
+    realize_dynamics,
+    realize_position,
+    realize_velocity,
+)
+
+BASE = {"1", "m", "rad", "s", "kg", "N", "J"}
+POWERS = r"[²³]?(\^\([0-9]/[0-9]\))?"
+BATCH = 2
+
+
+def records(module):
+    """The pytree classes that a module defines."""
+    return [
+        cls
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if dataclasses.is_dataclass(cls)
+        and cls.__module__ == module.__name__
+        and any("unit" in field.metadata for field in dataclasses.fields(cls))
+    ]
+
+
+RECORDS = [cls for module in (types, outputs, system) for cls in records(module)]
+
+
+@functools.cache
+def traced(name):
+    """Shapes of all stage records of a bundled model; nothing is computed."""
+    model, params = jaxosim.load_model(name)
+
+    def stages(params, q):
+        muscles = params.muscles
+        state = jaxosim.State(
+            time=jnp.zeros(()),
+            q=q,
+            u=q,
+            activation=muscles.default_activation,
+            fiber_length=muscles.default_fiber_length,
+        )
+        excitation = muscles.default_activation
+        position = realize_position(model, params, state)
+        velocity = realize_velocity(model, params, state, position)
+        dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+        acceleration = realize_acceleration(model, params, position, velocity, dynamics)
+        rates = jaxosim.state_derivative(model, params, state, excitation)
+        info = jaxosim.describe(model, params, state, excitation)
+        return position, velocity, dynamics, acceleration, rates, state, info
+
+    return model, params, jax.eval_shape(stages, params, params.coordinates.default_value)
+
+
+@pytest.mark.parametrize("name", jaxosim.bundled_models())
+def test_every_record_has_its_declared_axes(name):
+    model, params, stages = traced(name)
+    check_shapes(params, model.sizes)
+    for stage in stages:
+        if isinstance(stage, jaxosim.StateDescription):
+            sizes = model.sizes
+            parts = [getattr(stage, field.name) for field in dataclasses.fields(stage)]
+            kinds = {"markers": sizes["marker"]}
+            for part in parts[:2] + parts[3:5]:
+                check_shapes(part, sizes)
+            check_shapes(stage.markers, {**sizes, "point": kinds["markers"]})
+        else:
+            check_shapes(stage, model.sizes)
+        assert list(declared_arrays(stage))
+
+
+@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)
+def test_every_unit_is_known(cls):
+    for field in dataclasses.fields(cls):
+        if "unit" not in field.metadata:
+            assert dataclasses.is_dataclass(field.type) or isinstance(field.type, str), field.name
+            continue
+        unit = field.metadata["unit"]
+        if unit == "mixed":
+            continue
+        for alternative in re.split(r" \| |, ", unit):
+            for part in re.split("[·/]", alternative):
+                bare = re.sub(POWERS + "$", "", part)
+                assert bare in BASE, (cls.__name__, field.name, unit)
+
+
+@pytest.mark.parametrize("name", jaxosim.bundled_models())
+def test_params_are_all_float_arrays(name):
+    _, params = jaxosim.load_model(name)
+    leaves = jax.tree.leaves(params)
+    assert all(isinstance(leaf, jax.Array) and leaf.dtype == jnp.float64 for leaf in leaves)
+    assert len(leaves) == len(list(declared_arrays(params)))
+
+
+@pytest.mark.parametrize("name", jaxosim.bundled_models())
+def test_names_and_index_arrays_fit_each_other(name):
+    model, _ = jaxosim.load_model(name)
+    sizes = model.sizes
+    assert len(model.body_names) == sizes["body"]
+    assert len(model.muscle_names) == sizes["muscle"] == len(model.muscle_applies_force)
+    assert len(model.coordinate_names) == sizes["coordinate"] == len(model.locked)
+    assert sorted(c for joint in model.joint_coordinates for c in joint) == list(
+        range(sizes["coordinate"])
+    )
+    assert sorted(model.tree.free) == list(np.flatnonzero(~model.locked))
+    assert (model.tree.parent < np.arange(sizes["mobile"])).all()  # parents come first
+    support = model.tree.support
+    np.testing.assert_array_equal(support, model.tree.descendants.T[:, model.tree.free_mobile])
+
+
+def test_params_go_through_grad_and_tree_arithmetic():
+    _, params = jaxosim.load_model("arm2dof6musc")
+    slopes = jax.grad(lambda p: jnp.sum(p.muscles.max_isometric_force**2))(params)
+    stepped = jax.tree.map(lambda p, g: p - 0.1 * g, params, slopes)
+    assert isinstance(stepped, jaxosim.Params)
+    chex.assert_trees_all_close(
+        stepped.muscles.max_isometric_force, 0.8 * params.muscles.max_isometric_force, rtol=1e-14
+    )
+    chex.assert_trees_all_equal(stepped.bodies, params.bodies)
+
+
+def test_a_model_is_static_and_hashed_by_identity():
+    model, _ = jaxosim.load_model("arm2dof6musc")
+    again, _ = jaxosim.load_model("arm2dof6musc")
+    twin = dataclasses.replace(model)
+    assert again is model
+    assert hash(twin) != hash(model) and twin != model
+
+    @functools.partial(jax.jit, static_argnums=0)
+    @chex.assert_max_traces(n=2)
+    def count(model, x):
+        return x * len(model.body_names)
+
+    chex.clear_trace_counter()
+    for one in (model, again, twin, twin):
+        count(one, jnp.ones(()))
+    with pytest.raises(AssertionError, match="traced"):
+        count(dataclasses.replace(model), jnp.ones(()))
+
+
+def test_options_are_hashed_by_value():
+    assert hash(jaxosim.Options()) == hash(jaxosim.Options(method="x2"))
+    assert jaxosim.Options(substeps=3) != jaxosim.Options()
+
+
+def test_a_model_introduces_itself_briefly():
+    model, _ = jaxosim.load_model("arm2dof6musc")
+    assert len(repr(model)) < 200 and "coordinates" in repr(model)
+
+
+def test_a_state_is_five_arrays():
+    assert [field.name for field in dataclasses.fields(jaxosim.State)] == [
+        "time",
+        "q",
+        "u",
+        "activation",
+        "fiber_length",
+    ]
+    assert jaxosim.StateDerivative is jaxosim.State

@@ -1,0 +1,327 @@
+"""Small worlds and shared programs of the laws' tests.
+
+Worlds are short `.osim` texts, written once to a temporary folder so that OpenSim can read the same
+file. Programs are compiled once for a model and reused by every test of a run.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+import tempfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxosim
+from tests.models import osim_text as osim
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="jaxosim-worlds-")
+
+SPLINE_KNOTS = (-1.2, -0.4, 0.1, 0.8)  # of the hopper's knee
+CONDITION = (-1.0, -0.3)  # range of the knee in which its flexor's middle point is present
+FLOOR = osim.element(
+    "ContactHalfSpace", "floor", socket_frame="/ground", orientation="0 0 -1.5707963267949"
+)
+
+
+# ------------------------------------------------------------------------------ files, models
+
+
+def path_of(text):
+    """A file that holds the text; the same one for the same text."""
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = pathlib.Path(_FOLDER.name) / f"{name}.osim"
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def load(name_or_text):
+    """Model and Params of a bundled name or of an `.osim` text."""
+    return jaxosim.load_model(source_of(name_or_text))
+
+
+def source_of(name_or_text):
+    """What `load_model` and the oracle take."""
+    return path_of(name_or_text) if name_or_text.startswith("<") else name_or_text
+
+
+@functools.cache
+def oracle_of(name_or_text):
+    """Live OpenSim of the same model."""
+    from jaxosim.models.catalog import resolve
+    from tests.parity.oracle import Oracle
+
+    return Oracle(resolve(source_of(name_or_text)))
+
+
+def assert_parity(name_or_text, states, only=None):
+    """Every quantity of the acceptance table at these states, against live OpenSim."""
+    from tests.parity.comparison import QUANTITIES, compare
+
+    comparison = compare(oracle_of(name_or_text), source_of(name_or_text), states)
+    for quantity in QUANTITIES:
+        if only is None or quantity.name in only:
+            error = comparison.error(quantity)
+            assert error.value <= quantity.tolerance, (quantity.name, error)
+    return comparison
+
+
+def states_at(model, params, q, u, seed=0):
+    """`[state, …]` arrays for the oracle: poses and speeds given, muscles drawn at random."""
+    rng = np.random.default_rng(seed)
+    shape = (len(q), len(model.muscle_names))
+    return {
+        "time": np.zeros(len(q)),
+        "q": np.asarray(q, float),
+        "u": np.where(model.locked, 0.0, u),
+        "activation": rng.uniform(0.01, 1.0, shape),
+        "fiber_length": rng.uniform(0.6, 1.4, shape) * params.muscles.optimal_fiber_length,
+        "excitation": rng.uniform(0.0, 1.0, shape),
+    }
+
+
+# -------------------------------------------------------------------------------- programs
+
+
+@functools.cache
+def rates_of(model):
+    """Compiled `state_derivative` of (params, state, excitation)."""
+    return jax.jit(functools.partial(jaxosim.state_derivative, model))
+
+
+@functools.cache
+def describe_of(model):
+    """Compiled `describe` of (params, state, excitation)."""
+    return jax.jit(functools.partial(jaxosim.describe, model))
+
+
+@functools.cache
+def initial_of(model):
+    """Compiled `initial_state` of (params,)."""
+    return jax.jit(functools.partial(jaxosim.initial_state, model))
+
+
+@functools.cache
+def step_of(model, options):
+    """Compiled `step` of (params, state, excitation)."""
+    return jax.jit(lambda p, s, e: jaxosim.step(model, p, s, e, options))
+
+
+@functools.cache
+def rollout_of(model, options):
+    """Compiled `rollout` of (params, state, excitations)."""
+    return jax.jit(lambda p, s, e: jaxosim.rollout(model, p, s, e, options))
+
+
+# ------------------------------------------------------------------------- states, gradients
+
+
+def random_state(model, params, seed, spread=0.2, speed=1.0):
+    """A state around the default pose, its fibers near optimal length."""
+    rng = np.random.default_rng(seed)
+    draw = lambda like: jnp.asarray(rng.standard_normal(like.shape))  # noqa: E731
+    coordinates, muscles = params.coordinates, params.muscles
+    free = jnp.asarray(~model.locked, float)
+    activation = rng.uniform(0.05, 0.95, muscles.max_isometric_force.shape)
+    return jaxosim.State(
+        time=jnp.zeros(()),
+        q=coordinates.default_value + spread * free * draw(coordinates.default_value),
+        u=speed * free * draw(coordinates.default_value),
+        activation=jnp.asarray(activation),
+        fiber_length=muscles.optimal_fiber_length
+        * jnp.asarray(rng.uniform(0.8, 1.2, activation.shape)),
+    )
+
+
+def replace_at(state, **changes):
+    """The state with single entries changed: field=(index, value)."""
+    new = {name: getattr(state, name).at[i].set(value) for name, (i, value) in changes.items()}
+    return dataclasses.replace(state, **new)
+
+
+def stack(records):
+    """Records with a leading axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *records)
+
+
+def row(record, index):
+    """One world of a batch."""
+    return jax.tree.map(lambda leaf: leaf[index], record)
+
+
+def all_finite(tree):
+    """Whether every number of a pytree is finite."""
+    return all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(tree))
+
+
+def nonzero(tree):
+    """Whether any number of a pytree differs from zero."""
+    return any(bool(jnp.any(leaf != 0)) for leaf in jax.tree.leaves(tree))
+
+
+def random_direction(tree, seed):
+    """A pytree of the same shape, each number moved in proportion to its size."""
+    rng = np.random.default_rng(seed)
+
+    def move(leaf):
+        size = np.where(np.isfinite(leaf), np.abs(leaf), 0.0)
+        return jnp.asarray(rng.standard_normal(leaf.shape) * size)
+
+    return jax.tree.map(move, tree)
+
+
+def slope_along(function, at, direction, h):
+    """Central difference of a scalar function of a pytree, fourth order."""
+
+    def value(t):
+        return float(function(jax.tree.map(lambda a, d: a + t * d, at, direction)))
+
+    return (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h)
+
+
+def inner(a, b):
+    """Scalar product of two pytrees."""
+    return sum(float(jnp.sum(x * y)) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
+
+
+# ---------------------------------------------------------------------------------- worlds
+
+
+def _spline(name, x, y):
+    """A SimmSpline."""
+    return osim.element("SimmSpline", name, x=" ".join(map(str, x)), y=" ".join(map(str, y)))
+
+
+def _limit(name, coordinate):
+    """A CoordinateLimitForce, in degrees."""
+    return osim.element(
+        "CoordinateLimitForce",
+        name,
+        coordinate=coordinate,
+        upper_stiffness="20",
+        upper_limit="10",
+        lower_stiffness="15",
+        lower_limit="-60",
+        damping="0.25",
+        transition="10",
+    )
+
+
+def _moving_point(name, frame):
+    """A point that slides along the shank as the knee turns."""
+    coordinate = {"socket_x_coordinate": "/jointset/knee/knee"}
+    coordinate |= {f"socket_{k}_coordinate": "/jointset/knee/knee" for k in "yz"}
+    inside = (
+        f"<x_location>{_spline('f', SPLINE_KNOTS, (0.03, 0.045, 0.05, 0.04))}</x_location>"
+        f"<y_location>{_spline('f', (-1.5, 1.5), (-0.06, -0.02))}</y_location>"
+        "<z_location><Constant><value>0</value></Constant></z_location>"
+    )
+    values = {"socket_parent_frame": frame} | coordinate
+    return osim.element("MovingPathPoint", name, inside, **values)
+
+
+def _hopper_muscles():
+    """An extensor with a moving point and a flexor with a conditional one."""
+    knee = "/jointset/knee/knee"
+    extensor = (
+        osim.point("e1", "/bodyset/trunk", location="0.06 -0.05 0")
+        + osim.point("e2", "/bodyset/trunk", location="0.06 -0.25 0.01")
+        + _moving_point("e3", "/bodyset/shank")
+        + osim.point("e4", "/bodyset/shank", location="0.03 -0.1 0")
+    )
+    conditional = osim.point(
+        "f2",
+        "/bodyset/shank",
+        "ConditionalPathPoint",
+        location="-0.04 -0.05 0.01",
+        socket_coordinate=knee,
+        range=" ".join(map(str, CONDITION)),
+    )
+    flexor = (
+        osim.point("f1", "/bodyset/trunk", location="-0.05 -0.1 0")
+        + conditional
+        + osim.point("f3", "/bodyset/foot", location="-0.06 0 0.01")
+    )
+    common = {"max_isometric_force": "900", "pennation_angle_at_optimal": "0.2"}
+    return [
+        osim.muscle(
+            "extensor", extensor, optimal_fiber_length="0.08", tendon_slack_length="0.21", **common
+        ),
+        osim.muscle(
+            "flexor", flexor, optimal_fiber_length="0.2", tendon_slack_length="0.42", **common
+        ),
+    ]
+
+
+def hopper():
+    """A trunk on a planar joint, a shank on a spline knee, a foot that is locked to it.
+
+    It has one of everything: two muscles with a moving and a conditional point, two contact
+    spheres on a floor, a limit, a spring, a locked coordinate and a marker.
+    """
+    knee = (
+        osim.axis("rotation1", "knee", "0 0 1", osim.linear())
+        + osim.axis("rotation2", "", "1 0 0", "<Constant><value>0</value></Constant>")
+        + osim.axis("rotation3", "", "0 1 0", "<Constant><value>0</value></Constant>")
+        + osim.axis(
+            "translation1",
+            "knee",
+            "1 0 0",
+            _spline("function", SPLINE_KNOTS, (0.01, 0.0, -0.005, 0.0)),
+        )
+        + osim.axis("translation2", "", "0 1 0", "<Constant><value>-0.3</value></Constant>")
+        + osim.axis("translation3", "", "0 0 1", "<Constant><value>0</value></Constant>")
+    )
+    knee = f"<SpatialTransform>{knee}</SpatialTransform>"
+    knee_coordinate = osim.coordinates("knee", range="-1.2 0.8", default_value="-0.15")
+    root = "<coordinates>" + "".join(
+        osim.element("Coordinate", name, default_value=value)
+        for name, value in {"tilt": "0.05", "tx": "0.2", "ty": "0.735"}.items()
+    )
+    joints = (
+        osim.joint("PlanarJoint", "root", "/ground", "/bodyset/trunk", f"{root}</coordinates>")
+        + osim.joint(
+            "CustomJoint", "knee", "/bodyset/trunk", "/bodyset/shank", knee_coordinate + knee
+        )
+        + osim.joint(
+            "PinJoint",
+            "ankle",
+            "ankle_frame",
+            "/bodyset/foot",
+            osim.coordinates("ankle", locked="true", default_value="0.1")
+            + osim.frames(osim.offset("ankle_frame", "/bodyset/shank", "0 -0.4 0")),
+        )
+    )
+    bodies = (
+        osim.body("trunk", "8", mass_center="0 0.05 0", inertia="0.2 0.1 0.25 0 0 0")
+        + osim.body("shank", "3", mass_center="0 -0.2 0", inertia="0.05 0.01 0.05 0 0 0")
+        + osim.body("foot", "1", mass_center="0.05 0 0", inertia="0.004 0.01 0.01 0 0 0")
+    )
+    spheres = [
+        osim.element(
+            "ContactSphere", name, socket_frame="/bodyset/foot", location=place, radius="0.04"
+        )
+        for name, place in {"heel": "-0.05 0 0", "toe": "0.12 0 0"}.items()
+    ]
+    spring = osim.element(
+        "SpringGeneralizedForce", "spring", coordinate="knee", stiffness="5", viscosity="0.5"
+    )
+    markers = osim.members(
+        "MarkerSet",
+        osim.element("Marker", "top", socket_parent_frame="/bodyset/trunk", location="0 0.3 0"),
+    )
+    return osim.model(
+        *_hopper_muscles(),
+        osim.contact("floor heel toe", "200000", transition_velocity="0.1"),
+        _limit("stop", "knee"),
+        spring,
+        bodies=bodies,
+        joints=joints,
+        rest=osim.members("ContactGeometrySet", FLOOR, *spheres) + markers,
+    )
+
+
+HOPPER = hopper()
