@@ -60,7 +60,9 @@ def directional(scalar):
         slope = sum(jax.tree.leaves(products))
 
         def along(s):
-            return scalar(*jax.tree.map(lambda x, d: jnp.where(d != 0, x + s * d, x), at, direction))
+            return scalar(
+                *jax.tree.map(lambda x, d: jnp.where(d != 0, x + s * d, x), at, direction)
+            )
 
         ahead, here, behind = along(_STEP), scalar(*at), along(-_STEP)
         forward, backward = (ahead - here) / _STEP, (here - behind) / _STEP
@@ -72,7 +74,7 @@ def directional(scalar):
 
 def main():
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", default="gait14dof22musc_pros")
     parser.add_argument("--states", type=int, default=10_000)
     arguments = parser.parse_args()
@@ -85,7 +87,9 @@ def main():
         measured(params, *jax.tree.map(lambda x, i=i: x[i : i + 1000], (states, excitation, keys)))
         for i in range(0, arguments.states, 1000)
     ]
-    finite, slope, difference, kink = (np.concatenate(column) for column in zip(*parts, strict=True))
+    finite, slope, difference, kink = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     error = np.abs(slope - difference) / np.maximum(1.0, np.abs(difference))
     smooth = kink <= _KINK * np.maximum(1.0, np.abs(difference))
     print(f"finite at {int(finite.sum()):,} of {len(finite):,} states")

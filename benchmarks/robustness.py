@@ -35,9 +35,7 @@ def relative_errors(single, double):
 def random_rates(model, params, count):
     """Non-finite rates in both precisions, and float32 errors per field."""
     derivative = jax.jit(
-        jax.vmap(
-            lambda p, s, e: jaxosim.state_derivative(model, p, s, e), in_axes=(None, 0, 0)
-        )
+        jax.vmap(lambda p, s, e: jaxosim.state_derivative(model, p, s, e), in_axes=(None, 0, 0))
     )
     bad = {"float32": 0, "float64": 0}
     errors = {field: [] for field in _FIELDS}
@@ -53,7 +51,7 @@ def random_rates(model, params, count):
 
 
 def falling_worlds(model, params, count, seconds):
-    """Worlds that stay finite from the default pose under random excitation, and their top speed."""
+    """How many worlds stay finite under random excitation, and the top speed."""
     params = cast(params, jnp.float32)
     start = jax.jit(lambda p: jaxosim.initial_state(model, p))(params)
     key = jax.random.key(0)
@@ -76,7 +74,7 @@ def falling_worlds(model, params, count, seconds):
 
 def main():
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", default="gait14dof22musc_pros")
     parser.add_argument("--states", type=int, default=1_000_000)
     parser.add_argument("--worlds", type=int, default=1000)

@@ -40,9 +40,7 @@ def random_state(model: Model, params: Params, key: jax.Array) -> tuple[State, j
     return state, jax.random.uniform(keys[4], muscles.shape, dtype)
 
 
-def random_states(
-    model: Model, params: Params, count: int, seed: int
-) -> tuple[State, jax.Array]:
+def random_states(model: Model, params: Params, count: int, seed: int) -> tuple[State, jax.Array]:
     """A batch of them."""
     keys = jax.random.split(jax.random.key(seed), count)
     return jax.vmap(lambda key: random_state(model, params, key))(keys)

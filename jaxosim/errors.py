@@ -1,4 +1,4 @@
-"""The three exceptions of our own that a user can meet; each message says where and what was expected."""
+"""The three exceptions of our own that a user can meet; each says where, and what was expected."""
 
 
 class OsimFormatError(ValueError):
@@ -6,7 +6,7 @@ class OsimFormatError(ValueError):
 
 
 class UnsupportedComponentError(ValueError):
-    """The file is a model, but holds components we do not simulate; the message lists all of them."""
+    """The file is a model, but holds components we do not simulate; the message lists them all."""
 
 
 class ModelMismatchError(ValueError):

@@ -108,9 +108,7 @@ class StateDescription:
 
 
 @jax.named_scope("describe")
-def describe(
-    model: Model, params: Params, state: State, excitation: jax.Array
-) -> StateDescription:
+def describe(model: Model, params: Params, state: State, excitation: jax.Array) -> StateDescription:
     """Everything OpenSim can report, from the stages that also drive the simulation.
 
     Args:

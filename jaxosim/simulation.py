@@ -158,9 +158,7 @@ def _adaptive_step(
 
 def initial_memory(state: State, excitation: jax.Array) -> IntegratorMemory:
     """Memory of an integrator that has just been started."""
-    return IntegratorMemory(
-        step=jnp.full_like(state.time, _FIRST_STEP), excitation=excitation
-    )
+    return IntegratorMemory(step=jnp.full_like(state.time, _FIRST_STEP), excitation=excitation)
 
 
 def advance(

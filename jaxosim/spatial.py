@@ -24,7 +24,6 @@ _Tree = TypeVar("_Tree")
 _LARGEST_UNROLLED = 32  # terms; longer sums are left to XLA, which keeps compilation short
 
 
-
 def settled(values: _Tree) -> _Tree:
     """The same values, worked out once and kept.
 
@@ -113,7 +112,7 @@ def safe_norm(v: jax.Array) -> jax.Array:
 
 
 def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
-    """a / b where b is not zero, else 0, with finite gradients."""
+    """Quotient a / b where b is not zero, else 0, with finite gradients."""
     nonzero = b != 0
     return jnp.where(nonzero, a / jnp.where(nonzero, b, 1.0), 0.0)
 
@@ -153,9 +152,7 @@ def axis_angle_rotation(axis: jax.Array, angle: jax.Array) -> jax.Array:
 
 def body_xyz_rotation(angles: jax.Array) -> jax.Array:
     """Rotation Rx(a) Ry(b) Rz(c) `[..., 3, 3]` of body-fixed angles `[..., 3]` (rad)."""
-    (sa, sb, sc), (ca, cb, cc) = (
-        tuple(jnp.moveaxis(f(angles), -1, 0)) for f in (jnp.sin, jnp.cos)
-    )
+    (sa, sb, sc), (ca, cb, cc) = (tuple(jnp.moveaxis(f(angles), -1, 0)) for f in (jnp.sin, jnp.cos))
     rows = [
         [cb * cc, -cb * sc, sb],
         [ca * sc + sa * sb * cc, ca * cc - sa * sb * sc, -sa * cb],

@@ -136,7 +136,8 @@ def realize_dynamics(
         limits=limits,
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
-        mobility_force=on_coordinates[model.tree.free] + tendon_generalized_force(model, position.paths, tension),
+        mobility_force=on_coordinates[model.tree.free]
+        + tendon_generalized_force(model, position.paths, tension),
     )
 
 

@@ -130,7 +130,7 @@ def test_polynomials_have_highest_power_first():
     np.testing.assert_array_equal(obtained[:, 5, 1:], np.tile([0.5, 0], (4, 1)))
 
 
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("count", COUNTS[1:])
 def test_splines_pass_through_their_knots_twice_differentiable(count):
     x, y = knots(count)
     np.testing.assert_allclose(table(count, x)[:, 1, 0], y, rtol=1e-13, atol=1e-13)

@@ -21,6 +21,7 @@ FLOORS = {
     "jaxosim.spatial": 0,
     "jaxosim.functions": 0,
     # nouns
+    "jaxosim.structure": 1,
     "jaxosim.types": 1,
     # reading (host) and laws (device), side by side
     "jaxosim.models": 2,
@@ -47,7 +48,7 @@ FLOORS = {
     "jaxosim.server": 6,
     "jaxosim": 6,
 }
-ONE_ROOM = {0, 3, 6}
+ONE_ROOM = {0, 1, 3, 6}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 OPTIONAL_PACKAGES = ("opensim", "gymnasium", "pytest", "hypothesis", "matplotlib")

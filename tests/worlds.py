@@ -78,7 +78,8 @@ def states_at(model, params, q, u, seed=0):
         "q": np.asarray(q, float),
         "u": np.where(model.locked, 0.0, u),
         "activation": rng.uniform(0.01, 1.0, shape),
-        "fiber_length": rng.uniform(0.6, 1.4, shape) * params.muscles.optimal_fiber_length,
+        "fiber_length": rng.uniform(0.6, 1.4, shape)
+        * np.asarray(params.muscles.optimal_fiber_length),
         "excitation": rng.uniform(0.0, 1.0, shape),
     }
 

@@ -45,8 +45,7 @@ def combine_materials(model: Model, params: Params) -> MaterialPair:
     return MaterialPair(
         stiffness=k1 * share,
         share=share,
-        dissipation=numbers.dissipation[first] * share
-        + numbers.dissipation[second] * (1 - share),
+        dissipation=numbers.dissipation[first] * share + numbers.dissipation[second] * (1 - share),
         static_friction=harmonic(numbers.static_friction),
         dynamic_friction=harmonic(numbers.dynamic_friction),
         viscous_friction=harmonic(numbers.viscous_friction),
@@ -74,7 +73,9 @@ def _surfaces(
 def _half_space_pairs(model: Model, params: Params, center, normal):
     """Depth, normal, mid-depth point and radius of spheres in half-spaces."""
     contacts = model.contacts
-    first, second = (side[: contacts.half_space_count] for side in (contacts.first, contacts.second))
+    first, second = (
+        side[: contacts.half_space_count] for side in (contacts.first, contacts.second)
+    )
     radius, n = params.contacts.radius[second], normal[first]
     height = dot(center[second] - center[first], n)
     depth = radius - height
@@ -85,7 +86,9 @@ def _half_space_pairs(model: Model, params: Params, center, normal):
 def _sphere_pairs(model: Model, params: Params, center):
     """Depth, normal, mid-depth point and effective radius of spheres on spheres."""
     contacts = model.contacts
-    first, second = (side[contacts.half_space_count :] for side in (contacts.first, contacts.second))
+    first, second = (
+        side[contacts.half_space_count :] for side in (contacts.first, contacts.second)
+    )
     r1, r2 = params.contacts.radius[first], params.contacts.radius[second]
     apart = center[second] - center[first]
     distance = safe_norm(apart)
@@ -157,9 +160,7 @@ def _relative_velocity(model: Model, velocity: VelocityInfo, point: jax.Array) -
     return point_velocity(V[first] - V[second], point)
 
 
-def _stopped(
-    model: Model, params: Params, center: jax.Array, fails: jax.Array
-) -> jax.Array:
+def _stopped(model: Model, params: Params, center: jax.Array, fails: jax.Array) -> jax.Array:
     """Pairs that OpenSim never reaches because an earlier pair of the element pulled.
 
     Simbody walks the contacts of an element in the order of its sweep along the axis in which the
@@ -190,14 +191,14 @@ def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:
     axis = jnp.where(spread[:, 0] > spread[:, 1], 0, 1)
     along = jnp.where(axis == 0, spread[:, 0], spread[:, 1])
     axis = jnp.where(spread[:, 2] > along, 2, axis)[contacts.element]
-    place = dot(jnp.where(axis[:, None] == np.arange(3)[None], center, 0.0), np.ones((1, 3), center.dtype))
+    x, y, z = (center[:, i] for i in range(3))
+    place = jnp.where(axis == 0, x, jnp.where(axis == 1, y, z))
     order = jnp.asarray(np.arange(len(contacts.element), 0, -1) * _ENDLESS, center.dtype)
     return jnp.where(contacts.is_half_space, -order, place - params.contacts.radius)
 
 
 def contact_wrenches(model: Model, contact: ContactInfo) -> jax.Array:
-    """Wrenches `[mobile, 6]` (N·m, N) of all contacts on the mobile bodies, about the common point.
-    """
+    """Wrenches of all contacts `[mobile, 6]` (N·m, N), about the common point."""
     owner = _mobile_of_geometry(model)
     first, second = owner[model.contacts.first], owner[model.contacts.second]
     mobile = np.arange(len(model.tree.body))[:, None]

@@ -14,7 +14,8 @@ from jaxosim.spatial import (
     skew,
     transpose,
 )
-from jaxosim.types import GROUND, InstanceInfo, Model, Params
+from jaxosim.structure import GROUND
+from jaxosim.types import InstanceInfo, Model, Params
 
 
 def realize_instance(model: Model, params: Params) -> InstanceInfo:

@@ -42,7 +42,7 @@ class Implicit(Protocol):
 
 
 def add(state: Tree, *terms: tuple[float | jax.Array, Tree]) -> Tree:
-    """state + Σ factor · direction, leaf by leaf."""
+    """State + Σ factor · direction, leaf by leaf."""
 
     def leaf(value, *directions):
         for (factor, _), direction in zip(terms, directions, strict=True):
@@ -109,7 +109,9 @@ def x2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count
     def half_step(at: _Half, starts: jax.Array) -> tuple[_Half, None]:
         here = linearize(at.point)
         half = add(at.point, (1.0, here.increment(h / 2)))
-        return jax.lax.cond(starts, lambda: first(at, here, half), lambda: second(at, here, half)), None
+        return jax.lax.cond(
+            starts, lambda: first(at, here, half), lambda: second(at, here, half)
+        ), None
 
     one = jax.tree.map(jnp.ones_like, state)
     starts = jnp.arange(2 * count) % 2 == 0
@@ -248,7 +250,7 @@ def _merson_step(rates: Rates, y: Tree, f0: Tree, H: jax.Array) -> tuple[Tree, T
     slopes = jax.tree.map(lambda f: jnp.zeros((count,) + f.shape, f.dtype).at[0].set(f), f0)
     rows = jnp.asarray(_MERSON, H.dtype)
     slopes, points = jax.lax.scan(stage, slopes, (rows, (jnp.arange(count) + 1) % count))
-    y1, ya = (jax.tree.map(lambda p: p[place], points) for place in (4, 3))
+    ya, y1 = jax.tree.map(lambda p: p[3], points), jax.tree.map(lambda p: p[4], points)
     return (
         y1,
         jax.tree.map(lambda f: f[0], slopes),

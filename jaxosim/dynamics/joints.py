@@ -164,4 +164,3 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     if tree.angular_velocity.any():
         bias = jnp.where(tree.angular_velocity[:, None], 0.0, bias)
     return velocity, bias
-

@@ -116,4 +116,3 @@ def realize_velocity_of_bodies(
     own = own + motion_cross(V_P, relative)
     bias_acceleration = static_sum(tree.descendants.T, own)
     return VelocityInfo(velocity=velocity, bias_acceleration=bias_acceleration)
-

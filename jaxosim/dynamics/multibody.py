@@ -25,7 +25,7 @@ from jaxosim.spatial import (
 )
 from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
 
-_DIAGONAL_SLACK = 4  # units of rounding
+_PIVOT_SLACK = 4  # units of rounding, relative to the diagonal
 
 
 @pytree
@@ -68,9 +68,7 @@ def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> j
     return gram(momentum, position.hinge) * np.tril(tree.related).astype(momentum.dtype)
 
 
-def bias_wrench(
-    velocity: VelocityInfo, inertia: InertiaInfo, gravity: jax.Array
-) -> jax.Array:
+def bias_wrench(velocity: VelocityInfo, inertia: InertiaInfo, gravity: jax.Array) -> jax.Array:
     """Wrench `[mobile, 6]` (N·m, N) that each body needs when no coordinate accelerates.
 
     Gravity enters as an upward acceleration of the ground.
@@ -93,40 +91,47 @@ def symmetric(lower: jax.Array) -> jax.Array:
     return lower + jnp.tril(lower, -1).T
 
 
-def _factor(matrix: jax.Array) -> jax.Array:
-    """Cholesky factor of a symmetric matrix of which the lower triangle is given.
-
-    Next to gimbal lock the mass matrix is singular but for rounding; raising its diagonal by as
-    little as rounding keeps the factor finite. JAX's derivative of the factor takes its input for
-    symmetric, so the whole matrix is filled in (XLA drops that where no derivative is taken).
-    """
-    slack = _DIAGONAL_SLACK * jnp.finfo(matrix.dtype).eps
-    raised = jnp.tril(matrix) * (1 + slack * np.eye(len(matrix), dtype=matrix.dtype))
-    return jax.lax.linalg.cholesky(symmetric(raised), symmetrize_input=False)
-
-
-@jax.custom_jvp
 def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
-    """Solve a symmetric positive definite system by Cholesky.
+    """Solve a symmetric positive definite system; differentiable by the implicit function.
+
+    By elimination in a scan, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other
+    forever when two of them run at once on a CPU with two threads. A pivot is never smaller than
+    rounding allows, so that next to gimbal lock the result is large, but not NaN.
 
     Args:
       matrix: `[n, n]`, of which only the lower triangle is read.
       rhs: `[n]`.
     """
-    return jax.scipy.linalg.cho_solve((_factor(matrix), True), rhs)
+    whole = symmetric(jnp.tril(matrix))
+
+    def product(x: jax.Array) -> jax.Array:
+        return total(whole * x[:, None])
+
+    def eliminate(_: object, b: jax.Array) -> jax.Array:
+        return _eliminate(whole, b)
+
+    return jax.lax.custom_linear_solve(product, rhs, eliminate, symmetric=True)
 
 
-@solve_positive.defjvp
-def _solve_positive_jvp(
-    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
-) -> tuple[jax.Array, jax.Array]:
-    """One factor serves value and derivative: M dx = db − dM x."""
-    matrix, rhs = primals
-    d_matrix, d_rhs = tangents
-    factor = _factor(matrix)
-    x = jax.scipy.linalg.cho_solve((factor, True), rhs)
-    residual = d_rhs - total(symmetric(jnp.tril(d_matrix)) * x[:, None])
-    return x, jax.scipy.linalg.cho_solve((factor, True), residual)
+def _eliminate(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
+    """Symmetric elimination without pivoting: one scan down, one up."""
+    count = len(rhs)
+    smallest = _PIVOT_SLACK * jnp.finfo(rhs.dtype).eps * jnp.diagonal(matrix)
+    index = jnp.arange(count)
+
+    def down(rows: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        row = rows[k]
+        pivot = jnp.maximum(row[k], smallest[k])
+        factor = jnp.where(index > k, rows[:, k] / pivot, 0.0)
+        return rows - factor[:, None] * row[None, :], pivot
+
+    def up(x: jax.Array, given: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        k, row, pivot = given
+        value = (row[count] - dot(row[:count], x)) / pivot
+        return jnp.where(index == k, value, x), None
+
+    rows, pivots = jax.lax.scan(down, jnp.concatenate([matrix, rhs[:, None]], axis=1), index)
+    return jax.lax.scan(up, jnp.zeros_like(rhs), (index, rows, pivots), reverse=True)[0]
 
 
 def body_accelerations(

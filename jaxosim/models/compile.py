@@ -1,7 +1,10 @@
 """ModelSpec → (Model, Params): the one place where a file's words become arrays."""
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; here they are still NumPy's.)
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +20,9 @@ from jaxosim.models.compile_paths import compile_paths
 from jaxosim.models.compile_tree import compile_tree, is_rotational
 from jaxosim.models.spec import (
     CoordinateLimitForceSpec,
+    CoordinateSpec,
     HuntCrossleyForceSpec,
+    JointSpec,
     ModelSpec,
     SpringGeneralizedForceSpec,
     Thelen2003MuscleSpec,
@@ -72,7 +77,7 @@ def _bodies(spec: ModelSpec) -> BodyParams:
 def _function_sizes(prefix: str, functions: object) -> dict[str, int]:
     """Axis lengths of a function bank, under its owner's name: two banks differ in them."""
     sizes = {}
-    for field in fields(functions):  # pyright: ignore[reportArgumentType]
+    for field in fields(functions):
         shape = getattr(functions, field.name).shape
         for axis, size in zip(field.metadata["axes"], shape, strict=True):
             sizes[f"{prefix}.{field.name}.{axis}"] = size
@@ -97,9 +102,10 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     mobile = [int(m) for m in bodies.mobile]
     paths, path_params = compile_paths(spec, muscles, index, mobile, tree)
     contacts, contact_params = compile_contacts(spec, _forces(spec, HuntCrossleyForceSpec), mobile)
-    limits, limit_params = compile_limits(_forces(spec, CoordinateLimitForceSpec), index, rotational)
+    limits, limit_params = compile_limits(
+        _forces(spec, CoordinateLimitForceSpec), index, rotational
+    )
     springs, spring_params = compile_springs(_forces(spec, SpringGeneralizedForceSpec), index)
-    body_index = {body.name: i for i, body in enumerate(spec.bodies)}
     params = Params(
         gravity=np.array(spec.gravity, float),
         bodies=_bodies(spec),
@@ -112,7 +118,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         springs=spring_params,
         marker_location=np.array([m.location for m in spec.markers], float).reshape(-1, 3),
     )
-    structure: dict[str, Any] = {
+    structure = {
         "bodies": bodies,
         "tree": tree,
         "paths": paths,
@@ -120,8 +126,24 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         "limits": limits,
         "springs": springs,
     }
-    assert all(is_dataclass(part) for part in structure.values())
-    model = Model(
+    model = _model(
+        spec, coordinates, rotational, muscles, _sizes(spec, params, structure), structure
+    )
+    check_shapes(params, model.sizes)
+    return model, params
+
+
+def _model(
+    spec: ModelSpec,
+    coordinates: Sequence[tuple[JointSpec, CoordinateSpec]],
+    rotational: np.ndarray,
+    muscles: Sequence[Thelen2003MuscleSpec],
+    sizes: dict[str, int],
+    structure: Mapping[str, Any],
+) -> Model:
+    """Names and flags, with the compiled structures."""
+    body_index = {body.name: i for i, body in enumerate(spec.bodies)}
+    return Model(
         name=spec.name,
         source=spec.source,
         body_names=tuple(b.name for b in spec.bodies),
@@ -136,11 +158,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         rotational=rotational,
         muscle_applies_force=np.array([m.applies_force for m in muscles], bool),
         marker_body=np.array([body_index.get(m.body, -1) for m in spec.markers], int),
-        sizes=_sizes(spec, params, structure),
+        sizes=sizes,
         **structure,
     )
-    check_shapes(params, model.sizes)
-    return model, params
 
 
 def _reports(force: Any) -> bool:

@@ -1,5 +1,8 @@
 """ModelSpec forces → structures and parameters of contacts, limits, springs and muscles."""
 
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; here they are still NumPy's.)
+
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import combinations
@@ -13,15 +16,8 @@ from jaxosim.models.spec import (
     SpringGeneralizedForceSpec,
     Thelen2003MuscleSpec,
 )
-from jaxosim.types import (
-    GROUND,
-    ContactParams,
-    ContactStructure,
-    CoordinateForceStructure,
-    LimitParams,
-    SpringParams,
-    Thelen2003Params,
-)
+from jaxosim.structure import GROUND, ContactStructure, CoordinateForceStructure
+from jaxosim.types import ContactParams, LimitParams, SpringParams, Thelen2003Params
 
 _HALF_SPACE, _SPHERE = "ContactHalfSpace", "ContactSphere"
 

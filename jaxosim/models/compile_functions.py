@@ -1,5 +1,8 @@
 """ModelSpec functions → `FunctionBank` and `FunctionParams`: sorted by kind, padded, fitted."""
 
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; here they are still NumPy's.)
+
 from collections.abc import Sequence
 
 import numpy as np

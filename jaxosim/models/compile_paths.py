@@ -1,5 +1,8 @@
 """ModelSpec muscle paths → flat lists of points and of the straight segments that can occur."""
 
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; here they are still NumPy's.)
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,15 +19,15 @@ from jaxosim.models.spec import (
     PathPointSpec,
     Thelen2003MuscleSpec,
 )
-from jaxosim.types import (
+from jaxosim.structure import (
     GROUND,
     ArmStructure,
     MovingEndStructure,
-    PathParams,
     PathStructure,
     SegmentStructure,
     TreeStructure,
 )
+from jaxosim.types import PathParams
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,13 @@ class _Point:
 def _segments(points: Sequence[_Point]) -> list[_Segment]:
     """Every pair of points of a muscle that can be neighbours on its path."""
     segments = []
+    is_conditional = [isinstance(p.spec, ConditionalPathPointSpec) for p in points]
     for start, end in combinations(range(len(points)), 2):
         between = tuple(range(start + 1, end))
         is_conditional = [isinstance(p.spec, ConditionalPathPointSpec) for p in points]
-        if points[start].muscle != points[end].muscle or not all(is_conditional[i] for i in between):
+        if points[start].muscle != points[end].muscle or not all(
+            is_conditional[i] for i in between
+        ):
             continue
         active = tuple(i for i in (start, end) if is_conditional[i])
         segments.append(_Segment(points[start].muscle, start, end, active, between))
@@ -188,9 +194,7 @@ def compile_paths(
     free = {int(c): i for i, c in enumerate(tree.free)}
     ends = _moving_ends(flexible, points, moving, free)
     arms, moving_ends = _arms(flexible, points, ends, tree, len(muscles))
-    bank, functions = compile_functions(
-        [f for i in moving for f in _moving(points[i]).location]
-    )
+    bank, functions = compile_functions([f for i in moving for f in _moving(points[i]).location])
     structure = PathStructure(
         point_muscle=np.array([p.muscle for p in points], int),
         point_body=np.array([p.body for p in points], int),

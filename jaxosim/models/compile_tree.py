@@ -4,6 +4,9 @@ Every joint class becomes six axes, as a CustomJoint has them; welds are fused; 
 from ground outwards, so a joint written the other way round is travelled in reverse.
 """
 
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; here they are still NumPy's.)
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +28,8 @@ from jaxosim.models.spec import (
     TransformAxisSpec,
     Vec3,
 )
-from jaxosim.types import GROUND, BodyStructure, JointParams, TreeStructure
+from jaxosim.structure import GROUND, BodyStructure, TreeStructure
+from jaxosim.types import JointParams
 
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 _AXES = (_X, _Y, _Z, _X, _Y, _Z)

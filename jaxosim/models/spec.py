@@ -100,8 +100,10 @@ class TransformAxisSpec:
 
 @dataclass(frozen=True)
 class JointSpec:
-    """A joint; `kind` is the OpenSim class, `transform` (rotations 1–3, translations 1–3) is given
-    for a CustomJoint only. `coordinates` follow OpenSim's order."""
+    """A joint of the OpenSim class `kind`; `coordinates` follow OpenSim's order.
+
+    `transform` (rotations 1–3, translations 1–3) is given for a CustomJoint only.
+    """
 
     kind: str
     name: str
@@ -123,7 +125,7 @@ class BodySpec:
 
 @dataclass(frozen=True)
 class ContactGeometrySpec:
-    """A ContactSphere or ContactHalfSpace (`kind`); `frame` is its pose on the body that owns it."""
+    """A ContactSphere or ContactHalfSpace (`kind`); `frame` is its pose on its body."""
 
     kind: str
     name: str
@@ -145,6 +147,8 @@ class ContactParametersSpec:
 
 @dataclass(frozen=True)
 class HuntCrossleyForceSpec:
+    """Contact among all geometries that its materials name."""
+
     name: str
     contact_parameters: tuple[ContactParametersSpec, ...]
     transition_velocity: float = 0.01
@@ -168,6 +172,8 @@ class CoordinateLimitForceSpec:
 
 @dataclass(frozen=True)
 class SpringGeneralizedForceSpec:
+    """A spring on a coordinate; numbers are SI."""
+
     name: str
     coordinate: str
     stiffness: float = 0.0
@@ -248,6 +254,8 @@ ForceSpec = (
 
 @dataclass(frozen=True)
 class MarkerSpec:
+    """A named point of a body."""
+
     name: str
     body: str
     location: Vec3

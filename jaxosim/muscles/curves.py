@@ -1,7 +1,7 @@
 """Thelen's force curves: active and passive force-length, tendon, and inverse force-velocity.
 
-All are elementwise in `[muscle]` arrays. Every unselected branch is evaluated at a clipped argument,
-so that values and gradients stay finite everywhere.
+All are elementwise in `[muscle]` arrays. Every unselected branch is evaluated at a clipped
+argument, so that values and gradients stay finite everywhere.
 
 Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
 """
@@ -89,7 +89,7 @@ def normalized_fiber_velocity(
       muscles: properties.
 
     Returns:
-      `[muscle]` (1) optimal fiber lengths per second over max_contraction_velocity; > 0 lengthening.
+      `[muscle]` (1) in units of max_contraction_velocity; positive when lengthening.
     """
     af, flen, threshold = muscles.af, muscles.flen, muscles.fv_linear_extrap_threshold
     # OpenSim differs: no floor there; a fiber without any overlap divides by zero.

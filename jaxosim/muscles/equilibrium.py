@@ -115,8 +115,10 @@ def _partials(
 
     _, (fiber_stiffness, _) = jax.jvp(curves, (fiber_length,), (one,))
     _, tendon_stiffness = jax.jvp(
-        lambda path: muscle.max_isometric_force
-        * _lengths(muscle, path, fiber_length).tendon_force_multiplier,
+        lambda path: (
+            muscle.max_isometric_force
+            * _lengths(muscle, path, fiber_length).tendon_force_multiplier
+        ),
         (path_length,),
         (one,),
     )

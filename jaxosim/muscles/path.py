@@ -26,14 +26,8 @@ from jaxosim.spatial import (
     settled,
     spatial,
 )
-from jaxosim.types import (
-    InstanceInfo,
-    Model,
-    Params,
-    PathInfo,
-    PositionInfo,
-    SegmentStructure,
-)
+from jaxosim.structure import SegmentStructure
+from jaxosim.types import InstanceInfo, Model, Params, PathInfo, PositionInfo
 
 _RANGE_MARGIN = 1e-5  # OpenSim widens the range of a conditional point by this much on both sides
 
@@ -86,7 +80,8 @@ def _arms(
     padded = jnp.concatenate([line, jnp.zeros((1, 6), line.dtype)])
     sign = arms.sign.astype(line.dtype)
     terms = [padded[arms.segment[:, i]] * sign[:, i, None] for i in range(sign.shape[1])]
-    entries = dot(functools.reduce(operator.add, terms), position.hinge[arms.free])
+    zero = jnp.zeros((len(arms.free), 6), line.dtype)
+    entries = dot(functools.reduce(operator.add, terms, zero), position.hinge[arms.free])
     if not len(ends.point):
         return entries, jnp.zeros_like(entries)
     own = ends.sign.astype(line.dtype) * dot(pull[ends.segment], derivative[ends.point])

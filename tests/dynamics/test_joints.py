@@ -278,7 +278,7 @@ def test_speeds_and_rates_are_inverse_maps():
 @pytest.mark.parametrize("at_zero", [False, True])
 def test_gradients_equal_differences(name, at_zero):
     model, params = worlds.load(FORESTS[name])
-    q = jnp.asarray(poses(model, 1, seed=5)[0][0]) * (not at_zero)
+    q = jnp.asarray(poses(model, 1, seed=5)[0][0]) * float(not at_zero)
 
     def scalar(params, q):
         info = realize_joints(model, params, q)
@@ -304,7 +304,7 @@ def test_gradients_equal_differences(name, at_zero):
 
 def test_ball_joint_at_its_singular_pose_stays_finite():
     model, params = worlds.load(FORESTS["built-in"])
-    q = jnp.full(len(model.coordinate_names), jnp.pi / 2)
+    q = jnp.full(len(model.coordinate_names), np.pi / 2, float)
     slopes = jax.jit(jax.jacrev(lambda q: realize_joints(model, params, q).q_dot_map))(q)
     assert worlds.all_finite(slopes)
     assert worlds.all_finite(joints_of(model)(params, q))

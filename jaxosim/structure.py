@@ -1,0 +1,143 @@
+"""The static parts of a `Model`: names, index arrays, who hangs on whom. Nothing here is traced.
+
+Axes are those of `types.py`: `body`, `joint`, `coordinate`, `muscle`, … in file order; `mobile` the
+bodies that can move on their own, parents first; `free` the coordinates that are not locked, those
+of inboard joints first. Ground is body number −1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxosim.functions import FunctionBank
+
+GROUND = -1
+
+
+@dataclass(frozen=True, eq=False)
+class BodyStructure:
+    """Which mobile body carries each body, and how welds chain them together."""
+
+    mobile: np.ndarray  # [body] the mobile body it is fixed on, GROUND if welded to ground
+    joint: np.ndarray  # [body] the joint that holds it
+    inboard: np.ndarray  # [body] the body on the other side of that joint, GROUND for ground
+    reversed: np.ndarray  # [body] whether the body is the joint's parent side
+    weld_levels: tuple[np.ndarray, ...]  # bodies held by a weld, those nearest the carrier first
+
+
+@dataclass(frozen=True, eq=False)
+class TreeStructure:
+    """The tree of mobile bodies, their joints' axes, and who moves whom."""
+
+    body: np.ndarray  # [mobile] the body whose joint moves it
+    joint: np.ndarray  # [mobile] that joint
+    parent: np.ndarray  # [mobile] the mobile body it hangs on, or GROUND
+    parent_body: np.ndarray  # [mobile] the body that carries the joint's inboard frame
+    levels: tuple[slice, ...]  # mobile bodies by depth, root level first
+    reversed: np.ndarray  # [mobile] joint travelled from its child to its parent
+    support: np.ndarray  # [mobile, free] 1 where the coordinate moves the body
+    descendants: np.ndarray  # [mobile, mobile] 1 where the second hangs on the first, or is it
+    free: np.ndarray  # [free] the coordinates that move, inboard joints first
+    free_mobile: np.ndarray  # [free] the mobile body whose joint the coordinate drives
+    related: np.ndarray  # [free, free] 1 where one moves the other's body: M is zero elsewhere
+    functions: FunctionBank  # the terms of the six axis functions
+    term_axis: np.ndarray  # [term] mobile · 6 + axis that the term adds to
+    term_coordinate: np.ndarray  # [term] its argument
+    term_free: np.ndarray  # [term] the same among the free ones; −1 if locked
+    first_coordinate: np.ndarray  # [term] whether its argument is its joint's first coordinate
+    third_coordinate: np.ndarray  # [term] whether its argument is its joint's third coordinate
+    undriven_axis: np.ndarray  # [mobile, 3] rotation axes without arguments, with angle not zero
+    angular_velocity: np.ndarray  # [mobile] Ball, Free: speeds are the angular velocity, not rates
+    coordinate_slot: np.ndarray  # [coordinate] place among its joint's coordinates
+    coordinate_joint: np.ndarray  # [coordinate]
+
+
+@dataclass(frozen=True, eq=False)
+class PathStructure:
+    """Muscle paths as flat lists of points and of the straight segments that can occur.
+
+    A conditional point adds the segment that bypasses it, so that every segment has fixed ends;
+    `needed` says which conditions must hold for a segment to be part of the path.
+    """
+
+    point_muscle: np.ndarray  # [point]
+    point_body: np.ndarray  # [point]
+    point_name: tuple[str, ...]
+    conditional_point: np.ndarray  # [conditional]
+    conditional_coordinate: np.ndarray  # [conditional]
+    moving_point: np.ndarray  # [moving]
+    moving_coordinate: np.ndarray  # [moving] −1 when the file names none
+    moving_functions: FunctionBank  # moving · 3 + axis
+    rigid: "SegmentStructure"  # both ends fixed on one mobile body: length is a constant
+    flexible: "SegmentStructure"  # the rest
+    located: np.ndarray  # [located] the points at which flexible segments end
+    arms: "ArmStructure"
+    moving_ends: "MovingEndStructure"
+
+
+@dataclass(frozen=True, eq=False)
+class ArmStructure:
+    """The entries of the moment-arm matrix that are not always zero.
+
+    The pull of a segment acts on a coordinate that moves one of its ends and not the other.
+    """
+
+    muscle: np.ndarray  # [arm]
+    free: np.ndarray  # [arm] coordinate
+    segment: np.ndarray  # [arm, term] flexible segments that contribute; their number if none
+    sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
+    table: np.ndarray  # [muscle, free] number of the entry; the number of entries if none
+
+
+@dataclass(frozen=True, eq=False)
+class MovingEndStructure:
+    """Ends of flexible segments at points that move along their body with a free coordinate."""
+
+    point: np.ndarray  # [end] moving point
+    segment: np.ndarray  # [end]
+    sign: np.ndarray  # [end] +1 at its start, −1 at its end
+    arm: np.ndarray  # [end] entry of the moment arms
+    pulls: np.ndarray  # [end] whether the segment joins two bodies, so that it pulls on them
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentStructure:
+    """Straight pieces of paths: from which point to which, and when they count."""
+
+    muscle: np.ndarray  # [segment]
+    start: np.ndarray  # [segment] point
+    end: np.ndarray  # [segment] point
+    needed: np.ndarray  # [segment, condition] index into [active…, inactive…, always]
+
+
+@dataclass(frozen=True, eq=False)
+class ContactStructure:
+    """Pairs of contact surfaces of Hunt-Crossley forces, one row per pair that can touch.
+
+    The first `half_space_count` pairs are half-space against sphere, the rest sphere on sphere.
+    """
+
+    geometry_names: tuple[str, ...]
+    geometry_body: np.ndarray  # [geometry]
+    is_half_space: np.ndarray  # [geometry]
+    material: np.ndarray  # [geometry] row of the contact parameters
+    element: np.ndarray  # [geometry] the Hunt-Crossley force it belongs to
+    first: np.ndarray  # [pair] geometry: the half-space, if there is one
+    second: np.ndarray  # [pair] geometry
+    pair_element: np.ndarray  # [pair]
+    half_space_count: int
+    element_names: tuple[str, ...]
+    record_geometry: tuple[tuple[int, ...], ...]  # per element: geometries in the record's order
+
+    @property
+    def pair_count(self) -> int:
+        """Number of pairs that can touch."""
+        return len(self.first)
+
+
+@dataclass(frozen=True, eq=False)
+class CoordinateForceStructure:
+    """Forces on single coordinates: limits or springs."""
+
+    names: tuple[str, ...]
+    coordinate: np.ndarray  # [element]
