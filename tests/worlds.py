@@ -58,12 +58,19 @@ def oracle_of(name_or_text):
 
 
 def assert_parity(name_or_text, states, only=None):
-    """Every quantity of the acceptance table at these states, against live OpenSim."""
+    """Every quantity of the acceptance table at these states, against live OpenSim.
+
+    Ball and Free joints have a fourth, unused q in Simbody, past which the oracle does not count:
+    for models with them q_dot is left out here and tested in tests/dynamics/test_joints.py.
+    """
     from tests.parity.comparison import QUANTITIES, compare
 
     comparison = compare(oracle_of(name_or_text), source_of(name_or_text), states)
+    uneven = bool(load(name_or_text)[0].tree.angular_velocity.any())
     for quantity in QUANTITIES:
         if only is None or quantity.name in only:
+            parts = {k: v for k, v in quantity.parts.items() if not (uneven and k == "q_dot")}
+            quantity = dataclasses.replace(quantity, parts=parts)
             error = comparison.error(quantity)
             assert error.value <= quantity.tolerance, (quantity.name, error)
     return comparison

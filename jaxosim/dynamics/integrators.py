@@ -18,7 +18,7 @@ Rates = Callable[[Tree], Tree]
 
 _GAMMA = 1 - 0.5**0.5  # W2: makes the scheme L-stable
 _LARGEST_ATTEMPTS = 100_000  # per control step; OpenSim needs about 30
-_SMALLEST_FRACTION = 1e-9  # of a control step: below that the state is beyond rescue
+_SMALLEST_FRACTION = 1e-15  # of a control step; a jump of force can ask for 1e-9
 
 
 class Implicit(Protocol):
@@ -186,7 +186,7 @@ def merson_integrate(
       step: (s) first step to try.
 
     Returns:
-      The state at the end and the step size to try next.
+      The state at the end, NaN if no step was small enough to get there; the step size to try next.
     """
     smallest = _SMALLEST_FRACTION * duration
 
@@ -217,7 +217,8 @@ def merson_integrate(
 
     start = _Attempt(state, first_rates, jnp.zeros_like(step), step, jnp.zeros((), jnp.int32))
     end = jax.lax.while_loop(unfinished, attempt, start)
-    return end.state, end.step
+    arrived = end.elapsed >= duration
+    return jax.tree.map(lambda x: jnp.where(arrived, x, jnp.nan), end.state), end.step
 
 
 # Merson's scheme: point i is y + H Σ row[i][j] f_j; points 3 and 4 are the two results compared.

@@ -96,13 +96,16 @@ def normalized_fiber_velocity(
     A = jnp.maximum(available, _SMALLEST_ACTIVE_FORCE)
     F, last = required, threshold * A * flen
     scale = 0.25 + 0.75 * activation
-    shortening = jnp.clip(F, 0.0, A)
-    lengthening = jnp.clip(F, A, last)
+    # Branches meet with different slopes; at F = A OpenSim counts the fiber as shortening, and the
+    # derivative must be that of one branch (a clip would mix the two).
+    zero = jnp.zeros_like(F)
+    shortening = jnp.where(F > A, A, jnp.where(F < 0, zero, F))
+    lengthening = jnp.where(F > A, jnp.where(F > last, last, F), A)
     k = (2 + 2 / af) / (flen - 1)
     concentric = scale * (shortening - A) / (A + shortening / af)
     eccentric = scale * (lengthening - A) / (k * (A * flen - lengthening))
     last_base = k * A * flen * (1 - threshold)
     below = scale * (1 + 1 / af) / A
     above = scale / last_base + scale * (last - A) / last_base * (k / last_base)
-    outside = below * jnp.minimum(F, 0.0) + above * jnp.maximum(F - last, 0.0)
+    outside = below * jnp.where(F < 0, F, zero) + above * jnp.where(F > last, F - last, zero)
     return concentric + eccentric + outside

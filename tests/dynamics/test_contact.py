@@ -271,8 +271,8 @@ def test_forces_between_bodies_cancel(world):
 def test_no_force_apart(world):
     model, params = world
     states = touching_states(*world, 4, seed=1)
-    states["q"][:, 4] += 5.0
-    states["q"][:, 10] += 9.0
+    states["q"][:, 4] += 9.0  # above the plate, which is solid downwards
+    states["q"][:, 10] += 5.0
     contact, force, _ = evaluated(world, states)
     assert (np.asarray(contact.depth) < 0).all()
     assert not np.any(np.asarray(contact.force)) and not np.any(np.asarray(force))

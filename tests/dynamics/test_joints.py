@@ -14,7 +14,8 @@ from tests.models import osim_text as osim
 
 PARITY_STATES = 32
 ROUNDING = 1e-12
-DIFFERENCE_TOLERANCE = 1e-8  # of second-order differences with steps of 1e-5
+DIFFERENCE_TOLERANCE = 1e-8  # of fourth-order differences with steps of 1e-4
+KNOT_TOLERANCE = 1e-4  # at a spline's knot curvature has a kink: differences are good to their step
 
 KINDS = {
     "PinJoint": 1,
@@ -286,11 +287,12 @@ def test_gradients_equal_differences(name, at_zero):
         return sum(jnp.sum(jnp.sin(part + 0.3)) for part in parts)
 
     value, slopes = jax.jit(scalar), jax.jit(jax.grad(scalar, argnums=(0, 1)))(params, q)
+    tolerance = KNOT_TOLERANCE if at_zero else DIFFERENCE_TOLERANCE
     assert worlds.all_finite(slopes)
     moved = jnp.asarray(np.random.default_rng(6).standard_normal(q.shape))
     expected = worlds.slope_along(lambda x: value(params, x), q, moved, 1e-4)
     obtained = worlds.inner(slopes[1], moved)
-    assert abs(expected - obtained) < DIFFERENCE_TOLERANCE * max(1, abs(expected))
+    assert abs(expected - obtained) < tolerance * max(1, abs(expected))
     zero = jax.tree.map(jnp.zeros_like, params)
     turn = dataclasses.replace(
         zero,
