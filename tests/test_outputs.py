@@ -58,13 +58,12 @@ def described(model, params, data, row):
 
 
 def flat(value, prefix=""):
-    """Nested dictionaries and lists as one dictionary, keys joined by slashes."""
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    else:
-        return {prefix: value}
+    """Nested dictionaries and lists as one dictionary, keys joined by slashes, indices last."""
+    if isinstance(value, list):
+        return {f"{prefix}/{index}": number for index, number in enumerate(value)}
+    if not isinstance(value, dict):
+        return {f"{prefix}/0": value}
+    items = value.items()
     return {
         name: number
         for key, inside in items

@@ -112,7 +112,7 @@ def realize_contact(
     if model.contacts.pair_count > model.contacts.half_space_count:
         parts.append(_sphere_pairs(model, params, center))
     depth, n, middle, radius = (jnp.concatenate(column) for column in zip(*parts, strict=True))
-    point = middle + (depth * (0.5 - (1 - material.share)))[:, None] * n
+    point = middle + (depth * (0.5 - material.share))[:, None] * n
     slip_velocity = _relative_velocity(model, velocity, point)
     approach = dot(slip_velocity, n)
     touching = depth > 0

@@ -156,7 +156,7 @@ def test_merson_keeps_its_accuracy(accuracy):
 
 def test_merson_gives_up_on_an_infinite_rate_instead_of_hanging():
     end, step = integrate(lambda y: y / 0.0, jnp.array([1.0]), 1.0, 1e-5)
-    assert step < 1e-8 and end[0] == 1.0
+    assert step < 1e-8 and jnp.isnan(end[0])  # the end was not reached, and the state says so
 
 
 # Simbody's rules: step size h, norm over accuracy, whether the end of the interval cut it short.
