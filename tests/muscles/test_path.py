@@ -178,7 +178,9 @@ def test_a_conditional_point_comes_and_goes_just_outside_its_range(edge, outward
 
 def test_lengthening_speed_is_the_rate_of_length():
     model, params, q = hopper_pose(-0.5)
-    u = jnp.asarray(np.random.default_rng(1).standard_normal(len(q))) * (~model.locked).astype(float)
+    u = jnp.asarray(np.random.default_rng(1).standard_normal(len(q))) * (~model.locked).astype(
+        float
+    )
     speed = paths_of(model)(params, q).slope @ u[model.tree.free]
     rate = jax.jvp(lambda x: paths_of(model)(params, x).length, (q,), (u,))[1]
     np.testing.assert_allclose(speed, rate, rtol=0, atol=ARM_TOLERANCE)
