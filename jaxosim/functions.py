@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.placement import chosen, joined
 from jaxosim.pytree import array, pytree
 
 _SMALLEST_KNOT_DISTANCE = 1e-7  # OpenSim's floor, so that repeated knots do not divide by zero
@@ -70,16 +71,23 @@ def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> Functi
     """
     parts = []
     if len(bank.polynomial):
-        parts.append(_polynomials(params.coefficients, x[bank.polynomial]))
+        parts.append(_polynomials(params.coefficients, chosen(x, bank.polynomial)))
     if len(bank.spline):
         parts.append(
-            _splines(params.spline_knots, params.spline_last, params.spline_cubics, x[bank.spline])
+            _splines(
+                params.spline_knots,
+                params.spline_last,
+                params.spline_cubics,
+                chosen(x, bank.spline),
+            )
         )
     if len(bank.piecewise):
-        parts.append(_lines(params.piecewise_knots, params.piecewise_lines, x[bank.piecewise]))
+        parts.append(
+            _lines(params.piecewise_knots, params.piecewise_lines, chosen(x, bank.piecewise))
+        )
     if not parts:
         return FunctionValues(value=x, slope=x, curvature=x)
-    columns = [jnp.concatenate(column)[bank.order] for column in zip(*parts, strict=True)]
+    columns = [chosen(joined(column), bank.order) for column in zip(*parts, strict=True)]
     return FunctionValues(value=columns[0], slope=columns[1], curvature=columns[2])
 
 

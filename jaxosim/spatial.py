@@ -14,24 +14,15 @@ Simbody's `Rotation`.
 
 import functools
 import operator
-from typing import TypeVar
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-_Tree = TypeVar("_Tree")
+from jaxosim.placement import joined, placed, settled, stacked
+
 _LARGEST_UNROLLED = 32  # terms; longer sums are left to XLA, which keeps compilation short
-
-
-def settled(values: _Tree) -> _Tree:
-    """The same values, worked out once and kept.
-
-    XLA would otherwise fuse them into whatever follows and work them out anew for every element
-    that uses them, and turn concatenations of such expressions into scalar loops: without these
-    barriers the state derivative takes 1.9 times as long on a CPU.
-    """
-    return jax.lax.optimization_barrier(values)
 
 
 def cross(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -41,8 +32,7 @@ def cross(a: jax.Array, b: jax.Array) -> jax.Array:
     """
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    parts = settled([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-    return jnp.stack(parts, axis=-1)
+    return stacked([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def dot(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -57,7 +47,7 @@ def total(values: jax.Array) -> jax.Array:
         return jnp.sum(values, axis=0)
     if not len(values):
         return jnp.zeros(values.shape[1:], values.dtype)
-    return functools.reduce(operator.add, [values[i] for i in range(len(values))])
+    return placed(functools.reduce(operator.add, [values[i] for i in range(len(values))]))
 
 
 def gram(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -86,22 +76,9 @@ def static_sum(matrix: np.ndarray, values: jax.Array) -> jax.Array:
         flat = jnp.asarray(matrix, values.dtype) @ values.reshape(len(values), -1)
         return flat.reshape(shape)
     weights = matrix.reshape(matrix.shape + (1,) * (values.ndim - 1)).astype(values.dtype)
+    values = settled(values)
     terms = [weights[:, i] * values[i][None] for i in np.flatnonzero(matrix.any(axis=0))]
-    return functools.reduce(operator.add, terms, jnp.zeros(shape, values.dtype))
-
-
-def group_sum(values: jax.Array, owner: np.ndarray, count: int) -> jax.Array:
-    """Sum values `[n, …]` over the groups that own them: `[count, …]`; owners are static."""
-    if not len(owner):
-        return jnp.zeros((count,) + values.shape[1:], values.dtype)
-    members = [np.flatnonzero(owner == group) for group in range(count)]
-    width = max(map(len, members))
-    table = np.full((count, width), len(owner))
-    for row, member in zip(table, members, strict=True):
-        row[: len(member)] = member
-    zero = jnp.zeros((1,) + values.shape[1:], values.dtype)
-    padded = jnp.concatenate([settled(values), zero])
-    return functools.reduce(operator.add, [padded[table[:, i]] for i in range(width)])
+    return settled(functools.reduce(operator.add, terms, jnp.zeros(shape, values.dtype)))
 
 
 def safe_norm(v: jax.Array) -> jax.Array:
@@ -120,13 +97,12 @@ def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
 def matvec(matrix: jax.Array, v: jax.Array) -> jax.Array:
     """Matrix `[..., 3, 3]` times vector `[..., 3]`."""
     x, y, z = v[..., 0:1], v[..., 1:2], v[..., 2:3]
-    return matrix[..., 0] * x + matrix[..., 1] * y + matrix[..., 2] * z
+    return placed(matrix[..., 0] * x + matrix[..., 1] * y + matrix[..., 2] * z)
 
 
 def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     """Matrix product of `[..., 3, 3]` stacks."""
-    columns = [matvec(a, b[..., i]) for i in range(3)]
-    return jnp.stack(columns, axis=-1)
+    return stacked([matvec(a, b[..., i]) for i in range(3)], axis=-1)
 
 
 def transpose(matrix: jax.Array) -> jax.Array:
@@ -134,12 +110,19 @@ def transpose(matrix: jax.Array) -> jax.Array:
     return jnp.swapaxes(matrix, -1, -2)
 
 
+def matrices(rows: Sequence[Sequence[jax.Array]]) -> jax.Array:
+    """Matrices `[..., n, m]` from their entries `[...]`, row by row."""
+    entries = [entry for row in rows for entry in row]
+    flat = stacked(entries, axis=-1)
+    return flat.reshape(flat.shape[:-1] + (len(rows), len(rows[0])))
+
+
 def skew(v: jax.Array) -> jax.Array:
     """Matrix `[..., 3, 3]` of the map x -> v × x."""
     x, y, z = v[..., 0], v[..., 1], v[..., 2]
     zero = jnp.zeros_like(x)
     rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
-    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+    return matrices(rows)
 
 
 def axis_angle_rotation(axis: jax.Array, angle: jax.Array) -> jax.Array:
@@ -158,7 +141,7 @@ def body_xyz_rotation(angles: jax.Array) -> jax.Array:
         [ca * sc + sa * sb * cc, ca * cc - sa * sb * sc, -sa * cb],
         [sa * sc - ca * sb * cc, sa * cc + ca * sb * sc, ca * cb],
     ]
-    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+    return matrices(rows)
 
 
 def body_xyz_angles(rotation: jax.Array) -> jax.Array:
@@ -178,12 +161,12 @@ def body_xyz_angles(rotation: jax.Array) -> jax.Array:
     a = jnp.where(regular, jnp.arctan2(-r12, r22), degenerate_a)
     b = jnp.arctan2(r02, cosine)
     c = jnp.where(regular, jnp.arctan2(-r01, r00), 0.0)
-    return jnp.stack([a, b, c], axis=-1)
+    return stacked([a, b, c], axis=-1)
 
 
 def spatial(angular: jax.Array, linear: jax.Array) -> jax.Array:
     """Spatial vector `[..., 6]` from its two halves."""
-    return settled(jnp.concatenate(settled([angular, linear]), axis=-1))
+    return joined([angular, linear], axis=-1)
 
 
 def motion_cross(a: jax.Array, b: jax.Array) -> jax.Array:

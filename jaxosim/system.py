@@ -30,6 +30,7 @@ from jaxosim.muscles.thelen2003 import (
     realize_length,
     realize_muscle_dynamics,
 )
+from jaxosim.placement import chosen, settled
 from jaxosim.pytree import array, check_shapes, pytree
 from jaxosim.types import (
     AccelerationInfo,
@@ -93,9 +94,9 @@ def realize_position(model: Model, params: Params, state: State) -> Position:
         instance=instance,
         joints=joints,
         bodies=bodies,
-        inertia=realize_inertia(instance, bodies),
+        inertia=settled(realize_inertia(instance, bodies)),
         paths=paths,
-        muscles=realize_length(params.muscles, paths.length, state.fiber_length),
+        muscles=settled(realize_length(params.muscles, paths.length, state.fiber_length)),
     )
 
 
@@ -104,9 +105,13 @@ def realize_velocity(model: Model, params: Params, state: State, position: Posit
     """Body velocities, lengthening speeds of paths and fibers."""
     return Velocity(
         bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
-        lengthening_speed=lengthening_speed(model, position.paths, state.u[model.tree.free]),
-        muscles=realize_fiber_velocity(
-            params.muscles, position.muscles, state.activation, state.fiber_length
+        lengthening_speed=lengthening_speed(
+            model, position.paths, chosen(state.u, model.tree.free)
+        ),
+        muscles=settled(
+            realize_fiber_velocity(
+                params.muscles, position.muscles, state.activation, state.fiber_length
+            )
         ),
     )
 
@@ -121,13 +126,15 @@ def realize_dynamics(
     velocity: Velocity,
 ) -> Dynamics:
     """Forces of muscles, contacts, limits and springs."""
-    muscles = realize_muscle_dynamics(
-        params.muscles, position.muscles, velocity.muscles, state.activation, excitation
+    muscles = settled(
+        realize_muscle_dynamics(
+            params.muscles, position.muscles, velocity.muscles, state.activation, excitation
+        )
     )
     contacts = realize_contact(model, params, position.instance, position.bodies, velocity.bodies)
     stops, springs = model.limits.coordinate, model.springs.coordinate
-    limits = realize_limits(params.limits, state.q[stops], state.u[stops])
-    spring = spring_force(params.springs, state.q[springs], state.u[springs])
+    limits = realize_limits(params.limits, chosen(state.q, stops), chosen(state.u, stops))
+    spring = spring_force(params.springs, chosen(state.q, springs), chosen(state.u, springs))
     on_coordinates = jnp.zeros_like(state.q).at[stops].add(limits.force).at[springs].add(spring)
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
     return Dynamics(
@@ -136,7 +143,7 @@ def realize_dynamics(
         limits=limits,
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
-        mobility_force=on_coordinates[model.tree.free]
+        mobility_force=chosen(on_coordinates, model.tree.free)
         + tendon_generalized_force(model, position.paths, tension),
     )
 
@@ -202,6 +209,7 @@ def state_derivative(
     """
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
+    state, excitation = settled((state, excitation))
     position = realize_position(model, params, state)
     velocity = realize_velocity(model, params, state, position)
     dynamics = realize_dynamics(model, params, state, excitation, position, velocity)

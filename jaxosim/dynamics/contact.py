@@ -6,11 +6,15 @@ per pair of surfaces that can touch; a pair that does not touch has force zero a
 Source: OpenSim `HuntCrossleyForce`; Simbody `HuntCrossleyForceImpl`, `ContactTrackerSubsystem`.
 """
 
+import functools
+import operator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.dynamics.multibody import point_velocity
+from jaxosim.placement import chosen, joined
 from jaxosim.pytree import array, pytree
 from jaxosim.spatial import cross, dot, matvec, safe_divide, safe_norm, spatial, static_sum
 from jaxosim.types import ContactInfo, InstanceInfo, Model, Params, PositionInfo, VelocityInfo
@@ -65,8 +69,8 @@ def _surfaces(
     """Centers (or origins) of all contact surfaces from the common point, and normals."""
     owner = _mobile_of_geometry(model)
     ground = jnp.eye(3, dtype=position.rotation.dtype)[None]
-    R = jnp.concatenate([position.rotation, ground])[owner]
-    p = jnp.concatenate([position.position, -position.origin[None]])[owner]
+    R = chosen(joined([position.rotation, ground]), owner)
+    p = chosen(joined([position.position, -position.origin[None]]), owner)
     return p + matvec(R, instance.geometry_location), matvec(R, instance.geometry_normal)
 
 
@@ -76,10 +80,11 @@ def _half_space_pairs(model: Model, params: Params, center, normal):
     first, second = (
         side[: contacts.half_space_count] for side in (contacts.first, contacts.second)
     )
-    radius, n = params.contacts.radius[second], normal[first]
-    height = dot(center[second] - center[first], n)
+    radius, n = params.contacts.radius[second], chosen(normal, first)
+    place = chosen(center, second)
+    height = dot(place - chosen(center, first), n)
     depth = radius - height
-    surface = center[second] - height[:, None] * n
+    surface = place - height[:, None] * n
     return depth, n, surface - (depth / 2)[:, None] * n, radius
 
 
@@ -90,11 +95,12 @@ def _sphere_pairs(model: Model, params: Params, center):
         side[contacts.half_space_count :] for side in (contacts.first, contacts.second)
     )
     r1, r2 = params.contacts.radius[first], params.contacts.radius[second]
-    apart = center[second] - center[first]
+    one = chosen(center, first)
+    apart = chosen(center, second) - one
     distance = safe_norm(apart)
     n = safe_divide(apart, distance[:, None])
     depth = jnp.where(distance > 0, r1 + r2 - distance, 0.0)
-    point = center[first] + (r1 - depth / 2)[:, None] * n
+    point = one + (r1 - depth / 2)[:, None] * n
     return depth, n, point, safe_divide(r1 * r2, r1 + r2)
 
 
@@ -111,7 +117,7 @@ def realize_contact(
     parts = [_half_space_pairs(model, params, center, outward)]
     if model.contacts.pair_count > model.contacts.half_space_count:
         parts.append(_sphere_pairs(model, params, center))
-    depth, n, middle, radius = (jnp.concatenate(column) for column in zip(*parts, strict=True))
+    depth, n, middle, radius = (joined(column) for column in zip(*parts, strict=True))
     point = middle + (depth * (0.5 - material.share))[:, None] * n
     slip_velocity = _relative_velocity(model, velocity, point)
     approach = dot(slip_velocity, n)
@@ -155,9 +161,9 @@ def _friction_per_slip(material: MaterialPair, slip: jax.Array) -> jax.Array:
 def _relative_velocity(model: Model, velocity: VelocityInfo, point: jax.Array) -> jax.Array:
     """Velocity of the first surface over the second, at the contact point."""
     owner = _mobile_of_geometry(model)
-    V = jnp.concatenate([velocity.velocity, jnp.zeros((1, 6), point.dtype)])
+    V = joined([velocity.velocity, jnp.zeros((1, 6), point.dtype)])
     first, second = owner[model.contacts.first], owner[model.contacts.second]
-    return point_velocity(V[first] - V[second], point)
+    return point_velocity(chosen(V, first) - chosen(V, second), point)
 
 
 def _stopped(model: Model, params: Params, center: jax.Array, fails: jax.Array) -> jax.Array:
@@ -169,7 +175,7 @@ def _stopped(model: Model, params: Params, center: jax.Array, fails: jax.Array) 
     """
     contacts = model.contacts
     start = _sweep_start(model, params, center)
-    a, b = start[contacts.first], start[contacts.second]
+    a, b = chosen(start, contacts.first), chosen(start, contacts.second)
     low, high = jnp.minimum(a, b), jnp.maximum(a, b)
     index = np.arange(contacts.pair_count)
     ties = (low[:, None] == low[None, :]) & (
@@ -178,7 +184,8 @@ def _stopped(model: Model, params: Params, center: jax.Array, fails: jax.Array) 
     )
     earlier = (low[:, None] < low[None, :]) | ties  # [j, i]: pair j is reached before i, or is i
     same = contacts.pair_element[:, None] == contacts.pair_element[None, :]
-    return jnp.any(earlier & same & fails[:, None], axis=0)
+    blocks = earlier & same & fails[:, None]
+    return functools.reduce(operator.or_, [blocks[j] for j in range(len(blocks))])
 
 
 def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:
@@ -187,10 +194,10 @@ def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:
     count = len(contacts.element_names)
     belongs = contacts.element[None, :] == np.arange(count)[:, None]
     mean = static_sum(belongs / belongs.sum(axis=1, keepdims=True), center)
-    spread = static_sum(belongs, jnp.abs(center - mean[contacts.element]))
+    spread = static_sum(belongs, jnp.abs(center - chosen(mean, contacts.element)))
     axis = jnp.where(spread[:, 0] > spread[:, 1], 0, 1)
     along = jnp.where(axis == 0, spread[:, 0], spread[:, 1])
-    axis = jnp.where(spread[:, 2] > along, 2, axis)[contacts.element]
+    axis = chosen(jnp.where(spread[:, 2] > along, 2, axis), contacts.element)
     x, y, z = (center[:, i] for i in range(3))
     place = jnp.where(axis == 0, x, jnp.where(axis == 1, y, z))
     order = jnp.asarray(np.arange(len(contacts.element), 0, -1) * _ENDLESS, center.dtype)

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.functions import evaluate
+from jaxosim.placement import chosen, group_sum, joined, stacked
 from jaxosim.spatial import (
     axis_angle_rotation,
     cross,
     dot,
-    group_sum,
     matmul,
     matvec,
     spatial,
@@ -29,7 +29,7 @@ from jaxosim.types import JointInfo, Model, Params
 def realize_joints(model: Model, params: Params, q: jax.Array) -> JointInfo:
     """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`."""
     tree, joints = model.tree, params.joints
-    terms = evaluate(tree.functions, joints.functions, q[tree.term_coordinate])
+    terms = evaluate(tree.functions, joints.functions, chosen(q, tree.term_coordinate))
     values = group_sum(terms.value, tree.term_axis, joints.constant.size)
     values = joints.constant + values.reshape(-1, 6)
     angles, shifts = values[:, :3], values[:, 3:]
@@ -64,8 +64,8 @@ def _directions(axis: jax.Array, first: jax.Array, first_two: jax.Array) -> jax.
     """The six axes `[mobile, 6, 3]` as they stand in F; translations are not rotated."""
     second_axis = matvec(first, axis[:, 1])
     third_axis = matvec(first_two, axis[:, 2])
-    rotations = jnp.stack([axis[:, 0], second_axis, third_axis], axis=1)
-    return jnp.concatenate([rotations, axis[:, 3:]], axis=1)
+    rotations = stacked([axis[:, 0], second_axis, third_axis], axis=1)
+    return joined([rotations, axis[:, 3:]], axis=1)
 
 
 def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:
@@ -73,7 +73,7 @@ def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.
     tree = model.tree
     moves = np.flatnonzero(tree.term_free >= 0)
     axes = tree.term_axis[moves]
-    term = slope[moves][:, None] * direction.reshape(-1, 3)[axes]
+    term = chosen(slope, moves)[:, None] * chosen(direction.reshape(-1, 3), axes)
     is_rotation = (axes % 6 < 3)[:, None]
     columns = spatial(jnp.where(is_rotation, term, 0.0), jnp.where(is_rotation, 0.0, term))
     hinge = group_sum(columns, tree.term_free[moves], len(tree.free))
@@ -94,7 +94,7 @@ def _angle_rates(model: Model, direction: jax.Array) -> jax.Array:
     x, y, z = direction[:, 0], direction[:, 1], direction[:, 2]
     volume = dot(x, cross(y, z))
     volume = jnp.where(volume == 0, jnp.finfo(direction.dtype).eps, volume)
-    reciprocal = jnp.stack([cross(y, z), cross(z, x), cross(x, y)], axis=1)
+    reciprocal = stacked([cross(y, z), cross(z, x), cross(x, y)], axis=1)
     return reciprocal / volume[:, None, None]
 
 
@@ -118,7 +118,7 @@ def coordinate_speeds(model: Model, joints: JointInfo, q_dot: jax.Array) -> jax.
     for mobile in np.flatnonzero(tree.angular_velocity):
         index = np.array(model.joint_coordinates[tree.joint[mobile]][:3])
         speeds = speeds.at[index].set(q_dot[index] @ joints.axis_direction[mobile, :3])
-    return speeds[tree.free]
+    return chosen(speeds, tree.free)
 
 
 def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -141,9 +141,9 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     moved = joints.hinge * u_free[:, None]
     velocity = group_sum(moved, tree.free_mobile, count)
     moves = np.flatnonzero(tree.term_free >= 0)
-    axes, speed = tree.term_axis[moves], u_free[tree.term_free[moves]]
-    term_rate = joints.slope[moves] * speed
-    acceleration = joints.curvature[moves] * speed * speed
+    axes, speed = tree.term_axis[moves], chosen(u_free, tree.term_free[moves])
+    term_rate = chosen(joints.slope, moves) * speed
+    acceleration = chosen(joints.curvature, moves) * speed * speed
 
     def by_axis(values):
         return group_sum(values, axes, count * 6).reshape(count, 6)

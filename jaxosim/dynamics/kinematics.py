@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.dynamics.joints import hinge_bias
+from jaxosim.placement import chosen, joined
 from jaxosim.spatial import cross, matmul, matvec, motion_cross, spatial, static_sum, transpose
 from jaxosim.types import InstanceInfo, JointInfo, Model, PositionInfo, VelocityInfo
 
@@ -50,7 +51,7 @@ def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> Pos
 
 def _at_parent(values: jax.Array, parent: np.ndarray, ground: jax.Array) -> jax.Array:
     """Values of the parents; ground's for those that hang on ground."""
-    return jnp.concatenate([values, ground[None]])[parent]
+    return chosen(joined([values, ground[None]]), parent)
 
 
 def _chain(
@@ -68,11 +69,11 @@ def _chain(
     origin = p_PM[0]
     rotations, positions = [R_PM[root]], [p_PM[root] - origin[None]]
     for level in tree.levels[1:]:
-        R_GP = jnp.concatenate(rotations)[tree.parent[level]]
-        p_GP = jnp.concatenate(positions)[tree.parent[level]]
+        R_GP = chosen(joined(rotations), tree.parent[level])
+        p_GP = chosen(joined(positions), tree.parent[level])
         rotations.append(matmul(R_GP, R_PM[level]))
         positions.append(p_GP + matvec(R_GP, p_PM[level]))
-    return origin, jnp.concatenate(rotations), jnp.concatenate(positions)
+    return origin, joined(rotations), joined(positions)
 
 
 def _hinge_in_ground(
@@ -80,9 +81,9 @@ def _hinge_in_ground(
 ) -> jax.Array:
     """Hinge columns S `[free, 6]`, expressed in ground, about the common point."""
     tree = model.tree
-    R_GF = joint_rotation[tree.free_mobile]
+    R_GF = chosen(joint_rotation, tree.free_mobile)
     angular = matvec(R_GF, hinge[:, :3])
-    linear = matvec(R_GF, hinge[:, 3:]) + cross(joint_position[tree.free_mobile], angular)
+    linear = matvec(R_GF, hinge[:, 3:]) + cross(chosen(joint_position, tree.free_mobile), angular)
     columns = spatial(angular, linear)
     if not tree.reversed.any():
         return columns
@@ -101,7 +102,7 @@ def realize_velocity_of_bodies(
       u: `[coordinate]` speeds; those of locked coordinates count as zero.
     """
     tree = model.tree
-    u_free = u[tree.free]
+    u_free = chosen(u, tree.free)
     velocity = static_sum(tree.support, position.hinge * u_free[:, None])
     V_FM, bias = hinge_bias(model, joints, u_free)
     R_GF, p = position.joint_rotation, position.joint_position

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.placement import chosen, joined, settled, stacked
 from jaxosim.pytree import array, pytree
 from jaxosim.spatial import (
     apply_inertia,
@@ -61,7 +62,9 @@ def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> j
     coordinates; which is the lower triangle because inboard coordinates come first.
     """
     tree = model.tree
-    composite = jax.tree.map(lambda x: static_sum(tree.descendants, x)[tree.free_mobile], inertia)
+    composite = jax.tree.map(
+        lambda x: chosen(static_sum(tree.descendants, x), tree.free_mobile), inertia
+    )
     momentum = apply_inertia(
         composite.mass, composite.first_moment, composite.inertia, position.hinge
     )
@@ -83,7 +86,7 @@ def bias_wrench(velocity: VelocityInfo, inertia: InertiaInfo, gravity: jax.Array
 def generalized_force(model: Model, position: PositionInfo, wrench: jax.Array) -> jax.Array:
     """Generalised forces `[free]` of wrenches on the mobile bodies `[mobile, 6]`."""
     transmitted = static_sum(model.tree.descendants, wrench)
-    return dot(position.hinge, transmitted[model.tree.free_mobile])
+    return dot(position.hinge, chosen(transmitted, model.tree.free_mobile))
 
 
 def symmetric(lower: jax.Array) -> jax.Array:
@@ -94,7 +97,7 @@ def symmetric(lower: jax.Array) -> jax.Array:
 def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
     """Solve a symmetric positive definite system; differentiable by the implicit function.
 
-    By elimination in a scan, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other
+    By elimination, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other
     forever when two of them run at once on a CPU with two threads. A pivot is never smaller than
     rounding allows, so that next to gimbal lock the result is large, but not NaN.
 
@@ -114,24 +117,22 @@ def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
 
 
 def _eliminate(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
-    """Symmetric elimination without pivoting: one scan down, one up."""
+    """Symmetric elimination without pivoting; trip count is the number of free coordinates."""
     count = len(rhs)
     smallest = _PIVOT_SLACK * jnp.finfo(rhs.dtype).eps * jnp.diagonal(matrix)
-    index = jnp.arange(count)
-
-    def down(rows: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
-        row = rows[k]
-        pivot = jnp.maximum(row[k], smallest[k])
-        factor = jnp.where(index > k, rows[:, k] / pivot, 0.0)
-        return rows - factor[:, None] * row[None, :], pivot
-
-    def up(x: jax.Array, given: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        k, row, pivot = given
-        value = (row[count] - dot(row[:count], x)) / pivot
-        return jnp.where(index == k, value, x), None
-
-    rows, pivots = jax.lax.scan(down, jnp.concatenate([matrix, rhs[:, None]], axis=1), index)
-    return jax.lax.scan(up, jnp.zeros_like(rhs), (index, rows, pivots), reverse=True)[0]
+    rest = joined([matrix, rhs[:, None]], axis=1)
+    rows, inverses = [], []
+    for k in range(count):
+        row = rest[0]
+        inverses.append(settled(1 / jnp.maximum(row[0], smallest[k])))
+        rows.append(row[1:])
+        factor = row[1:-1] * inverses[k]  # the rest is symmetric: the column is the row
+        rest = settled(rest[1:, 1:] - factor[:, None] * row[None, 1:])
+    x: list[jax.Array] = []  # from the last unknown to the first
+    for row, inverse in zip(reversed(rows), reversed(inverses), strict=True):
+        known = [row[-2 - i] * value for i, value in enumerate(x)]
+        x.append(settled((row[-1] - sum(known)) * inverse))
+    return stacked(x[::-1])
 
 
 def body_accelerations(

@@ -16,14 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.functions import evaluate
+from jaxosim.placement import chosen, group_sum, joined, settled
 from jaxosim.spatial import (
     cross,
     dot,
-    group_sum,
     matvec,
     safe_divide,
     safe_norm,
-    settled,
     spatial,
 )
 from jaxosim.structure import SegmentStructure
@@ -46,7 +45,8 @@ def realize_paths(
     holds = _conditions(model, params, q)
     flexible = paths.flexible
     start, end = (np.searchsorted(paths.located, side) for side in (flexible.start, flexible.end))
-    apart = point[end] - point[start]
+    tail = chosen(point, start)
+    apart = chosen(point, end) - tail
     distance = safe_norm(apart)
     present = _present(flexible, holds)
     # OpenSim differs: two coincident points of different bodies give it a force of NaN, us none.
@@ -55,20 +55,21 @@ def realize_paths(
     length = _sum_by_muscle(model, paths.rigid, fixed) + _sum_by_muscle(
         model, flexible, jnp.where(present, distance, 0.0)
     )
-    arm, stretch = _arms(model, position, point[start], pull, derivative)
+    arm, stretch = _arms(model, position, tail, pull, derivative)
     return PathInfo(length=length, arm=arm, stretch=stretch)
 
 
 def moment_arms(model: Model, path: PathInfo) -> jax.Array:
     """Generalised force of each free coordinate at unit tension, `[muscle, free]` (m | 1)."""
-    padded = jnp.concatenate([path.arm, jnp.zeros(1, path.arm.dtype)])
-    return padded[model.paths.arms.table]
+    padded = joined([path.arm, jnp.zeros(1, path.arm.dtype)])
+    table = model.paths.arms.table
+    return chosen(padded, table.reshape(-1)).reshape(table.shape)
 
 
 def tendon_generalized_force(model: Model, path: PathInfo, tension: jax.Array) -> jax.Array:
     """Generalised forces `[free]` (N·m | N) of the tensions `[muscle]` (N)."""
     arms = model.paths.arms
-    return group_sum(tension[arms.muscle] * path.arm, arms.free, len(model.tree.free))
+    return group_sum(chosen(tension, arms.muscle) * path.arm, arms.free, len(model.tree.free))
 
 
 def _arms(
@@ -77,14 +78,16 @@ def _arms(
     """Entries `[arm]` of the moment arms, and of the lengthening that no force goes with."""
     arms, ends = model.paths.arms, model.paths.moving_ends
     line = spatial(cross(start, pull), pull)
-    padded = jnp.concatenate([line, jnp.zeros((1, 6), line.dtype)])
+    padded = joined([line, jnp.zeros((1, 6), line.dtype)])
     sign = arms.sign.astype(line.dtype)
-    terms = [padded[arms.segment[:, i]] * sign[:, i, None] for i in range(sign.shape[1])]
+    terms = [chosen(padded, arms.segment[:, i]) * sign[:, i, None] for i in range(sign.shape[1])]
     zero = jnp.zeros((len(arms.free), 6), line.dtype)
-    entries = dot(functools.reduce(operator.add, terms, zero), position.hinge[arms.free])
+    entries = dot(functools.reduce(operator.add, terms, zero), chosen(position.hinge, arms.free))
     if not len(ends.point):
         return entries, jnp.zeros_like(entries)
-    own = ends.sign.astype(line.dtype) * dot(pull[ends.segment], derivative[ends.point])
+    own = ends.sign.astype(line.dtype) * dot(
+        chosen(pull, ends.segment), chosen(derivative, ends.point)
+    )
     count = len(arms.muscle)
     entries = entries + group_sum(jnp.where(ends.pulls, own, 0.0), ends.arm, count)
     return entries, group_sum(jnp.where(ends.pulls, 0.0, -own), ends.arm, count)
@@ -94,7 +97,7 @@ def lengthening_speed(model: Model, path: PathInfo, u_free: jax.Array) -> jax.Ar
     """Lengthening speed of each path (m/s), `[muscle]`, at the speeds `[free]`."""
     arms = model.paths.arms
     return group_sum(
-        (path.stretch - path.arm) * u_free[arms.free], arms.muscle, len(model.muscle_names)
+        (path.stretch - path.arm) * chosen(u_free, arms.free), arms.muscle, len(model.muscle_names)
     )
 
 
@@ -109,16 +112,16 @@ def _points(
     paths = model.paths
     owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
     ground = jnp.eye(3, dtype=q.dtype)[None]
-    R = jnp.concatenate([position.rotation, ground])
-    p = jnp.concatenate([position.position, -position.origin[None]])
+    R = joined([position.rotation, ground])
+    p = joined([position.position, -position.origin[None]])
     local = instance.point_location
     slope = jnp.zeros((0, 3), q.dtype)
     if len(paths.moving_point):
         place, slope = _moving_points(model, params, instance, q)
         local = local.at[paths.moving_point].add(place)
-        slope = matvec(R[owner[paths.moving_point]], slope)
+        slope = matvec(chosen(R, owner[paths.moving_point]), slope)
     located = owner[paths.located]
-    return p[located] + matvec(R[located], local[paths.located]), slope
+    return chosen(p, located) + matvec(chosen(R, located), chosen(local, paths.located)), slope
 
 
 def _moving_points(
@@ -129,7 +132,7 @@ def _moving_points(
     coordinate = np.repeat(paths.moving_coordinate, 3)
     low, high = (params.coordinates.range[coordinate, side] for side in (0, 1))
     numbers = params.paths.functions
-    free = q[coordinate]
+    free = chosen(q, coordinate)
     place = evaluate(paths.moving_functions, numbers, jnp.clip(free, low, high)).value
     slope = evaluate(paths.moving_functions, numbers, free).slope
     place, slope = (
@@ -140,15 +143,18 @@ def _moving_points(
 
 def _conditions(model: Model, params: Params, q: jax.Array) -> jax.Array:
     """Which conditions hold: each conditional point in its range, then out of it, then always."""
-    value = q[model.paths.conditional_coordinate]
+    value = chosen(q, model.paths.conditional_coordinate)
     limits = params.paths.conditional_range
     inside = (value >= limits[:, 0] - _RANGE_MARGIN) & (value <= limits[:, 1] + _RANGE_MARGIN)
-    return jnp.concatenate([inside, ~inside, jnp.ones(1, bool)])
+    return joined([inside, ~inside, jnp.ones(1, bool)])
 
 
 def _present(segments: SegmentStructure, holds: jax.Array) -> jax.Array:
     """Whether each segment is part of the path now, `[segment]`."""
-    return jnp.all(holds[segments.needed], axis=1)
+    needed = segments.needed
+    return functools.reduce(
+        operator.and_, [chosen(holds, needed[:, i]) for i in range(needed.shape[1])]
+    )
 
 
 def _sum_by_muscle(model: Model, segments: SegmentStructure, values: jax.Array) -> jax.Array:
