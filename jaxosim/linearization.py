@@ -19,8 +19,9 @@ import numpy as np
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix, solve_positive
 from jaxosim.muscles.activation import activation_rate
-from jaxosim.muscles.path import moment_arms
+from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
+from jaxosim.placement import chosen, group_sum, settled
 from jaxosim.spatial import cross, dot, safe_divide, total, weighted_gram
 from jaxosim.system import (
     Dynamics,
@@ -32,7 +33,7 @@ from jaxosim.system import (
     realize_velocity,
     state_rates,
 )
-from jaxosim.types import JointInfo, Model, Params, State, StateDerivative
+from jaxosim.types import JointInfo, Model, Params, PathInfo, State, StateDerivative
 
 
 class FiberSlopes(NamedTuple):
@@ -57,12 +58,13 @@ class Linearization(NamedTuple):
     mass: jax.Array  # [free, free]
     damping: jax.Array  # [free, free] −∂force/∂u
     stiffness: jax.Array  # [free, free] −∂force/∂q, without muscles
-    moment_arm: jax.Array  # [muscle, free]
+    paths: PathInfo
     fibers: FiberSlopes
 
 
 def linearize(model: Model, params: Params, state: State, excitation: jax.Array) -> Linearization:
     """Derivative and structured Jacobian at a state."""
+    state, excitation = settled((state, excitation))
     position = realize_position(model, params, state)
     velocity = realize_velocity(model, params, state, position)
     dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
@@ -73,13 +75,13 @@ def linearize(model: Model, params: Params, state: State, excitation: jax.Array)
     return Linearization(
         model=model,
         joints=position.joints,
-        speed=state.u[model.tree.free],
+        speed=chosen(state.u, model.tree.free),
         force=force,
         rates=rates,
         mass=mass_matrix(model, position.bodies, position.inertia),
-        damping=damping + jnp.diag(joint_damping),
-        stiffness=stiffness + jnp.diag(joint_stiffness),
-        moment_arm=moment_arms(model, position.paths),
+        damping=settled(damping + _diagonal(joint_damping)),
+        stiffness=settled(stiffness + _diagonal(joint_stiffness)),
+        paths=position.paths,
         fibers=_fiber_slopes(model, params, position, velocity, state, excitation),
     )
 
@@ -88,7 +90,7 @@ def full_rates(linearization: Linearization) -> StateDerivative:
     """The state derivative, accelerations included."""
     lin = linearization
     u_dot = solve_positive(lin.mass, lin.force)
-    u = jnp.zeros_like(lin.rates.u).at[lin.model.tree.free].set(u_dot)
+    u = group_sum(u_dot, lin.model.tree.free, len(lin.rates.u))
     return dataclasses.replace(lin.rates, u=u)
 
 
@@ -103,7 +105,7 @@ def _contact_matrices(
     sign = support[owner[contacts.second]] - support[owner[contacts.first]]  # [pair, free]
     hinge = position.bodies.hinge
     moved = hinge[None, :, 3:] + cross(hinge[None, :, :3], contact.position[:, None, :])
-    jacobian = moved * jnp.asarray(sign, hinge.dtype)[..., None]  # [pair, free, 3]
+    jacobian = settled(moved * jnp.asarray(sign, hinge.dtype)[..., None])  # [pair, free, 3]
     normal = dot(jacobian, contact.normal[:, None, :])
     pressing = contact.normal_force > 0
     slip = contact.friction_slope  # secant: friction force over slip
@@ -112,20 +114,31 @@ def _contact_matrices(
         pressing, 1.5 * safe_divide(contact.normal_force, jnp.maximum(contact.depth, 0.0)), 0.0
     )
     rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, jacobian.shape[1])
+    slip, press, spring = settled((slip, press, spring))
     friction = weighted_gram(rows, jnp.tile(slip, 3))
     return friction + weighted_gram(normal, press - slip), weighted_gram(normal, spring)
+
+
+def _diagonal(values: jax.Array) -> jax.Array:
+    """Diagonal matrix `[n, n]`."""
+    return values[:, None] * np.eye(len(values), dtype=values.dtype)
 
 
 def _joint_diagonals(
     model: Model, params: Params, dynamics: Dynamics
 ) -> tuple[jax.Array, jax.Array]:
     """Damping and stiffness `[free]` of limits and springs on coordinates."""
-    zero = jnp.zeros(len(model.coordinate_names), params.gravity.dtype)
-    stops, springs = model.limits.coordinate, model.springs.coordinate
-    damping = zero.at[stops].add(dynamics.limits.damping).at[springs].add(params.springs.viscosity)
-    stiffness = zero.at[stops].add(jnp.maximum(dynamics.limits.stiffness, 0.0))
-    stiffness = stiffness.at[springs].add(params.springs.stiffness)
-    return damping[model.tree.free], stiffness[model.tree.free]
+
+    def on_free(limits: jax.Array, springs: jax.Array) -> jax.Array:
+        count = len(model.coordinate_names)
+        stops = group_sum(limits, model.limits.coordinate, count)
+        return chosen(stops + group_sum(springs, model.springs.coordinate, count), model.tree.free)
+
+    limits, springs = dynamics.limits, params.springs
+    return (
+        on_free(limits.damping, springs.viscosity),
+        on_free(jnp.maximum(limits.stiffness, 0.0), springs.stiffness),
+    )
 
 
 def _fiber_slopes(
@@ -145,11 +158,12 @@ def _fiber_slopes(
         tension = muscles.max_isometric_force * length.tendon_force_multiplier
         return tension, speed.fiber_velocity
 
-    at = position.paths.length, state.fiber_length, state.activation
     one, zero = jnp.ones_like(state.activation), jnp.zeros_like(state.activation)
-    _, (T_path, v_path) = jax.jvp(laws, at, (one, zero, zero))
-    _, (T_fiber, v_fiber) = jax.jvp(laws, at, (zero, one, zero))
-    _, (_, v_activation) = jax.jvp(laws, at, (zero, zero, one))
+    at = position.paths.length, state.fiber_length, state.activation
+    _, slope = jax.linearize(laws, *settled(at))
+    T_path, v_path = slope(one, zero, zero)
+    T_fiber, v_fiber = slope(zero, one, zero)
+    _, v_activation = slope(zero, zero, one)
     _, activation = jax.jvp(
         lambda a: activation_rate(a, excitation, muscles), (state.activation,), (one,)
     )
@@ -162,7 +176,7 @@ def _fiber_slopes(
         v_activation=v_activation,
         activation=jnp.minimum(activation, 0.0),
     )
-    return FiberSlopes(*(jnp.where(works, slope, 0.0) for slope in slopes))
+    return FiberSlopes(*(settled(jnp.where(works, slope, 0.0)) for slope in slopes))
 
 
 def solve(
@@ -180,26 +194,25 @@ def solve(
       x, a State-shaped increment.
     """
     lin, fibers = linearization, linearization.fibers
-    model, R = lin.model, lin.moment_arm
+    model, paths = lin.model, lin.paths
     shift = coordinate_speeds(model, lin.joints, rhs.q)
     d_a = rhs.activation / (1 - g * fibers.activation)
     e = 1 / (1 - g * fibers.v_fiber)
     pull = jnp.maximum(fibers.T_path + g * e * fibers.T_fiber * fibers.v_path, 0.0)
     p = rhs.fiber_length + g * fibers.v_activation * d_a
-    tendon = weighted_gram(R, pull)
-    elastic = lin.stiffness + tendon
+    elastic = settled(lin.stiffness + tendon_stiffness(model, paths, pull))
     matrix = lin.mass + g * lin.damping + (g * g) * elastic
-    released = total((e * fibers.T_fiber * p)[:, None] * R)
+    released = tendon_generalized_force(model, paths, e * fibers.T_fiber * p)
     force = momentum - g * total(elastic * shift[:, None]) + g * released
     d_u = solve_positive(matrix, force)
     d_s = shift + g * d_u
     free = model.tree.free
-    displaced = jnp.zeros_like(rhs.q).at[free].set(d_s)
-    d_l = e * (p - g * fibers.v_path * total(R.T * d_s[:, None]))
+    displaced = group_sum(d_s, free, len(rhs.q))
+    d_l = e * (p - g * fibers.v_path * shortening(model, paths, d_s))
     return State(
         time=rhs.time,
         q=coordinate_rates(model, lin.joints, displaced),
-        u=jnp.zeros_like(rhs.u).at[free].set(d_u),
+        u=group_sum(d_u, free, len(rhs.u)),
         activation=d_a,
         fiber_length=d_l,
     )

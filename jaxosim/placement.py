@@ -11,6 +11,7 @@ concatenations would go element by element.
 """
 
 import functools
+import math
 import operator
 from collections.abc import Sequence
 from typing import TypeVar
@@ -104,7 +105,7 @@ def _choose_of_many(
     """Batching rule: whole blocks are copied, each a row of all worlds."""
     (x,), (axis,) = values, axes
     moved = jnp.moveaxis(jax.lax.optimization_barrier(_place((x,), (axis,))[0]), axis, -1)
-    rows = _choose(moved.reshape(len(moved), -1), index)
+    rows = _choose(moved.reshape(len(moved), math.prod(moved.shape[1:])), index)
     result = jnp.moveaxis(rows.reshape((len(index),) + moved.shape[1:]), -1, 0)
     return _place((result,), (0,))
 

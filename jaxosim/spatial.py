@@ -52,8 +52,10 @@ def total(values: jax.Array) -> jax.Array:
 
 def gram(a: jax.Array, b: jax.Array) -> jax.Array:
     """Scalar products of all rows of a `[n, k]` with all rows of b `[m, k]`: `[n, m]`, k short."""
-    return functools.reduce(
-        operator.add, [a[:, i][:, None] * b[:, i][None, :] for i in range(a.shape[1])]
+    return placed(
+        functools.reduce(
+            operator.add, [a[:, i][:, None] * b[:, i][None, :] for i in range(a.shape[1])]
+        )
     )
 
 
@@ -63,9 +65,11 @@ def weighted_gram(rows: jax.Array, weight: jax.Array) -> jax.Array:
         return rows.T @ (weight[:, None] * rows)
     if not len(rows):
         return jnp.zeros((rows.shape[1], rows.shape[1]), rows.dtype)
-    scaled = weight[:, None] * rows
-    return functools.reduce(
-        operator.add, [scaled[i][:, None] * rows[i][None, :] for i in range(len(rows))]
+    rows, scaled = settled((rows, weight[:, None] * rows))
+    return settled(
+        functools.reduce(
+            operator.add, [scaled[i][:, None] * rows[i][None, :] for i in range(len(rows))]
+        )
     )
 
 

@@ -30,7 +30,7 @@ from jaxosim.muscles.thelen2003 import (
     realize_length,
     realize_muscle_dynamics,
 )
-from jaxosim.placement import chosen, settled
+from jaxosim.placement import chosen, group_sum, settled
 from jaxosim.pytree import array, check_shapes, pytree
 from jaxosim.types import (
     AccelerationInfo,
@@ -135,7 +135,8 @@ def realize_dynamics(
     stops, springs = model.limits.coordinate, model.springs.coordinate
     limits = realize_limits(params.limits, chosen(state.q, stops), chosen(state.u, stops))
     spring = spring_force(params.springs, chosen(state.q, springs), chosen(state.u, springs))
-    on_coordinates = jnp.zeros_like(state.q).at[stops].add(limits.force).at[springs].add(spring)
+    count = len(model.coordinate_names)
+    on_coordinates = group_sum(limits.force, stops, count) + group_sum(spring, springs, count)
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
     return Dynamics(
         muscles=muscles,
@@ -184,7 +185,7 @@ def state_rates(
     return State(
         time=jnp.ones_like(state.time),
         q=coordinate_rates(model, position.joints, state.u),
-        u=jnp.zeros_like(state.u).at[model.tree.free].set(u_dot),
+        u=group_sum(u_dot, model.tree.free, len(model.coordinate_names)),
         activation=jnp.where(works, dynamics.muscles.activation_rate, 0.0),
         fiber_length=jnp.where(works, velocity.muscles.fiber_velocity, 0.0),
     )

@@ -13,6 +13,7 @@ import jaxosim
 from jaxosim.dynamics.joints import coordinate_rates
 from jaxosim.dynamics.multibody import symmetric
 from jaxosim.linearization import full_rates, linearize, solve
+from jaxosim.muscles.path import moment_arms
 from tests import worlds
 from tests.dynamics.test_contact import WORLD as TWO_BODIES
 from tests.dynamics.test_contact import as_states, touching_states
@@ -43,11 +44,11 @@ def world(request):
     return model, params, state, linearize_of(model)(params, state, jnp.array([0.3, 0.6]))
 
 
-def dense(lin):
+def dense(model, lin):
     """A `[s, u, a, l]` built of the same terms, entry by entry."""
-    n, m = len(lin.speed), len(lin.moment_arm)
+    R, zero = np.asarray(moment_arms(model, lin.paths)), np.zeros
+    m, n = R.shape
     f = {name: np.diag(np.asarray(value)) for name, value in lin.fibers._asdict().items()}
-    R, zero = np.asarray(lin.moment_arm), np.zeros
     mass = np.asarray(symmetric(lin.mass))
     u_rows = np.linalg.solve(
         mass,
@@ -86,7 +87,7 @@ def test_structured_solve_is_the_dense_one(world, g):
     rhs = worlds.random_state(model, params, seed=8)
     momentum = symmetric(lin.mass) @ rhs.u[model.tree.free]
     obtained = flat(model, solve_of(model)(lin, g, rhs, momentum))
-    A = dense(lin)
+    A = dense(model, lin)
     expected = np.linalg.solve(np.eye(len(A)) - g * A, flat(model, rhs))
     np.testing.assert_allclose(
         obtained, expected, rtol=0, atol=SOLVE_TOLERANCE * np.abs(expected).max()

@@ -61,10 +61,6 @@ def test_sums_are_numpys_on_both_sides_of_the_unrolling(count):
     close(spatial.weighted_gram(rows, weight), expected, 1e-13)
     matrix = np.random.default_rng(2).integers(0, 2, (5, count)).astype(float)
     close(spatial.static_sum(matrix, rows), matrix @ np.asarray(rows), 1e-13)
-    owner = np.random.default_rng(3).integers(0, 3, count)
-    expected = np.zeros((4, 4))
-    np.add.at(expected, owner, np.asarray(rows))
-    close(spatial.group_sum(rows, owner, 4), expected, 1e-13)
 
 
 def test_safe_norm_and_division():

@@ -185,7 +185,9 @@ def _stopped(model: Model, params: Params, center: jax.Array, fails: jax.Array) 
     earlier = (low[:, None] < low[None, :]) | ties  # [j, i]: pair j is reached before i, or is i
     same = contacts.pair_element[:, None] == contacts.pair_element[None, :]
     blocks = earlier & same & fails[:, None]
-    return functools.reduce(operator.or_, [blocks[j] for j in range(len(blocks))])
+    return functools.reduce(
+        operator.or_, [blocks[j] for j in range(len(blocks))], jnp.zeros_like(fails)
+    )
 
 
 def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:

@@ -101,7 +101,7 @@ def _angle_rates(model: Model, direction: jax.Array) -> jax.Array:
 def coordinate_rates(model: Model, joints: JointInfo, u: jax.Array) -> jax.Array:
     """Rates of the coordinates q_dot `[coordinate]`: the speeds, but for Ball and Free joints."""
     tree = model.tree
-    moving = jnp.zeros_like(u).at[tree.free].set(u[tree.free])
+    moving = jnp.where(model.locked, 0.0, u)
     for mobile in np.flatnonzero(tree.angular_velocity):  # at most a handful
         joint = tree.joint[mobile]
         index = np.array(model.joint_coordinates[joint][:3])

@@ -91,7 +91,8 @@ def generalized_force(model: Model, position: PositionInfo, wrench: jax.Array) -
 
 def symmetric(lower: jax.Array) -> jax.Array:
     """The whole matrix of which the lower triangle is given."""
-    return lower + jnp.tril(lower, -1).T
+    below = np.tril(np.ones(lower.shape), -1).astype(lower.dtype)
+    return settled(lower + (below * lower).T)
 
 
 def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
@@ -105,7 +106,7 @@ def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
       matrix: `[n, n]`, of which only the lower triangle is read.
       rhs: `[n]`.
     """
-    whole = symmetric(jnp.tril(matrix))
+    whole = symmetric(matrix * np.tril(np.ones(matrix.shape)).astype(matrix.dtype))
 
     def product(x: jax.Array) -> jax.Array:
         return total(whole * x[:, None])
@@ -119,12 +120,12 @@ def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
 def _eliminate(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
     """Symmetric elimination without pivoting; trip count is the number of free coordinates."""
     count = len(rhs)
-    smallest = _PIVOT_SLACK * jnp.finfo(rhs.dtype).eps * jnp.diagonal(matrix)
+    slack = _PIVOT_SLACK * jnp.finfo(rhs.dtype).eps
     rest = joined([matrix, rhs[:, None]], axis=1)
     rows, inverses = [], []
     for k in range(count):
         row = rest[0]
-        inverses.append(settled(1 / jnp.maximum(row[0], smallest[k])))
+        inverses.append(settled(1 / jnp.maximum(row[0], slack * matrix[k, k])))
         rows.append(row[1:])
         factor = row[1:-1] * inverses[k]  # the rest is symmetric: the column is the row
         rest = settled(rest[1:, 1:] - factor[:, None] * row[None, 1:])

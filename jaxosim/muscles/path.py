@@ -56,7 +56,7 @@ def realize_paths(
         model, flexible, jnp.where(present, distance, 0.0)
     )
     arm, stretch = _arms(model, position, tail, pull, derivative)
-    return PathInfo(length=length, arm=arm, stretch=stretch)
+    return settled(PathInfo(length=length, arm=arm, stretch=stretch))
 
 
 def moment_arms(model: Model, path: PathInfo) -> jax.Array:
@@ -70,6 +70,29 @@ def tendon_generalized_force(model: Model, path: PathInfo, tension: jax.Array) -
     """Generalised forces `[free]` (N·m | N) of the tensions `[muscle]` (N)."""
     arms = model.paths.arms
     return group_sum(chosen(tension, arms.muscle) * path.arm, arms.free, len(model.tree.free))
+
+
+def shortening(model: Model, path: PathInfo, displacement: jax.Array) -> jax.Array:
+    """Shortening `[muscle]` (m) of each path at small displacements `[free]`, by moment arms."""
+    arms = model.paths.arms
+    moved = path.arm * chosen(displacement, arms.free)
+    return group_sum(moved, arms.muscle, len(model.muscle_names))
+
+
+def tendon_stiffness(model: Model, path: PathInfo, stiffness: jax.Array) -> jax.Array:
+    """Stiffness `[free, free]` that springs `[muscle]` (N/m) along the paths give the coordinates.
+
+    Summed over the pairs of coordinates that one muscle crosses, a few dozen in a leg model.
+    """
+    arms, count = model.paths.arms, len(model.tree.free)
+    first, second = np.nonzero(arms.muscle[:, None] == arms.muscle[None, :])
+    places, owner = np.unique(arms.free[first] * count + arms.free[second], return_inverse=True)
+    pulled = settled(chosen(stiffness, arms.muscle) * path.arm)
+    products = chosen(pulled, first) * chosen(path.arm, second)
+    sums = joined([group_sum(products, owner, len(places)), jnp.zeros(1, products.dtype)])
+    table = np.full(count * count, len(places))
+    table[places] = np.arange(len(places))
+    return chosen(sums, table).reshape(count, count)
 
 
 def _arms(
@@ -118,7 +141,7 @@ def _points(
     slope = jnp.zeros((0, 3), q.dtype)
     if len(paths.moving_point):
         place, slope = _moving_points(model, params, instance, q)
-        local = local.at[paths.moving_point].add(place)
+        local = local + group_sum(place, paths.moving_point, len(local))
         slope = matvec(chosen(R, owner[paths.moving_point]), slope)
     located = owner[paths.located]
     return chosen(p, located) + matvec(chosen(R, located), chosen(local, paths.located)), slope
@@ -153,7 +176,9 @@ def _present(segments: SegmentStructure, holds: jax.Array) -> jax.Array:
     """Whether each segment is part of the path now, `[segment]`."""
     needed = segments.needed
     return functools.reduce(
-        operator.and_, [chosen(holds, needed[:, i]) for i in range(needed.shape[1])]
+        operator.and_,
+        [chosen(holds, needed[:, i]) for i in range(needed.shape[1])],
+        jnp.ones(len(needed), bool),
     )
 
 

@@ -1,0 +1,114 @@
+"""Placement in memory changes where numbers lie, never what they are."""
+
+import re
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxosim import placement
+
+INDICES = {
+    "runs": [0, 1, 2, 5, 6],
+    "repeats": [3, 3, 3, 0],
+    "backwards": [6, 4, 2, 0],
+    "from the end": [-1, 0, -7],
+    "identity": [0, 1, 2, 3, 4, 5, 6],
+    "none": [],
+}
+
+
+def values(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape))
+
+
+def mix(x):
+    """Every function of the module in one nonlinear expression, `[7, 3]` to `[6]`."""
+    rows = placement.chosen(jnp.sin(x), np.array([-1, 2, 2, 5]))
+    sums = placement.group_sum(x * x, np.array([0, 1, 1, 3, 0, 3, 3]), 4)
+    both = placement.joined([rows, sums])  # [8, 3]
+    pairs = placement.stacked([both[:4], both[4:]], axis=1)  # [4, 2, 3]
+    return jnp.sum(placement.settled(pairs), axis=0).reshape(-1)
+
+
+def plain(x):
+    """The same in NumPy's own words."""
+    owner = jnp.array([0, 1, 1, 3, 0, 3, 3])
+    rows = jnp.sin(x)[jnp.array([6, 2, 2, 5])]
+    sums = jnp.stack([jnp.sum(jnp.where((owner == g)[:, None], x * x, 0.0), 0) for g in range(4)])
+    return jnp.sum(jnp.stack([rows, sums], axis=1), axis=0).reshape(-1)
+
+
+# property
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
+def test_chosen_is_numpys_indexing(index):
+    index, x = np.array(index, int), values(7, 3)
+    np.testing.assert_array_equal(placement.chosen(x, index), np.asarray(x)[index])
+    batch = values(5, 7, 3)
+    many = jax.vmap(lambda v: placement.chosen(v, index))(batch)
+    np.testing.assert_array_equal(many, np.asarray(batch)[:, index])
+
+
+def test_group_sum_is_the_sum_over_each_owner():
+    owner = np.array([2, 0, 2, 2, 3])
+    x = values(5, 2)
+    expected = [np.asarray(x)[owner == group].sum(axis=0) for group in range(5)]
+    np.testing.assert_allclose(placement.group_sum(x, owner, 5), expected, rtol=1e-15)
+    assert placement.group_sum(values(0, 2), np.zeros(0, int), 3).shape == (3, 2)
+
+
+def test_worlds_lie_side_by_side():
+    def law(x):
+        return placement.settled(jnp.sin(x)) * 2
+
+    text = jax.jit(jax.vmap(law)).lower(values(64, 7, 3)).compile().as_text()
+    sines = re.findall(r"f64\[64,7,3\]\{([\d,]+)[^}]*\} sine", text)
+    assert sines and all(layout.startswith("0") for layout in sines)
+
+
+# gradient
+
+
+def test_derivatives_are_those_of_plain_indexing_in_both_modes():
+    x, dx = values(7, 3), values(7, 3, seed=1)
+    np.testing.assert_allclose(mix(x), plain(x), rtol=1e-14)
+    np.testing.assert_allclose(jax.jacrev(mix)(x), jax.jacrev(plain)(x), rtol=1e-14)
+    np.testing.assert_allclose(jax.jacfwd(mix)(x), jax.jacfwd(plain)(x), rtol=1e-14)
+    forward = jax.jvp(jax.grad(lambda v: jnp.sum(mix(v) ** 2)), (x,), (dx,))
+    expected = jax.jvp(jax.grad(lambda v: jnp.sum(plain(v) ** 2)), (x,), (dx,))
+    chex.assert_trees_all_close(forward, expected, rtol=1e-13)
+
+
+# batch
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_batch_along_any_axis_equals_a_loop(axis):
+    batch = values(5, 7, 3)
+    loop = np.stack([mix(x) for x in batch])
+    many = jax.jit(jax.vmap(mix, in_axes=axis))(jnp.moveaxis(batch, 0, axis))
+    np.testing.assert_allclose(many, loop, rtol=1e-14)
+
+
+def test_batches_of_batches_and_gradients_of_batches():
+    batch = values(2, 3, 7, 3)
+    expected = jax.vmap(jax.vmap(jax.grad(lambda x: jnp.sum(plain(x)))))(batch)
+    inside = jax.vmap(jax.vmap(jax.grad(lambda x: jnp.sum(mix(x)))))(batch)
+    outside = jax.grad(lambda xs: jnp.sum(jax.vmap(jax.vmap(mix))(xs)))(batch)
+    np.testing.assert_allclose(inside, expected, rtol=1e-14)
+    np.testing.assert_allclose(outside, expected, rtol=1e-14)
+
+
+# compile
+
+
+def test_one_trace_and_no_scatter_in_reverse():
+    gradient = jax.grad(chex.assert_max_traces(lambda x: jnp.sum(mix(x)), 1))
+    traced = jax.jit(jax.vmap(gradient))
+    traced(values(4, 7, 3))
+    traced(values(4, 7, 3, seed=1))
+    assert "scatter" not in traced.lower(values(4, 7, 3)).as_text()
