@@ -38,10 +38,14 @@ ad.deflinear2(
 
 
 def _place(values: Sequence[jax.Array], axes: Sequence[int]) -> tuple[jax.Array, int]:
-    """Batching rule: the mapped axis becomes the fastest in memory; its number stays."""
+    """Batching rule: the mapped axis becomes the fastest in memory; its number stays.
+
+    The constraint is followed by our own identity: JAX 0.10 lets a constraint on a result of `jit`
+    decide the layout of the array that the caller gets, and then reads such arrays wrongly.
+    """
     (x,), (axis,) = values, axes
     slower = tuple(i for i in range(x.ndim) if i != axis)
-    return with_layout_constraint(x, Layout((*slower, axis))), axis
+    return _worlds_last_p.bind(with_layout_constraint(x, Layout((*slower, axis)))), axis
 
 
 batching.primitive_batchers[_worlds_last_p] = _place

@@ -145,7 +145,7 @@ def test_stiff_eigenvalues_are_those_of_the_whole_jacobian():
         return jnp.concatenate([d.q[free], d.u[free], d.activation, d.fiber_length])
 
     whole = np.asarray(jax.jit(jax.jacfwd(rates))(jnp.asarray(flat(model, state))))
-    exact, ours = np.linalg.eigvals(whole), np.linalg.eigvals(dense(lin))
+    exact, ours = np.linalg.eigvals(whole), np.linalg.eigvals(dense(model, lin))
     stiff = exact[np.abs(exact) > STIFF]
     assert len(stiff) >= 4
     for eigenvalue in stiff:

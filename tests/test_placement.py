@@ -70,6 +70,17 @@ def test_worlds_lie_side_by_side():
     assert sines and all(layout.startswith("0") for layout in sines)
 
 
+@pytest.mark.parametrize(
+    "last", [placement.settled, lambda x: placement.chosen(x, np.array([2, 0]))]
+)
+def test_results_of_jit_are_stored_as_always(last):
+    batch = values(5, 7, 3)
+    result = jax.jit(jax.vmap(last))(batch)
+    np.testing.assert_array_equal(result, np.stack([last(x) for x in batch]))
+    np.testing.assert_array_equal(result + 0, np.stack([last(x) for x in batch]))
+    assert result.format.layout.major_to_minor == (0, 1, 2)
+
+
 # gradient
 
 
