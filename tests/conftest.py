@@ -1,5 +1,7 @@
 """Settings of every test: double precision, and no silent promotion of ranks or dtypes.
 
+Most of a run is XLA compiling programs that are called once, so XLA's costly optimizations are off;
+`JAXOSIM_TESTS_OPTIMIZED=1` runs the same tests as users run their programs, in twice the time.
 Compiled programs are kept between runs in pytest's cache directory, so a test that measures compile
 time has to do so in a process of its own.
 """
@@ -13,6 +15,7 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_disable_most_optimizations", not os.environ.get("JAXOSIM_TESTS_OPTIMIZED"))
 
 
 def pytest_configure(config):
