@@ -6,11 +6,13 @@ and transmitted forces are plain sums over the bodies outboard of a joint.
 Source: Featherstone (2008), composite-rigid-body algorithm and recursive Newton-Euler.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.placement import chosen, joined, settled, stacked
+from jaxosim.placement import chosen, settled, stacked
 from jaxosim.pytree import array, pytree
 from jaxosim.spatial import (
     apply_inertia,
@@ -95,44 +97,69 @@ def symmetric(lower: jax.Array) -> jax.Array:
     return settled(lower + (below * lower).T)
 
 
-def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
-    """Solve a symmetric positive definite system; differentiable by the implicit function.
+class _Factors(NamedTuple):
+    """Triangular factors of a symmetric positive definite matrix, A = L D Lᵀ."""
 
-    By elimination, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other
-    forever when two of them run at once on a CPU with two threads. A pivot is never smaller than
-    rounding allows, so that next to gimbal lock the result is large, but not NaN.
+    below: jax.Array  # [n, n] L under its diagonal of ones
+    inverse: jax.Array  # [n] 1 / D
+
+
+@jax.custom_jvp
+def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
+    """Solve a symmetric positive definite system.
+
+    By elimination, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other forever
+    when two of them run at once on a CPU with two threads. A pivot is never smaller than rounding
+    allows, so that next to gimbal lock the result is large, but not NaN. Derivatives reuse the
+    factors.
 
     Args:
       matrix: `[n, n]`, of which only the lower triangle is read.
       rhs: `[n]`.
     """
-    whole = symmetric(matrix * np.tril(np.ones(matrix.shape)).astype(matrix.dtype))
-
-    def product(x: jax.Array) -> jax.Array:
-        return total(whole * x[:, None])
-
-    def eliminate(_: object, b: jax.Array) -> jax.Array:
-        return _eliminate(whole, b)
-
-    return jax.lax.custom_linear_solve(product, rhs, eliminate, symmetric=True)
+    return _substitute(_factorize(matrix), rhs)
 
 
-def _eliminate(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
-    """Symmetric elimination without pivoting; trip count is the number of free coordinates."""
-    count = len(rhs)
-    slack = _PIVOT_SLACK * jnp.finfo(rhs.dtype).eps
-    rest = joined([matrix, rhs[:, None]], axis=1)
-    rows, inverses = [], []
-    for k in range(count):
-        row = rest[0]
+@solve_positive.defjvp
+def _solve_positive_jvp(
+    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    factors = _factorize(primals[0])
+    x = _substitute(factors, primals[1])
+    change = symmetric(_lower(tangents[0]))
+    return x, _substitute(factors, tangents[1] - total(change * x[:, None]))
+
+
+def _lower(matrix: jax.Array) -> jax.Array:
+    """The lower triangle, zeros above."""
+    return matrix * np.tril(np.ones(matrix.shape)).astype(matrix.dtype)
+
+
+def _factorize(matrix: jax.Array) -> _Factors:
+    """Elimination without pivoting; trip count is the number of free coordinates."""
+    slack = _PIVOT_SLACK * jnp.finfo(matrix.dtype).eps
+    rest = symmetric(_lower(matrix))
+    columns, inverses = [], []
+    for k in range(len(matrix)):
+        row = rest[0]  # the rest is symmetric: its first column as well
         inverses.append(settled(1 / jnp.maximum(row[0], slack * matrix[k, k])))
-        rows.append(row[1:])
-        factor = row[1:-1] * inverses[k]  # the rest is symmetric: the column is the row
-        rest = settled(rest[1:, 1:] - factor[:, None] * row[None, 1:])
-    x: list[jax.Array] = []  # from the last unknown to the first
-    for row, inverse in zip(reversed(rows), reversed(inverses), strict=True):
-        known = [row[-2 - i] * value for i, value in enumerate(x)]
-        x.append(settled((row[-1] - sum(known)) * inverse))
+        below = row[1:] * inverses[k]
+        rest = settled(rest[1:, 1:] - below[:, None] * row[None, 1:])
+        columns.append(jnp.concatenate([jnp.zeros(k + 1, below.dtype), below]))
+    return _Factors(below=stacked(columns, axis=1), inverse=stacked(inverses))
+
+
+def _substitute(factors: _Factors, rhs: jax.Array) -> jax.Array:
+    """Solve L D Lᵀ x = rhs, one unknown after another: down, then up."""
+    y, x = [], []
+    rest = rhs
+    for k in range(len(rhs)):
+        y.append(rest[0])
+        rest = settled(rest[1:] - factors.below[k + 1 :, k] * rest[0])
+    rest = settled(stacked(y) * factors.inverse)
+    for k in reversed(range(len(rhs))):
+        x.append(rest[k])
+        rest = settled(rest[:k] - factors.below[k, :k] * rest[k])
     return stacked(x[::-1])
 
 
