@@ -1,9 +1,10 @@
 """How fast is one evaluation, and how long does compiling take?
 
-    python benchmarks/throughput.py [MODEL] [--batch 1024] [--repeats 7]
+    python benchmarks/throughput.py [MODEL] [--batch 1024] [--repeats 7] [--devices 2]
 
-Compile times are of cold programs; speeds are medians after a warm-up. One table, and one JSON line
-in benchmarks/results/throughput.jsonl.
+Compile times are of cold programs; speeds are medians after a warm-up, with the batch spread over
+one device per CPU core (`--devices 1`: one device, whose threads share every operation). One table,
+and one JSON line in benchmarks/results/throughput.jsonl.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 from sampling import random_states
 
 import jaxosim
@@ -44,7 +46,16 @@ def median_time(program, repeats, *arguments):
     return statistics.median(times)
 
 
-def measure(name, batch, repeats):
+def spread(function, devices):
+    """The function of a batch, each device working on its share."""
+    mesh = jax.make_mesh((devices,), ("worlds",))
+    share = PartitionSpec("worlds")
+    return jax.shard_map(
+        function, mesh=mesh, in_specs=(share, share), out_specs=share, check_vma=False
+    )
+
+
+def measure(name, batch, repeats, devices):
     """All figures of one model."""
     model, params = jaxosim.load_model(name)
     _, excitation = random_states(model, params, batch, 0)
@@ -65,11 +76,13 @@ def measure(name, batch, repeats):
         return jax.vmap(lambda s, e: jaxosim.step(model, params, s, e))(states, excitation)
 
     traced, compiled, _ = compile_time(jax.vmap(derivative), states, excitation)
-    step_traced, step_compiled, step_program = compile_time(step, states, excitation)
-    _, _, chain_program = compile_time(chain, states, excitation)
+    step_traced, step_compiled, _ = compile_time(step, states, excitation)
+    _, _, step_program = compile_time(spread(step, devices), states, excitation)
+    _, _, chain_program = compile_time(spread(chain, devices), states, excitation)
     return {
         "model": model.name,
         "batch": batch,
+        "devices": devices,
         "state_derivative: trace (s)": traced,
         "state_derivative: compile (s)": compiled,
         "step: trace (s)": step_traced,
@@ -87,8 +100,10 @@ def main():
     parser.add_argument("model", nargs="?", default="gait14dof22musc_pros")
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--devices", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    row = measure(arguments.model, arguments.batch, arguments.repeats)
+    jax.config.update("jax_num_cpu_devices", arguments.devices)
+    row = measure(arguments.model, arguments.batch, arguments.repeats, arguments.devices)
     for key, value in row.items():
         print(f"{key:32s} {value:,.2f}" if isinstance(value, float) else f"{key:32s} {value}")
     row |= {
