@@ -8,6 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jaxosim.envs.base import Env
+    from jaxosim.envs.episode import EnvState
+    from jaxosim.envs.registry import make
     from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
     from jaxosim.models import bundled_models, load_model
     from jaxosim.outputs import StateDescription, describe, to_dict
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from jaxosim.types import Model, Options, Params, State, StateDerivative
 
 _HOMES = {
+    "Env": "envs.base",
+    "EnvState": "envs.episode",
     "Model": "types",
     "ModelMismatchError": "errors",
     "Options": "types",
@@ -30,12 +35,15 @@ _HOMES = {
     "equilibrate_muscles": "simulation",
     "initial_state": "simulation",
     "load_model": "models",
+    "make": "envs.registry",
     "rollout": "simulation",
     "state_derivative": "system",
     "step": "simulation",
     "to_dict": "outputs",
 }
 __all__ = [
+    "Env",
+    "EnvState",
     "Model",
     "ModelMismatchError",
     "Options",
@@ -50,6 +58,7 @@ __all__ = [
     "equilibrate_muscles",
     "initial_state",
     "load_model",
+    "make",
     "rollout",
     "state_derivative",
     "step",
