@@ -181,11 +181,7 @@ class Env:
         nominal = jax.lax.optimization_barrier(self._nominal)
         params = nominal if self.randomize is None else self.randomize(nominal, params_key)
         q, u = self.initial_pose(params)
-        if self.vary_pose is not None:
-            varied = self.vary_pose(self.structure, q, u, pose_key)
-            q, u = (
-                jnp.where(self.structure.locked, a, b) for a, b in zip((q, u), varied, strict=True)
-            )
+        q, u = self._varied_pose(q, u, pose_key)
         state = initial_state(self.structure, params, q, u)
         excitation = jnp.full(self.action_size, _STARTING_EXCITATION, state.q.dtype)
         description = describe(self.structure, params, state, excitation)
@@ -334,6 +330,16 @@ class Env:
             return terms, task
         custom = self.reward(transition)
         return (custom if isinstance(custom, Mapping) else {"reward": custom}), task
+
+    def _varied_pose(
+        self, q: jax.Array, u: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """The initial pose with what `vary_pose` makes of it; locked coordinates stay."""
+        if self.vary_pose is None:
+            return q, u
+        locked = self.structure.locked
+        new_q, new_u = self.vary_pose(self.structure, q, u, key)
+        return jnp.where(locked, q, new_q), jnp.where(locked, u, new_u)
 
     def _control_step(self, es: EnvState, excitation: jax.Array) -> EnvState:
         """One control step."""

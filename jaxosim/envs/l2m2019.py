@@ -46,7 +46,9 @@ _POSE = (
 _RESTING = ("pelvis_tx", "pelvis_tz", "pelvis_list", "pelvis_rotation")
 DEFAULT_POSE = (0.0, 0.0, 0.94, *([0.0] * 9))
 # osim-rl's order of muscles in an action, which is not that of the file: for each leg.
-_ACTION_ORDER = "abd add iliopsoas glut_max hamstrings rect_fem vasti bifemsh gastroc soleus tib_ant"
+_ACTION_ORDER = (
+    "abd add iliopsoas glut_max hamstrings rect_fem vasti bifemsh gastroc soleus tib_ant"
+)
 
 
 @pytree
@@ -148,8 +150,8 @@ class L2M2019Env(Env):
     def begin(self, key: jax.Array, state: State, description: StateDescription) -> WalkTask:
         """Draw the field; both feet count as on the ground, so that no footstep is made at once."""
         own, first, second = jax.random.split(key, 3)
-        draws = (draw_sink(one, self.difficulty, state.q) for one in (first, second))
-        field = first_field(*draws, own)
+        draw, next_draw = (draw_sink(one, self.difficulty, state.q) for one in (first, second))
+        field = first_field(draw, next_draw, own)
         field, achieved = follow(
             field, self.pose_of(description), self.difficulty, self.options.step_size
         )

@@ -158,9 +158,7 @@ class ProstheticsEnv(Env):
 
         return Block(names, ("m", "m", *["m/s"] * 3, *["m/s²"] * 3), read)
 
-    def begin(
-        self, key: jax.Array, state: State, description: StateDescription
-    ) -> ProstheticsTask:
+    def begin(self, key: jax.Array, state: State, description: StateDescription) -> ProstheticsTask:
         """Draw the targets."""
         return ProstheticsTask(track=draw_track(key, state.q), step=jnp.zeros((), jnp.int32))
 

@@ -123,9 +123,7 @@ def follow(
         achieved &= field.number <= last
         more = field.number < last
     moved = _next_field(field, pose, difficulty)
-    kept = dataclasses.replace(
-        field, stayed=jnp.zeros_like(field.stayed), number=field.number + 1
-    )
+    kept = dataclasses.replace(field, stayed=jnp.zeros_like(field.stayed), number=field.number + 1)
     return _choose(achieved, _choose(more, moved, kept), field), achieved
 
 
@@ -194,7 +192,8 @@ def local_field(field: TargetField, pose: jax.Array, difficulty: int) -> jax.Arr
       difficulty: 0 to 3.
     """
     half = (GRID - 1) // 2
-    places = np.stack(np.mgrid[-half : half + 1, -half : half + 1], axis=-1).reshape(-1, 2)
+    side = np.arange(-half, half + 1)
+    places = np.array([(x, y) for x in side for y in side])
     cos, sin = jnp.cos(pose[2]), jnp.sin(pose[2])
     turned = jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])  # agent's axes to ground
 

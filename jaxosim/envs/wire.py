@@ -22,11 +22,13 @@ def coordinate(structure: Model, name: str) -> int:
 
 def alphabetical_muscle_order(structure: Model) -> np.ndarray:
     """Places of the muscles in alphabetical order of their names, osim-rl's wire order."""
-    return np.array(sorted(range(len(structure.muscle_names)), key=structure.muscle_names.__getitem__))
+    return np.array(
+        sorted(range(len(structure.muscle_names)), key=structure.muscle_names.__getitem__)
+    )
 
 
 def first_geometry(structure: Model, force: str) -> int:
-    """Place in `[geometry]` arrays of the surface that leads a contact force's record: the floor."""
+    """Place in `[geometry]` arrays of the surface that leads a contact's record: the floor."""
     contacts = structure.contacts
     return contacts.record_geometry[contacts.element_names.index(force)][0]
 

@@ -152,7 +152,10 @@ def replay(name, pattern):
     excitations = jnp.asarray(actions[: _LONGEST - 1, env.muscle_order])
     ours = _program(env)(es, rows, excitations)
     return data, *jax.tree.map(
-        lambda x: x[:count] if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else np.asarray(x)[:count], ours
+        lambda x: (
+            x[:count] if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else np.asarray(x)[:count]
+        ),
+        ours,
     )
 
 
