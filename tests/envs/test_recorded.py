@@ -3,9 +3,13 @@
 The default run takes one environment of each kind; `-m slow` takes the rest.
 """
 
+import dataclasses
+
+import jax
 import numpy as np
 import pytest
 
+import jaxosim
 from jaxosim.envs.targets import velocity_at
 from tests.envs import recorded
 from tests.test_outputs import needs_episodes
@@ -79,3 +83,26 @@ def test_targets_from_osim_rls_numbers_are_exact(difficulty, pattern):
     track = recorded.osim_rl_track(recorded.PATTERNS[pattern], len(theirs))
     ours = [np.asarray(velocity_at(track, step)) for step in range(0, len(theirs), 25)]
     np.testing.assert_array_equal(np.array(ours), theirs[::25])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["L2Run", "Arm2D", "Prosthetics-3D-pros-difficulty1"])
+def test_an_episode_played_with_the_reference_integrator(name):
+    kind, options = recorded.ENVS[name]
+    reference = jaxosim.Options(method="merson", stale_first_stage=True)
+    env = jaxosim.make(kind, options=reference, **options)
+    step = jax.jit(env.step)
+    for pattern in recorded.PATTERNS:
+        data = recorded.load(name, pattern)
+        es = jax.jit(env.reset)(jax.random.key(0))
+        es = dataclasses.replace(es, task=recorded.seeded_task(name, pattern, env, es))
+        count, total, drift = 0, 0.0, 0.0
+        for action, q in zip(data["actions"], data["q"][1:], strict=True):
+            es = step(es, action)
+            count, total = count + 1, total + float(es.reward)
+            drift = max(drift, float(np.abs(es.state.q - q[: len(es.state.q)]).max()))
+            if es.done:
+                break
+        assert drift < 1e-3, drift
+        assert abs(count - len(data["actions"])) <= 1
+        assert abs(total / data["reward"][1:].sum() - 1) < 1e-3
