@@ -2,7 +2,7 @@
 
     python benchmarks/autoreset.py [ENV] [--worlds 256] [--steps 150] [--chunk N]
 
-A batch is driven with random excitations, so that episodes end as they do early in training: all
+A batch, every episode with a pose and muscles of its own, is driven with random excitations, so that episodes end as they do early in training: all
 worlds begin at once, and most of the first falls come in a burst. At every control step the same
 states are given to the plain vmapped step and to the step with auto-reset. For comparison, the cost
 of resetting every world at every step. One table, and one JSON line in
@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 import jaxosim
+from jaxosim import randomize
 
 RESULTS = Path(__file__).parent / "results" / "autoreset.jsonl"
 
@@ -32,7 +33,7 @@ def timed(program, *arguments):
 
 def measure(name, worlds, steps, chunk):
     """All figures of one environment."""
-    env = jaxosim.make(name)
+    env = jaxosim.make(name, vary_pose=randomize.pose(), randomize=randomize.strength())
     batch = jaxosim.BatchEnv(env, worlds, chunk)
     reset, with_reset = jax.jit(batch.reset), jax.jit(batch.step)
     plain, whole_reset = jax.jit(jax.vmap(env.step)), jax.jit(jax.vmap(env.reset))

@@ -2,6 +2,7 @@
 
 import types
 
+import chex
 import jax
 import pytest
 
@@ -21,7 +22,8 @@ def arm():
         vary_pose=randomize.pose(),
         randomize=randomize.compose(randomize.strength(), randomize.mass()),
     )
-    return types.SimpleNamespace(env=env, reset=jax.jit(env.reset), step=jax.jit(env.step))
+    traced_once = chex.assert_max_traces(env.step, n=1)
+    return types.SimpleNamespace(env=env, reset=jax.jit(env.reset), step=jax.jit(traced_once))
 
 
 @pytest.fixture(scope="session")
