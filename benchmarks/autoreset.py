@@ -2,11 +2,11 @@
 
     python benchmarks/autoreset.py [ENV] [--worlds 256] [--steps 150] [--chunk N]
 
-A batch, every episode with a pose and muscles of its own, is driven with random excitations, so that episodes end as they do early in training: all
-worlds begin at once, and most of the first falls come in a burst. At every control step the same
-states are given to the plain vmapped step and to the step with auto-reset. For comparison, the cost
-of resetting every world at every step. One table, and one JSON line in
-benchmarks/results/autoreset.jsonl.
+A batch is driven with random excitations, every episode with a pose and muscles of its own.
+Episodes end as they do early in training: all worlds begin at once, and most of the first falls
+come in a burst. At every control step the same states are given to the plain vmapped step and to
+the step with auto-reset. For comparison, the cost of resetting every world at every step. One
+table, and one JSON line in benchmarks/results/autoreset.jsonl.
 """
 
 import argparse
