@@ -75,7 +75,7 @@ def test_single_precision_stays_single():
 def test_same_key_same_bits_other_key_other_episode(arm):
     first, again = arm.reset(jax.random.key(1)), arm.reset(jax.random.key(1))
     chex.assert_trees_all_equal(values(first), values(again))
-    action = jnp.full(6, 0.3)
+    action = np.full(6, 0.3)
     chex.assert_trees_all_equal(values(arm.step(first, action)), values(arm.step(again, action)))
     other = arm.reset(jax.random.key(2))
     for changed in (lambda es: es.task, lambda es: es.state.q, lambda es: es.state.u):
@@ -95,7 +95,7 @@ def values(es):
 
 
 def test_reward_terms_sum_to_the_reward(arm):
-    es = arm.step(arm.reset(jax.random.key(1)), jnp.full(6, 0.3))
+    es = arm.step(arm.reset(jax.random.key(1)), np.full(6, 0.3))
     assert set(es.metrics) == {"survival", "distance"}
     np.testing.assert_allclose(sum(es.metrics.values()), es.reward, rtol=1e-15)
     np.testing.assert_allclose(es.episode_return, es.reward, rtol=1e-15)
@@ -105,7 +105,7 @@ def test_the_time_limit_truncates(arm):
     es = arm.reset(jax.random.key(1))
     seen = []
     for _ in range(arm.env.time_limit):
-        es = arm.step(es, jnp.full(6, 0.1))
+        es = arm.step(es, np.full(6, 0.1))
         seen.append((bool(es.done), bool(es.info["truncated"]), bool(es.info["terminated"])))
     assert seen == [(False, False, False)] * 3 + [(True, True, False)]
 
@@ -122,7 +122,7 @@ def test_a_low_pelvis_terminates(name):
 
 def test_a_world_that_is_not_finite_terminates(arm):
     before = arm.reset(jax.random.key(1))
-    es = arm.step(before, jnp.full(6, jnp.nan))
+    es = arm.step(before, np.full(6, np.nan))
     assert not es.info["finite"] and es.info["terminated"] and es.done
     assert not es.info["truncated"] and es.reward == 0
     chex.assert_tree_all_finite((es.obs, es.metrics, es.state))
@@ -167,10 +167,10 @@ def test_options_of_the_step(arm):
     parts = {name: getattr(other, name) for name in ("state", "memory", "task", "key")}
     empty = dataclasses.replace(shapes, **parts)
     es = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.zeros_like(x), empty)
-    es = step(es, jnp.full(6, 0.3))
+    es = step(es, np.full(6, 0.3))
     assert es.step_count == 3 and not es.done
     np.testing.assert_allclose(es.reward, 3 + 0.01 + 0.02 + 0.03)
-    es = step(es, jnp.full(6, 0.3))  # only two steps are left
+    es = step(es, np.full(6, 0.3))  # only two steps are left
     assert es.step_count == 5 and es.info["truncated"]
     np.testing.assert_allclose(es.reward, 2 + 0.04 + 0.05)
     np.testing.assert_allclose(es.episode_return, 5 + 0.15)
@@ -225,7 +225,7 @@ def test_an_action_of_wrong_length_is_refused(arm):
 
 def test_gradient_of_the_reward_by_the_action(arm):
     es = arm.reset(jax.random.key(1))
-    slope = jax.jit(jax.grad(lambda action: arm.env.step(es, action).reward))(jnp.full(6, 0.3))
+    slope = jax.jit(jax.grad(lambda action: arm.env.step(es, action).reward))(np.full(6, 0.3))
     chex.assert_tree_all_finite(slope)
     assert np.all(slope != 0)
 
@@ -237,4 +237,4 @@ def test_one_trace(arm):
     # The fixture's step refuses to be traced twice, in this test or in any other.
     es = arm.reset(jax.random.key(5))
     for level in (0.1, 0.2):
-        es = arm.step(es, jnp.full(6, level))
+        es = arm.step(es, np.full(6, level))
