@@ -8,6 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jaxosim.envs.base import Env
+    from jaxosim.envs.batch import BatchEnv
+    from jaxosim.envs.episode import EnvState
+    from jaxosim.envs.registry import make
+    from jaxosim.envs.storage import load_state, save_state
     from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
     from jaxosim.models import bundled_models, load_model
     from jaxosim.outputs import StateDescription, describe, to_dict
@@ -16,6 +21,9 @@ if TYPE_CHECKING:
     from jaxosim.types import Model, Options, Params, State, StateDerivative
 
 _HOMES = {
+    "BatchEnv": "envs.batch",
+    "Env": "envs.base",
+    "EnvState": "envs.episode",
     "Model": "types",
     "ModelMismatchError": "errors",
     "Options": "types",
@@ -30,12 +38,18 @@ _HOMES = {
     "equilibrate_muscles": "simulation",
     "initial_state": "simulation",
     "load_model": "models",
+    "load_state": "envs.storage",
+    "make": "envs.registry",
     "rollout": "simulation",
+    "save_state": "envs.storage",
     "state_derivative": "system",
     "step": "simulation",
     "to_dict": "outputs",
 }
 __all__ = [
+    "BatchEnv",
+    "Env",
+    "EnvState",
     "Model",
     "ModelMismatchError",
     "Options",
@@ -50,7 +64,10 @@ __all__ = [
     "equilibrate_muscles",
     "initial_state",
     "load_model",
+    "load_state",
+    "make",
     "rollout",
+    "save_state",
     "state_derivative",
     "step",
     "to_dict",

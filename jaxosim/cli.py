@@ -1,4 +1,4 @@
-"""The command line: `jaxosim rollout` and `jaxosim info`.
+"""The command line: `jaxosim rollout`, `jaxosim info` and `jaxosim obs`.
 
 Whatever the user gets wrong ends in one line on standard error and a non-zero exit status: 2 for a
 wrong command line, 1 for everything else, 130 when interrupted.
@@ -22,6 +22,7 @@ import rich.progress
 
 import jaxosim
 from jaxosim import cli_report, sto
+from jaxosim.cli_obs import obs
 from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
 from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
 from jaxosim.models import bundled_models, load_model
@@ -286,6 +287,8 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
         metadata=np.array(json.dumps(metadata)),
     )
 
+
+commands.add_command(obs)
 
 if __name__ == "__main__":
     main()

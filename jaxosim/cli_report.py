@@ -25,7 +25,7 @@ def error_console() -> rich.console.Console:
 
 def summary_table(model: Model, params: Params) -> rich.table.Table:
     """What was read, in one look."""
-    table = _table(model.name, ("", "left"), ("", "left"))
+    table = plain_table(model.name, ("", "left"), ("", "left"))
     table.show_header = False
     locked = [
         n for n, is_locked in zip(model.coordinate_names, model.locked, strict=True) if is_locked
@@ -61,7 +61,9 @@ def part_tables(model: Model, params: Params) -> list[rich.table.Table]:
 
 def _body_table(model: Model, params: Params) -> rich.table.Table:
     left, right = "left", "right"
-    table = _table("bodies", ("body", left), ("mass (kg)", right), ("joint", left), ("kind", left))
+    table = plain_table(
+        "bodies", ("body", left), ("mass (kg)", right), ("joint", left), ("kind", left)
+    )
     for index, name in enumerate(model.body_names):
         joint = int(model.bodies.joint[index])
         mass = _number(params.bodies.mass[index])
@@ -72,7 +74,7 @@ def _body_table(model: Model, params: Params) -> rich.table.Table:
 def _coordinate_table(model: Model, params: Params) -> rich.table.Table:
     columns = ("coordinate", "left"), ("joint", "left"), ("unit", "left")
     numbers = ("default", "right"), ("least", "right"), ("most", "right")
-    table = _table("coordinates", *columns, *numbers, ("", "left"))
+    table = plain_table("coordinates", *columns, *numbers, ("", "left"))
     for index, name in enumerate(model.coordinate_names):
         low, high = params.coordinates.range[index]
         table.add_row(
@@ -89,7 +91,7 @@ def _coordinate_table(model: Model, params: Params) -> rich.table.Table:
 
 def _muscle_table(model: Model, params: Params) -> rich.table.Table:
     numbers = ("force (N)", "right"), ("fiber (m)", "right"), ("tendon (m)", "right")
-    table = _table("muscles", ("muscle", "left"), *numbers, ("points", "right"))
+    table = plain_table("muscles", ("muscle", "left"), *numbers, ("points", "right"))
     muscles = params.muscles
     for index, name in enumerate(model.muscle_names):
         table.add_row(
@@ -103,7 +105,7 @@ def _muscle_table(model: Model, params: Params) -> rich.table.Table:
 
 
 def _force_table(model: Model) -> rich.table.Table:
-    table = _table("other forces", ("force", "left"), ("kind", "left"), ("acts on", "left"))
+    table = plain_table("other forces", ("force", "left"), ("kind", "left"), ("acts on", "left"))
     contacts = model.contacts
     for index, name in enumerate(contacts.element_names):
         members = np.flatnonzero(contacts.element == index)
@@ -126,7 +128,7 @@ def travel_table(root_name: str, root_position: np.ndarray) -> rich.table.Table:
       root_position: `[time, world, 3]` (m), in ground: x forward, y up.
     """
     columns = ("mean", "right"), ("least", "right"), ("most", "right")
-    table = _table(root_name, ("", "left"), *columns)
+    table = plain_table(root_name, ("", "left"), *columns)
     forward, height = root_position[..., 0], root_position[..., 1]
     rows = {
         "forward (m)": forward[-1] - forward[0],
@@ -138,7 +140,7 @@ def travel_table(root_name: str, root_position: np.ndarray) -> rich.table.Table:
     return table
 
 
-def _table(title: str, *columns: tuple[str, str]) -> rich.table.Table:
+def plain_table(title: str, *columns: tuple[str, str]) -> rich.table.Table:
     """An empty table with `(heading, "left" or "right")` columns."""
     table = rich.table.Table(title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
     for heading, side in columns:

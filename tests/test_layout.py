@@ -44,6 +44,7 @@ FLOORS = {
     "jaxosim.sto": 6,
     "jaxosim.cli_rollout": 6,
     "jaxosim.cli_report": 6,
+    "jaxosim.cli_obs": 6,
     "jaxosim.cli": 6,
     "jaxosim.__main__": 6,
     "jaxosim.server": 6,
@@ -54,6 +55,9 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 OPTIONAL_PACKAGES = ("opensim", "gymnasium", "pytest", "hypothesis", "matplotlib")
 PUBLIC_API = {
+    "BatchEnv",
+    "Env",
+    "EnvState",
     "Model",
     "ModelMismatchError",
     "Options",
@@ -68,7 +72,10 @@ PUBLIC_API = {
     "equilibrate_muscles",
     "initial_state",
     "load_model",
+    "load_state",
+    "make",
     "rollout",
+    "save_state",
     "state_derivative",
     "step",
     "to_dict",

@@ -1,0 +1,101 @@
+"""What does auto-reset cost, beside the step itself?
+
+    python benchmarks/autoreset.py [ENV] [--worlds 256] [--steps 150] [--chunk N]
+
+A batch is driven with random excitations, every episode with a pose and muscles of its own.
+Episodes end as they do early in training: all worlds begin at once, and most of the first falls
+come in a burst. At every control step the same states are given to the plain vmapped step and to
+the step with auto-reset. For comparison, the cost of resetting every world at every step. One
+table, and one JSON line in benchmarks/results/autoreset.jsonl.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import jaxosim
+from jaxosim import randomize
+
+RESULTS = Path(__file__).parent / "results" / "autoreset.jsonl"
+
+
+def timed(program, *arguments):
+    """Result and seconds of a call."""
+    start = time.perf_counter()
+    result = jax.block_until_ready(program(*arguments))
+    return result, time.perf_counter() - start
+
+
+def measure(name, worlds, steps, chunk):
+    """All figures of one environment."""
+    env = jaxosim.make(name, vary_pose=randomize.pose(), randomize=randomize.strength())
+    batch = jaxosim.BatchEnv(env, worlds, chunk)
+    reset, with_reset = jax.jit(batch.reset), jax.jit(batch.step)
+    plain, whole_reset = jax.jit(jax.vmap(env.step)), jax.jit(jax.vmap(env.reset))
+    key = jax.random.key(0)
+    es = reset(key)
+    actions = jax.random.uniform(key, (steps, worlds, env.action_size))
+
+    def own(es):
+        info = {name: es.info[name] for name in ("terminated", "truncated", "finite")}
+        return jaxosim.EnvState(**{**vars(es), "info": info})
+
+    jax.block_until_ready((plain(own(es), actions[0]), with_reset(es, actions[0])))
+    keys = jax.random.split(key, worlds)
+    jax.block_until_ready(whole_reset(keys))
+    seconds = {"plain": 0.0, "auto": 0.0}
+    finished, lengths = [], []
+    for action in actions:
+        _, plain_time = timed(plain, own(es), action)
+        es, auto_time = timed(with_reset, es, action)
+        seconds["plain"] += plain_time
+        seconds["auto"] += auto_time
+        done = np.asarray(es.done)
+        finished.append(int(done.sum()))
+        lengths += np.asarray(es.info["final_length"])[done].tolist()
+    whole = min(timed(whole_reset, keys)[1] for _ in range(5))
+    return {
+        "environment": name,
+        "worlds": worlds,
+        "chunk": batch._chunk,
+        "control steps": steps,
+        "episodes ended": sum(finished),
+        "mean length of those": float(np.mean(lengths)) if lengths else None,
+        "most ends in one step": max(finished),
+        "plain step (ms)": 1e3 * seconds["plain"] / steps,
+        "step with auto-reset (ms)": 1e3 * seconds["auto"] / steps,
+        "ratio": seconds["auto"] / seconds["plain"],
+        "reset of every world (ms)": 1e3 * whole,
+        "ratio if done at every step": 1 + whole * steps / seconds["plain"],
+    }
+
+
+def main():
+    """Measure, print, record."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("environment", nargs="?", default="L2RunEnv")
+    parser.add_argument("--worlds", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--chunk", type=int)
+    given = parser.parse_args()
+    row = measure(given.environment, given.worlds, given.steps, given.chunk)
+    for name, value in row.items():
+        print(f"{name:32s} {value:,.3f}" if isinstance(value, float) else f"{name:32s} {value}")
+    row |= {
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()

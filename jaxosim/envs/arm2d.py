@@ -1,0 +1,92 @@
+"""Arm2DEnv: bring the wrist to a target, with six muscles.
+
+Source: osim-rl 2.1.0 `Arm2DEnv`.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.envs import wire
+from jaxosim.envs.arm_target import add_target
+from jaxosim.envs.base import Env
+from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
+from jaxosim.envs.observation import Block
+from jaxosim.outputs import StateDescription
+from jaxosim.types import State
+
+_JOINTS = ("r_shoulder", "r_elbow")
+_HAND = "r_radius_styloid"
+_ANGLES = (math.pi * 9 / 8, math.pi * 12 / 8)  # rad, of the target about the shoulder
+_RADII = (0.5, 0.65)  # m
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Arm2DEnv(Env):
+    """Reach a target; the task's memory is the target's position, `[2]` (m)."""
+
+    @property
+    def model_name(self) -> str:
+        """Of the bundled model."""
+        return "arm2dof6musc"
+
+    @property
+    def default_time_limit(self) -> int:
+        """Control steps of an episode."""
+        return 200
+
+    @functools.cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """16 entries."""
+        # osim-rl differs: what its reset returns still shows the previous episode's target.
+        target = Block(("target/x", "target/y"), ("m", "m"), lambda now: now.task)
+        joints = [self._joint(name) for name in _JOINTS]
+        return (target, *joints, self._activations(), self._hand())
+
+    def _joint(self, name: str) -> Block:
+        """Value, speed and acceleration of a joint's only coordinate."""
+        (place,) = wire.coordinates_of(self.structure, name)
+        names = tuple(f"{name}/{kind}" for kind in ("value", "speed", "acceleration"))
+
+        def read(now: Moment) -> jax.Array:
+            motion = now.description.coordinates
+            return jnp.stack([motion.value[place], motion.speed[place], motion.acceleration[place]])
+
+        return Block(names, ("rad", "rad/s", "rad/s²"), read)
+
+    def _activations(self) -> Block:
+        """Activation of each muscle, in alphabetical order."""
+        order = wire.alphabetical_muscle_order(self.structure)
+        names = tuple(f"{self.structure.muscle_names[i]}/activation" for i in order)
+        return Block(
+            names, ("1",) * len(order), lambda now: now.description.muscles.activation[order]
+        )
+
+    def _hand(self) -> Block:
+        """Position of the wrist's marker."""
+        names = (f"{_HAND}/x", f"{_HAND}/y")
+        return Block(names, ("m", "m"), self._hand_position)
+
+    def _hand_position(self, now: Moment) -> jax.Array:
+        return now.description.markers.position[self.structure.marker_names.index(_HAND), :2]
+
+    def begin(self, key: jax.Array, state: State, description: StateDescription) -> jax.Array:
+        """Draw the target: angle and distance from the shoulder, both uniform."""
+        angle_key, radius_key = jax.random.split(key)
+        angle = jax.random.uniform(angle_key, (), state.q.dtype, *_ANGLES)
+        radius = jax.random.uniform(radius_key, (), state.q.dtype, *_RADII)
+        return jnp.stack([jnp.cos(angle) * radius, jnp.sin(angle) * radius])
+
+    def score(self, transition: Transition) -> tuple[Terms, jax.Array]:
+        """1 less the squared distance of the wrist from the target."""
+        now = transition.after
+        miss = self._hand_position(now) - now.task
+        return {"survival": jnp.ones_like(miss[0]), "distance": -jnp.sum(miss * miss)}, now.task
+
+    def extend_entries(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
+        """The target, which is a body in osim-rl."""
+        return add_target(entries, es.task, self.params_of(es).bodies.mass)

@@ -1,0 +1,370 @@
+"""The contract of every task: `reset(key)` and `step(state, action)`, pure, for one world.
+
+A task gives its observation, reward, ending and initial state; here stands what all tasks share:
+the simulation of a control step, the order in which osim-rl looks at it, and the bookkeeping of an
+episode.
+
+Source: osim-rl `OsimEnv.step`.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
+from jaxosim.envs.observation import (
+    Block,
+    bounds_of,
+    names_of,
+    tree_of,
+    units_of,
+    vector_of,
+)
+from jaxosim.models import load_model
+from jaxosim.outputs import StateDescription, describe, to_dict
+from jaxosim.simulation import IntegratorMemory, advance, initial_memory, initial_state
+from jaxosim.types import Model, Options, Params, State
+
+_STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
+_OBSERVATIONS = ("vector", "tree")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Env:
+    """A task: hashed by identity, so compiled once; its options are the keywords of `make`.
+
+    Attributes:
+      options: how a control step is integrated.
+      time_limit: control steps after which an episode is truncated; the task's own if None.
+      action_repeat: control steps for which one action is held; their rewards are summed.
+      observation: "vector", or "tree" for nested dictionaries of the same entries.
+      reward: `(Transition) -> terms or scalar`, in place of the task's own reward.
+      vary_pose: `(structure, q, u, key) -> (q, u)`, changes the initial pose of each episode.
+      randomize: `(params, key) -> params`, draws each episode's numbers.
+      params: numbers to use; the model file's if None.
+    """
+
+    options: Options = Options()
+    time_limit: int | None = None
+    action_repeat: int = 1
+    observation: str = "vector"
+    reward: Callable[[Transition], Terms | jax.Array] | None = None
+    vary_pose: (
+        Callable[[Model, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
+    ) = None
+    randomize: Callable[[Params, jax.Array], Params] | None = None
+    params: Params | None = dataclasses.field(default=None, repr=False)
+
+    structure: Model = dataclasses.field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the options and read the model, once and outside any tracing.
+
+        Raises:
+          ValueError: an option is none of those expected.
+        """
+        check_choice("observation", self.observation, _OBSERVATIONS)
+        limit = self.default_time_limit if self.time_limit is None else self.time_limit
+        for name, count in (("time_limit", limit), ("action_repeat", self.action_repeat)):
+            if not isinstance(count, int) or count < 1:
+                raise ValueError(f"{name}: expected a positive whole number, got {count!r}")
+        structure, params = load_model(self.model_name)
+        object.__setattr__(self, "time_limit", limit)
+        object.__setattr__(self, "structure", structure)
+        object.__setattr__(self, "params", params if self.params is None else self.params)
+
+    # ------------------------------------------------------------------ what a task gives
+
+    @property
+    def model_name(self) -> str:
+        """Of the bundled model."""
+        raise NotImplementedError
+
+    @property
+    def default_time_limit(self) -> int:
+        """Control steps of an episode."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The observation's entries, in wire order."""
+        raise NotImplementedError
+
+    def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
+        """Coordinates and speeds at reset, `[coordinate]`; the model's defaults."""
+        coordinates = params.coordinates
+        return coordinates.default_value, coordinates.default_speed_value
+
+    def begin(self, key: jax.Array, state: State, description: StateDescription) -> Any:
+        """What the task remembers at the beginning of an episode; drawn from the key."""
+        return ()
+
+    def score(self, transition: Transition) -> tuple[Terms, Any]:
+        """Reward terms of a control step, and what the task remembers after it."""
+        raise NotImplementedError
+
+    def has_ended(self, description: StateDescription) -> jax.Array:
+        """Whether the episode ends here, by failure or success: bool."""
+        return jnp.zeros((), bool)
+
+    def extend_entries(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
+        """Add what the task's `get_state_desc()` has beyond the mechanics; on the host."""
+        return entries
+
+    @property
+    def muscle_order(self) -> np.ndarray:
+        """For each muscle the place of its excitation in the action, `[muscle]`."""
+        return np.arange(len(self.structure.muscle_names))
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """Names of the action's entries."""
+        return self.structure.muscle_names
+
+    # ------------------------------------------------------------------------- attributes
+
+    @property
+    def action_size(self) -> int:
+        """Length of the action: one excitation for each muscle."""
+        return len(self.structure.muscle_names)
+
+    @property
+    def observation_size(self) -> int:
+        """Length of the observation vector."""
+        return len(self.observation_names)
+
+    @functools.cached_property
+    def observation_names(self) -> tuple[str, ...]:
+        """Names of the observation's entries, in wire order."""
+        return names_of(self.blocks)
+
+    @functools.cached_property
+    def observation_units(self) -> tuple[str, ...]:
+        """Units of the observation's entries, in wire order."""
+        return units_of(self.blocks)
+
+    @functools.cached_property
+    def observation_low(self) -> np.ndarray:
+        """Smallest values of the observation's entries, `[entry]`; −inf where unbounded."""
+        return bounds_of(self.blocks)[0]
+
+    @functools.cached_property
+    def observation_high(self) -> np.ndarray:
+        """Largest values of the observation's entries, `[entry]`; inf where unbounded."""
+        return bounds_of(self.blocks)[1]
+
+    @property
+    def action_low(self) -> np.ndarray:
+        """Smallest excitations, `[action]`."""
+        return np.zeros(self.action_size)
+
+    @property
+    def action_high(self) -> np.ndarray:
+        """Largest excitations, `[action]`."""
+        return np.ones(self.action_size)
+
+    # ------------------------------------------------------------------------ the contract
+
+    def reset(self, key: jax.Array) -> EnvState:
+        """The beginning of an episode.
+
+        Args:
+          key: JAX random key, of either kind; everything random in the episode comes from it.
+        """
+        own, pose_key, params_key, task_key = jax.random.split(key, 4)
+        # Without the barrier XLA would work out the whole equilibrium while compiling, for minutes.
+        nominal = jax.lax.optimization_barrier(self._nominal)
+        params = nominal if self.randomize is None else self.randomize(nominal, params_key)
+        q, u = self.initial_pose(params)
+        q, u = self._varied_pose(q, u, pose_key)
+        state = initial_state(self.structure, params, q, u)
+        excitation = jnp.full(self.action_size, _STARTING_EXCITATION, state.q.dtype)
+        description = describe(self.structure, params, state, excitation)
+        task = self.begin(task_key, state, description)
+        moment = Moment(state, description, task)
+        zero, no = jnp.zeros_like(state.time), jnp.zeros((), bool)
+        transition = Transition(state, moment, excitation, no, no)
+        return EnvState(
+            obs=self._shaped(vector_of(self.blocks, moment)),
+            reward=zero,
+            done=no,
+            info={"terminated": no, "truncated": no, "finite": jnp.ones((), bool)},
+            metrics={name: zero for name in self._terms(transition)[0]},
+            state=state,
+            memory=initial_memory(state, excitation),
+            task=task,
+            params=None if self.randomize is None else params,
+            key=own,
+            step_count=jnp.zeros((), jnp.int32),
+            episode_return=zero,
+        )
+
+    def step(self, es: EnvState, action: jax.Array) -> EnvState:
+        """One decision of the agent: `action_repeat` control steps with one action.
+
+        Args:
+          es: from `reset` or `step`. One that is done is carried on, as osim-rl does.
+          action: `[action]` (1), clipped to [0, 1].
+
+        Raises:
+          ValueError: while tracing, if the action has another shape.
+        """
+        excitation = self.excitation_of(action)
+        if self.action_repeat == 1:
+            return self._control_step(es, excitation)
+
+        def repeat(carry, _):
+            now, stopped = carry
+            after = _choose(stopped, now, self._control_step(now, excitation))
+            gained = (after.reward, after.metrics)
+            gained = jax.tree.map(lambda x: jnp.where(stopped, 0.0, x), gained)
+            return (after, stopped | after.done), gained
+
+        start = (es, jnp.zeros((), bool))
+        (last, _), gained = jax.lax.scan(repeat, start, None, length=self.action_repeat)
+        reward, metrics = jax.tree.map(lambda x: jnp.sum(x, axis=0), gained)
+        return dataclasses.replace(last, reward=reward, metrics=metrics)
+
+    def excitation_of(self, action: jax.Array) -> jax.Array:
+        """The excitation `[muscle]` (1) that an action asks for.
+
+        Raises:
+          ValueError: the action has another shape than `[action]`.
+        """
+        action = jnp.asarray(action, self._nominal.gravity.dtype)
+        if action.shape != (self.action_size,):
+            raise ValueError(
+                f"action: expected shape ({self.action_size},), one excitation for each of "
+                f"action_names, got {action.shape}"
+            )
+        return jnp.clip(action, 0.0, 1.0)[self.muscle_order]
+
+    def arrive(
+        self, es: EnvState, state: State, excitation: jax.Array, memory: IntegratorMemory
+    ) -> EnvState:
+        """Observation, reward and ending of a control step that led from `es` to a state.
+
+        Args:
+          es: before the control step.
+          state: after it; if it is not finite, the world is held where it was and terminates.
+          excitation: `[muscle]` (1) during the control step.
+          memory: of the integrator, after it.
+        """
+        finite = _all_finite(state)
+        state = _choose(finite, state, es.state)
+        memory = _choose(finite, memory, es.memory)
+        description = describe(self.structure, self.params_of(es), state, excitation)
+        step_count = es.step_count + 1
+        limit = step_count >= self._limit
+        ended = self.has_ended(description)
+        moment = Moment(state, description, es.task)
+        terms, task = self._terms(Transition(es.state, moment, excitation, ended, limit & ~ended))
+        vector = vector_of(self.blocks, moment._replace(task=task))
+        finite = finite & _all_finite((vector, terms))
+        terms = {name: jnp.where(finite, term, 0.0) for name, term in terms.items()}
+        reward = sum(terms.values(), start=jnp.zeros_like(state.time))
+        ended = ended | ~finite
+        return EnvState(
+            obs=self._shaped(jnp.where(jnp.isfinite(vector), vector, 0.0)),
+            reward=reward,
+            done=ended | limit,
+            info={"terminated": ended, "truncated": limit & ~ended, "finite": finite},
+            metrics=terms,
+            state=state,
+            memory=memory,
+            task=_choose(finite, task, es.task),
+            params=es.params,
+            key=es.key,
+            step_count=step_count,
+            episode_return=es.episode_return + reward,
+        )
+
+    def with_state(self, es: EnvState, state: State) -> EnvState:
+        """The same world, moved to another state of the mechanics; only `obs` follows."""
+        description = describe(self.structure, self.params_of(es), state, es.memory.excitation)
+        vector = vector_of(self.blocks, Moment(state, description, es.task))
+        return dataclasses.replace(es, obs=self._shaped(vector), state=state)
+
+    def describe(self, es: EnvState) -> StateDescription:
+        """Everything OpenSim can report about this world now."""
+        return describe(self.structure, self.params_of(es), es.state, es.memory.excitation)
+
+    def to_dict(self, es: EnvState, description: StateDescription) -> dict[str, Any]:
+        """osim-rl's `get_state_desc()` of one world, on the host.
+
+        Args:
+          es: the world.
+          description: from `describe`, which is best jitted.
+        """
+        return self.extend_entries(to_dict(self.structure, description), es)
+
+    def params_of(self, es: EnvState) -> Params:
+        """The numbers of this world."""
+        return self._nominal if es.params is None else es.params
+
+    # --------------------------------------------------------------------------- machinery
+
+    @property
+    def _nominal(self) -> Params:
+        assert self.params is not None  # filled in when the task is made
+        return self.params
+
+    @property
+    def _limit(self) -> int:
+        assert self.time_limit is not None
+        return self.time_limit
+
+    def _shaped(self, vector: jax.Array) -> Any:
+        """The observation in the form that was asked for."""
+        return vector if self.observation == "vector" else tree_of(self.observation_names, vector)
+
+    def _terms(self, transition: Transition) -> tuple[Terms, Any]:
+        """Reward terms, the user's if there are any, and the task's memory."""
+        terms, task = self.score(transition)
+        if self.reward is None:
+            return terms, task
+        custom = self.reward(transition)
+        return (custom if isinstance(custom, Mapping) else {"reward": custom}), task
+
+    def _varied_pose(
+        self, q: jax.Array, u: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """The initial pose with what `vary_pose` makes of it; locked coordinates stay."""
+        if self.vary_pose is None:
+            return q, u
+        locked = self.structure.locked
+        new_q, new_u = self.vary_pose(self.structure, q, u, key)
+        return jnp.where(locked, q, new_q), jnp.where(locked, u, new_u)
+
+    def _control_step(self, es: EnvState, excitation: jax.Array) -> EnvState:
+        """One control step."""
+        params = self.params_of(es)
+        state, memory = advance(
+            self.structure, params, es.state, excitation, es.memory, self.options
+        )
+        return self.arrive(es, state, excitation, memory)
+
+
+def check_choice(option: str, value: object, choices: tuple) -> None:
+    """Refuse an option's value that is none of the choices.
+
+    Raises:
+      ValueError: it is not.
+    """
+    if value not in choices:
+        raise ValueError(f"{option}: expected one of {choices}, got {value!r}")
+
+
+def _choose(condition: jax.Array, yes: Any, no: Any) -> Any:
+    """One of two trees, by a scalar condition."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
+def _all_finite(tree: Any) -> jax.Array:
+    """Whether every number of a tree is finite: bool."""
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))

@@ -1,0 +1,131 @@
+"""Many worlds at once: `vmap`, and a new episode for every world whose own has ended.
+
+A reset costs several control steps, so it must not be worked out for every world at every step. The
+finished worlds are gathered to the front and reset in chunks of fixed size, as many chunks as it
+takes: none where no world has finished. The cost is that of the resets needed, rounded up to a
+chunk (`benchmarks/autoreset.py` measures it).
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.envs.base import Env
+from jaxosim.envs.episode import EnvState
+
+_CHUNKS = 64  # of which a batch consists, by default
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BatchEnv:
+    """A batch of worlds of one task, with auto-reset; every array of its EnvState leads with world.
+
+    Where a world's episode ends, `step` returns the reward, `done`, `info` and `metrics` of its
+    last step, and everything else of a new episode. `info` has three entries more: of all worlds
+    the `final_observation` before the reset (that is `obs`, where no episode has ended), and
+    `final_return` and `final_length`, sum of rewards and control steps of the episode so far.
+
+    Attributes:
+      env: the task.
+      world_count: number of worlds.
+      reset_chunk: worlds that are reset together; a 64th of the batch if None.
+    """
+
+    env: Env
+    world_count: int
+    reset_chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+          ValueError: they are not positive, or a chunk is larger than the batch.
+        """
+        chunk = self._chunk
+        if self.world_count < 1 or not 1 <= chunk <= self.world_count:
+            raise ValueError(
+                f"world_count and reset_chunk: expected 1 <= chunk <= worlds, got {chunk} and "
+                f"{self.world_count}"
+            )
+
+    @property
+    def _chunk(self) -> int:
+        default = -(-self.world_count // _CHUNKS)
+        return default if self.reset_chunk is None else self.reset_chunk
+
+    def reset(self, key: jax.Array) -> EnvState:
+        """All worlds at the beginning of an episode of their own.
+
+        Args:
+          key: one JAX random key; each world draws from a key split from it.
+        """
+        es = jax.vmap(self.env.reset)(jax.random.split(key, self.world_count))
+        return _with_final(es, es)
+
+    def step(self, es: EnvState, action: jax.Array) -> EnvState:
+        """One decision in every world; the finished ones begin anew.
+
+        Args:
+          es: from `reset` or `step`.
+          action: `[world, action]` (1).
+        """
+        before = dataclasses.replace(es, info={key: es.info[key] for key in _own_info(es)})
+        after = jax.vmap(self.env.step)(before, action)
+        fresh = self._reset_finished(after)
+        last = _with_final(after, after)
+        return dataclasses.replace(
+            select(after.done, fresh, after),
+            reward=last.reward,
+            done=last.done,
+            info=last.info,
+            metrics=last.metrics,
+        )
+
+    def _reset_finished(self, es: EnvState) -> EnvState:
+        """New episodes in the places of finished worlds; elsewhere nothing of use."""
+        chunk, count = self._chunk, jnp.sum(es.done)
+        order = jnp.argsort(~es.done, stable=True)  # the finished ones first
+        padded = jnp.concatenate([order, jnp.full(chunk, self.world_count, order.dtype)])
+
+        def unfinished(carry: tuple[jax.Array, EnvState]) -> jax.Array:
+            return carry[0] < count
+
+        def one_chunk(carry: tuple[jax.Array, EnvState]) -> tuple[jax.Array, EnvState]:
+            start, worlds = carry
+            places = jax.lax.dynamic_slice_in_dim(padded, start, chunk)
+            keys = jax.vmap(lambda key: jax.random.split(key)[1])(
+                es.key[jnp.minimum(places, self.world_count - 1)]
+            )
+            new = jax.vmap(self.env.reset)(keys)
+            worlds = jax.tree.map(lambda a, b: a.at[places].set(b, mode="drop"), worlds, new)
+            return start + chunk, worlds
+
+        # The gradient of an episode ends with it: nothing differentiable enters the loop.
+        start = (jnp.zeros((), count.dtype), jax.lax.stop_gradient(es))
+        return jax.lax.while_loop(unfinished, one_chunk, start)[1]
+
+
+_FINAL = ("final_observation", "final_return", "final_length")
+
+
+def _own_info(es: EnvState) -> list[str]:
+    """The names in `info` that come from the task."""
+    return [key for key in es.info if key not in _FINAL]
+
+
+def _with_final(es: EnvState, last: EnvState) -> EnvState:
+    """The same state, `info` extended by how the episodes stood."""
+    final = (last.obs, last.episode_return, last.step_count)
+    info = {**es.info, **dict(zip(_FINAL, final, strict=True))}
+    return dataclasses.replace(es, info=info)
+
+
+def select(chosen: jax.Array, yes: Any, no: Any) -> Any:
+    """World by world one of two batches: `[world]` bool, and two trees that lead with world."""
+
+    def leaf(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(leaf, yes, no)

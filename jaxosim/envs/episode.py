@@ -1,0 +1,66 @@
+"""The nouns of an episode: one world as it goes on, one instant of it, one step of it."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxosim.outputs import StateDescription
+from jaxosim.pytree import pytree
+from jaxosim.simulation import IntegratorMemory
+from jaxosim.types import Params, State
+
+Terms = Mapping[str, jax.Array]
+"""Reward terms by name; their sum is the reward."""
+
+
+@pytree
+class EnvState:
+    """One world within an episode: what the agent sees, and all that a later step depends on.
+
+    Attributes:
+      obs: `[entry]`, or nested dictionaries (see `Env.observation`).
+      reward: scalar, of the step that led here.
+      done: bool, terminated or truncated.
+      info: `terminated`, `truncated`, `finite`: bools.
+      metrics: the terms of the reward, by name; they sum to it.
+      state: of the mechanics.
+      memory: of the integrator; holds the excitation in force.
+      task: what the task remembers, such as targets.
+      params: this world's numbers if they are randomized, else None.
+      key: from which everything random that is still to come is drawn.
+      step_count: int32, control steps since reset.
+      episode_return: sum of the rewards since reset.
+    """
+
+    obs: Any = dataclasses.field()
+    reward: jax.Array = dataclasses.field()
+    done: jax.Array = dataclasses.field()
+    info: dict[str, jax.Array] = dataclasses.field()
+    metrics: dict[str, jax.Array] = dataclasses.field()
+    state: State = dataclasses.field()
+    memory: IntegratorMemory = dataclasses.field()
+    task: Any = dataclasses.field()
+    params: Params | None = dataclasses.field()
+    key: jax.Array = dataclasses.field()
+    step_count: jax.Array = dataclasses.field()
+    episode_return: jax.Array = dataclasses.field()
+
+
+class Moment(NamedTuple):
+    """One instant of one world, as a task sees it."""
+
+    state: State
+    description: StateDescription
+    task: Any  # the task's own memory
+
+
+class Transition(NamedTuple):
+    """One control step, as a reward sees it."""
+
+    before: State
+    after: Moment  # with the task's memory from before the step
+    excitation: jax.Array  # [muscle] (1), clipped to [0, 1]
+    terminated: jax.Array
+    truncated: jax.Array

@@ -1,0 +1,244 @@
+"""L2M2019Env: walk along a field of target velocities, with little effort and in steps.
+
+Source: osim-rl 3.0.11 `L2M2019Env`, of the NeurIPS 2019 challenge "Learn to Move: Walk Around".
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.envs import wire
+from jaxosim.envs.base import Env, check_choice
+from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
+from jaxosim.envs.l2m2019_observation import body_blocks, ground_force
+from jaxosim.envs.observation import Block
+from jaxosim.envs.target_field import (
+    GRID,
+    TargetField,
+    draw_sink,
+    first_field,
+    follow,
+    local_field,
+    target_velocity,
+)
+from jaxosim.outputs import StateDescription
+from jaxosim.pytree import array, pytree
+from jaxosim.spatial import safe_norm
+from jaxosim.types import Params, State
+
+_MODELS = {"3D": "gait14dof22musc", "2D": "gait14dof22musc_planar"}
+_TIME_LIMITS = {0: 1000, 1: 1000, 2: 1000, 3: 2500}
+_LOWEST_PELVIS = 0.6  # m
+_LEAST_LOAD = 0.05  # of body weight: then the foot is on the ground
+_LEAST_FOOTSTEPS = 5  # more of them are needed for a successful end of Round 2
+_ROUND_2 = 3  # the difficulty that is Round 2
+# The initial pose: coordinate and sign of each of the twelve numbers.
+_POSE = (
+    *(("pelvis_ty", 1), ("pelvis_tilt", -1)),
+    *(("hip_adduction_r", -1), ("hip_flexion_r", -1), ("knee_angle_r", 1), ("ankle_angle_r", -1)),
+    *(("hip_adduction_l", -1), ("hip_flexion_l", -1), ("knee_angle_l", 1), ("ankle_angle_l", -1)),
+)
+_RESTING = ("pelvis_tx", "pelvis_tz", "pelvis_list", "pelvis_rotation")
+DEFAULT_POSE = (0.0, 0.0, 0.94, *([0.0] * 9))
+# osim-rl's order of muscles in an action, which is not that of the file: for each leg.
+_ACTION_ORDER = (
+    "abd add iliopsoas glut_max hamstrings rect_fem vasti bifemsh gastroc soleus tib_ant"
+)
+
+
+@pytree
+class WalkTask:
+    """What the task remembers from step to step."""
+
+    field: TargetField = dataclasses.field()
+    target_achieved: jax.Array = array(unit="1")  # bool, in the step before
+    footstep_count: jax.Array = array(unit="1")  # int32
+    footstep_new: jax.Array = array(unit="1")  # bool, in the step before
+    contact: jax.Array = array(2, unit="1")  # bool, of the right and the left foot
+    effort: jax.Array = array(unit="s")  # squared activations over time, since the last footstep
+    time: jax.Array = array(unit="s")  # since the last footstep
+    deviation: jax.Array = array(2, unit="m")  # from the target velocity over time, likewise
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class L2M2019Env(Env):
+    """Walk to targets.
+
+    Attributes:
+      model: "3D", or "2D" for the sagittal plane.
+      difficulty: 0 straight ahead at constant speed, 1 targets ahead, 2 targets to the sides,
+        3 two targets in any direction (Round 2).
+      init_pose: twelve numbers: forward and rightward speed (m/s), pelvis height (m), trunk lean,
+        then for the right and the left leg: hip abduction, hip flexion, knee extension, ankle
+        flexion (rad), with osim-rl's signs.
+    """
+
+    model: str = "3D"
+    difficulty: int = 3
+    init_pose: Sequence[float] = DEFAULT_POSE
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+          ValueError: an option is none of those expected.
+        """
+        check_choice("model", self.model, tuple(_MODELS))
+        check_choice("difficulty", self.difficulty, tuple(_TIME_LIMITS))
+        if len(self.init_pose) != len(DEFAULT_POSE):
+            raise ValueError(
+                f"init_pose: expected {len(DEFAULT_POSE)} numbers, got {len(self.init_pose)}"
+            )
+        super().__post_init__()
+
+    @property
+    def model_name(self) -> str:
+        """Of the bundled model."""
+        return _MODELS[self.model]
+
+    @property
+    def default_time_limit(self) -> int:
+        """Control steps of an episode: 1000, in Round 2 2500."""
+        return _TIME_LIMITS[self.difficulty]
+
+    @functools.cached_property
+    def muscle_order(self) -> np.ndarray:
+        """For each muscle the place of its excitation in the action, `[muscle]`."""
+        return np.array([self.action_names.index(name) for name in self.structure.muscle_names])
+
+    @functools.cached_property
+    def action_names(self) -> tuple[str, ...]:
+        """Names of the action's entries: of the right leg, then of the left."""
+        return tuple(f"{muscle}_{side}" for side in "rl" for muscle in _ACTION_ORDER.split())
+
+    @functools.cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """339 entries; with `observation="tree"`, osim-rl's dictionary."""
+        entries = range(GRID)
+        names = tuple(f"v_tgt_field/{k}/{i}/{j}" for k in (0, 1) for i in entries for j in entries)
+
+        def read(now: Moment) -> jax.Array:
+            pose = self.pose_of(now.description)
+            return local_field(now.task.field, pose, self.difficulty).reshape(-1)
+
+        field = Block(names, ("m/s",) * len(names), read, low=-10.0, high=10.0)
+        assert self.params is not None
+        return (field, *body_blocks(self.structure, self.params))
+
+    def pose_of(self, description: StateDescription) -> jax.Array:
+        """Where the agent is on the map, `[3]` (m, m, rad): x forward, y to the left, heading."""
+        place = description.bodies.position[wire.body(self.structure, "pelvis")]
+        heading = description.coordinates.value[wire.coordinate(self.structure, "pelvis_rotation")]
+        return jnp.stack([place[0], -place[2], heading])
+
+    def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
+        """`init_pose` as coordinates and speeds, `[coordinate]`; the rest as the model has it."""
+        q = params.coordinates.default_value
+        places = np.array([wire.coordinate(self.structure, name) for name, _ in _POSE])
+        signs = np.array([sign for _, sign in _POSE])
+        pose = np.asarray(self.init_pose, float)
+        q = q.at[places].set(jnp.asarray(signs * pose[2:], q.dtype))
+        q = q.at[np.array([wire.coordinate(self.structure, name) for name in _RESTING])].set(0.0)
+        ahead = np.array([wire.coordinate(self.structure, n) for n in ("pelvis_tx", "pelvis_tz")])
+        return q, jnp.zeros_like(q).at[ahead].set(jnp.asarray(pose[:2], q.dtype))
+
+    def begin(self, key: jax.Array, state: State, description: StateDescription) -> WalkTask:
+        """Draw the field; both feet count as on the ground, so that no footstep is made at once."""
+        own, first, second = jax.random.split(key, 3)
+        draw, next_draw = (draw_sink(one, self.difficulty, state.q) for one in (first, second))
+        field = first_field(draw, next_draw, own)
+        field, achieved = follow(
+            field, self.pose_of(description), self.difficulty, self.options.step_size
+        )
+        zero = jnp.zeros_like(state.time)
+        return WalkTask(
+            field=field,
+            target_achieved=achieved,
+            footstep_count=jnp.zeros((), jnp.int32),
+            footstep_new=jnp.zeros((), bool),
+            contact=jnp.ones(2, bool),
+            effort=zero,
+            time=zero,
+            deviation=jnp.zeros_like(zero, shape=2),
+        )
+
+    def score(self, transition: Transition) -> tuple[Terms, WalkTask]:
+        """Rewards for being alive and for footsteps, less effort and deviation in each of them.
+
+        As in osim-rl, footsteps and targets count one step after they have been made: its reward
+        comes before it looks where the feet and the agent are.
+        """
+        now = transition.after
+        task = self._accumulated(now.task, now.description)
+        survived = transition.truncated & ~transition.terminated
+        round_2 = self.difficulty == _ROUND_2
+        walked = survived & (task.footstep_count > _LEAST_FOOTSTEPS)
+        pays = task.footstep_new | walked if round_2 else task.footstep_new
+        footstep = 10 * task.time
+        terms = {
+            "alive": jnp.full_like(task.time, 0.1),
+            "footstep": jnp.where(pays, footstep, 0.0),
+            "effort": jnp.where(pays, -task.effort, 0.0),
+            "velocity": jnp.where(pays, -(3 if round_2 else 1) * safe_norm(task.deviation), 0.0),
+            # osim-rl differs: it fails (UnboundLocalError) where Round 1 ends between footsteps.
+            "bonus": jnp.where(task.target_achieved, 500.0, 0.0)
+            if round_2
+            else jnp.where(survived, footstep + 10, 0.0),
+        }
+        terms = {name: term.astype(task.time.dtype) for name, term in terms.items()}
+        task = dataclasses.replace(
+            task,
+            effort=jnp.where(pays, 0.0, task.effort),
+            time=jnp.where(pays, 0.0, task.time),
+            deviation=jnp.where(pays, 0.0, task.deviation),
+        )
+        return terms, self._observed(task, now.description)
+
+    def _accumulated(self, task: WalkTask, description: StateDescription) -> WalkTask:
+        """Effort, time and deviation with those of the latest control step."""
+        step_size = self.options.step_size
+        activation = description.muscles.activation
+        velocity = description.bodies.velocity[wire.body(self.structure, "pelvis")]
+        target = target_velocity(task.field, self.pose_of(description)[:2], self.difficulty)
+        miss = jnp.stack([velocity[0], -velocity[2]]) - target
+        return dataclasses.replace(
+            task,
+            effort=task.effort + jnp.sum(activation * activation) * step_size,
+            time=task.time + step_size,
+            deviation=task.deviation + miss * step_size,
+        )
+
+    def _observed(self, task: WalkTask, description: StateDescription) -> WalkTask:
+        """Footsteps and targets as they are after a control step."""
+        load = jnp.stack([ground_force(self.structure, description, side)[1] for side in "rl"])
+        contact = -load > _LEAST_LOAD
+        new = jnp.any(contact & ~task.contact)
+        field, achieved = follow(
+            task.field, self.pose_of(description), self.difficulty, self.options.step_size
+        )
+        return dataclasses.replace(
+            task,
+            field=field,
+            target_achieved=achieved,
+            footstep_count=task.footstep_count + new.astype(jnp.int32),
+            footstep_new=new,
+            contact=contact,
+        )
+
+    def has_ended(self, description: StateDescription) -> jax.Array:
+        """Whether the pelvis is below 0.6 m."""
+        pelvis = wire.body(self.structure, "pelvis")
+        return description.bodies.position[pelvis, 1] < _LOWEST_PELVIS
+
+    def extend_entries(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
+        """The field around the agent, `v_tgt_field` `[2, 11, 11]`."""
+        pelvis = entries["body_pos"]["pelvis"]
+        heading = entries["joint_pos"]["ground_pelvis"][2]
+        pose = jnp.asarray([pelvis[0], -pelvis[2], heading], es.reward.dtype)
+        field = local_field(es.task.field, pose, self.difficulty)
+        return {**entries, "v_tgt_field": np.asarray(field)}

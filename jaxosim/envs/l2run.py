@@ -1,0 +1,102 @@
+"""L2RunEnv: run forward in the sagittal plane, as far as possible before falling.
+
+Source: osim-rl 2.1.0 `L2RunEnv`, after the NIPS 2017 challenge "Learning to Run".
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.envs import wire
+from jaxosim.envs.base import Env
+from jaxosim.envs.episode import Moment, Terms, Transition
+from jaxosim.envs.observation import Block
+from jaxosim.outputs import StateDescription
+
+_LOWEST_PELVIS = 0.6  # m
+_JOINTS = ("hip_l", "hip_r", "knee_l", "knee_r", "ankle_l", "ankle_r")
+_BODIES = ("head", "pelvis", "torso", "toes_l", "toes_r", "talus_l", "talus_r")
+_UNUSED = 5  # zeros at the end of the wire, where the 2017 challenge had strength and obstacles
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class L2RunEnv(Env):
+    """Run forward."""
+
+    @property
+    def model_name(self) -> str:
+        """Of the bundled model."""
+        return "gait9dof18musc"
+
+    @property
+    def default_time_limit(self) -> int:
+        """Control steps of an episode."""
+        return 1000
+
+    @functools.cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """43 entries."""
+        joints = [self._joint(name) for name in ("ground_pelvis", *_JOINTS)]
+        return (*joints, self._positions(), self._mass_center(), self._unused())
+
+    def _joint(self, name: str) -> Block:
+        """Values, then speeds of a joint's coordinates."""
+        places = wire.coordinates_of(self.structure, name)
+        index = np.array(places)
+        units = wire.units_of_motion(self.structure, places)
+        names = [self.structure.coordinate_names[i] for i in index]
+
+        def read(now: Moment) -> jax.Array:
+            motion = now.description.coordinates
+            return jnp.concatenate([motion.value[index], motion.speed[index]])
+
+        return Block(
+            tuple(f"{name}/{kind}/{c}" for kind in ("value", "speed") for c in names),
+            (*units, *(f"{unit}/s" for unit in units)),
+            read,
+        )
+
+    def _positions(self) -> Block:
+        """Bodies in the sagittal plane, in ground."""
+        index = np.array([wire.body(self.structure, name) for name in _BODIES])
+        names = tuple(f"{name}/{axis}" for name in _BODIES for axis in "xy")
+        return Block(
+            names,
+            ("m",) * len(names),
+            lambda now: now.description.bodies.position[index, :2].reshape(-1),
+        )
+
+    def _mass_center(self) -> Block:
+        """Position and velocity of the mass center, in ground."""
+        names = tuple(f"mass_center/{entry}" for entry in ("x", "y", "z", "vx", "vy", "vz"))
+
+        def read(now: Moment) -> jax.Array:
+            center = now.description.mass_center
+            return jnp.concatenate([center.position, center.velocity])
+
+        return Block(names, ("m",) * 3 + ("m/s",) * 3, read)
+
+    def _unused(self) -> Block:
+        """Zeros."""
+        return Block(
+            tuple(f"unused/{i}" for i in range(_UNUSED)),
+            ("1",) * _UNUSED,
+            lambda now: jnp.zeros_like(now.state.q, shape=_UNUSED),
+            low=0.0,
+            high=0.0,
+        )
+
+    def score(self, transition: Transition) -> tuple[Terms, Any]:
+        """Distance that the pelvis went forward, m."""
+        forward = wire.coordinate(self.structure, "pelvis_tx")
+        progress = transition.after.state.q[forward] - transition.before.q[forward]
+        return {"progress": progress}, transition.after.task
+
+    def has_ended(self, description: StateDescription) -> jax.Array:
+        """Whether the pelvis is below 0.6 m."""
+        pelvis = wire.body(self.structure, "pelvis")
+        return description.bodies.position[pelvis, 1] < _LOWEST_PELVIS

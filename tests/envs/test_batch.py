@@ -1,0 +1,76 @@
+"""Batches: equal to a loop, new episodes, and what is kept of the old ones."""
+
+import dataclasses
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from tests.envs.conftest import CHUNK, LIMIT, WORLDS, actions
+
+ROUNDING = 1e-10
+
+
+def test_a_batch_is_its_worlds_one_by_one(arm, batch):
+    keys = jax.random.split(jax.random.key(3), WORLDS)
+    for world in range(2):
+        es = arm.reset(keys[world])
+        for count in range(LIMIT):
+            es = arm.step(es, actions()[count, world])
+            after = batch.run[count + 1]
+            final = after.info["final_observation"][world]
+            np.testing.assert_allclose(final, es.obs, rtol=ROUNDING, atol=ROUNDING)
+            np.testing.assert_allclose(after.reward[world], es.reward, rtol=ROUNDING)
+
+
+def test_every_episode_is_new(batch):
+    starts = [es for es in batch.run if np.all(es.step_count == 0)]
+    assert len(starts) == 3
+    targets = np.concatenate([es.task for es in starts])
+    poses = np.concatenate([es.state.q for es in starts])
+    forces = np.concatenate([es.params.muscles.max_isometric_force for es in starts])
+    for drawn in (targets, poses, forces):
+        assert len(np.unique(drawn[:, 0])) == 3 * WORLDS
+
+
+def test_the_end_of_an_episode_is_kept(batch):
+    before, end = batch.run[LIMIT - 1 : LIMIT + 1]
+    assert end.done.all() and end.info["truncated"].all() and not end.info["terminated"].any()
+    assert np.all(end.info["final_length"] == LIMIT)
+    total = sum(es.reward for es in batch.run[1 : LIMIT + 1])
+    np.testing.assert_allclose(end.info["final_return"], total, rtol=ROUNDING)
+    assert np.all(end.episode_return == 0) and np.all(end.step_count == 0)
+    assert np.all(end.info["final_observation"][:, 2] != end.obs[:, 2])
+    assert not before.done.any()
+    np.testing.assert_array_equal(before.info["final_observation"], before.obs)
+
+
+@pytest.mark.parametrize("finished", [(), (1,), (0, 2, 4), range(WORLDS)])
+def test_only_finished_worlds_are_reset(batch, finished):
+    es = batch.run[1]
+    late = np.isin(np.arange(WORLDS), list(finished))
+    es = dataclasses.replace(es, step_count=jnp.where(late, LIMIT - 1, es.step_count))
+    after = batch.step(es, actions()[0])
+    np.testing.assert_array_equal(after.done, late)
+    np.testing.assert_array_equal(after.step_count == 0, late)
+    moved = np.any(after.task != es.task, axis=1)
+    np.testing.assert_array_equal(moved, late)
+
+
+def test_two_runs_are_equal_to_the_bit(batch):
+    es = batch.reset(jax.random.key(3))
+    for action, before in zip(actions(), batch.run, strict=False):
+        chex.assert_trees_all_equal(plain(es), plain(before))
+        es = batch.step(es, action)
+
+
+def plain(es):
+    return dataclasses.replace(es, key=jax.random.key_data(es.key))
+
+
+def test_sizes_are_checked(arm):
+    with pytest.raises(ValueError, match="1 <= chunk <= worlds"):
+        jaxosim.BatchEnv(arm.env, CHUNK, CHUNK + 1)

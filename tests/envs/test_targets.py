@@ -1,0 +1,125 @@
+"""Target tracks and fields: distributions, and what follows from the numbers drawn."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.envs.target_field import (
+    draw_sink,
+    first_field,
+    follow,
+    local_field,
+    target_velocity,
+)
+from jaxosim.envs.targets import draw_track, speed_and_heading, velocity_at
+
+LIKE = jnp.zeros(())
+
+
+def many(draw, count=4000):
+    return jax.vmap(draw)(jax.random.split(jax.random.key(0), count))
+
+
+# ---------------------------------------------------------------------------------- tracks
+
+
+def test_distribution_of_the_tracks():
+    track = many(lambda key: draw_track(key, LIKE))
+    waits = np.diff(np.concatenate([np.zeros((4000, 1)), track.step], axis=1), axis=1)
+    assert abs(waits.mean() - 300) < 0.5 and abs(waits.var() - 300) < 10  # Poisson
+    for change, size in ((track.speed_change, 0.5), (track.heading_change, math.pi / 8)):
+        assert np.abs(change).max() <= size and abs(np.var(change) - size**2 / 3) < 0.01 * size**2
+
+
+def test_a_track_jumps_at_its_changes():
+    track = draw_track(jax.random.key(1), LIKE)
+    first, second = int(track.step[0]), int(track.step[1])
+    np.testing.assert_array_equal(velocity_at(track, first - 1), [1.25, 0.0, 0.0])
+    speed, heading = speed_and_heading(track, first)
+    assert speed == 1.25 + track.speed_change[0] and heading == track.heading_change[0]
+    speed, heading = speed_and_heading(track, second)
+    assert heading == track.heading_change[0] + track.heading_change[1]
+    velocity = velocity_at(track, second)
+    np.testing.assert_allclose(np.hypot(velocity[0], velocity[2]), speed, rtol=1e-15)
+
+
+# ---------------------------------------------------------------------------------- fields
+
+
+def field_of(difficulty, seed=0):
+    keys = jax.random.split(jax.random.key(seed), 3)
+    draws = [draw_sink(key, difficulty, LIKE) for key in keys[:2]]
+    return first_field(*draws, keys[2])
+
+
+def test_distribution_of_the_sinks():
+    for difficulty, turn in ((1, 0.0), (2, math.pi / 2), (3, math.pi)):
+        draw = many(lambda key: draw_sink(key, difficulty, LIKE))  # noqa: B023
+        assert abs(draw.radius.mean() - 6) < 0.05 and 5 <= draw.radius.min()
+        assert np.abs(draw.turn).max() <= turn
+        assert abs(np.var(draw.turn) - turn**2 / 3) <= 0.1 * turn
+        assert 2 <= draw.stay.min() and draw.stay.max() <= 4
+
+
+def test_a_field_leads_to_its_sink():
+    field = field_of(3)
+    for place in ([3.0, -2.0], [-7.3, 4.1], [0.0, 0.0]):
+        place = jnp.asarray(place)
+        velocity = target_velocity(field, place, 3)
+        toward = (field.sink - place) / np.linalg.norm(field.sink - place)
+        speed = np.linalg.norm(velocity)
+        assert 0.79 < speed < 1.81
+        assert np.dot(velocity / speed, toward) > 0.99
+    beyond, rim = jnp.asarray([30.0, 1.0]), jnp.asarray([20.0, 1.0])
+    np.testing.assert_allclose(
+        target_velocity(field, beyond, 3), target_velocity(field, rim, 3), rtol=1e-14
+    )
+
+
+def test_the_local_field_is_in_the_agents_axes():
+    field, pose = field_of(2), jnp.asarray([0.7, -0.3, 0.4])
+    local = np.asarray(local_field(field, pose, 2))
+    place = pose[:2] + 3 * jnp.asarray([math.cos(0.4), math.sin(0.4)])  # 3 m ahead
+    vx, vy = np.asarray(target_velocity(field, place, 2))
+    ahead, left = local[:, 5 + 3, 5]
+    np.testing.assert_allclose(ahead, math.cos(0.4) * vx + math.sin(0.4) * vy, rtol=1e-12)
+    np.testing.assert_allclose(left, -math.sin(0.4) * vx + math.cos(0.4) * vy, rtol=1e-12)
+    straight = np.asarray(local_field(field, jnp.zeros(3), 0))
+    np.testing.assert_allclose(straight[0], 1.4)
+
+
+def stay(field, difficulty, steps):
+    """Stand at the sink; whether and when targets were achieved."""
+    run = jax.jit(lambda field, pose: follow(field, pose, difficulty, 0.01))
+    achieved = []
+    for step in range(steps):
+        field, yes = run(field, jnp.append(field.sink, 0.0))
+        achieved += [step] if yes else []
+    return field, achieved
+
+
+def test_two_targets_of_round_2():
+    before = field_of(3)
+    field, achieved = stay(before, 3, 900)
+    assert len(achieved) == 2 and field.number == 3
+    assert abs(achieved[0] * 0.01 - before.stay_needed) < 0.02
+    expected = before.sink + before.next_draw.radius * jnp.asarray(
+        [jnp.cos(field.heading), jnp.sin(field.heading)]
+    )
+    np.testing.assert_allclose(field.sink, expected)
+    np.testing.assert_allclose(field.heading, before.heading + before.next_draw.turn)
+    np.testing.assert_array_equal(field.map_center, before.sink)
+
+
+def test_targets_without_end_of_round_1():
+    field, achieved = stay(field_of(1), 1, 1300)
+    assert len(achieved) >= 3 and field.number == len(achieved) + 1
+
+
+def test_leaving_the_sink_starts_the_stay_anew():
+    field = dataclasses.replace(field_of(3), stayed=jnp.asarray(1.0))
+    field, achieved = follow(field, jnp.zeros(3), 3, 0.01)
+    assert field.stayed == 0 and not achieved
