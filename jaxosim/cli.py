@@ -23,13 +23,18 @@ import rich.progress
 import jaxosim
 from jaxosim import cli_report, sto
 from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
-from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
+from jaxosim.errors import (
+    ModelMismatchError,
+    OsimFormatError,
+    TableFormatError,
+    UnsupportedComponentError,
+)
 from jaxosim.models import bundled_models, load_model
 from jaxosim.types import Model, Params
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _INTERRUPTED = 130
-_OUR_ERRORS = (OsimFormatError, UnsupportedComponentError, ModelMismatchError)
+_OUR_ERRORS = (OsimFormatError, UnsupportedComponentError, ModelMismatchError, TableFormatError)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -33,14 +33,14 @@ FLOORS = {
     "jaxosim.simulation": 3,
     "jaxosim.outputs": 3,
     "jaxosim.randomize": 3,
-    # tasks
+    # tasks, and the files of the field
     "jaxosim.envs": 4,
+    "jaxosim.sto": 4,
     # rooms for users
     "jaxosim.gym_api": 5,
     "jaxosim.learning": 5,
     "jaxosim.viewer": 5,
     # doors
-    "jaxosim.sto": 6,
     "jaxosim.cli_rollout": 6,
     "jaxosim.cli_report": 6,
     "jaxosim.cli": 6,
