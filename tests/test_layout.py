@@ -51,7 +51,17 @@ FLOORS = {
 ONE_ROOM = {0, 1, 3, 6}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-OPTIONAL_PACKAGES = ("opensim", "gymnasium", "pytest", "hypothesis", "matplotlib")
+OPTIONAL_PACKAGES = (
+    "opensim",
+    "gymnasium",
+    "pytest",
+    "hypothesis",
+    "matplotlib",
+    "pyvista",
+    "vtk",
+    "viser",
+    "imageio",
+)
 PUBLIC_API = {
     "Model",
     "ModelMismatchError",
