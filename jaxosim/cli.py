@@ -1,4 +1,4 @@
-"""The command line: `jaxosim rollout` and `jaxosim info`.
+"""The command line: `jaxosim info`, `rollout`, and the commands of `cli_view.py`.
 
 Whatever the user gets wrong ends in one line on standard error and a non-zero exit status: 2 for a
 wrong command line, 1 for everything else, 130 when interrupted.
@@ -21,7 +21,7 @@ import rich.console
 import rich.progress
 
 import jaxosim
-from jaxosim import cli_report, sto
+from jaxosim import cli_report, cli_view, sto
 from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
 from jaxosim.errors import (
     ModelMismatchError,
@@ -31,10 +31,17 @@ from jaxosim.errors import (
 )
 from jaxosim.models import bundled_models, load_model
 from jaxosim.types import Model, Params
+from jaxosim.viewer.extras import MissingExtraError
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _INTERRUPTED = 130
-_OUR_ERRORS = (OsimFormatError, UnsupportedComponentError, ModelMismatchError, TableFormatError)
+_OUR_ERRORS = (
+    OsimFormatError,
+    UnsupportedComponentError,
+    ModelMismatchError,
+    TableFormatError,
+    MissingExtraError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -290,6 +297,10 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
         muscle_names=np.array(model.muscle_names, dtype=str),
         metadata=np.array(json.dumps(metadata)),
     )
+
+
+commands.add_command(cli_view.plot)
+commands.add_command(cli_view.render)
 
 
 if __name__ == "__main__":

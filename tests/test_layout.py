@@ -43,6 +43,7 @@ FLOORS = {
     # doors
     "jaxosim.cli_rollout": 6,
     "jaxosim.cli_report": 6,
+    "jaxosim.cli_view": 6,
     "jaxosim.cli": 6,
     "jaxosim.__main__": 6,
     "jaxosim.server": 6,
