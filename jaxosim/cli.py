@@ -301,6 +301,7 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
 
 commands.add_command(cli_view.plot)
 commands.add_command(cli_view.render)
+commands.add_command(cli_view.view)
 
 
 if __name__ == "__main__":

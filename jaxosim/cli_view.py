@@ -1,4 +1,4 @@
-"""The commands that show motion: `jaxosim plot` and `jaxosim render`."""
+"""The commands that show motion: `jaxosim view`, `jaxosim plot` and `jaxosim render`."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import rich.progress
 
 from jaxosim import cli_report
 from jaxosim.models import load_model
-from jaxosim.viewer import films, pictures, plots
+from jaxosim.viewer import films, page, pictures, plots, web
 from jaxosim.viewer.run import Run, is_run, load_run
 from jaxosim.viewer.scene import default_state
 
@@ -193,3 +193,45 @@ def render(
             advance=lambda done, count: progress.update(task, completed=done, total=count),
         )
     click.echo(f"wrote {out}")
+
+
+@click.command(epilog=_RUN, short_help="Show RUN or MODEL in the browser.")
+@click.argument("run", metavar="RUN|MODEL")
+@click.option(
+    "--html",
+    type=click.Path(path_type=pathlib.Path),
+    callback=_suffix(".html"),
+    help="Write a page that plays RUN offline, and end.",
+)
+@_model_option
+@_geometry_option
+@click.option("--port", type=click.IntRange(1024, 65535), default=8080, show_default=True)
+@click.option("--world", type=click.IntRange(min=0), default=0, help="World of the page.")
+@click.option("--fps", type=click.FloatRange(1, 120), default=30.0, help="Of the page.")
+@click.option("--follow/--no-follow", default=True, help="Whether the page follows the model.")
+def view(
+    run: str,
+    html: pathlib.Path | None,
+    model: str | None,
+    geometry: pathlib.Path | None,
+    port: int,
+    world: int,
+    fps: float,
+    follow: bool,
+) -> None:
+    """Play RUN, or pose and drive MODEL, on a page that only this machine can open."""
+    shown = motion(run, model)
+    folder = str(geometry) if geometry is not None else None
+    if html is not None:
+        with replacing(html) as unfinished:
+            page.write_page(
+                shown, unfinished, world=world, rate=fps, follow=follow, geometry=folder
+            )
+        click.echo(f"wrote {html}")
+        return
+    viewer = web.WebViewer(shown, port, folder)
+    click.echo(f"open {viewer.url} (this machine only; end with Ctrl-C)")
+    try:
+        viewer.serve()
+    except KeyboardInterrupt:
+        viewer.close()
