@@ -62,6 +62,15 @@ class LiveViewer:
         self._newest = (state, world, target_velocity)
         self._news.set()
 
+    def wait_for_visitor(self, seconds: float) -> bool:
+        """Wait until somebody has opened the page; False if nobody has in time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self._server.get_clients():
+                return True
+            time.sleep(0.05)
+        return False
+
     def close(self) -> None:
         """Close the page."""
         self._closed.set()
@@ -85,13 +94,3 @@ class LiveViewer:
             self._stage.show(self._stage.scene.instant(one), self._follow.value, target)
             self.shown_count += 1
             self._closed.wait(self._pause)
-
-
-def wait_for_visitor(viewer: LiveViewer, seconds: float) -> bool:
-    """Wait until somebody has opened the page; False if nobody has in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if viewer._server.get_clients():
-            return True
-        time.sleep(0.05)
-    return False
