@@ -1,5 +1,6 @@
 """A run as a picture or a film in a file. Needs the extra `video`."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,11 +76,16 @@ def render_run(
     run.world(first_world)  # refuses a world that is not there
     worlds = range(first_world, min(first_world + grid[0] * grid[1], run.world_count))
     frames = _frames(run, numbers, list(worlds), size, camera, grid, geometry, advance)
-    imageio = require("imageio", "video")
+    imageio = require("imageio.v2", "video")
     if out.suffix.lower() == ".mp4":
         require("imageio_ffmpeg", "video")
         options = {"fps": rate, "codec": "libx264", "quality": _QUALITY, "macro_block_size": 2}
-        with imageio.get_writer(out, format="FFMPEG", **options) as writer:
+        with (
+            warnings.catch_warnings(),
+            imageio.get_writer(out, format="FFMPEG", **options) as writer,
+        ):
+            # JAX warns of forks; this one becomes another program at once.
+            warnings.filterwarnings("ignore", message=".*fork", category=RuntimeWarning)
             for frame in frames:
                 writer.append_data(frame)
     elif out.suffix.lower() == ".gif":

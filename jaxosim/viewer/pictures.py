@@ -69,7 +69,7 @@ class Painter:
             for column in range(grid[1]):
                 self._plotter.subplot(row, column)
                 self._plotter.set_background("#f4f6f8")
-                self._plotter.enable_anti_aliasing("ssaa" if grid == (1, 1) else "fxaa")
+                self._plotter.enable_anti_aliasing("ssaa")
                 self._worlds.append(_World(pyvista, self._plotter, scene))
 
     def draw(
@@ -86,18 +86,26 @@ class Painter:
 
     def _look(self, instant: Instant) -> None:
         """Place the camera of the current subplot."""
-        center = self.scene.center.copy()
-        if self.camera.follow and len(instant.body_position):
-            center[[0, 2]] += np.asarray(instant.body_position[0])[[0, 2]]
+        center = self.scene.center
+        if self.camera.follow:
+            center = center + self.scene.travel(instant)
         direction = np.array(VIEWS[self.camera.view])
         direction = direction / np.linalg.norm(direction)
-        distance = _DISTANCE * self.scene.size / self.camera.zoom
+        distance = _DISTANCE * self._needed_height(direction) / self.camera.zoom
         camera = self._plotter.camera
         camera.view_angle = _VIEW_ANGLE
         camera.focal_point = center
         camera.position = center + direction * distance
         camera.up = (0.0, 1.0, 0.0) if self.camera.view != "top" else (1.0, 0.0, 0.0)
         camera.clipping_range = (0.05 * distance, 20 * distance)
+
+    def _needed_height(self, direction: np.ndarray) -> float:
+        """Height (m) of a view along the direction that shows all of the model, also its width."""
+        width, height = self._plotter.window_size
+        aspect = width * self.grid[0] / (height * self.grid[1])
+        across = np.linalg.norm(self.scene.extent * np.sqrt(1 - direction**2) * [1.0, 0.0, 1.0])
+        upright = max(self.scene.extent[1], 0.5 * self.scene.size)
+        return float(max(upright, across / aspect))
 
     def close(self) -> None:
         """Let the window go."""

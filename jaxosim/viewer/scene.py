@@ -49,7 +49,19 @@ class Scene:
     muscle_radius: np.ndarray  # [muscle] (m)
     ground_height: float | None  # m; None without contact with the ground
     center: np.ndarray  # [3] (m) of what is seen in the default pose
-    size: float  # m, from end to end
+    extent: np.ndarray  # [3] (m) from end to end
+    home: np.ndarray  # [3] (m) origin of the first body in the default pose
+
+    @property
+    def size(self) -> float:
+        """Greatest extent (m)."""
+        return float(np.max(self.extent))
+
+    def travel(self, instant: Instant) -> np.ndarray:
+        """How far the first body has gone over the ground, `[3]` (m): what a camera follows."""
+        if not len(instant.body_position):
+            return np.zeros(3)
+        return (np.asarray(instant.body_position[0], float) - self.home) * [1.0, 0.0, 1.0]
 
     def instant(self, state: State) -> Instant:
         """Where everything is at one state, on the host."""
@@ -87,7 +99,8 @@ def build_scene(
     shapes += _contact_spheres(model, params)
     shapes += _markers(model, params)
     strength = np.asarray(params.muscles.max_isometric_force, float)
-    center, size = _extent(shapes, pose)
+    center, extent = _extent(shapes, pose)
+    origin = np.asarray(pose.body_position, float)
     return Scene(
         model=model,
         params=params,
@@ -95,7 +108,8 @@ def build_scene(
         muscle_radius=_MUSCLE_RADIUS * np.clip(np.sqrt(strength / 1000.0), 0.55, 1.8),
         ground_height=_ground_height(model, params),
         center=center,
-        size=size,
+        extent=extent,
+        home=origin[0] if len(origin) else np.zeros(3),
     )
 
 
@@ -249,15 +263,15 @@ def _ground_height(model: Model, params: Params) -> float | None:
     return float(params.contacts.location[floors[0], 1]) if len(floors) else None
 
 
-def _extent(shapes: Sequence[Shape], pose: Instant) -> tuple[np.ndarray, float]:
-    """Middle and length of the box around bones and muscles in the default pose."""
+def _extent(shapes: Sequence[Shape], pose: Instant) -> tuple[np.ndarray, np.ndarray]:
+    """Middle and edges of the box around bones and muscles in the default pose."""
     points = [np.zeros((1, 3)) if not shapes else np.asarray(pose.path, float).reshape(-1, 3)]
     points += [placed(shape, pose) for shape in shapes]
     everything = np.concatenate(points)
     if not len(everything):
-        return np.zeros(3), 1.0
+        return np.zeros(3), np.ones(3)
     low, high = everything.min(axis=0), everything.max(axis=0)
-    return (low + high) / 2, max(float(np.max(high - low)), 0.1)
+    return (low + high) / 2, np.maximum(high - low, 0.1)
 
 
 def placed(shape: Shape, pose: Instant) -> np.ndarray:

@@ -70,10 +70,7 @@ class Stage:
     ) -> None:
         """Move everything to where it is at an instant."""
         with self._server.atomic():
-            shift = np.zeros(3)
-            if follow and len(self._bodies):
-                shift[[0, 2]] = -np.asarray(instant.body_position[0], float)[[0, 2]]
-            self._world.position = shift
+            self._world.position = -self.scene.travel(instant) if follow else np.zeros(3)
             turns = self._quaternions(instant.body_rotation)
             for frame, turn, place in zip(
                 self._bodies, turns, np.asarray(instant.body_position), strict=True

@@ -69,7 +69,7 @@ class WebViewer:
         self.time = gui.add_slider("time (s)", first, max(last, first + 1e-3), 1e-3, first)
         self.time.on_update(self._scrubbed)
         worlds = tuple(str(number) for number in range(self.run.world_count))
-        self.world = gui.add_dropdown("world", worlds, "0", visible=len(worlds) > 1)
+        self.world = gui.add_dropdown("world", worlds, initial_value="0", visible=len(worlds) > 1)
         self.world.on_update(self._changed)
 
     def _add_pose(self, gui: Any) -> None:
@@ -98,9 +98,9 @@ class WebViewer:
         model = self.run.model
         self._traces: list[tuple[float, State]] = []
         with gui.add_folder("plot", expand_by_default=True):
-            self.quantity = gui.add_dropdown("what", _QUANTITIES, _QUANTITIES[0])
+            self.quantity = gui.add_dropdown("what", _QUANTITIES, initial_value=_QUANTITIES[0])
             names = tuple(map(_plain, model.coordinate_names)) or ("-",)
-            self.selected = gui.add_dropdown("of", names, names[0])
+            self.selected = gui.add_dropdown("of", names, initial_value=names[0])
             times, values = self._series()
             self._plot = gui.add_uplot(
                 (times, values),
