@@ -16,6 +16,7 @@ from jaxosim.viewer.scene import default_state
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "pictures"
 SIZE = (360, 540)  # pixels
+POSE = {"r_shoulder_elev": 0.1, "r_elbow_flex": 0.6}  # rad; the arm's own default points backwards
 COLORS = 96  # of the palette: a picture stays below 100 kB
 
 
@@ -26,9 +27,13 @@ def main(names: list[str]) -> None:
         model, params = load_model(name)
         state = default_state(params)
         spread = np.linspace(0, 1, len(model.muscle_names))
-        state = dataclasses.replace(state, activation=spread)
+        q = np.array(state.q)
+        for joint, angle in POSE.items():
+            if joint in model.coordinate_names:
+                q[model.coordinate_names.index(joint)] = angle
+        state = dataclasses.replace(state, q=q, activation=spread)
         for view in ("side", "front"):
-            frame = render_frame(model, params, state, SIZE, Camera(view, zoom=1.15))
+            frame = render_frame(model, params, state, SIZE, Camera(view))
             picture = Image.fromarray(frame).quantize(COLORS)
             path = FOLDER / f"{name}_{view}.png"
             picture.save(path, optimize=True)

@@ -30,7 +30,7 @@ VIEWS = {
 FILM_SUFFIXES, PICTURE_SUFFIXES = (".mp4", ".gif"), (".png",)
 _KEPT_PAINTERS = 3
 _GROUND = (0.80, 0.82, 0.80)
-_DISTANCE = 2.15  # from the model, in sizes of the model
+_DISTANCE = 2.2  # from the model, in sizes of the model
 _VIEW_ANGLE = 30.0  # degrees
 
 
@@ -91,7 +91,8 @@ class Painter:
             center = center + self.scene.travel(instant)
         direction = np.array(VIEWS[self.camera.view])
         direction = direction / np.linalg.norm(direction)
-        distance = _DISTANCE * self._needed_height(direction) / self.camera.zoom
+        depth = float(np.abs(direction) @ self.scene.extent)
+        distance = (_DISTANCE * self._needed_height(direction) + depth / 2) / self.camera.zoom
         camera = self._plotter.camera
         camera.view_angle = _VIEW_ANGLE
         camera.focal_point = center

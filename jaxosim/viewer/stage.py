@@ -12,11 +12,16 @@ from jaxosim.viewer.extras import require
 from jaxosim.viewer.instant import Instant
 from jaxosim.viewer.rods import Rods, arrows, path_points, segments
 from jaxosim.viewer.scene import Scene
-from jaxosim.viewer.shapes import Mesh, ellipsoid, unit_arrow, unit_cylinder
+from jaxosim.viewer.shapes import ellipsoid, unit_arrow, unit_cylinder
 
 LOOPBACK = "127.0.0.1"
 _DISTANCE = 1.5  # of the camera, in sizes of the model
 _GROUND_SIZE = 60.0  # m
+_UNITS = {
+    "muscles": unit_cylinder(8),
+    "muscle_points": ellipsoid(np.zeros(3), np.ones(3)),
+    "forces": unit_arrow(),
+}
 
 
 def open_server(port: int) -> Any:
@@ -79,11 +84,11 @@ class Stage:
             points, radius, color = path_points(self.scene, instant)
             turned = np.broadcast_to(np.eye(3), (len(points), 3, 3))
             balls = Rods(turned, points, np.repeat(radius[:, None], 3, axis=1), color)
-            self._place("muscles", unit_cylinder(8), segments(self.scene, instant))
-            self._place("muscle_points", ellipsoid(np.zeros(3), np.ones(3)), balls)
-            self._place("forces", unit_arrow(), arrows(self.scene, instant, target_velocity))
+            self._place("muscles", segments(self.scene, instant))
+            self._place("muscle_points", balls)
+            self._place("forces", arrows(self.scene, instant, target_velocity))
 
-    def _place(self, name: str, unit: Mesh, rods: Rods) -> None:
+    def _place(self, name: str, rods: Rods) -> None:
         """Turn, move, scale and color the instances of a unit shape."""
         if not len(rods.position):
             return
@@ -94,6 +99,7 @@ class Stage:
             "batched_colors": np.round(255 * rods.color).astype(np.uint8),
         }
         if name not in self._rods:
+            unit = _UNITS[name]
             self._rods[name] = self._server.scene.add_batched_meshes_simple(
                 f"/world/{name}",
                 unit.vertices.astype(np.float32),
