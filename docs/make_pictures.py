@@ -25,13 +25,14 @@ def main(names: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in names or bundled_models():
         model, params = load_model(name)
-        state = default_state(params)
-        spread = np.linspace(0, 1, len(model.muscle_names))
-        q = np.array(state.q)
+        q = np.array(params.coordinates.default_value)
         for joint, angle in POSE.items():
             if joint in model.coordinate_names:
                 q[model.coordinate_names.index(joint)] = angle
-        state = dataclasses.replace(state, q=q, activation=spread)
+        coordinates = dataclasses.replace(params.coordinates, default_value=q)
+        params = dataclasses.replace(params, coordinates=coordinates)
+        spread = np.linspace(0, 1, len(model.muscle_names))
+        state = dataclasses.replace(default_state(params), activation=spread)
         for view in ("side", "front"):
             frame = render_frame(model, params, state, SIZE, Camera(view))
             picture = Image.fromarray(frame).quantize(COLORS)
