@@ -12,7 +12,7 @@ import math
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 import jax
@@ -180,7 +180,7 @@ def rollout(
     _check_size(structure, job, keep=out is not None)
     console = cli_report.output_console()
     console.print(cli_report.summary_table(structure, params))
-    with _replacing(out) as unfinished:
+    with cli_view.replacing(out) if out else contextlib.nullcontext() as unfinished:
         result = _simulate(structure, params, job, console, keep=out is not None)
         if unfinished:
             _write(unfinished, structure, job, result)
@@ -237,30 +237,6 @@ def _simulate(
         name = model.body_names[root_body(model)]
         console.print(cli_report.travel_table(name, result.root_position[:, result.finite]))
     return result
-
-
-@contextlib.contextmanager
-def _replacing(path: pathlib.Path | None) -> Iterator[pathlib.Path | None]:
-    """A new file beside `path` that takes its place when all has gone well; None for None.
-
-    It is made before the work begins, so that an unwritable place is found out at once.
-
-    Raises:
-      ClickException: the file cannot be made there.
-    """
-    if path is None:
-        yield None
-        return
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        unfinished.touch(exist_ok=False)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:

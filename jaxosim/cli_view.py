@@ -71,6 +71,8 @@ def out_option(*suffixes: str, required: bool = True) -> Any:
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A new file beside `path` that takes its place when all has gone well.
 
+    It is made before the work begins, so that an unwritable place is found out at once.
+
     Raises:
       ClickException: the file cannot be made there.
     """

@@ -80,14 +80,12 @@ def render_run(
     if out.suffix.lower() == ".mp4":
         require("imageio_ffmpeg", "video")
         options = {"fps": rate, "codec": "libx264", "quality": _QUALITY, "macro_block_size": 2}
-        with (
-            warnings.catch_warnings(),
-            imageio.get_writer(out, format="FFMPEG", **options) as writer,
-        ):
+        with warnings.catch_warnings():
             # JAX warns of forks; this one becomes another program at once.
             warnings.filterwarnings("ignore", message=".*fork", category=RuntimeWarning)
-            for frame in frames:
-                writer.append_data(frame)
+            with imageio.get_writer(out, format="FFMPEG", **options) as writer:
+                for frame in frames:
+                    writer.append_data(frame)
     elif out.suffix.lower() == ".gif":
         imageio.mimsave(out, list(frames), duration=1000 / rate, loop=0)
     else:

@@ -111,6 +111,7 @@ def opened(browser, viewer):
     return page
 
 
+@pytest.mark.slow
 def test_a_run_plays_in_the_viewer(browser, serve, made_up_run):
     viewer = serve(made_up_run)
     page = opened(browser, viewer)
