@@ -23,9 +23,12 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "jaxosim-setup.json"
 OLDEST_PYTHON = (3, 11)
+CHECK_EXTRAS = ["dev", "opensim", "view", "video", "plot"]
 MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
 # What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.
 OPENSIM_SYSTEM_PACKAGES = ["libgl1", "libice6", "libsm6", "libx11-6", "libxext6"]
+# Drawing without a display, and the browser of the viewer's tests.
+VIEWER_SYSTEM_PACKAGES = ["chromium", "libegl1", "libegl-mesa0", "libgl1", "libosmesa6"]
 
 
 def main(arguments):
@@ -37,7 +40,7 @@ def main(arguments):
         set_up(extras=[])
         return call([PYTHON, "-m", "jaxosim.cli"] + (arguments[1:] or MAIN_JOB))
     if arguments[:1] == ["check"]:
-        set_up(extras=["dev", "opensim"])
+        set_up(extras=CHECK_EXTRAS)
         return check(arguments[1:])
     print((__doc__ or "").strip())
     return 0 if arguments in (["-h"], ["--help"]) else 2
@@ -46,6 +49,8 @@ def main(arguments):
 def check(pytest_arguments):
     """Runs every check, also after one has failed; returns 1 if any did."""
     opensim_works = check_opensim()
+    if sys.platform == "linux" and not shutil.which("chromium"):
+        install_system_packages(VIEWER_SYSTEM_PACKAGES)  # without them the viewer's tests skip
     if not opensim_works and os.environ.get("CI"):
         return 1  # CI must not pass with its parity tests skipped
     module = [PYTHON, "-m"]

@@ -1,4 +1,4 @@
-"""The command line: `jaxosim rollout`, `jaxosim info` and `jaxosim obs`.
+"""The command line: `jaxosim info`, `rollout`, `obs`, and the commands of `cli_view.py`.
 
 Whatever the user gets wrong ends in one line on standard error and a non-zero exit status: 2 for a
 wrong command line, 1 for everything else, 130 when interrupted.
@@ -12,7 +12,7 @@ import math
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 import jax
@@ -21,16 +21,28 @@ import rich.console
 import rich.progress
 
 import jaxosim
-from jaxosim import cli_report, sto
+from jaxosim import cli_report, cli_view, sto
 from jaxosim.cli_obs import obs
 from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
-from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
+from jaxosim.errors import (
+    ModelMismatchError,
+    OsimFormatError,
+    TableFormatError,
+    UnsupportedComponentError,
+)
 from jaxosim.models import bundled_models, load_model
 from jaxosim.types import Model, Params
+from jaxosim.viewer.extras import MissingExtraError
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _INTERRUPTED = 130
-_OUR_ERRORS = (OsimFormatError, UnsupportedComponentError, ModelMismatchError)
+_OUR_ERRORS = (
+    OsimFormatError,
+    UnsupportedComponentError,
+    ModelMismatchError,
+    TableFormatError,
+    MissingExtraError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -169,7 +181,7 @@ def rollout(
     _check_size(structure, job, keep=out is not None)
     console = cli_report.output_console()
     console.print(cli_report.summary_table(structure, params))
-    with _replacing(out) as unfinished:
+    with cli_view.replacing(out) if out else contextlib.nullcontext() as unfinished:
         result = _simulate(structure, params, job, console, keep=out is not None)
         if unfinished:
             _write(unfinished, structure, job, result)
@@ -228,30 +240,6 @@ def _simulate(
     return result
 
 
-@contextlib.contextmanager
-def _replacing(path: pathlib.Path | None) -> Iterator[pathlib.Path | None]:
-    """A new file beside `path` that takes its place when all has gone well; None for None.
-
-    It is made before the work begins, so that an unwritable place is found out at once.
-
-    Raises:
-      ClickException: the file cannot be made there.
-    """
-    if path is None:
-        yield None
-        return
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        unfinished.touch(exist_ok=False)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
 def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
     """Write the result in the format that the path's suffix names."""
     states = result.states
@@ -289,6 +277,10 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
 
 
 commands.add_command(obs)
+commands.add_command(cli_view.plot)
+commands.add_command(cli_view.render)
+commands.add_command(cli_view.view)
+
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""The three exceptions of our own that a user can meet; each says where, and what was expected."""
+"""The exceptions of our own that a user can meet; each says where, and what was expected."""
 
 
 class OsimFormatError(ValueError):
@@ -11,3 +11,7 @@ class UnsupportedComponentError(ValueError):
 
 class ModelMismatchError(ValueError):
     """Arrays of a size or kind that does not belong to this model."""
+
+
+class TableFormatError(ValueError):
+    """The file is no `.sto` or `.mot` table, or lacks what was asked of it: file, line, why."""

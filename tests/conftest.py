@@ -8,6 +8,8 @@ time has to do so in a process of its own.
 
 import importlib.util
 import os
+import subprocess
+import sys
 
 import jax
 import pytest
@@ -48,3 +50,15 @@ def opensim(tmp_path_factory):
         os.chdir(here)
     module.Logger.setLevelString("Error")
     return module
+
+
+@pytest.fixture(scope="session")
+def renderer():
+    """Skips where VTK cannot draw; asked of another process, which a broken driver may kill."""
+    pytest.importorskip("pyvista", reason="PyVista is not installed (extra `video`)")
+    code = "import os; os.environ.pop('DISPLAY', None)\nimport pyvista as p\n"
+    code += "q = p.Plotter(off_screen=True, window_size=(64, 64)); q.add_mesh(p.Sphere())\n"
+    code += "assert q.screenshot(return_img=True).std() > 0"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("VTK cannot draw here: " + (done.stderr.strip().splitlines() or ["?"])[-1])

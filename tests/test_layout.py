@@ -34,17 +34,18 @@ FLOORS = {
     "jaxosim.simulation": 3,
     "jaxosim.outputs": 3,
     "jaxosim.randomize": 3,
-    # tasks
+    # tasks, and the files of the field
     "jaxosim.envs": 4,
+    "jaxosim.sto": 4,
     # rooms for users
     "jaxosim.gym_api": 5,
     "jaxosim.learning": 5,
     "jaxosim.viewer": 5,
     # doors
-    "jaxosim.sto": 6,
     "jaxosim.cli_rollout": 6,
     "jaxosim.cli_report": 6,
     "jaxosim.cli_obs": 6,
+    "jaxosim.cli_view": 6,
     "jaxosim.cli": 6,
     "jaxosim.__main__": 6,
     "jaxosim.server": 6,
@@ -53,7 +54,17 @@ FLOORS = {
 ONE_ROOM = {0, 1, 3, 6}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-OPTIONAL_PACKAGES = ("opensim", "gymnasium", "pytest", "hypothesis", "matplotlib")
+OPTIONAL_PACKAGES = (
+    "opensim",
+    "gymnasium",
+    "pytest",
+    "hypothesis",
+    "matplotlib",
+    "pyvista",
+    "vtk",
+    "viser",
+    "imageio",
+)
 PUBLIC_API = {
     "BatchEnv",
     "Env",

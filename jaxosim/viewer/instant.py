@@ -1,0 +1,122 @@
+"""Where everything that is drawn is, at one instant of one world: pure, jitted, vmapped.
+
+Only what is seen is worked out: poses, contacts, and all points of the muscles' paths, as OpenSim's
+`GeometryPath::getCurrentPath` lists them (the laws need the flexible segments only).
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.dynamics.contact import realize_contact
+from jaxosim.dynamics.instance import realize_instance
+from jaxosim.dynamics.joints import realize_joints
+from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
+from jaxosim.functions import evaluate
+from jaxosim.pytree import array, pytree
+from jaxosim.spatial import body_xyz_rotation, matmul, matvec
+from jaxosim.types import Model, Params, State
+
+_RANGE_MARGIN = 1e-5  # OpenSim widens the range of a conditional point by this much on both sides
+
+
+@pytree
+class Instant:
+    """Places of everything that moves, expressed in ground."""
+
+    time: jax.Array = array(unit="s")
+    body_rotation: jax.Array = array("body", 3, 3, unit="1")
+    body_position: jax.Array = array("body", 3, unit="m")
+    path: jax.Array = array("muscle", "slot", 3, unit="m")  # absent points lie on their predecessor
+    activation: jax.Array = array("muscle", unit="1")
+    contact_position: jax.Array = array("pair", 3, unit="m")
+    contact_force: jax.Array = array("pair", 3, unit="N")  # on the second surface's body
+    marker_position: jax.Array = array("marker", 3, unit="m")
+
+
+def realize_instant(model: Model, params: Params, state: State) -> Instant:
+    """Places of everything at one state of one world."""
+    instance = realize_instance(model, params)
+    joints = realize_joints(model, params, state.q)
+    pose = realize_pose(model, instance, joints)
+    velocity = realize_velocity_of_bodies(model, joints, pose, state.u)
+    contact = realize_contact(model, params, instance, pose, velocity)
+    origin = pose.origin[None]
+    mobile = model.bodies.mobile  # GROUND (−1) finds the last row
+    ground = jnp.eye(3, dtype=state.q.dtype)[None]
+    R = jnp.concatenate([pose.rotation, ground])[mobile]
+    p = jnp.concatenate([pose.position + origin, jnp.zeros_like(origin)])[mobile]
+    rotation = jnp.concatenate([matmul(R, instance.body_rotation), ground])
+    position = jnp.concatenate([p + matvec(R, instance.body_position), jnp.zeros_like(origin)])
+    owner = model.marker_body
+    return Instant(
+        time=state.time,
+        body_rotation=rotation[:-1],
+        body_position=position[:-1],
+        path=_paths(model, params, state.q, rotation, position),
+        activation=state.activation,
+        contact_position=contact.position + origin,
+        contact_force=contact.force,
+        marker_position=position[owner] + matvec(rotation[owner], params.marker_location),
+    )
+
+
+@functools.cache
+def instant_function(model: Model):
+    """The jitted `realize_instant` of a model: `(params, state) → Instant`."""
+    return jax.jit(functools.partial(realize_instant, model))
+
+
+@functools.cache
+def instants_function(model: Model):
+    """The same over states stacked along their leading axis."""
+    return jax.jit(jax.vmap(functools.partial(realize_instant, model), in_axes=(None, 0)))
+
+
+@functools.cache
+def path_slots(model: Model) -> np.ndarray:
+    """Points of each muscle in order, `[muscle, slot]`; the last is repeated to fill up."""
+    points = [np.flatnonzero(model.paths.point_muscle == m) for m in range(len(model.muscle_names))]
+    longest = max((len(own) for own in points), default=0)
+    rows = [np.pad(own, (0, longest - len(own)), mode="edge") for own in points]
+    return np.array(rows, dtype=int).reshape(len(rows), longest)
+
+
+def _paths(
+    model: Model, params: Params, q: jax.Array, rotation: jax.Array, origin: jax.Array
+) -> jax.Array:
+    """Current points of every muscle, `[muscle, slot, 3]`, expressed in ground."""
+    slots, owner = path_slots(model), model.paths.point_body
+    if not slots.size:
+        return jnp.zeros((*slots.shape, 3), q.dtype)
+    local = _local_points(model, params, q)
+    points = origin[owner] + matvec(rotation[owner], local)  # ground (−1) finds the last row
+    order = np.arange(slots.shape[1])
+    here = _present(model, params, q)[slots]
+    before = jax.lax.cummax(jnp.where(here, order, -1), axis=1)
+    shown = jnp.where(before < 0, jnp.argmax(here, axis=1, keepdims=True), before)
+    return points[jnp.take_along_axis(jnp.asarray(slots), shown, axis=1)]
+
+
+def _local_points(model: Model, params: Params, q: jax.Array) -> jax.Array:
+    """All points in their bodies, `[point, 3]`; moving ones where their coordinate takes them."""
+    paths, local = model.paths, params.paths.location
+    if not len(paths.moving_point):
+        return local
+    coordinate = np.repeat(paths.moving_coordinate, 3)
+    low, high = (params.coordinates.range[coordinate, side] for side in (0, 1))
+    values = evaluate(
+        paths.moving_functions, params.paths.functions, jnp.clip(q[coordinate], low, high)
+    ).value
+    frame = body_xyz_rotation(params.paths.orientation)
+    return local.at[paths.moving_point].add(matvec(frame, values.reshape(-1, 3)))
+
+
+def _present(model: Model, params: Params, q: jax.Array) -> jax.Array:
+    """Whether each point is part of its path now, `[point]`."""
+    paths, limits = model.paths, params.paths.conditional_range
+    value = q[paths.conditional_coordinate]
+    inside = (value >= limits[:, 0] - _RANGE_MARGIN) & (value <= limits[:, 1] + _RANGE_MARGIN)
+    return jnp.ones(len(paths.point_muscle), bool).at[paths.conditional_point].set(inside)

@@ -1,0 +1,147 @@
+"""A recorded motion: what `jaxosim rollout --out` wrote, or a `.sto` or `.mot` table.
+
+The file names the model it belongs to, but a name in a file opens no other file: only the name of a
+bundled model is followed, anything else has to be given.
+"""
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxosim.errors import ModelMismatchError, TableFormatError
+from jaxosim.models import bundled_models, load_model
+from jaxosim.sto import read_motion, read_table
+from jaxosim.types import Model, Params, State
+
+SUFFIXES = (".npz", ".sto", ".mot")
+_MAX_BYTES = 4 * 1024**3
+_FIELDS = ("q", "u", "activation", "fiber_length")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A motion of one or many worlds, on the host.
+
+    Attributes:
+      name: of the file, for titles.
+      states: fields `[time, world, ...]`; time `[time]` in double precision.
+      excitation: `[time - 1, world, muscle]`, or None.
+    """
+
+    name: str
+    model: Model
+    params: Params
+    states: State
+    excitation: np.ndarray | None = None
+
+    @classmethod
+    def still(cls, model: Model, params: Params, state: State) -> "Run":
+        """One instant of one world."""
+        fields = {name: np.asarray(getattr(state, name))[None, None] for name in _FIELDS}
+        time = np.asarray(state.time, float)[None]
+        return cls(model.name, model, params, _host_states(time, fields))
+
+    @property
+    def world_count(self) -> int:
+        """Number of worlds."""
+        return np.shape(self.states.q)[1]
+
+    @property
+    def time(self) -> np.ndarray:
+        """`[time]` (s)."""
+        return np.asarray(self.states.time)
+
+    def world(self, number: int) -> State:
+        """The states of one world, fields `[time, ...]`.
+
+        Raises:
+          ModelMismatchError: there is no such world.
+        """
+        if not 0 <= number < self.world_count:
+            raise ModelMismatchError(
+                f"{self.name}: expected a world from 0 to {self.world_count - 1}, got {number}"
+            )
+        fields = {name: np.asarray(getattr(self.states, name))[:, number] for name in _FIELDS}
+        return _host_states(self.time, fields)
+
+
+def _host_states(time: np.ndarray, fields: dict[str, np.ndarray]) -> State:
+    """States that stay NumPy arrays: only what is drawn goes to a device."""
+    values: dict[str, Any] = {"time": time, **fields}
+    return State(**values)
+
+
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Whether a path looks like a recorded motion, by its suffix."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def load_run(path: str | os.PathLike[str], model: str | None = None) -> Run:
+    """Read a recorded motion.
+
+    Args:
+      path: `.npz` of `jaxosim rollout`, `.sto` or `.mot`.
+      model: name or path of its model; found by name if it is a bundled one.
+
+    Raises:
+      TableFormatError: the file holds no motion, or does not say of which model.
+      ModelMismatchError: it belongs to another model.
+      OSError: it cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {str(path)!r}")
+    if path.suffix.lower() == ".npz":
+        return _load_arrays(path, model)
+    table = read_table(path)
+    structure, params = load_model(model or _bundled(path, table.name))
+    states = read_motion(path, structure, params)
+    fields = {name: np.asarray(getattr(states, name))[:, None] for name in _FIELDS}
+    return Run(path.name, structure, params, _host_states(table.time, fields))
+
+
+def _bundled(path: Path, name: str) -> str:
+    if name in bundled_models():
+        return name
+    raise TableFormatError(f"{path}: it names no bundled model: say which with --model")
+
+
+def _load_arrays(path: Path, model: str | None) -> Run:
+    arrays = _read_arrays(path)
+    try:
+        metadata = json.loads(str(arrays["metadata"]))
+        named = str(metadata["model"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise TableFormatError(f"{path}: expected what `jaxosim rollout` writes") from error
+    structure, params = load_model(model or _bundled(path, named))
+    for key in ("coordinate_names", "muscle_names"):
+        if tuple(map(str, np.atleast_1d(arrays.get(key, ())))) != getattr(structure, key):
+            raise ModelMismatchError(f"{path}: its {key} are not those of {structure.name}")
+    time = np.asarray(arrays.get("time", ()), float)
+    sizes = len(structure.coordinate_names), len(structure.muscle_names)
+    fields = {}
+    for name, size in zip(_FIELDS, (sizes[0], sizes[0], sizes[1], sizes[1]), strict=True):
+        values = arrays.get(name)
+        if values is None or values.ndim != 3 or values.dtype.kind != "f" or not len(time):
+            raise TableFormatError(f"{path}: expected {name} as [time, world, ...] numbers")
+        if (values.shape[0], values.shape[2]) != (len(time), size) or not values.shape[1]:
+            raise ModelMismatchError(f"{path}: {name} has an unfitting shape {values.shape}")
+        fields[name] = values
+    return Run(path.name, structure, params, _host_states(time, fields), arrays.get("excitation"))
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an archive; objects, which could run code, are refused."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
+                raise TableFormatError(f"{path}: expected at most {_MAX_BYTES} bytes of arrays")
+        with np.load(path, allow_pickle=False) as loaded:
+            return {key: loaded[key] for key in loaded.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
+        raise TableFormatError(f"{path}: expected an archive of arrays: {error}") from error

@@ -1,0 +1,127 @@
+"""A scene on viser's stage: what the web viewer and the stand-alone page show.
+
+Everything hangs on one node, `/world`; to follow the model, that node moves against it, so that the
+camera, which is the visitor's own, stays where the visitor put it. Needs the extra `view`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from jaxosim.viewer.extras import require
+from jaxosim.viewer.instant import Instant
+from jaxosim.viewer.rods import Rods, arrows, path_points, segments
+from jaxosim.viewer.scene import Scene
+from jaxosim.viewer.shapes import ellipsoid, unit_arrow, unit_cylinder
+
+LOOPBACK = "127.0.0.1"
+_DISTANCE = 1.5  # of the camera, in sizes of the model
+_GROUND_SIZE = 60.0  # m
+_UNITS = {
+    "muscles": unit_cylinder(8),
+    "muscle_points": ellipsoid(np.zeros(3), np.ones(3)),
+    "forces": unit_arrow(),
+}
+
+
+def open_server(port: int) -> Any:
+    """A viser server that only this machine can reach, without buttons to share it.
+
+    Raises:
+      MissingExtraError: viser is not installed.
+    """
+    server = require("viser", "view").ViserServer(host=LOOPBACK, port=port, verbose=False)
+    server.gui.configure_theme(show_logo=False, show_share_button=False)
+    return server
+
+
+class Stage:
+    """The nodes of a scene on a server, moved by `show`."""
+
+    def __init__(self, server: Any, scene: Scene):
+        """Puts the scene on the stage, in no pose yet."""
+        self.scene, self._server = scene, server
+        self._rotations = require("viser.transforms", "view").SO3
+        api = server.scene
+        api.set_up_direction("+y")
+        self._world = api.add_frame("/world", show_axes=False)
+        self._bodies = []
+        for index, name in enumerate(scene.model.body_names):
+            self._bodies.append(api.add_frame(f"/world/{index}_{_node(name)}", show_axes=False))
+        for number, shape in enumerate(scene.shapes):
+            home = "/world" if shape.body < 0 else self._bodies[shape.body].name
+            api.add_mesh_simple(
+                f"{home}/{number}_{_node(shape.name)}",
+                shape.mesh.vertices.astype(np.float32),
+                shape.mesh.faces.astype(np.uint32),
+                color=shape.color,
+                opacity=shape.opacity if shape.opacity < 1 else None,
+            )
+        if scene.ground_height is not None:
+            api.add_grid(
+                "/world/ground",
+                width=_GROUND_SIZE,
+                height=_GROUND_SIZE,
+                plane="xz",
+                cell_size=0.5,
+                section_size=1.0,
+                position=(0.0, scene.ground_height, 0.0),
+            )
+        self._rods: dict[str, Any] = {}
+        self._look()
+
+    def show(
+        self, instant: Instant, follow: bool, target_velocity: np.ndarray | None = None
+    ) -> None:
+        """Move everything to where it is at an instant."""
+        with self._server.atomic():
+            self._world.position = -self.scene.travel(instant) if follow else np.zeros(3)
+            turns = self._quaternions(instant.body_rotation)
+            for frame, turn, place in zip(
+                self._bodies, turns, np.asarray(instant.body_position), strict=True
+            ):
+                frame.wxyz, frame.position = turn, place
+            points, radius, color = path_points(self.scene, instant)
+            turned = np.broadcast_to(np.eye(3), (len(points), 3, 3))
+            balls = Rods(turned, points, np.repeat(radius[:, None], 3, axis=1), color)
+            self._place("muscles", segments(self.scene, instant))
+            self._place("muscle_points", balls)
+            self._place("forces", arrows(self.scene, instant, target_velocity))
+
+    def _place(self, name: str, rods: Rods) -> None:
+        """Turn, move, scale and color the instances of a unit shape."""
+        if not len(rods.position):
+            return
+        arrays = {
+            "batched_positions": rods.position.astype(np.float32),
+            "batched_wxyzs": self._quaternions(rods.rotation).astype(np.float32),
+            "batched_scales": np.maximum(rods.scale, 1e-6).astype(np.float32),
+            "batched_colors": np.round(255 * rods.color).astype(np.uint8),
+        }
+        if name not in self._rods:
+            unit = _UNITS[name]
+            self._rods[name] = self._server.scene.add_batched_meshes_simple(
+                f"/world/{name}",
+                unit.vertices.astype(np.float32),
+                unit.faces.astype(np.uint32),
+                lod="off",
+                **arrays,
+            )
+            return
+        for key, values in arrays.items():
+            setattr(self._rods[name], key, values)
+
+    def _quaternions(self, rotations: Any) -> np.ndarray:
+        return self._rotations.from_matrix(np.asarray(rotations, float)).wxyz
+
+    def _look(self) -> None:
+        """Where a visitor's camera starts: from the right, a little in front."""
+        center, camera = self.scene.center, self._server.initial_camera
+        camera.up = (0.0, 1.0, 0.0)
+        camera.look_at = tuple(center)
+        camera.position = tuple(center + _DISTANCE * self.scene.size * np.array([0.35, 0.12, 0.93]))
+
+
+def _node(name: str) -> str:
+    """A name from a file as part of a node's path."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)

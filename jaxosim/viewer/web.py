@@ -1,0 +1,238 @@
+"""`jaxosim view`: a page on loopback that plays a run, poses a model, or drives it by its muscles.
+
+Needs the extra `view`. What the page can do is what stands here: it reads no file, and the names it
+shows are text.
+"""
+
+import dataclasses
+import functools
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.simulation import equilibrate_muscles, step
+from jaxosim.types import State
+from jaxosim.viewer.extras import require
+from jaxosim.viewer.run import Run
+from jaxosim.viewer.scene import build_scene
+from jaxosim.viewer.stage import LOOPBACK, Stage, open_server
+
+RATE = 30.0  # pictures per second
+_STEP = 0.01  # s of a control step
+_PLOT_POINTS = 600
+_FREE_RANGE = 3.2  # rad | m, for coordinates whose file gives no useful range
+_QUANTITIES = ("coordinate", "activation", "fiber length")
+
+
+class WebViewer:
+    """The page and its controls; `tick` moves it on, `serve` ticks for ever."""
+
+    def __init__(self, run: Run, port: int = 8080, geometry: str | None = None):
+        """Opens the page.
+
+        Args:
+          run: a motion, or one instant of a model, which can then be posed and driven.
+          port: of the page; the next free one if it is taken.
+          geometry: folder of bone meshes.
+
+        Raises:
+          MissingExtraError: viser is not installed.
+        """
+        self.run = run
+        self._server = open_server(port)
+        self._uplot = require("viser", "view").uplot
+        self._stage = Stage(self._server, build_scene(run.model, run.params, geometry))
+        self.url = f"http://{LOOPBACK}:{self._server.get_port()}"
+        self.moment = float(run.time[0])
+        self.state = self._recorded()
+        self._dirty, self._last_tick, self._updating = True, time.monotonic(), False
+        self.is_still = len(run.time) == 1
+        gui = self._server.gui
+        gui.add_markdown(f"**{_plain(run.name)}**: {_plain(run.model.name)}")
+        self.follow = gui.add_checkbox("follow", True)
+        self.follow.on_update(self._changed)
+        if self.is_still:
+            self._add_pose(gui)
+        else:
+            self._add_playback(gui)
+        self._add_plot(gui)
+
+    # ---------------------------------------------------------------------- controls
+
+    def _add_playback(self, gui: Any) -> None:
+        first, last = float(self.run.time[0]), float(self.run.time[-1])
+        self.playing = gui.add_checkbox("play", True)
+        self.speed = gui.add_slider("speed", 0.1, 4.0, 0.1, 1.0)
+        self.time = gui.add_slider("time (s)", first, max(last, first + 1e-3), 1e-3, first)
+        self.time.on_update(self._scrubbed)
+        worlds = tuple(str(number) for number in range(self.run.world_count))
+        self.world = gui.add_dropdown("world", worlds, initial_value="0", visible=len(worlds) > 1)
+        self.world.on_update(self._changed)
+
+    def _add_pose(self, gui: Any) -> None:
+        model, params = self.run.model, self.run.params
+        self.simulating = gui.add_checkbox("simulate", False)
+        gui.add_button("reset").on_click(self._reset)
+        self.coordinates, self.excitations = {}, {}
+        with gui.add_folder("coordinates", expand_by_default=True):
+            for index, name in enumerate(model.coordinate_names):
+                if model.locked[index]:
+                    continue
+                low, high = (float(x) for x in np.asarray(params.coordinates.range[index]))
+                value = float(self.state.q[index])
+                low, high = max(low, -_FREE_RANGE, -1e3), min(high, _FREE_RANGE)
+                low, high = min(low, value), max(high, value, low + 1e-3)
+                slider = gui.add_slider(_plain(name), low, high, 1e-3, value)
+                slider.on_update(functools.partial(self._posed, index))
+                self.coordinates[index] = slider
+        with gui.add_folder("excitations", expand_by_default=False):
+            for index, name in enumerate(model.muscle_names):
+                self.excitations[index] = gui.add_slider(_plain(name), 0.0, 1.0, 0.01, 0.05)
+        self._step = jax.jit(functools.partial(step, model))
+        self._equilibrate = jax.jit(functools.partial(equilibrate_muscles, model))
+
+    def _add_plot(self, gui: Any) -> None:
+        model = self.run.model
+        self._traces: list[tuple[float, State]] = []
+        with gui.add_folder("plot", expand_by_default=True):
+            self.quantity = gui.add_dropdown("what", _QUANTITIES, initial_value=_QUANTITIES[0])
+            names = tuple(map(_plain, model.coordinate_names)) or ("-",)
+            self.selected = gui.add_dropdown("of", names, initial_value=names[0])
+            times, values = self._series()
+            self._plot = gui.add_uplot(
+                (times, values),
+                (
+                    self._uplot.Series(label="s"),
+                    self._uplot.Series(label="value", stroke="#1f4fd8"),
+                ),
+                scales={"x": self._uplot.Scale(time=False, auto=True)},
+                aspect=1.4,
+            )
+        self.quantity.on_update(self._requantified)
+        self.selected.on_update(lambda _: self._replot())
+
+    # ----------------------------------------------------------------------- reactions
+
+    def _changed(self, _: Any) -> None:
+        self._dirty = True
+
+    def _scrubbed(self, _: Any) -> None:
+        if not self._updating:
+            self.moment, self._dirty = float(self.time.value), True
+
+    def _posed(self, index: int, _: Any) -> None:
+        if not self._updating and not self.simulating.value:
+            q = jnp.asarray(self.state.q).at[index].set(self.coordinates[index].value)
+            self.state = dataclasses.replace(self.state, q=q, u=jnp.zeros_like(q))
+            self._dirty = True
+
+    def _reset(self, _: Any) -> None:
+        self.simulating.value = False
+        self.state, self._dirty = self._recorded(), True
+        self._traces.clear()
+        self._move_sliders()
+
+    def _requantified(self, _: Any) -> None:
+        model = self.run.model
+        of_coordinates = self.quantity.value == _QUANTITIES[0]
+        names = model.coordinate_names if of_coordinates else model.muscle_names
+        self.selected.options = tuple(map(_plain, names)) or ("-",)
+        self._replot()
+
+    # -------------------------------------------------------------------------- motion
+
+    def tick(self) -> None:
+        """Move on by the time that has passed and show what has changed."""
+        now = time.monotonic()
+        passed, self._last_tick = min(now - self._last_tick, 0.1), now
+        if self.is_still:
+            self._simulate(passed)
+        elif self.playing.value:
+            first, last = float(self.run.time[0]), float(self.run.time[-1])
+            self.moment += passed * self.speed.value
+            self.moment = first if self.moment > last else self.moment
+            self._updating = True
+            self.time.value = round(self.moment, 3)
+            self._updating = False
+            self._dirty = True
+        if self._dirty:
+            self._dirty = False
+            if not self.is_still:
+                self.state = self._recorded()
+            self._stage.show(self._stage.scene.instant(self.state), self.follow.value)
+
+    def serve(self) -> None:
+        """Tick until interrupted."""
+        while True:
+            start = time.monotonic()
+            self.tick()
+            time.sleep(max(0.0, 1 / RATE - (time.monotonic() - start)))
+
+    def close(self) -> None:
+        """Close the page."""
+        self._server.stop()
+
+    def _simulate(self, passed: float) -> None:
+        """Drive the model by the excitation sliders, in real time if the machine can."""
+        if not self.simulating.value:
+            return
+        dtype = self.run.params.gravity.dtype
+        levels = [slider.value for slider in self.excitations.values()]
+        excitation = jnp.asarray(np.array(levels), dtype)
+        state = self._typed(self.state)
+        if not self._traces:
+            state = self._equilibrate(self.run.params, state)
+        for _ in range(max(1, round(passed / _STEP))):
+            state = self._step(self.run.params, state, excitation)
+        self.state, self._dirty = state, True
+        self._traces.append((float(state.time), jax.device_get(state)))
+        del self._traces[:-_PLOT_POINTS]
+        self._move_sliders()
+        self._replot()
+
+    def _typed(self, state: State) -> State:
+        dtype = self.run.params.gravity.dtype
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), state)
+
+    def _move_sliders(self) -> None:
+        self._updating = True
+        for index, slider in self.coordinates.items():
+            value = float(np.nan_to_num(self.state.q[index]))
+            slider.value = round(float(np.clip(value, slider.min, slider.max)), 3)
+        self._updating = False
+
+    def _recorded(self) -> State:
+        """The sample of the run nearest to the moment, of the chosen world."""
+        world = int(self.world.value) if hasattr(self, "world") else 0
+        nearest = int(np.argmin(np.abs(self.run.time - self.moment)))
+        return jax.tree.map(lambda leaf: leaf[nearest], self.run.world(world))
+
+    def _series(self) -> tuple[np.ndarray, np.ndarray]:
+        """Time and values of what is selected for the plot."""
+        model = self.run.model
+        field, names = {
+            "coordinate": ("q", model.coordinate_names),
+            "activation": ("activation", model.muscle_names),
+            "fiber length": ("fiber_length", model.muscle_names),
+        }[self.quantity.value]
+        plain = [_plain(name) for name in names]
+        index = plain.index(self.selected.value) if self.selected.value in plain else 0
+        if not plain:
+            return np.zeros(1), np.zeros(1)
+        if self.is_still:
+            rows = self._traces or [(0.0, self.state)]
+            times = np.array([moment for moment, _ in rows])
+            return times, np.array([float(getattr(state, field)[index]) for _, state in rows])
+        world = self.run.world(int(self.world.value))
+        return self.run.time, np.asarray(getattr(world, field), float)[:, index]
+
+    def _replot(self) -> None:
+        self._plot.data = self._series()
+
+
+def _plain(name: str) -> str:
+    """A name from a file, as text that means nothing else on a page."""
+    return "".join(x if x.isalnum() or x in "-_. /()" else "?" for x in name)[:80]

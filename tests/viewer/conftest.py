@@ -1,0 +1,87 @@
+"""What the viewer's tests need: a run to show, and a browser; it skips with a reason."""
+
+import dataclasses
+import shutil
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.viewer.run import Run
+from jaxosim.viewer.scene import default_state
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",  # the tests may run as root
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+
+
+@pytest.fixture(scope="session")
+def walker():
+    return jaxosim.load_model("gait14dof22musc_pros")
+
+
+@pytest.fixture(scope="session")
+def made_up_run(walker):
+    """Half a second of two worlds that swing a knee; not simulated, so that it costs nothing."""
+    model, params = walker
+    time = np.round(np.arange(51) * 0.01, 9)
+    state = default_state(params)
+
+    def tiled(values):
+        return np.tile(np.asarray(values, np.float64), (len(time), 2, 1))
+
+    q, activation = tiled(state.q), tiled(state.activation)
+    knee, forward = (model.coordinate_names.index(name) for name in ("knee_angle_l", "pelvis_tx"))
+    q[:, 0, knee] = -np.sin(4 * time)
+    q[:, 1, knee] = -1.0
+    q[:, :, forward] = time[:, None]
+    activation[:, 0] = time[:, None] * 2
+    states = jaxosim.State(
+        time=time,
+        q=q,
+        u=tiled(state.u),
+        activation=activation,
+        fiber_length=tiled(state.fiber_length),
+    )
+    return Run("made_up.npz", model, params, states)
+
+
+@pytest.fixture(scope="session")
+def run_file(made_up_run, tmp_path_factory):
+    """The same run as `jaxosim rollout` would write it."""
+    path = tmp_path_factory.mktemp("run") / "made_up.npz"
+    model, states = made_up_run.model, made_up_run.states
+    np.savez(
+        path,
+        **{
+            name: getattr(states, name) for name in ("time", "q", "u", "activation", "fiber_length")
+        },
+        coordinate_names=np.array(model.coordinate_names),
+        muscle_names=np.array(model.muscle_names),
+        metadata=np.array('{"model": "gait14dof22musc_pros", "source": "/etc/passwd"}'),
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, headless."""
+    pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("no `chromium` on the PATH (Debian's package of this name)")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def still_activated(params, level):
+    """The default state with all muscles at one activation."""
+    state = default_state(params)
+    return dataclasses.replace(state, activation=jnp.full_like(state.activation, level))

@@ -1,0 +1,72 @@
+"""`jaxosim view`, `render`, `plot`: files written, and one clear line for what goes wrong."""
+
+import pytest
+
+from jaxosim import cli
+
+
+def run(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([str(argument) for argument in arguments])
+    output = capsys.readouterr()
+    return caught.value.code, output.out, output.err
+
+
+def test_plot_writes_a_picture(run_file, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
+    out = tmp_path / "plot.png"
+    status, text, _ = run(["plot", run_file, "--what", "angles", "--out", out], capsys)
+    assert (status, text) == (0, f"wrote {out}\n")
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("renderer")
+def test_render_draws_a_model_in_its_default_pose(tmp_path, capsys):
+    out = tmp_path / "arm.png"
+    status, _, _ = run(["render", "arm2dof6musc", "--size", "64x64", "--out", out], capsys)
+    assert status == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "arguments, status, complaint",
+    [
+        (["plot", "missing.npz", "--out", "a.png"], 1, "no file 'missing.npz'"),
+        (["plot", "RUN", "--out", "a.pdf"], 2, "does not end in .png or .svg"),
+        (["plot", "RUN"], 2, "--out"),
+        (["plot", "RUN", "--reference", "no.sto", "--out", "a.png"], 1, "no file 'no.sto'"),
+        (["render", "RUN", "--out", "a.avi"], 2, "does not end in .mp4"),
+        (["render", "RUN", "--out", "a.png", "--size", "0x9"], 2, "'0x9' is no width x height"),
+        (["render", "RUN", "--out", "a.png", "--grid", "4"], 2, "'4' is no rows x columns"),
+        (["render", "RUN", "--out", "a.png", "--world", "7"], 1, "world from 0 to 1, got 7"),
+        (["render", "RUN", "--out", "no/folder/a.png"], 1, "cannot write"),
+        (["render", "no_model", "--out", "a.png"], 1, "no bundled model and no file"),
+        (["view", "RUN", "--html", "a.txt"], 2, "does not end in .html"),
+        (["view", "RUN", "--model", "arm2dof6musc", "--html", "a.html"], 1, "coordinate_names"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(
+    run_file, tmp_path, capsys, monkeypatch, arguments, status, complaint
+):
+    monkeypatch.chdir(tmp_path)
+    words = [str(run_file) if word == "RUN" else word for word in arguments]
+    code, _, error = run(words, capsys)
+    assert code == status
+    assert complaint in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["plot", "render", "view"])
+def test_a_missing_extra_is_one_line(run_file, tmp_path, capsys, monkeypatch, command):
+    import sys
+
+    for name in ("matplotlib.figure", "pyvista", "viser"):
+        monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+    out = {"plot": ["--out", "a.png"], "render": ["--out", "a.png"], "view": ["--html", "a.html"]}
+    monkeypatch.chdir(tmp_path)
+    status, _, error = run([command, run_file, *out[command]], capsys)
+    assert status == 1
+    assert "pip install 'jaxosim[" in error
+    assert error.strip().splitlines()[-1].startswith("jaxosim: this needs")
+    assert list(tmp_path.iterdir()) == []

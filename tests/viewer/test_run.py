@@ -1,0 +1,72 @@
+"""Recorded motions are read whole, and what is in them leads nowhere else."""
+
+import numpy as np
+import pytest
+
+from jaxosim import sto
+from jaxosim.errors import ModelMismatchError, TableFormatError
+from jaxosim.viewer.films import frame_numbers
+from jaxosim.viewer.run import load_run
+
+
+def test_an_archive_is_read_whole(run_file, made_up_run):
+    run = load_run(run_file)
+    assert (run.model.name, run.world_count) == ("gait14dof22musc_pros", 2)
+    np.testing.assert_array_equal(run.states.q, made_up_run.states.q)
+    np.testing.assert_array_equal(run.world(1).q, made_up_run.states.q[:, 1])
+    with pytest.raises(ModelMismatchError, match="world from 0 to 1, got 2"):
+        run.world(2)
+
+
+def test_a_table_is_read_as_one_world(made_up_run, tmp_path):
+    path = tmp_path / "states.sto"
+    sto.write_states(path, made_up_run.model, made_up_run.world(0))
+    run = load_run(path)
+    assert (run.model, run.world_count) == (made_up_run.model, 1)
+    np.testing.assert_array_equal(run.states.q[:, 0], made_up_run.states.q[:, 0])
+
+
+def test_a_model_named_in_a_file_is_a_bundled_one_or_has_to_be_given(run_file, tmp_path):
+    arrays = dict(np.load(run_file))
+    secret = tmp_path / "secret.osim"
+    secret.write_text("not to be read")
+    arrays["metadata"] = np.array(f'{{"model": "{secret}", "source": "{secret}"}}')
+    path = tmp_path / "run.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(TableFormatError, match="run.npz: it names no bundled model: .*--model"):
+        load_run(path)
+    assert load_run(path, "gait14dof22musc_pros").world_count == 2
+    with pytest.raises(ModelMismatchError, match="coordinate_names"):
+        load_run(path, "arm2dof6musc")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"not an archive"])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    (tmp_path / "run.npz").write_bytes(content)
+    with pytest.raises(TableFormatError, match="run.npz: expected an archive"):
+        load_run(tmp_path / "run.npz")
+
+
+def test_objects_in_an_archive_are_not_unpickled(run_file, tmp_path):
+    arrays = dict(np.load(run_file))
+    arrays["q"] = np.array([{"any": "object"}], dtype=object)
+    np.savez(tmp_path / "run.npz", **arrays)
+    with pytest.raises(TableFormatError, match="expected an archive of arrays"):
+        load_run(tmp_path / "run.npz")
+
+
+def test_wrong_shapes_are_refused(run_file, tmp_path):
+    arrays = dict(np.load(run_file))
+    arrays["q"] = arrays["q"][:, :, :3]
+    np.savez(tmp_path / "run.npz", **arrays)
+    with pytest.raises(ModelMismatchError, match="q has an unfitting shape"):
+        load_run(tmp_path / "run.npz")
+
+
+def test_frames_show_the_nearest_samples():
+    time = np.arange(101) * 0.01
+    numbers = frame_numbers(time, 30)
+    assert len(numbers) == 30
+    assert np.abs(time[numbers] - np.arange(30) / 30).max() <= 0.005 + 1e-9
+    assert len(frame_numbers(time, 30, speed=0.5)) == 60
+    np.testing.assert_array_equal(frame_numbers(np.zeros(1), 30), [0])

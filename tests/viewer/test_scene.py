@@ -1,0 +1,210 @@
+"""What is seen stands where OpenSim has it, in the right color, and is sized by the model."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.dynamics.instance import realize_instance
+from jaxosim.dynamics.joints import realize_joints
+from jaxosim.dynamics.kinematics import realize_pose
+from jaxosim.models.catalog import resolve
+from jaxosim.muscles.path import realize_paths
+from jaxosim.viewer.instant import instants_function, path_slots
+from jaxosim.viewer.rods import activation_colors, arrows, path_points, segments
+from jaxosim.viewer.scene import build_scene, default_state, placed
+from jaxosim.viewer.vtp import read_mesh
+from tests.viewer.originals import HOME, PROSTHETIC, needs_originals
+from tests.viewer.test_vtp import SQUARE
+
+POSE_ERROR = 1e-6  # m; OpenSim's own meshes are in single precision
+PATH_ERROR = 1e-12  # m
+
+MODEL = """<OpenSimDocument Version="40000"><Model name="m">
+<Ground name="ground"><attached_geometry><Brick name="floor">
+<half_lengths>2 0.1 3</half_lengths></Brick></attached_geometry></Ground>
+<BodySet name="bodyset"><objects><Body name="rod"><mass>1.5</mass>
+<components><PhysicalOffsetFrame name="f"><attached_geometry><Mesh name="g">
+<scale_factors>2 3 4</scale_factors><mesh_file>square.vtp</mesh_file>
+<Appearance><color>0.5 0.25 0</color></Appearance></Mesh></attached_geometry>
+<socket_parent>..</socket_parent><translation>0.1 0.2 0.3</translation>
+<orientation>0.3 -0.4 0.5</orientation></PhysicalOffsetFrame></components>
+<mass_center>0 -0.5 0</mass_center><inertia>0.1 0.1 0.1 0 0 0</inertia></Body></objects></BodySet>
+<JointSet name="jointset"><objects><PinJoint name="hinge">
+<socket_parent_frame>/ground</socket_parent_frame><socket_child_frame>/bodyset/rod</socket_child_frame>
+<coordinates><Coordinate name="angle"/></coordinates></PinJoint></objects></JointSet>
+</Model></OpenSimDocument>"""
+
+
+def random_state(model, params, seed):
+    rng = np.random.default_rng(seed)
+    low, high = np.array(params.coordinates.range).T
+    share = rng.uniform(0.1, 0.9, len(low))
+    q = np.where(model.locked, params.coordinates.default_value, low + share * (high - low))
+    return dataclasses.replace(default_state(params), q=jnp.asarray(q))
+
+
+def pose_opensim(oracle, model, state):
+    """A state of the live model in the pose of ours."""
+    theirs = oracle.initSystem()
+    coordinates = oracle.getCoordinateSet()
+    for name, value in zip(model.coordinate_names, np.asarray(state.q), strict=True):
+        coordinate = coordinates.get(name)
+        if not coordinate.getLocked(theirs):
+            coordinate.setValue(theirs, float(value), False)
+    oracle.realizePosition(theirs)
+    return theirs
+
+
+def vector(values):
+    return np.array([values.get(axis) for axis in range(3)])
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("name", jaxosim.bundled_models())
+def test_muscles_run_through_opensims_current_points(name, opensim):
+    """Conditional and moving points too, in ten poses."""
+    model, params = jaxosim.load_model(name)
+    scene = build_scene(model, params)
+    oracle = opensim.Model(str(resolve(name)))
+    for seed in range(10):
+        state = random_state(model, params, seed)
+        theirs = pose_opensim(oracle, model, state)
+        path = scene.instant(state).path
+        for index, muscle in enumerate(model.muscle_names):
+            current = oracle.getMuscles().get(muscle).getGeometryPath().getCurrentPath(theirs)
+            points = [
+                vector(current.get(i).getLocationInGround(theirs)) for i in range(current.getSize())
+            ]
+            ours = path[index]
+            steps = np.linalg.norm(np.diff(ours, axis=0), axis=1)
+            distinct = ours[np.concatenate([[True], steps > 0])]
+            np.testing.assert_allclose(distinct, points, atol=PATH_ERROR, err_msg=muscle)
+
+
+@pytest.mark.opensim
+@needs_originals
+@pytest.mark.parametrize("file", [PROSTHETIC.name, "gait9dof18musc.osim", "arm2dof6musc.osim"])
+def test_mesh_points_stand_where_opensim_has_them(file, opensim):
+    """Every vertex of every mesh, by OpenSim's own transforms and scale factors."""
+    model, params = jaxosim.load_model(HOME / file)
+    scene = build_scene(model, params)
+    state = random_state(model, params, 3)
+    pose = scene.instant(state)
+    oracle = opensim.Model(str(HOME / file))
+    theirs = pose_opensim(oracle, model, state)
+    ours = {}
+    for shape in scene.shapes:
+        if shape.name.endswith(".vtp"):
+            ours.setdefault(shape.name, []).append(placed(shape, pose))
+    count = 0
+    for component in oracle.getComponentsList():
+        mesh = opensim.Mesh.safeDownCast(component)
+        if mesh is None or mesh.get_mesh_file() not in ours:
+            continue
+        transform = mesh.getFrame().getTransformInGround(theirs)
+        matrix = np.array([[transform.R().get(i, j) for j in range(3)] for i in range(3)])
+        vertices = read_mesh(HOME / "Geometry" / mesh.get_mesh_file()).vertices
+        expected = vertices * vector(mesh.get_scale_factors()) @ matrix.T + vector(transform.p())
+        errors = [np.abs(found - expected).max() for found in ours[mesh.get_mesh_file()]]
+        assert min(errors) < POSE_ERROR, mesh.get_mesh_file()
+        count += 1
+    assert count == sum(map(len, ours.values())) > 5
+
+
+def test_attached_solids_and_meshes_are_read(tmp_path):
+    (tmp_path / "m.osim").write_text(MODEL)
+    (tmp_path / "Geometry").mkdir()
+    (tmp_path / "Geometry" / "square.vtp").write_text(SQUARE)
+    model, params = jaxosim.load_model(tmp_path / "m.osim")
+    scene = build_scene(model, params)
+    shapes = {shape.name: shape for shape in scene.shapes}
+    assert set(shapes) == {"Brick", "square.vtp"}
+    assert np.ptp(shapes["Brick"].mesh.vertices, axis=0) == pytest.approx([4, 0.2, 6])
+    corner = shapes["square.vtp"].mesh.vertices
+    assert corner[0] == pytest.approx([0.1, 0.2, 0.3])
+    assert np.linalg.norm(corner[[1, 3, 4]] - corner[0], axis=1) == pytest.approx([2, 3, 4])
+    assert shapes["square.vtp"].color == (0.5, 0.25, 0)
+
+
+def test_without_meshes_a_body_is_sized_by_its_mass_properties(tmp_path):
+    (tmp_path / "m.osim").write_text(MODEL.replace("square.vtp", "../m.osim"))
+    model, params = jaxosim.load_model(tmp_path / "m.osim")
+    rod = next(s for s in build_scene(model, params).shapes if s.body == 0)
+    assert rod.mesh.vertices[:8].mean(axis=0) == pytest.approx([0, -0.5, 0])
+    assert np.ptp(rod.mesh.vertices[:8], axis=0) == pytest.approx(2 * np.sqrt([0.1] * 3))
+
+
+@pytest.mark.parametrize("name", jaxosim.bundled_models())
+def test_every_heavy_body_is_drawn_and_has_a_human_size(name):
+    model, params = jaxosim.load_model(name)
+    scene = build_scene(model, params)
+    drawn = {shape.body for shape in scene.shapes if shape.role == "bone"}
+    heavy = set(np.flatnonzero(np.asarray(params.bodies.mass) > 0.05))
+    assert {model.body_names[i] for i in heavy - drawn} <= {"head"}  # part of the torso's
+    assert 0.5 < scene.size < 1.9
+    for shape in scene.shapes:
+        assert np.all(np.isfinite(shape.mesh.vertices))
+        assert shape.mesh.faces.min() >= 0
+        assert shape.mesh.faces.max() < len(shape.mesh.vertices)
+    assert sum(len(shape.mesh.vertices) for shape in scene.shapes) < 40_000
+    if "pros" in name:
+        colors = {shape.color for shape in scene.shapes if "pros" in shape.name}
+        assert len(colors) >= 4  # socket, metal, carbon, contact: not bone
+
+
+def test_colors_go_from_blue_to_red():
+    colors = activation_colors(np.array([0, 0.5, 1, 2, np.nan]))
+    np.testing.assert_allclose(colors, [[0, 0, 1], [0.5, 0, 0.5], [1, 0, 0], [1, 0, 0], [0, 0, 1]])
+
+
+def test_segments_join_the_points_of_the_path():
+    model, params = jaxosim.load_model("gait14dof22musc_pros")
+    scene = build_scene(model, params)
+    state = default_state(params)
+    instant = scene.instant(state)
+    rods = segments(scene, instant)
+    ends = rods.position + 0.5 * rods.rotation[:, :, 2] * rods.scale[:, 2:]
+    np.testing.assert_allclose(ends, instant.path[:, 1:].reshape(-1, 3), atol=1e-6)
+    identity = np.einsum("rji,rjk->rik", rods.rotation, rods.rotation)
+    np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
+    lengths = rods.scale[:, 2].reshape(len(model.muscle_names), -1).sum(axis=1)
+
+    @jax.jit
+    def path_lengths(q):
+        instance = realize_instance(model, params)
+        pose = realize_pose(model, instance, realize_joints(model, params, q))
+        return realize_paths(model, params, instance, pose, q).length
+
+    expected = path_lengths(state.q)
+    np.testing.assert_allclose(lengths, expected, atol=1e-6)
+    assert len(path_points(scene, instant)[0]) == path_slots(model).size
+
+
+def test_arrows_show_the_ground_carrying_the_model():
+    model, params = jaxosim.load_model("gait14dof22musc_pros")
+    scene = build_scene(model, params)
+    state = default_state(params)
+    q = np.array(state.q)
+    q[model.coordinate_names.index("pelvis_ty")] -= 0.02
+    instant = scene.instant(dataclasses.replace(state, q=q))
+    forces = np.asarray(instant.contact_force)
+    assert forces[:, 1].max() > 100
+    rods = arrows(scene, instant, np.array([1.0, 0, 0]))
+    strongest = int(np.argmax(forces[:, 1]))
+    assert rods.rotation[strongest, 1, 2] > 0.9
+    assert rods.scale[strongest, 2] == pytest.approx(0.0006 * np.linalg.norm(forces[strongest]))
+    assert rods.rotation[-1, :, 2] == pytest.approx([1, 0, 0])
+    assert arrows(scene, instant).scale[-1, 2] == 0
+
+
+def test_instants_of_a_batch_are_those_of_its_worlds():
+    model, params = jaxosim.load_model("arm2dof6musc")
+    states = [random_state(model, params, seed) for seed in range(3)]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
+    batch = instants_function(model)(params, stacked)
+    scene = build_scene(model, params)
+    np.testing.assert_allclose(batch.path[1], scene.instant(states[1]).path, atol=1e-9)
