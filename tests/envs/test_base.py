@@ -223,6 +223,7 @@ def test_an_action_of_wrong_length_is_refused(arm):
 # gradient
 
 
+@pytest.mark.slow  # reverse mode takes a minute to compile
 def test_gradient_of_the_reward_by_the_action(arm):
     es = arm.reset(jax.random.key(1))
     slope = jax.jit(jax.grad(lambda action: arm.env.step(es, action).reward))(np.full(6, 0.3))
