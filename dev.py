@@ -37,7 +37,7 @@ def main(arguments):
         set_up(extras=[])
         return call([PYTHON, "-m", "jaxosim.cli"] + (arguments[1:] or MAIN_JOB))
     if arguments[:1] == ["check"]:
-        set_up(extras=["dev", "opensim"])
+        set_up(extras=["dev", "gym", "opensim"])
         return check(arguments[1:])
     print((__doc__ or "").strip())
     return 0 if arguments in (["-h"], ["--help"]) else 2

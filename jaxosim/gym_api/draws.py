@@ -8,6 +8,7 @@ Source: osim-rl 2.1.0 `generate_new_targets`, `generate_new_target`; 3.0.11 `VTg
 import math
 import random
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.arm2d import TARGET_ANGLES, TARGET_RADII
@@ -35,9 +36,9 @@ def draw_track(step_count: int, dtype: np.dtype) -> TargetTrack:
         speed[change] = _signed_uniform(SPEED_CHANGE)
         heading[change] = _signed_uniform(HEADING_CHANGE)
     return TargetTrack(
-        step=steps.astype(np.int32),  # pyright: ignore[reportArgumentType]
-        speed_change=speed,  # pyright: ignore[reportArgumentType]
-        heading_change=heading,  # pyright: ignore[reportArgumentType]
+        step=jnp.asarray(steps, jnp.int32),
+        speed_change=jnp.asarray(speed),
+        heading_change=jnp.asarray(heading),
     )
 
 
@@ -60,8 +61,8 @@ def draw_sink(difficulty: int, dtype: np.dtype) -> SinkDraw:
       difficulty: 1 to 3; without sinks, at 0, osim-rl draws nothing.
       dtype: of the numbers.
     """
-    numbers = [
-        np.asarray(np.random.uniform(low, high), dtype)  # noqa: NPY002
+    radius, turn, phase, stay = (
+        jnp.asarray(np.random.uniform(low, high), dtype)  # noqa: NPY002
         for low, high in sink_ranges(difficulty)
-    ]
-    return SinkDraw(*numbers)  # pyright: ignore[reportArgumentType]
+    )
+    return SinkDraw(radius=radius, turn=turn, phase=phase, stay=stay)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.episode import EnvState
@@ -60,7 +61,8 @@ class L2M2019Env(OsimEnv):
         """The first sink; the constant field of difficulty 0 needs none."""
         dtype = self.osim_model.dtype
         if self.difficulty == 0:
-            return SinkDraw(*np.ones(4, dtype))
+            one = jnp.ones((), dtype)
+            return SinkDraw(radius=one, turn=one, phase=one, stay=one)
         return draw_sink(self.difficulty, dtype)
 
     def settle(self, before: EnvState) -> None:
@@ -71,7 +73,7 @@ class L2M2019Env(OsimEnv):
         field, now = before.task.field, self.osim_model.present.task.field
         if np.array_equal(field.sink, now.sink):
             return
-        drawn = jax.tree.map(jax.numpy.asarray, draw_sink(self.difficulty, self.osim_model.dtype))
+        drawn = draw_sink(self.difficulty, self.osim_model.dtype)
         task = dataclasses.replace(before.task, field=dataclasses.replace(field, next_draw=drawn))
         self.osim_model.world = dataclasses.replace(before, task=task)
         self.osim_model.integrate()

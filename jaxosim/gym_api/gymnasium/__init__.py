@@ -16,7 +16,7 @@ IDS = {
     "jaxosim/L2M2019-v0": {"name": "L2M2019Env"},
     "jaxosim/L2Run-v0": {"name": "L2RunEnv"},
     "jaxosim/Prosthetics-v0": {"name": "ProstheticsEnv"},
-    # Round 2 without the target in the observation would be a riddle; osim-rl's has no place for it.
+    # Round 2 cannot be learned without seeing the target, which osim-rl's vector leaves out.
     "jaxosim/ProstheticsRound2-v0": {
         "name": "ProstheticsEnv",
         "difficulty": 1,
