@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -82,9 +81,8 @@ class L2M2019Env(OsimEnv):
         """Coordinates and speeds at reset, `[coordinate]`."""
         env = self.osim_model.programs.env
         assert env.params is not None
-        if self._init_pose is not None:
-            env = dataclasses.replace(env, init_pose=self._init_pose)
-        return env.initial_pose(env.params)
+        given = {} if self._init_pose is None else {"init_pose": self._init_pose}
+        return dataclasses.replace(env, **given).initial_pose(env.params)
 
     def reset(
         self,
@@ -119,9 +117,10 @@ class L2M2019Env(OsimEnv):
     def get_observation_dict(self) -> dict[str, Any]:
         """The observation in nested dictionaries."""
         names = self.osim_model.programs.env.observation_names
-        tree: Any = tree_of(names, np.asarray(self.osim_model.present.obs))  # pyright: ignore
+        obs: Any = np.asarray(self.osim_model.present.obs)
+        tree = tree_of(names, obs)
         field = tree.pop(_FIELD)
-        return {_FIELD: field, **jax.tree.map(np.ndarray.tolist, tree)}
+        return {_FIELD: field, **_as_lists(tree)}
 
     def get_observation_clipped(self) -> np.ndarray:
         """The observation within the bounds of the observation space."""
@@ -138,6 +137,14 @@ class L2M2019Env(OsimEnv):
         """
         self.model, self.difficulty = model, difficulty
         self.load_model()
+
+
+def _as_lists(tree: dict[str, Any]) -> dict[str, Any]:
+    """Arrays as lists and numbers; `jax.tree.map` would sort the keys."""
+    return {
+        key: _as_lists(value) if isinstance(value, dict) else value.tolist()
+        for key, value in tree.items()
+    }
 
 
 def _seed(seed: int | None) -> None:

@@ -68,7 +68,7 @@ class GymnasiumEnv(gymnasium.Env):
             raise ValueError(f"render_mode: expected None, got {render_mode!r}")
         self.render_mode = render_mode
         self.functional = compiled(name, options)
-        self.observation_space = observation_space(self.functional.env)
+        self.observation_space = self._bounds = observation_space(self.functional.env)
         self.action_space = action_space(self.functional.env)
         self.state: EnvState | None = None
 
@@ -84,7 +84,7 @@ class GymnasiumEnv(gymnasium.Env):
         super().reset(seed=seed)
         key = jax.random.key(int(self.np_random.integers(2**31)))
         self.state = self.functional.reset(key)
-        return within(self.state.obs, self.observation_space), {}
+        return within(self.state.obs, self._bounds), {}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One decision of the agent.
@@ -95,8 +95,8 @@ class GymnasiumEnv(gymnasium.Env):
         """
         if self.state is None:
             raise RuntimeError("there is no world yet: call reset() first")
-        action = checked_action(action, self.action_space.shape)
+        action = checked_action(action, (self.functional.env.action_size,))
         self.state = es = self.functional.step(self.state, action)
         ended, truncated = bool(es.info["terminated"]), bool(es.info["truncated"])
         info = {term: float(value) for term, value in es.metrics.items()}
-        return within(es.obs, self.observation_space), float(es.reward), ended, truncated, info
+        return within(es.obs, self._bounds), float(es.reward), ended, truncated, info

@@ -72,10 +72,11 @@ class GymnasiumVectorEnv(VectorEnv):
         self.num_envs, self.mode, self.render_mode = num_envs, mode, render_mode
         env = compiled(name, options).env
         self.metadata = {"render_modes": [], "autoreset_mode": mode}
-        self.single_observation_space = observation_space(env)
+        self.single_observation_space = self._bounds = observation_space(env)
         self.single_action_space = action_space(env)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._action_size = env.action_size
         self._reset, self._step = _batch(env, num_envs)
         self.state: EnvState | None = None
         self._ended = np.zeros(num_envs, bool)
@@ -96,9 +97,9 @@ class GymnasiumVectorEnv(VectorEnv):
             given = [0 if one is None else one for one in seed]
             seed = int(np.random.SeedSequence(given).generate_state(1)[0])
         super().reset(seed=seed)
-        self.state = self._reset(jax.random.key(int(self.np_random.integers(2**31))))
+        self.state = es = self._reset(jax.random.key(int(self.np_random.integers(2**31))))
         self._ended = np.zeros(self.num_envs, bool)
-        return self._within(self.state.obs), {}
+        return within(es.obs, self._bounds), {}
 
     def step(
         self, actions: Any
@@ -111,7 +112,7 @@ class GymnasiumVectorEnv(VectorEnv):
         """
         if self.state is None:
             raise RuntimeError("there is no batch yet: call reset() first")
-        actions = checked_action(actions, (self.num_envs, *self.single_action_space.shape))
+        actions = checked_action(actions, (self.num_envs, self._action_size))
         after = self._step(self.state, actions)
         held = self._ended
         if held.any():  # in next-step mode only
@@ -127,19 +128,16 @@ class GymnasiumVectorEnv(VectorEnv):
             # A held world's final observation is that of the episode before; now the new one shows.
             seen = np.where(held[:, None], after.obs, after.info["final_observation"])
             self._ended = ended
-            return self._within(seen), reward, terminated, truncated, _masked(terms, moved)
+            return within(seen, self._bounds), reward, terminated, truncated, _masked(terms, moved)
         info = _masked(terms, ~ended)
         if ended.any():
             final = np.full(self.num_envs, None, object)
-            last = self._within(after.info["final_observation"])
+            last = within(after.info["final_observation"], self._bounds)
             for world in np.flatnonzero(ended):
                 final[world] = last[world]
             info |= {"final_obs": final, "_final_obs": ended}
             info |= {"final_info": _masked(terms, ended), "_final_info": ended}
-        return self._within(after.obs), reward, terminated, truncated, info
-
-    def _within(self, observation: Any) -> np.ndarray:
-        return within(observation, self.single_observation_space)
+        return within(after.obs, self._bounds), reward, terminated, truncated, info
 
 
 def _masked(terms: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, Any]:
