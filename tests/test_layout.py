@@ -53,7 +53,7 @@ FLOORS = {
 ONE_ROOM = {0, 1, 3, 6}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-OPTIONAL_PACKAGES = ("opensim", "gymnasium", "pytest", "hypothesis", "matplotlib")
+OPTIONAL_PACKAGES = ("opensim", "gymnasium", "gymnax", "pytest", "hypothesis", "matplotlib")
 PUBLIC_API = {
     "BatchEnv",
     "Env",
@@ -88,7 +88,10 @@ def module_name(path):
 
 
 # Rooms that stand on an extra: nothing else of ours imports them.
-NEEDS_EXTRA = {"jaxosim.gym_api.gymnasium": "gymnasium"}
+NEEDS_EXTRA = {
+    "jaxosim.gym_api.gymnasium": "gymnasium",
+    "jaxosim.gym_api.gymnax": "gymnax",
+}
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 each_module = pytest.mark.parametrize("name", MODULES)
 
