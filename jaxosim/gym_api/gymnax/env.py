@@ -27,7 +27,9 @@ class _Task(environment.Environment):
     @property
     def default_params(self) -> Any:
         """The time limit, for trainers that ask."""
-        return environment.EnvParams(max_steps_in_episode=self.functional.time_limit)
+        limit = self.functional.time_limit
+        assert limit is not None
+        return environment.EnvParams(max_steps_in_episode=limit)
 
     def reset(self, key: jax.Array, params: Any = None) -> tuple[Any, EnvState]:
         """Begin an episode; everything random in it and in later ones comes from the key."""
