@@ -23,7 +23,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "jaxosim-setup.json"
 OLDEST_PYTHON = (3, 11)
-CHECK_EXTRAS = ["dev", "opensim", "view", "video", "plot"]
+CHECK_EXTRAS = ["dev", "gym", "opensim", "view", "video", "plot"]
 MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
 # What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.
 OPENSIM_SYSTEM_PACKAGES = ["libgl1", "libice6", "libsm6", "libx11-6", "libxext6"]

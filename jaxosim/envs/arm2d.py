@@ -21,8 +21,8 @@ from jaxosim.types import State
 
 _JOINTS = ("r_shoulder", "r_elbow")
 _HAND = "r_radius_styloid"
-_ANGLES = (math.pi * 9 / 8, math.pi * 12 / 8)  # rad, of the target about the shoulder
-_RADII = (0.5, 0.65)  # m
+TARGET_ANGLES = (math.pi * 9 / 8, math.pi * 12 / 8)  # rad, of the target about the shoulder
+TARGET_RADII = (0.5, 0.65)  # m
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -77,8 +77,8 @@ class Arm2DEnv(Env):
     def begin(self, key: jax.Array, state: State, description: StateDescription) -> jax.Array:
         """Draw the target: angle and distance from the shoulder, both uniform."""
         angle_key, radius_key = jax.random.split(key)
-        angle = jax.random.uniform(angle_key, (), state.q.dtype, *_ANGLES)
-        radius = jax.random.uniform(radius_key, (), state.q.dtype, *_RADII)
+        angle = jax.random.uniform(angle_key, (), state.q.dtype, *TARGET_ANGLES)
+        radius = jax.random.uniform(radius_key, (), state.q.dtype, *TARGET_RADII)
         return jnp.stack([jnp.cos(angle) * radius, jnp.sin(angle) * radius])
 
     def score(self, transition: Transition) -> tuple[Terms, jax.Array]:

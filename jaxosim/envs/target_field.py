@@ -58,6 +58,12 @@ class TargetField:
     key: jax.Array = dataclasses.field()  # of the draws after the next
 
 
+def sink_ranges(difficulty: int) -> tuple[tuple[float, float], ...]:
+    """Ranges of radius, turn, phase and stay of a sink, in osim-rl's order of drawing."""
+    turn = _TURNS[difficulty]
+    return (_RADII, (-turn, turn), (-math.pi, math.pi), _STAYS)
+
+
 def draw_sink(key: jax.Array, difficulty: int, like: jax.Array) -> SinkDraw:
     """Random numbers of a sink, all uniform; drawn in osim-rl's order.
 
@@ -66,8 +72,7 @@ def draw_sink(key: jax.Array, difficulty: int, like: jax.Array) -> SinkDraw:
       difficulty: 0 to 3.
       like: an array whose dtype the numbers take.
     """
-    turn = _TURNS[difficulty]
-    ranges = (_RADII, (-turn, turn), (-math.pi, math.pi), _STAYS)
+    ranges = sink_ranges(difficulty)
     numbers = [
         jax.random.uniform(one, (), like.dtype, low, high)
         for one, (low, high) in zip(jax.random.split(key, len(ranges)), ranges, strict=True)

@@ -15,10 +15,10 @@ import numpy as np
 from jaxosim.pytree import array, pytree
 
 CHANGE_COUNT = 10
-_MEAN_WAIT = 300  # control steps between changes, Poisson
+MEAN_WAIT = 300  # control steps between changes, Poisson
 _LARGEST_WAIT = 600  # 17 standard deviations above the mean
-_SPEED_CHANGE = 0.5  # m/s, largest
-_HEADING_CHANGE = math.pi / 8  # rad, largest
+SPEED_CHANGE = 0.5  # m/s, largest
+HEADING_CHANGE = math.pi / 8  # rad, largest
 _STARTING_SPEED = 1.25  # m/s
 
 
@@ -35,7 +35,7 @@ def _cumulative_poisson() -> np.ndarray:
     """P(wait ≤ n), `[n]`."""
     n = np.arange(_LARGEST_WAIT)
     steps = np.concatenate([[0.0], np.log(n[1:])])
-    return np.cumsum(np.exp(n * math.log(_MEAN_WAIT) - _MEAN_WAIT - np.cumsum(steps)))
+    return np.cumsum(np.exp(n * math.log(MEAN_WAIT) - MEAN_WAIT - np.cumsum(steps)))
 
 
 def draw_track(key: jax.Array, like: jax.Array) -> TargetTrack:
@@ -53,8 +53,8 @@ def draw_track(key: jax.Array, like: jax.Array) -> TargetTrack:
     # osim-rl draws a sign and then a uniform number that has one: together uniform.
     return TargetTrack(
         step=jnp.cumsum(waits).astype(jnp.int32),
-        speed_change=_symmetric(speed_key, shape, like, _SPEED_CHANGE),
-        heading_change=_symmetric(heading_key, shape, like, _HEADING_CHANGE),
+        speed_change=_symmetric(speed_key, shape, like, SPEED_CHANGE),
+        heading_change=_symmetric(heading_key, shape, like, HEADING_CHANGE),
     )
 
 

@@ -1,0 +1,67 @@
+"""The compiled functions behind the stateful classes, shared by all objects of one kind."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxosim.envs.base import Env
+from jaxosim.envs.registry import make
+from jaxosim.simulation import initial_memory
+
+Placement = Callable[[Any, Any], Any]
+"""`(task's memory, drawn) -> task's memory`: puts numbers drawn on the host in their place."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Programs:
+    """A task and its functions; each is compiled when it is first called.
+
+    Attributes:
+      env: the functional task.
+      reset: `(params, q, u, excitation, drawn) -> EnvState`.
+      step: `(EnvState, action) -> EnvState`.
+      describe: `(EnvState) -> StateDescription`.
+      move: `(EnvState, State) -> EnvState`, the same world in another state.
+    """
+
+    env: Env
+    reset: Callable[..., Any]
+    step: Callable[..., Any]
+    describe: Callable[..., Any]
+    move: Callable[..., Any]
+
+
+@functools.cache
+def programs_of(name: str, place: Placement, options: tuple[tuple[str, Any], ...]) -> Programs:
+    """The programs of a task, made once.
+
+    Args:
+      name: of the task.
+      place: where the numbers drawn on the host go.
+      options: keywords of `make`.
+    """
+    env = make(name, **dict(options))
+
+    def reset(params, q, u, excitation, drawn):
+        # Numbers and pose are arguments of the program, so that neither is compiled in.
+        given = dataclasses.replace(
+            env,
+            randomize=lambda nominal, key: params,
+            vary_pose=lambda structure, q0, u0, key: (q, u),
+        )
+        es = given.reset(jax.random.key(0))
+        es = dataclasses.replace(
+            es, task=place(es.task, drawn), memory=initial_memory(es.state, excitation)
+        )
+        return given.with_state(es, es.state)
+
+    return Programs(
+        env=env,
+        reset=jax.jit(reset),
+        step=jax.jit(env.step),
+        describe=jax.jit(env.describe),
+        move=jax.jit(env.with_state),
+    )

@@ -1,0 +1,119 @@
+"""Gymnasium's own checker, and both modes of auto-reset."""
+
+import dataclasses
+import warnings
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+
+gymnasium = pytest.importorskip(
+    "gymnasium", reason="Gymnasium is not installed (extra `gym`)", exc_type=ImportError
+)
+from gymnasium.utils.env_checker import check_env  # noqa: E402
+from gymnasium.vector import AutoresetMode  # noqa: E402
+
+from jaxosim.gym_api.gymnasium import IDS  # noqa: E402
+
+LIMIT, WORLDS = 4, 3
+OPTIONS = {"options": jaxosim.Options(method="euler", substeps=100), "time_limit": LIMIT}
+ARM = "jaxosim/Arm2D-v0"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(i, marks=[] if i == ARM else [pytest.mark.slow]) for i in IDS]
+)
+def test_gymnasiums_checker_has_nothing_to_say(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.make(name, **OPTIONS).unwrapped, skip_render_check=True)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_spaces_without_a_warning(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env = gymnasium.make(name, **OPTIONS)
+    functional = env.unwrapped.functional.env
+    assert env.observation_space.shape == (functional.observation_size,)
+    assert env.action_space.shape == (functional.action_size,)
+    assert np.isfinite(env.observation_space.low).all()
+    with pytest.raises(RuntimeError, match="reset"):
+        env.unwrapped.step(env.action_space.sample())
+
+
+def test_one_world_goes_on_to_its_time_limit():
+    env = gymnasium.make(ARM, **OPTIONS).unwrapped
+    first, info = env.reset(seed=4)
+    assert info == {} and first.dtype == np.float64
+    steps = [env.step(np.full(6, 0.4)) for _ in range(LIMIT)]
+    assert [truncated for _, _, _, truncated, _ in steps] == [False] * 3 + [True]
+    observation, reward, terminated, _, info = steps[0]
+    assert isinstance(reward, float) and terminated is False
+    assert sum(info.values()) == pytest.approx(reward, abs=1e-12)
+    np.testing.assert_array_equal(first, env.reset(seed=4)[0])
+    assert (env.reset()[0] != first).any()
+    for wrong, message in (([0.1] * 5, "shape"), ([np.nan] * 6, "NaN")):
+        with pytest.raises(ValueError, match=message):
+            env.step(wrong)
+
+
+def vector(mode):
+    """A batch whose worlds end one after another."""
+    env = gymnasium.make_vec(ARM, num_envs=WORLDS, autoreset_mode=mode, **OPTIONS)
+    assert env.metadata["autoreset_mode"] is mode
+    first, _ = env.reset(seed=2)
+    env.state = dataclasses.replace(env.state, step_count=jnp.arange(WORLDS, dtype=jnp.int32))
+    return env, first
+
+
+ACTION = np.full((WORLDS, 6), 0.4)
+
+
+def test_same_step_mode():
+    env, first = vector(AutoresetMode.SAME_STEP)
+    assert first.shape == (WORLDS, 16) and env.observation_space.contains(first)
+    steps = [env.step(ACTION) for _ in range(2 * LIMIT)]
+    truncated = np.array([step[3] for step in steps])
+    for world in range(WORLDS):
+        assert np.flatnonzero(truncated[:, world]).tolist() == [3 - world, 7 - world]
+    observation, reward, _, ended, info = steps[1]  # the last world ends
+    assert ended.tolist() == [False, False, True] == info["_final_obs"].tolist()
+    assert info["final_obs"][0] is None
+    assert (info["final_obs"][2][:2] != observation[2, :2]).all()  # a new target already
+    assert info["final_info"]["distance"][2] + 1 == pytest.approx(reward[2])
+    assert info["_distance"].tolist() == [True, True, False]
+    assert "final_obs" not in steps[0][4]
+
+
+def test_next_step_mode_shows_the_same_episodes_one_step_apart():
+    same, first = vector(AutoresetMode.SAME_STEP)
+    other, first_too = vector(AutoresetMode.NEXT_STEP)
+    np.testing.assert_array_equal(first, first_too)
+    before = [same.step(ACTION) for _ in range(2 * LIMIT)]
+    after = [other.step(ACTION) for _ in range(2 * LIMIT + 1)]
+    truncated = np.array([step[3] for step in after])
+    for world in range(WORLDS):
+        end = 3 - world
+        assert np.flatnonzero(truncated[:, world]).tolist() == [end, end + 5]
+        np.testing.assert_array_equal(after[end][0][world], before[end][4]["final_obs"][world])
+        np.testing.assert_array_equal(after[end + 1][0][world], before[end][0][world])
+        assert after[end + 1][1][world] == 0 and not after[end + 1][4]["_distance"][world]
+        for step in range(end + 1, end + LIMIT):  # the new episode, one step later
+            ours, theirs = after[step + 1], before[step]
+            np.testing.assert_allclose(ours[0][world], theirs[0][world], rtol=0, atol=1e-12)
+            assert ours[1][world] == pytest.approx(theirs[1][world])
+
+
+def test_bad_vectors():
+    env, _ = vector(AutoresetMode.SAME_STEP)
+    with pytest.raises(ValueError, match="shape"):
+        env.step(ACTION[:2])
+    with pytest.raises(ValueError, match="NaN"):
+        env.step(np.full_like(ACTION, np.nan))
+    with pytest.raises(ValueError, match="autoreset_mode"):
+        gymnasium.make_vec(ARM, num_envs=2, autoreset_mode=AutoresetMode.DISABLED, **OPTIONS)
+    with pytest.raises(ValueError, match="observation"):
+        gymnasium.make(ARM, observation="tree")
