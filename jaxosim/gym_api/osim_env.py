@@ -16,7 +16,7 @@ from jaxosim.envs.episode import EnvState
 from jaxosim.gym_api.box import Box
 from jaxosim.gym_api.osim_model import OsimModel
 from jaxosim.gym_api.programs import programs_of
-from jaxosim.gym_api.viewing import open_window
+from jaxosim.gym_api.viewing import Window, open_window
 from jaxosim.types import Options
 
 
@@ -45,8 +45,8 @@ class OsimEnv:
         self.visualize = visualize
         self.integrator_accuracy = integrator_accuracy
         self._before: EnvState | None = None
+        self._window: Window | None = None
         self.load_model()
-        self._window = open_window(self) if visualize else None
 
     def task_options(self) -> dict[str, Any]:
         """Keywords of `jaxosim.make` for the task."""
@@ -80,6 +80,11 @@ class OsimEnv:
         self.action_space = Box(env.action_low, env.action_high)
         self.observation_space = Box(env.observation_low, env.observation_high)
         self._before = None
+        if self._window is not None:
+            self._window.close()
+        if self.visualize:
+            assert env.params is not None
+            self._window = open_window(env.structure, env.params)
 
     def initial_pose(self) -> tuple[Any, Any]:
         """Coordinates and speeds at reset, `[coordinate]`."""
@@ -138,7 +143,7 @@ class OsimEnv:
     def _show(self) -> None:
         """Let the window follow."""
         if self._window is not None:
-            self._window.show(self)
+            self._window.show(self.osim_model.present.state)
 
     def _seen(self, project: bool, obs_as_dict: bool) -> Any:
         """What `reset` and `step` return of the world."""

@@ -2,22 +2,31 @@
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol
 
-_VIEWER = "jaxosim.viewer"
+from jaxosim.types import Model, Params
+
+_LIBRARY = "viser"
 
 
-def open_window(env: Any) -> Any:
-    """A window that shows an environment; its `show(env)` is called after every reset and step.
+class Window(Protocol):
+    """What shows the newest state."""
 
-    Args:
-      env: one of osim-rl's classes.
+    def show(self, state: Any) -> None:
+        """Show a state soon."""
+
+    def close(self) -> None:
+        """Close the window."""
+
+
+def open_window(model: Model, params: Params) -> Window:
+    """A page in the browser that follows the states it is shown.
 
     Raises:
-      ImportError: the viewer is not installed.
+      ImportError: the viewer's library is not installed.
     """
-    if find_spec(_VIEWER) is None:
+    if find_spec(_LIBRARY) is None:
         raise ImportError(
             "visualize=True needs the viewer: install the extra `view` (pip install jaxosim[view])"
         )
-    return import_module(_VIEWER).open_window(env)
+    return import_module("jaxosim.viewer.live").LiveViewer(model, params)

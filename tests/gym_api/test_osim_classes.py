@@ -205,6 +205,25 @@ def test_targets_before_reset():
         _ = ProstheticsEnv().targets
 
 
+def test_visualize_shows_every_reset_and_step(monkeypatch):
+    shown, closed = [], []
+
+    class Recorder:
+        def show(self, state):
+            shown.append(float(state.time))
+
+        def close(self):
+            closed.append(True)
+
+    monkeypatch.setattr("jaxosim.gym_api.osim_env.open_window", lambda model, params: Recorder())
+    env = Arm2DEnv(visualize=True)
+    env.reset()
+    env.step(np.full(6, 0.2))
+    np.testing.assert_allclose(shown, [0.0, 0.01])
+    env.close()
+    assert closed == [True]
+
+
 def test_visualize_without_the_viewer_names_the_extra(monkeypatch):
     monkeypatch.setattr("jaxosim.gym_api.viewing.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="extra `view`"):
