@@ -20,8 +20,8 @@ import jaxosim
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", True)  # a question of right, not of speed
-_STEP = 2e-6  # of the direction's leaves, relative to max(1e-2, |value|)
-_KNOWN = 1e-6  # quotients of step sizes h and h/2 that disagree by more say nothing
+_STEPS = (8e-7, 1e-7)  # of the direction's leaves, relative to max(1e-2, |value|)
+_KNOWN = 3e-6  # quotients of the two step sizes that disagree by more say nothing
 
 
 def weighted_rates(model, key):
@@ -40,12 +40,21 @@ def weighted_rates(model, key):
 
 
 def scaled_direction(tree, key):
-    """Random direction, each leaf as large as its values."""
-    leaves, structure = jax.tree.flatten(tree)
+    """Random direction, each leaf as large as its values.
+
+    Coefficients of friction that are zero stay zero: less than that they cannot be, and the
+    harmonic mean of two materials has no derivative there.
+    """
+    leaves, structure = jax.tree.flatten_with_path(tree)
     keys = jax.random.split(key, len(leaves))
+
+    def size(path, x):
+        edge = (x == 0) & ("friction" in jax.tree_util.keystr(path))
+        return jnp.where(jnp.isfinite(x) & ~edge, jnp.maximum(1e-2, jnp.abs(x)), 0)
+
     steps = [
-        jax.random.normal(k, x.shape) * jnp.where(jnp.isfinite(x), jnp.maximum(1e-2, jnp.abs(x)), 0)
-        for k, x in zip(keys, leaves, strict=True)
+        jax.random.normal(k, x.shape) * size(path, x)
+        for k, (path, x) in zip(keys, leaves, strict=True)
     ]
     return jax.tree.unflatten(structure, steps)
 
@@ -70,9 +79,9 @@ def directional(scalar):
         def quotient(h):
             return (along(h) - along(-h)) / (2 * h)
 
-        coarse, fine = quotient(_STEP), quotient(_STEP / 2)
+        coarse, fine = (quotient(h) for h in _STEPS)
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(gradient)]))
-        return finite, slope, (4 * fine - coarse) / 3, jnp.abs(fine - coarse)
+        return finite, slope, fine, jnp.abs(fine - coarse)
 
     return measured
 

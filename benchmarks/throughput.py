@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 from sampling import random_states
 
 import jaxosim
@@ -46,9 +46,8 @@ def median_time(program, repeats, *arguments):
     return statistics.median(times)
 
 
-def spread(function, devices):
+def spread(function, mesh):
     """The function of a batch, each device working on its share."""
-    mesh = jax.make_mesh((devices,), ("worlds",))
     share = PartitionSpec("worlds")
     return jax.shard_map(
         function, mesh=mesh, in_specs=(share, share), out_specs=share, check_vma=False
@@ -77,8 +76,10 @@ def measure(name, batch, repeats, devices):
 
     traced, compiled, _ = compile_time(jax.vmap(derivative), states, excitation)
     step_traced, step_compiled, _ = compile_time(step, states, excitation)
-    _, _, step_program = compile_time(spread(step, devices), states, excitation)
-    _, _, chain_program = compile_time(spread(chain, devices), states, excitation)
+    mesh = jax.make_mesh((devices,), ("worlds",))
+    shares = jax.device_put((states, excitation), NamedSharding(mesh, PartitionSpec("worlds")))
+    _, _, step_program = compile_time(spread(step, mesh), *shares)
+    _, _, chain_program = compile_time(spread(chain, mesh), *shares)
     return {
         "model": model.name,
         "batch": batch,
@@ -89,8 +90,8 @@ def measure(name, batch, repeats, devices):
         "step: compile (s)": step_compiled,
         "state derivatives per second": batch
         * _CHAIN
-        / median_time(chain_program, repeats, states, excitation),
-        "control steps per second": batch / median_time(step_program, repeats, states, excitation),
+        / median_time(chain_program, repeats, *shares),
+        "control steps per second": batch / median_time(step_program, repeats, *shares),
     }
 
 
