@@ -270,7 +270,7 @@ def test_interrupt_is_one_line(pendulum, tmp_path):
     # A shell lets its background jobs ignore interrupts, and CI may be one.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
     code += "from jaxosim.cli import main; main()"
-    arguments = "rollout", pendulum, "--batch", "1", "--seconds", "500", "--out", str(out)
+    arguments = "rollout", pendulum, "--batch", "1", "--seconds", "5000", "--out", str(out)
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdout=subprocess.DEVNULL,
