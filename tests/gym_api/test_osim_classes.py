@@ -62,13 +62,13 @@ def test_a_recorded_episode(name, pattern, record_property):
     ours = np.array([q for q, _, _ in steps])
     theirs = data["q"][1 : len(ours) + 1, : ours.shape[1]]  # the arm's target has three more
     drift = np.abs(ours - theirs).max()
-    record_property("drift", drift)
+    record_property("drift", float(drift))
     assert drift < LARGEST_DRIFT
     assert abs(len(steps) - len(data["actions"])) <= 1
     assert steps[-1][2] == data["done"][-1]
     total = sum(reward for _, reward, _ in steps)
     miss = total / data["reward"][1:].sum() - 1
-    record_property("reward", miss)
+    record_property("reward", float(miss))
     assert abs(miss) < 1e-3
 
 
