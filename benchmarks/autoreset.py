@@ -10,18 +10,14 @@ table, and one JSON line in benchmarks/results/autoreset.jsonl.
 """
 
 import argparse
-import json
-import os
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
+from record import record, show
 
 import jaxosim
 from jaxosim import randomize
-
-RESULTS = Path(__file__).parent / "results" / "autoreset.jsonl"
 
 
 def timed(program, *arguments):
@@ -89,17 +85,8 @@ def main():
     parser.add_argument("--chunk", type=int)
     given = parser.parse_args()
     row = measure(given.environment, given.worlds, given.steps, given.chunk)
-    for name, value in row.items():
-        print(f"{name:34s} {value:,.3f}" if isinstance(value, float) else f"{name:34s} {value}")
-    row |= {
-        "jax": jax.__version__,
-        "device": jax.devices()[0].device_kind,
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        file.write(json.dumps(row) + "\n")
+    show(row)
+    record("autoreset", row)
 
 
 if __name__ == "__main__":

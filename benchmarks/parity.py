@@ -11,15 +11,10 @@ Each run appends a line to benchmarks/results/parity.jsonl.
 """  # noqa: D301, for click \b begins a block of code
 
 import contextlib
-import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -27,8 +22,8 @@ import jax
 import rich.box
 import rich.console
 import rich.table
+from record import PACKAGES, ROOT, record
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the oracle lives with the tests
 jax.config.update("jax_enable_x64", True)
 
@@ -43,8 +38,6 @@ Accelerations: as reported, where OpenSim's own equations of motion miss less th
 lock ({refined:.1%} of states). Equations of motion: force missing in OpenSim's for jaxosim's
 accelerations, relative to the forces at work, all states. `!` marks what is over its bound."""
 _WIDTH = None if sys.stdout.isatty() else 150
-RESULTS = ROOT / "benchmarks" / "results" / "parity.jsonl"
-PACKAGES = ("jax", "jaxlib", "numpy", "opensim")
 MOTION = "equations of motion"
 ACCELERATIONS = [q.name for q in comparison.QUANTITIES if q.within]
 AT_REST, MOVING = "fiber eq. (m)", "fiber eq. moving (m)"
@@ -89,7 +82,8 @@ def main(models: tuple[str, ...], only: bool, states: int, seed: int, with_traje
         CONSOLE.print(NOTE.format(reported=reported, refined=refined))
     for name, reason in refused.items():
         CONSOLE.print(f"{name}: not compared: {reason}")
-    append({"states": states, "seed": seed, "errors": results, "refused": refused})
+    row = {"states": states, "seed": seed, "errors": results, "refused": refused}
+    record("parity", row, (*PACKAGES, "opensim"))
 
 
 def measure(model: str, count: int, seed: int, with_trajectories: bool) -> dict[str, dict]:
@@ -153,29 +147,6 @@ def table(heading: str, bounds: dict[str, float], errors: dict[str, dict]) -> ri
         values = [(measured[name][0], bound) for name, bound in bounds.items()]
         drawn.add_row(model, *(f"{value:.1e}{'!' * (value > bound)}" for value, bound in values))
     return drawn
-
-
-def append(result: dict) -> None:
-    """Append a line of JSON that also says when, where and with what."""
-    versions = {name: version(name) for name in PACKAGES}
-    line = {
-        "benchmark": "parity",
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": _git("rev-parse", "--short", "HEAD") or "none",
-        "changed": bool(_git("status", "--porcelain", "--", "jaxosim", "tests/parity")),
-        "machine": platform.machine(),
-        "device": jax.devices()[0].device_kind,
-        "versions": {"jaxosim": jaxosim.__version__, **versions},
-        **result,
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 @contextlib.contextmanager

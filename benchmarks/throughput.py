@@ -8,21 +8,18 @@ and one JSON line in benchmarks/results/throughput.jsonl.
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import time
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
+from record import record, show
 from sampling import random_states
 
 import jaxosim
 
-RESULTS = Path(__file__).parent / "results" / "throughput.jsonl"
 _CHAIN = 50  # evaluations per timed call, in one scan
 
 
@@ -105,18 +102,8 @@ def main():
     arguments = parser.parse_args()
     jax.config.update("jax_num_cpu_devices", arguments.devices)
     row = measure(arguments.model, arguments.batch, arguments.repeats, arguments.devices)
-    for key, value in row.items():
-        print(f"{key:32s} {value:,.2f}" if isinstance(value, float) else f"{key:32s} {value}")
-    row |= {
-        "jax": jax.__version__,
-        "device": jax.devices()[0].device_kind,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "load": os.getloadavg()[0],
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        file.write(json.dumps(row) + "\n")
+    show(row)
+    record("throughput", row)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,7 @@ from jaxosim.system import (
     Position,
     Velocity,
     net_generalized_force,
-    realize_dynamics,
-    realize_position,
-    realize_velocity,
+    realize,
     state_rates,
 )
 from jaxosim.types import JointInfo, Model, Params, PathInfo, State, StateDerivative
@@ -64,10 +62,7 @@ class Linearization(NamedTuple):
 
 def linearize(model: Model, params: Params, state: State, excitation: jax.Array) -> Linearization:
     """Derivative and structured Jacobian at a state."""
-    state, excitation = settled((state, excitation))
-    position = realize_position(model, params, state)
-    velocity = realize_velocity(model, params, state, position)
-    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    position, velocity, dynamics = realize(model, params, state, excitation)
     force = net_generalized_force(model, params, position, velocity, dynamics)
     damping, stiffness = _contact_matrices(model, position, dynamics)
     joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)

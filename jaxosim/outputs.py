@@ -19,10 +19,8 @@ from jaxosim.system import (
     Dynamics,
     Position,
     Velocity,
+    realize,
     realize_acceleration,
-    realize_dynamics,
-    realize_position,
-    realize_velocity,
 )
 from jaxosim.types import AccelerationInfo, Model, Params, State
 
@@ -122,9 +120,7 @@ def describe(model: Model, params: Params, state: State, excitation: jax.Array) 
     """
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
-    position = realize_position(model, params, state)
-    velocity = realize_velocity(model, params, state, position)
-    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    position, velocity, dynamics = realize(model, params, state, excitation)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     free = model.tree.free
     zero = jnp.zeros_like(state.u)

@@ -96,7 +96,13 @@ def group_sum(values: jax.Array, owner: np.ndarray, count: int) -> jax.Array:
         row[: len(member)] = member
     zero = jnp.zeros((1,) + values.shape[1:], values.dtype)
     padded = joined([values, zero])
-    return functools.reduce(operator.add, [chosen(padded, table[:, i]) for i in range(width)])
+    return functools.reduce(operator.add, columns_chosen(padded, table))
+
+
+def columns_chosen(values: jax.Array, table: np.ndarray) -> list[jax.Array]:
+    """Rows of values at each column of a static table `[m, k]`, copied at once: k of `[m, …]`."""
+    rows = chosen(values, table.T.reshape(-1))
+    return list(rows.reshape((table.shape[1], table.shape[0]) + values.shape[1:]))
 
 
 def _choose(values: jax.Array, index: tuple[int, ...]) -> jax.Array:

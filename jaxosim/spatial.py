@@ -106,7 +106,8 @@ def matvec(matrix: jax.Array, v: jax.Array) -> jax.Array:
 
 def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     """Matrix product of `[..., 3, 3]` stacks."""
-    return stacked([matvec(a, b[..., i]) for i in range(3)], axis=-1)
+    terms = [a[..., :, k, None] * b[..., None, k, :] for k in range(3)]
+    return placed(terms[0] + terms[1] + terms[2])
 
 
 def transpose(matrix: jax.Array) -> jax.Array:

@@ -149,6 +149,17 @@ def realize_dynamics(
     )
 
 
+def realize(
+    model: Model, params: Params, state: State, excitation: jax.Array
+) -> tuple[Position, Velocity, Dynamics]:
+    """The three stages up to the forces, in a row; a batch is laid out worlds side by side."""
+    state, excitation = settled((state, excitation))
+    position = realize_position(model, params, state)
+    velocity = realize_velocity(model, params, state, position)
+    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    return position, velocity, dynamics
+
+
 def net_generalized_force(
     model: Model, params: Params, position: Position, velocity: Velocity, dynamics: Dynamics
 ) -> jax.Array:
@@ -210,9 +221,6 @@ def state_derivative(
     """
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
-    state, excitation = settled((state, excitation))
-    position = realize_position(model, params, state)
-    velocity = realize_velocity(model, params, state, position)
-    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    position, velocity, dynamics = realize(model, params, state, excitation)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.functions import evaluate
-from jaxosim.placement import chosen, group_sum, joined, settled
+from jaxosim.placement import chosen, columns_chosen, group_sum, joined, settled
 from jaxosim.spatial import (
     cross,
     dot,
@@ -42,7 +42,8 @@ def realize_paths(
     """
     paths = model.paths
     point, derivative = settled(_points(model, params, instance, position, q))
-    holds = _conditions(model, params, q)
+    inside = conditions(model, params, q)
+    holds = joined([inside, ~inside, jnp.ones(1, bool)])  # as `SegmentStructure.needed` counts
     flexible = paths.flexible
     start, end = (np.searchsorted(paths.located, side) for side in (flexible.start, flexible.end))
     tail = chosen(point, start)
@@ -103,7 +104,8 @@ def _arms(
     line = spatial(cross(start, pull), pull)
     padded = joined([line, jnp.zeros((1, 6), line.dtype)])
     sign = arms.sign.astype(line.dtype)
-    terms = [chosen(padded, arms.segment[:, i]) * sign[:, i, None] for i in range(sign.shape[1])]
+    lines = columns_chosen(padded, arms.segment)
+    terms = [line * sign[:, i, None] for i, line in enumerate(lines)]
     zero = jnp.zeros((len(arms.free), 6), line.dtype)
     entries = dot(functools.reduce(operator.add, terms, zero), chosen(position.hinge, arms.free))
     if not len(ends.point):
@@ -127,59 +129,58 @@ def lengthening_speed(model: Model, path: PathInfo, u_free: jax.Array) -> jax.Ar
 def _points(
     model: Model, params: Params, instance: InstanceInfo, position: PositionInfo, q: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Located points `[located, 3]` from the common point, and derivatives of moving ones.
-
-    A moving point's place is that of its coordinate clipped to the coordinate's range; its
-    derivative is that of the coordinate itself.
-    """
+    """Located points `[located, 3]` from the common point, and derivatives of moving ones."""
     paths = model.paths
     owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
     ground = jnp.eye(3, dtype=q.dtype)[None]
     R = joined([position.rotation, ground])
     p = joined([position.position, -position.origin[None]])
-    local = instance.point_location
+    local = current_locations(model, params, instance, q)
     slope = jnp.zeros((0, 3), q.dtype)
     if len(paths.moving_point):
-        place, slope = _moving_points(model, params, instance, q)
-        local = local + group_sum(place, paths.moving_point, len(local))
+        slope = _moving_slopes(model, params, instance, q)
         slope = matvec(chosen(R, owner[paths.moving_point]), slope)
     located = owner[paths.located]
     return chosen(p, located) + matvec(chosen(R, located), chosen(local, paths.located)), slope
 
 
-def _moving_points(
+def current_locations(
     model: Model, params: Params, instance: InstanceInfo, q: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Moving points on their mobile bodies `[moving, 3]`, and their derivatives by q."""
-    paths = model.paths
+) -> jax.Array:
+    """All points of all paths on their mobile bodies, `[point, 3]` (m), at the coordinates q.
+
+    A moving point stands where its coordinate, clipped to the coordinate's range, takes it.
+    """
+    paths, fixed = model.paths, instance.point_location
+    if not len(paths.moving_point):
+        return fixed
     coordinate = np.repeat(paths.moving_coordinate, 3)
     low, high = (params.coordinates.range[coordinate, side] for side in (0, 1))
-    numbers = params.paths.functions
-    free = chosen(q, coordinate)
-    place = evaluate(paths.moving_functions, numbers, jnp.clip(free, low, high)).value
-    slope = evaluate(paths.moving_functions, numbers, free).slope
-    place, slope = (
-        matvec(instance.moving_rotation, values.reshape(-1, 3)) for values in (place, slope)
-    )
-    return place, slope
+    within = jnp.clip(chosen(q, coordinate), low, high)
+    place = evaluate(paths.moving_functions, params.paths.functions, within).value
+    place = matvec(instance.moving_rotation, place.reshape(-1, 3))
+    return fixed + group_sum(place, paths.moving_point, len(fixed))
 
 
-def _conditions(model: Model, params: Params, q: jax.Array) -> jax.Array:
-    """Which conditions hold: each conditional point in its range, then out of it, then always."""
+def _moving_slopes(model: Model, params: Params, instance: InstanceInfo, q: jax.Array) -> jax.Array:
+    """Derivatives of the moving points by their coordinates, not clipped, `[moving, 3]`."""
+    paths = model.paths
+    free = chosen(q, np.repeat(paths.moving_coordinate, 3))
+    slope = evaluate(paths.moving_functions, params.paths.functions, free).slope
+    return matvec(instance.moving_rotation, slope.reshape(-1, 3))
+
+
+def conditions(model: Model, params: Params, q: jax.Array) -> jax.Array:
+    """Whether each conditional point is part of its path now, `[conditional]` bool."""
     value = chosen(q, model.paths.conditional_coordinate)
     limits = params.paths.conditional_range
-    inside = (value >= limits[:, 0] - _RANGE_MARGIN) & (value <= limits[:, 1] + _RANGE_MARGIN)
-    return joined([inside, ~inside, jnp.ones(1, bool)])
+    return (value >= limits[:, 0] - _RANGE_MARGIN) & (value <= limits[:, 1] + _RANGE_MARGIN)
 
 
 def _present(segments: SegmentStructure, holds: jax.Array) -> jax.Array:
     """Whether each segment is part of the path now, `[segment]`."""
-    needed = segments.needed
-    return functools.reduce(
-        operator.and_,
-        [chosen(holds, needed[:, i]) for i in range(needed.shape[1])],
-        jnp.ones(len(needed), bool),
-    )
+    always = jnp.ones(len(segments.needed), bool)
+    return functools.reduce(operator.and_, columns_chosen(holds, segments.needed), always)
 
 
 def _sum_by_muscle(model: Model, segments: SegmentStructure, values: jax.Array) -> jax.Array:

@@ -14,12 +14,10 @@ from jaxosim.dynamics.contact import realize_contact
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
-from jaxosim.functions import evaluate
+from jaxosim.muscles.path import conditions, current_locations
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import body_xyz_rotation, matmul, matvec
-from jaxosim.types import Model, Params, State
-
-_RANGE_MARGIN = 1e-5  # OpenSim widens the range of a conditional point by this much on both sides
+from jaxosim.spatial import matmul, matvec
+from jaxosim.types import InstanceInfo, Model, Params, PositionInfo, State
 
 
 @pytree
@@ -55,7 +53,7 @@ def realize_instant(model: Model, params: Params, state: State) -> Instant:
         time=state.time,
         body_rotation=rotation[:-1],
         body_position=position[:-1],
-        path=_paths(model, params, state.q, rotation, position),
+        path=_paths(model, params, instance, pose, state.q),
         activation=state.activation,
         contact_position=contact.position + origin,
         contact_force=contact.force,
@@ -85,38 +83,21 @@ def path_slots(model: Model) -> np.ndarray:
 
 
 def _paths(
-    model: Model, params: Params, q: jax.Array, rotation: jax.Array, origin: jax.Array
+    model: Model, params: Params, instance: InstanceInfo, pose: PositionInfo, q: jax.Array
 ) -> jax.Array:
     """Current points of every muscle, `[muscle, slot, 3]`, expressed in ground."""
-    slots, owner = path_slots(model), model.paths.point_body
+    paths, slots = model.paths, path_slots(model)
     if not slots.size:
         return jnp.zeros((*slots.shape, 3), q.dtype)
-    local = _local_points(model, params, q)
-    points = origin[owner] + matvec(rotation[owner], local)  # ground (−1) finds the last row
+    owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
+    origin = pose.origin[None]
+    R = jnp.concatenate([pose.rotation, jnp.eye(3, dtype=q.dtype)[None]])[owner]
+    p = jnp.concatenate([pose.position + origin, jnp.zeros_like(origin)])[owner]
+    points = p + matvec(R, current_locations(model, params, instance, q))
     order = np.arange(slots.shape[1])
-    here = _present(model, params, q)[slots]
+    inside = conditions(model, params, q)
+    present = jnp.ones(len(paths.point_muscle), bool).at[paths.conditional_point].set(inside)
+    here = present[slots]
     before = jax.lax.cummax(jnp.where(here, order, -1), axis=1)
     shown = jnp.where(before < 0, jnp.argmax(here, axis=1, keepdims=True), before)
     return points[jnp.take_along_axis(jnp.asarray(slots), shown, axis=1)]
-
-
-def _local_points(model: Model, params: Params, q: jax.Array) -> jax.Array:
-    """All points in their bodies, `[point, 3]`; moving ones where their coordinate takes them."""
-    paths, local = model.paths, params.paths.location
-    if not len(paths.moving_point):
-        return local
-    coordinate = np.repeat(paths.moving_coordinate, 3)
-    low, high = (params.coordinates.range[coordinate, side] for side in (0, 1))
-    values = evaluate(
-        paths.moving_functions, params.paths.functions, jnp.clip(q[coordinate], low, high)
-    ).value
-    frame = body_xyz_rotation(params.paths.orientation)
-    return local.at[paths.moving_point].add(matvec(frame, values.reshape(-1, 3)))
-
-
-def _present(model: Model, params: Params, q: jax.Array) -> jax.Array:
-    """Whether each point is part of its path now, `[point]`."""
-    paths, limits = model.paths, params.paths.conditional_range
-    value = q[paths.conditional_coordinate]
-    inside = (value >= limits[:, 0] - _RANGE_MARGIN) & (value <= limits[:, 1] + _RANGE_MARGIN)
-    return jnp.ones(len(paths.point_muscle), bool).at[paths.conditional_point].set(inside)

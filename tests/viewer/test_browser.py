@@ -1,6 +1,5 @@
 """The stand-alone page and the web viewer in a headless Chromium: they play, and sliders move."""
 
-import dataclasses
 import io
 import re
 import socket
@@ -181,10 +180,7 @@ def test_a_live_viewer_follows_a_program(browser, walker, capsys):
         page = browser.new_page(viewport=SIZE, device_scale_factor=0.5)
         page.goto(viewer.url)
         assert viewer.wait_for_visitor(PATIENCE)
-        start = time.perf_counter()
-        for _ in range(1000):
-            viewer.show(state)
-        assert time.perf_counter() - start < 0.1  # 0.1 ms each
+        viewer.show(state)
         assert wait_until(lambda: viewer.shown_count > 0)
         assert wait_until(lambda: canvas(page).std() > 4)
         page.close()
@@ -192,23 +188,28 @@ def test_a_live_viewer_follows_a_program(browser, walker, capsys):
         viewer.close()
 
 
-def test_a_picture_costs_little(walker):
-    """Of two cores at 30 pictures per second, less than a twentieth."""
+def test_show_does_not_wait_for_the_picture(walker, monkeypatch):
     pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
-    from jaxosim.viewer.scene import build_scene
-    from jaxosim.viewer.stage import Stage, open_server
+    from jaxosim.viewer.live import LiveViewer
+    from jaxosim.viewer.stage import Stage
 
     model, params = walker
     state = default_state(params)
-    server = open_server(18400)
+    started, go_on = threading.Event(), threading.Event()
+
+    def held_up(*_):
+        started.set()
+        assert go_on.wait(PATIENCE)
+
+    monkeypatch.setattr(Stage, "show", held_up)
+    viewer = LiveViewer(model, params, port=18400)
     try:
-        stage = Stage(server, build_scene(model, params))
-        stage.show(stage.scene.instant(state), True)
-        start = time.thread_time()
-        for number in range(60):
-            moved = dataclasses.replace(state, q=np.asarray(state.q) + 0.001 * number)
-            stage.show(stage.scene.instant(moved), True)
-        cost = (time.thread_time() - start) / 60
+        monkeypatch.setattr(viewer._server, "get_clients", lambda: {0: None})
+        viewer.show(state)
+        assert started.wait(PATIENCE)
+        for _ in range(100):
+            viewer.show(state)  # while a picture is being made
+        assert viewer.shown_count == 0
     finally:
-        server.stop()
-    assert cost * 30 / 2 < 0.05
+        go_on.set()
+        viewer.close()

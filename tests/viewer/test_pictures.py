@@ -1,7 +1,6 @@
 """Pictures and films: not blank, the muscles in the right color, bones where they belong."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -74,13 +73,3 @@ def test_gif_and_png(made_up_run, tmp_path):
     assert len(imageio.imread(gif)) == 5
     png = render_run(made_up_run, tmp_path / "pose.png", size=(80, 80), at=0.2, first_world=1)
     assert imageio.imread(png).shape == (80, 80, 3)
-
-
-@pytest.mark.slow
-def test_three_seconds_are_a_film_in_a_minute(made_up_run, tmp_path):
-    states = made_up_run.states
-    longer = dataclasses.replace(states, time=np.linspace(0, 3, 51))
-    run = dataclasses.replace(made_up_run, states=longer)
-    start = time.perf_counter()
-    render_run(run, tmp_path / "walk.mp4")
-    assert time.perf_counter() - start < 60

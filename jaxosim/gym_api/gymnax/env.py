@@ -36,11 +36,25 @@ class _Task(environment.Environment):
         es = begin(self.functional, key)
         return es.obs, es
 
-    def _shared_step(self, state: EnvState, action: jax.Array) -> tuple[EnvState, dict[str, Any]]:
-        """The new state, and an info of what the step brought."""
+    def step(self, key: jax.Array, state: EnvState, action: jax.Array, params: Any = None) -> Any:
+        """One decision; a new episode where one has ended.
+
+        Args:
+          key: not used, the state has its own.
+          state: from `reset` or `step`.
+          action: `[action]` (1), clipped to [0, 1].
+          params: not read.
+
+        Returns:
+          What the interface of the class says.
+        """
         es = self._autoreset_step(state, action)
         discount = jnp.where(es.info["terminated"], 0.0, jnp.ones_like(es.reward))
-        return es, {**es.info, **es.metrics, "discount": discount}
+        return self._result(es, {**es.info, **es.metrics, "discount": discount})
+
+    def _result(self, es: EnvState, info: dict[str, Any]) -> Any:
+        """What a step returns."""
+        raise NotImplementedError
 
     @property
     def name(self) -> str:
@@ -63,38 +77,14 @@ class _Task(environment.Environment):
 
 
 class GymnaxEnv(_Task):
-    """A task with the interface of gymnax 1.0."""
+    """With the interface of gymnax 1.0: `(obs, state, reward, terminated, truncated, info)`."""
 
-    def step(self, key: jax.Array, state: EnvState, action: jax.Array, params: Any = None) -> Any:
-        """One decision; a new episode where one has ended.
-
-        Args:
-          key: not used, the state has its own.
-          state: from `reset` or `step`.
-          action: `[action]` (1), clipped to [0, 1].
-          params: not read.
-
-        Returns:
-          `(obs, state, reward, terminated, truncated, info)`.
-        """
-        es, info = self._shared_step(state, action)
+    def _result(self, es: EnvState, info: dict[str, Any]) -> Any:
         return es.obs, es, es.reward, info["terminated"], info["truncated"], info
 
 
 class LegacyGymnaxEnv(_Task):
-    """A task with the interface of gymnax 0.0."""
+    """With the interface of gymnax 0.0: `(obs, state, reward, done, info)`."""
 
-    def step(self, key: jax.Array, state: EnvState, action: jax.Array, params: Any = None) -> Any:
-        """One decision; a new episode where one has ended.
-
-        Args:
-          key: not used, the state has its own.
-          state: from `reset` or `step`.
-          action: `[action]` (1), clipped to [0, 1].
-          params: not read.
-
-        Returns:
-          `(obs, state, reward, done, info)`.
-        """
-        es, info = self._shared_step(state, action)
+    def _result(self, es: EnvState, info: dict[str, Any]) -> Any:
         return es.obs, es, es.reward, es.done, info
