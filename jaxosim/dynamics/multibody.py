@@ -151,16 +151,13 @@ def _factorize(matrix: jax.Array) -> _Factors:
 
 def _substitute(factors: _Factors, rhs: jax.Array) -> jax.Array:
     """Solve L D Lᵀ x = rhs, one unknown after another: down, then up."""
-    y, x = [], []
-    rest = rhs
-    for k in range(len(rhs)):
-        y.append(rest[0])
-        rest = settled(rest[1:] - factors.below[k + 1 :, k] * rest[0])
-    rest = settled(stacked(y) * factors.inverse)
-    for k in reversed(range(len(rhs))):
-        x.append(rest[k])
-        rest = settled(rest[:k] - factors.below[k, :k] * rest[k])
-    return stacked(x[::-1])
+    x = rhs
+    for k in range(len(rhs) - 1):
+        x = settled(x - factors.below[:, k] * x[k])
+    x = settled(x * factors.inverse)
+    for k in reversed(range(1, len(rhs))):
+        x = settled(x - factors.below[k] * x[k])
+    return x
 
 
 def body_accelerations(
