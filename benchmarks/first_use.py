@@ -1,0 +1,81 @@
+"""How long until the first step: import, first reset, first step, and how often is compiled?
+
+    python benchmarks/first_use.py [ENV] [--repeats 3]
+
+Each repetition is a process of its own with no compilation cache. The functional environment and
+osim-rl's class are timed apart; "second" is the same call again, with other numbers. One table of
+medians, and one JSON line in benchmarks/results/first_use.jsonl.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+from record import record, show
+
+
+def session(name):
+    """Seconds of one process's first use, printed as JSON."""
+    times, compiled = {}, []
+
+    def timed(label, call):
+        start, before = time.perf_counter(), len(compiled)
+        result = call()
+        times[f"{label} (s)"] = time.perf_counter() - start
+        if compiled is not None and label != "import":
+            times[f"{label}: programs compiled"] = len(compiled) - before
+        return result
+
+    timed("import jaxosim", lambda: __import__("jaxosim.gym_api"))
+    import jax
+    import numpy as np
+
+    import jaxosim
+
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
+    )
+    env = timed("make", lambda: jaxosim.make(name))
+    reset, step = jax.jit(env.reset), jax.jit(env.step)
+    keys = jax.random.split(jax.random.key(0), 2)
+    actions = np.random.default_rng(0).random((2, env.action_size), np.float32)
+    for number, label in enumerate(("first", "second")):
+        es = timed(
+            f"functional: {label} reset", lambda k=keys[number]: jax.block_until_ready(reset(k))
+        )
+        timed(
+            f"functional: {label} step",
+            lambda s=es, a=actions[number]: jax.block_until_ready(step(s, a)),
+        )
+    same = timed("osim-rl's class: make", getattr(jaxosim.gym_api, name))
+    for number, label in enumerate(("first", "second")):
+        timed(f"osim-rl's class: {label} reset", same.reset)
+        timed(f"osim-rl's class: {label} step", lambda a=actions[number]: same.step(a))
+    print(json.dumps(times))
+
+
+def main():
+    """Measure, print, record."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("environment", nargs="?", default="ProstheticsEnv")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--session", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.session:
+        return session(given.environment)
+    command = [sys.executable, __file__, given.environment, "--session"]
+    rows = []
+    for _ in range(given.repeats):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    row = {"environment": given.environment, "repeats": given.repeats}
+    row |= {name: statistics.median(line[name] for line in rows) for name in rows[0]}
+    show(row)
+    record("first_use", row)
+
+
+if __name__ == "__main__":
+    main()
