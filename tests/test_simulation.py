@@ -197,6 +197,7 @@ def final_height(world):
     return jax.jit(height), jax.jit(jax.grad(height))
 
 
+@pytest.mark.slow  # the default run has the arm's, in tests/envs/test_base.py
 def test_gradient_of_a_rollout_is_finite_and_the_difference_quotient(world, final_height):
     """Off the kink of the force-velocity curve at rest, at which an implicit step jumps.
 
@@ -219,6 +220,7 @@ def test_gradient_of_a_rollout_is_finite_and_the_difference_quotient(world, fina
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1e-3, abs(expected)), name
 
 
+@pytest.mark.slow
 def test_gradient_is_finite_from_rest_with_zero_excitation(world, final_height):
     """Zero slip, excitation at the activation's floor, and a fiber at its shortest."""
     _, params, state, excitations = world

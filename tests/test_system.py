@@ -145,7 +145,7 @@ def test_params_of_another_model_are_refused(world):
 def test_excitation_of_wrong_length_is_refused(world):
     model, params, state = world
     with pytest.raises((ModelMismatchError, ValueError, TypeError)):
-        jaxosim.state_derivative(model, params, state, jnp.zeros(3))
+        jax.eval_shape(worlds.rates_of(model), params, state, jnp.zeros(3))
 
 
 # gradient
@@ -223,7 +223,8 @@ def test_gradient_is_finite_where_spheres_graze_the_floor(world):
     assert worlds.all_finite(weighted_rates(model)[1]((params, state, jnp.zeros(2))))
 
 
-@pytest.mark.parametrize("name", ["gait9dof18musc"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", jaxosim.bundled_models())
 def test_gait_model_has_finite_gradients_in_its_default_pose(name):
     """At rest in the default pose: zero slip, knees at their limit, contacts touching."""
     model, params = jaxosim.load_model(name)

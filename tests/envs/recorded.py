@@ -112,15 +112,12 @@ def _program(env):
             state, excitation = given
             memory = IntegratorMemory(step=es.memory.step, excitation=excitation)
             after = env.arrive(es, state, excitation, memory)
-            return after, (after, env.describe(after))
+            return after, after
 
         later = jax.tree.map(lambda x: x[1:], rows)
-        _, (es, info) = jax.lax.scan(arrive, first, (later, excitations))
-
-        def joined(a, b):
-            return jnp.concatenate([a[None], b])
-
-        return jax.tree.map(joined, (first, env.describe(first)), (es, info))
+        _, after = jax.lax.scan(arrive, first, (later, excitations))
+        every = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, after)
+        return every, jax.lax.map(env.describe, every)
 
     return run
 

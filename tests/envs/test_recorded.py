@@ -1,6 +1,6 @@
 """Observation, description, reward and ending of recorded episodes, every row of all 28.
 
-The default run takes one environment of each kind; `-m slow` takes the rest.
+The default run takes two environments; `-m slow` takes the rest.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from tests.test_outputs import needs_episodes
 
 TOLERANCE = 1e-8  # relative to max(1, |value|)
 REWARD_TOLERANCE = 1e-9
-_DEFAULT = ("Arm2D", "L2Run", "Prosthetics-3D-pros-difficulty1", "L2M2019-3D-difficulty3")
+_DEFAULT = ("Arm2D", "Prosthetics-3D-pros-difficulty1")
 _EACH = [
     pytest.param(name, marks=[] if name in _DEFAULT else [pytest.mark.slow])
     for name in recorded.ENVS

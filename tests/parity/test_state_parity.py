@@ -21,6 +21,7 @@ pytestmark = pytest.mark.opensim
 STATES = int(os.environ.get("JAXOSIM_PARITY_STATES", "64"))
 MANY_STATES = 256
 SEED = 1
+DEFAULT = ("gait14dof22musc_pros", "gait9dof18musc", "arm2dof6musc")
 NAMES = (
     "coordinate_names",
     "body_names",
@@ -31,7 +32,14 @@ NAMES = (
 )
 
 
-@pytest.fixture(scope="module", params=jaxosim.bundled_models())
+# The default run leaves out those that share every part with another of the list.
+EVERY = [
+    pytest.param(name, marks=[] if name in DEFAULT else [pytest.mark.slow])
+    for name in jaxosim.bundled_models()
+]
+
+
+@pytest.fixture(scope="module", params=EVERY)
 def name(request):
     return request.param
 
