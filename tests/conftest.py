@@ -1,7 +1,8 @@
 """Settings of every test: double precision, and no silent promotion of ranks or dtypes.
 
-Most of a run is XLA compiling programs that are called once, so XLA's costly optimizations are off;
-`JAXOSIM_TESTS_OPTIMIZED=1` runs the same tests as users run their programs, in twice the time.
+Most of a run is XLA compiling programs that are called once, so its costly optimizations are off,
+and its newer emitters of fused loops, which take twice as long. `JAXOSIM_TESTS_OPTIMIZED=1` runs
+the same tests with programs as users compile them, in several times the time.
 Compiled programs are kept between runs in pytest's cache directory, so a test that measures compile
 time has to do so in a process of its own.
 """
@@ -17,7 +18,10 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update("jax_disable_most_optimizations", not os.environ.get("JAXOSIM_TESTS_OPTIMIZED"))
+if not os.environ.get("JAXOSIM_TESTS_OPTIMIZED"):
+    jax.config.update("jax_disable_most_optimizations", True)
+    flags = os.environ.get("XLA_FLAGS", "")  # read when the first program is compiled
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
 
 
 def pytest_configure(config):

@@ -187,48 +187,60 @@ def test_step_names_a_wrong_shape(world):
 
 @pytest.fixture(scope="module")
 def final_height(world):
-    """Height after a rollout and its gradient, compiled once."""
+    """Height after a rollout, a function of (params, state, excitations)."""
     model = world[0]
-
-    def height(arguments):
-        params, state, excitations = arguments
-        return jaxosim.rollout(model, params, state, excitations).q[-1, HEIGHT]
-
-    return jax.jit(height), jax.jit(jax.grad(height))
+    return jax.jit(lambda at: jaxosim.rollout(model, *at).q[-1, HEIGHT])
 
 
-@pytest.mark.slow  # the default run has the arm's, in tests/envs/test_base.py
-def test_gradient_of_a_rollout_is_finite_and_the_difference_quotient(world, final_height):
-    """Off the kink of the force-velocity curve at rest, at which an implicit step jumps.
+@pytest.fixture(scope="module")
+def slopes_of(final_height):
+    """Its gradient, compiled once."""
+    return jax.jit(jax.grad(final_height))
+
+
+@pytest.fixture(scope="module")
+def off_the_kinks(world):
+    """Arguments off the kink of the force-velocity curve at rest, at which an implicit step jumps.
 
     There the slope that the step takes for a fiber's is another when it lengthens.
     """
     _, params, state, excitations = world
-    value, gradient = final_height
     state = dataclasses.replace(state, fiber_length=1.02 * state.fiber_length)
-    at = (params, state, excitations + 0.05)  # and not at excitation = activation
-    slopes = gradient(at)
+    return params, state, excitations + 0.05  # and not at excitation = activation
+
+
+def directions_from(at):
+    """Random changes of one argument at a time."""
+    zero, moved = jax.tree.map(jnp.zeros_like, at), worlds.random_direction(at, seed=5)
+    for index in range(len(at)):
+        yield tuple(moved[i] if i == index else zero[i] for i in range(len(at)))
+
+
+def test_derivative_of_a_rollout_is_the_difference_quotient(final_height, off_the_kinks):
+    at = off_the_kinks
+    forward = jax.jit(lambda d: jax.jvp(final_height, (at,), (d,))[1])
+    for direction in directions_from(at):
+        expected = worlds.slope_along(final_height, at, direction, DIFFERENCE_STEP)
+        obtained = float(forward(direction))
+        assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1e-3, abs(expected))
+
+
+def test_gradient_of_a_rollout_is_finite_and_the_derivative(final_height, slopes_of, off_the_kinks):
+    at = off_the_kinks
+    slopes = slopes_of(at)
     assert worlds.all_finite(slopes)
-    finite = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, 0.0), slopes)
-    zero = jax.tree.map(jnp.zeros_like, at)
-    moved = worlds.random_direction(at, seed=5)
-    for index, name in enumerate(("params", "state", "excitations")):
-        direction = list(zero)
-        direction[index] = moved[index]
-        expected = worlds.slope_along(value, at, tuple(direction), DIFFERENCE_STEP)
-        obtained = worlds.inner(finite, tuple(direction))
-        assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1e-3, abs(expected)), name
+    for direction in directions_from(at):
+        expected = float(jax.jvp(final_height, (at,), (direction,))[1])
+        assert abs(worlds.inner(slopes, direction) - expected) < SAME * max(1.0, abs(expected))
 
 
-@pytest.mark.slow
-def test_gradient_is_finite_from_rest_with_zero_excitation(world, final_height):
+def test_gradient_is_finite_from_rest_with_zero_excitation(world, slopes_of):
     """Zero slip, excitation at the activation's floor, and a fiber at its shortest."""
     _, params, state, excitations = world
     resting = dataclasses.replace(state, u=jnp.zeros_like(state.u))
     short = worlds.replace_at(resting, fiber_length=(0, 0.0), activation=(1, 0.01))
     for start in (resting, short):
-        slopes = final_height[1]((params, start, jnp.zeros_like(excitations)))
-        assert worlds.all_finite(slopes)
+        assert worlds.all_finite(slopes_of((params, start, jnp.zeros_like(excitations))))
 
 
 # batch
