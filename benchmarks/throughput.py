@@ -71,6 +71,8 @@ def measure(name, batch, repeats, devices):
     def step(states, excitation):
         return jax.vmap(lambda s, e: jaxosim.step(model, params, s, e))(states, excitation)
 
+    first = jax.tree.map(lambda x: x[0], states)
+    one_traced, one_compiled, _ = compile_time(derivative, first, excitation[0])
     traced, compiled, _ = compile_time(jax.vmap(derivative), states, excitation)
     step_traced, step_compiled, _ = compile_time(step, states, excitation)
     mesh = jax.make_mesh((devices,), ("worlds",))
@@ -81,10 +83,12 @@ def measure(name, batch, repeats, devices):
         "model": model.name,
         "batch": batch,
         "devices": devices,
-        "state_derivative: trace (s)": traced,
-        "state_derivative: compile (s)": compiled,
-        "step: trace (s)": step_traced,
-        "step: compile (s)": step_compiled,
+        "state_derivative, one world: trace (s)": one_traced,
+        "state_derivative, one world: compile (s)": one_compiled,
+        "state_derivative, batch: trace (s)": traced,
+        "state_derivative, batch: compile (s)": compiled,
+        "step, batch: trace (s)": step_traced,
+        "step, batch: compile (s)": step_compiled,
         "state derivatives per second": batch
         * _CHAIN
         / median_time(chain_program, repeats, *shares),
