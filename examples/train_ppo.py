@@ -2,14 +2,13 @@
 
     pip install 'jaxosim[train]'
     python examples/train_ppo.py L2RunEnv --minutes 15 --out runs/l2run
-    python examples/train_ppo.py ProstheticsEnv --option difficulty=0 --out runs/prosthetics
+    python examples/train_ppo.py ProstheticsEnv --option difficulty 0 --out runs/prosthetics
 
 PPO is rejax's; acting and learning are one compiled call. The folder then holds `settings.json`,
 `checkpoint.npz` (all that training depends on), `curve.csv`, `curve.png`, `evaluation.json`, and
 `episode.sto`, one episode of the trained policy, for `jaxosim render`.
 """
 
-import csv
 import dataclasses
 import functools
 import json
@@ -41,13 +40,12 @@ except ImportError as error:
     raise SystemExit(f"{error.name} is missing: pip install 'jaxosim[train]'") from error
 
 console = rich.console.Console(highlight=False)
-Row = dict[str, float]
 MINIBATCHES = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All that a run depends on."""
+    """What a run is made with, and resumed with."""
 
     env: str
     options: dict[str, Any]  # of `jaxosim.make`
@@ -56,15 +54,6 @@ class Settings:
     unroll: int  # decisions in every world between two updates
     action_repeat: int  # control steps of 0.01 s per decision
     learning_rate: float
-    discount: float  # per decision
-
-    @property
-    def steps_per_update(self) -> int:
-        """Control steps of all worlds together."""
-        return self.worlds * self.unroll * self.action_repeat
-
-
-# ------------------------------------------------------------------------- what rejax trains
 
 
 class Face(LegacyGymnaxEnv):
@@ -100,42 +89,40 @@ def excitation_of(action: jax.Array) -> jax.Array:
 class SpreadPPO(rejax.PPO):
     """rejax's PPO with the worlds spread over the devices, on a CPU its cores."""
 
-    @property
-    def mesh(self) -> jax.sharding.Mesh:
-        """All devices in a row."""
+    def init_state(self, rng: jax.Array) -> Any:
+        """rejax's, whose reward statistics are integers at first and real numbers later."""
+        start = super().init_state(rng)
+        real = jax.tree.map(lambda x: jnp.asarray(x, float), start.rew_rms_state)
+        return start.replace(rew_rms_state=real)
+
+    def along(self, *axes: str | None) -> NamedSharding:
+        """For arrays whose axes called "world" are spread, and which else are whole everywhere."""
         auto = (jax.sharding.AxisType.Auto,)
-        return jax.make_mesh((jax.device_count(),), ("world",), axis_types=auto)
+        mesh = jax.make_mesh((jax.device_count(),), ("world",), axis_types=auto)
+        return NamedSharding(mesh, PartitionSpec(*axes))
 
     @property
     def vmap_step(self) -> Callable[..., Any]:
         """Every device steps its own worlds, and waits for no other."""
-        spread, whole = PartitionSpec("world"), PartitionSpec()
-        specs = (spread, spread, spread, whole)
-        step = super().vmap_step
-        return jax.shard_map(
-            step, mesh=self.mesh, in_specs=specs, out_specs=spread, check_vma=False
-        )
+        spread, mesh = PartitionSpec("world"), self.along().mesh
+        places = {"in_specs": (*[spread] * 3, PartitionSpec()), "out_specs": spread}
+        return jax.shard_map(super().vmap_step, mesh=mesh, **places, check_vma=False)
 
     def shuffle_and_split(self, data: Any, rng: jax.Array) -> Any:
         """Every device learns from its share of each minibatch, `[minibatch, sample, ...]`."""
-        share = NamedSharding(self.mesh, PartitionSpec(None, "world"))
-        return jax.lax.with_sharding_constraint(super().shuffle_and_split(data, rng), share)
+        minibatches = super().shuffle_and_split(data, rng)
+        return jax.lax.with_sharding_constraint(minibatches, self.along(None, "world"))
 
     def placement(self, train_state: Any) -> Any:
-        """How each array of a train state lies on the devices, given the state or its shapes."""
-
-        def placed(spec: PartitionSpec, tree: Any) -> Any:
-            return jax.tree.map(lambda _: NamedSharding(self.mesh, spec), tree)
-
-        names = ("env_state", "last_obs", "last_done")
-        spread = {
-            name: placed(PartitionSpec("world"), getattr(train_state, name)) for name in names
-        }
-        return placed(PartitionSpec(), train_state).replace(**spread)
+        """How the parts of a train state lie on the devices, given one or its shapes."""
+        spread = ("env_state", "last_obs", "last_done")
+        names = (field.name for field in dataclasses.fields(train_state))
+        lies = {name: self.along(*["world"] * (name in spread)) for name in names}
+        return train_state.replace(**lies)
 
 
 def make_algorithm(settings: Settings) -> SpreadPPO:
-    """PPO on the task.
+    """PPO on the task; what is no setting of the script is chosen here.
 
     Raises:
       ValueError, TypeError: there is no such task or option; the message lists them.
@@ -150,8 +137,7 @@ def make_algorithm(settings: Settings) -> SpreadPPO:
         num_minibatches=MINIBATCHES,
         num_epochs=4,
         learning_rate=settings.learning_rate,
-        gamma=settings.discount,
-        reward_normalization_discount=settings.discount,
+        gamma=0.99,
         ent_coef=0.0,
         max_grad_norm=0.5,
         normalize_observations=True,
@@ -171,19 +157,11 @@ class Policy(NamedTuple):
         """A copy, since training overwrites the train state."""
         return jax.tree.map(jnp.copy, cls(train_state.actor_ts, train_state.obs_rms_state))
 
-    @property
-    def deviation(self) -> jax.Array:
-        """Standard deviation of the actions, `[action]`."""
-        return jnp.exp(self.actor_ts.params["params"]["action_log_std"])
-
     def without_noise(self) -> "Policy":
         """The policy that takes the mean action."""
         weights = {**self.actor_ts.params["params"]}
         weights["action_log_std"] = jnp.full_like(weights["action_log_std"], -jnp.inf)
         return self._replace(actor_ts=self.actor_ts.replace(params={"params": weights}))
-
-
-# ---------------------------------------------------------------------------------- training
 
 
 class Run:
@@ -197,16 +175,15 @@ class Run:
       untrained: the policy of the beginning.
     """
 
-    def __init__(self, settings: Settings, folder: pathlib.Path) -> None:
+    def __init__(self, settings: Settings, folder: pathlib.Path, algorithm: SpreadPPO) -> None:
         """At the beginning; compiles the first reset."""
-        self.settings, self.folder = settings, folder
-        self.algorithm = make_algorithm(settings)
+        self.settings, self.folder, self.algorithm = settings, folder, algorithm
         self.updates, self.seconds, self.curve = 0, 0.0, []
-        key, start = jax.random.key(settings.seed), self.algorithm.init_state
-        place = self.algorithm.placement(jax.eval_shape(start, key))
+        key = jax.random.key(settings.seed)
+        start, step = algorithm.init_state, algorithm.train_iteration
+        place = algorithm.placement(jax.eval_shape(start, key))
         self.train_state = jax.jit(start, out_shardings=place)(key)
         self.untrained = Policy.of(self.train_state)
-        step = self.algorithm.train_iteration
         self._update = jax.jit(step, in_shardings=(place,), out_shardings=place, donate_argnums=0)
 
     def update(self) -> None:
@@ -218,17 +195,19 @@ class Run:
         begun, before = time.perf_counter(), self._tally()
         self.train_state = self._update(self.train_state)
         episodes, returns, lengths = (float(x) for x in self._tally() - before)
-        noise = float(jnp.mean(Policy.of(self.train_state).deviation))
+        weights = self.train_state.actor_ts.params["params"]
+        noise = float(jnp.exp(weights["action_log_std"]).mean())
         if not np.isfinite(noise):
             raise click.ClickException("training diverged: try a smaller --learning-rate")
-        seconds = time.perf_counter() - begun
+        seconds, settings = time.perf_counter() - begun, self.settings
+        steps = settings.worlds * settings.unroll * settings.action_repeat  # of all worlds
         self.updates += 1
         self.seconds += seconds
         row = {
             "update": self.updates,
             "seconds": self.seconds,
-            "steps": self.updates * self.settings.steps_per_update,
-            "steps_per_second": self.settings.steps_per_update / seconds,
+            "steps": self.updates * steps,
+            "steps_per_second": steps / seconds,
             "episodes": episodes,
             "return": returns / episodes if episodes else np.nan,
             "length": lengths / episodes if episodes else np.nan,
@@ -236,17 +215,23 @@ class Run:
         }
         self.curve.append(row)
 
+    def line(self) -> str:
+        """The latest row of the curve, to print."""
+        row = self.curve[-1]
+        steps = f"{row['steps'] / 1e6:.2f} M steps, {row['steps_per_second']:.0f}/s"
+        return f"{steps}; return {row['return']:.2f}, length {row['length']:.0f}"
+
     def _tally(self) -> np.ndarray:
         """Finished episodes since the beginning, sum of their returns, sum of their lengths."""
         return np.sum(np.asarray(self.train_state.env_state[1], np.float64), axis=0)
 
     def save(self) -> None:
-        """Write curve, then checkpoint, each in one piece: a crash leaves what can be resumed."""
-        part = self.folder / "part"
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.curve[0])
-            writer.writeheader()
-            writer.writerows(self.curve)
+        """Write curve and checkpoint, each in one piece: what a crash leaves can be resumed."""
+        settings, part = dataclasses.asdict(self.settings), self.folder / "part"
+        (self.folder / "settings.json").write_text(json.dumps(settings))
+        numbers = [list(row.values()) for row in self.curve]
+        names = ",".join(self.curve[0])
+        np.savetxt(part, numbers, "%.10g", delimiter=",", header=names, comments="")
         os.replace(part, self.folder / "curve.csv")
         jaxosim.save_state(part, self._stored())
         os.replace(part, self.folder / "checkpoint.npz")
@@ -255,15 +240,15 @@ class Run:
         """Go on where `save` was last called.
 
         Raises:
-          jaxosim.ModelMismatchError: the checkpoint is of other settings.
+          jaxosim.ModelMismatchError: what is there was not written by these settings.
         """
         stored = jaxosim.load_state(self.folder / "checkpoint.npz", self._stored())
         place = self.algorithm.placement(self.train_state)
         self.train_state = jax.device_put(stored["train_state"], place)
         self.updates, self.seconds = int(stored["updates"]), float(stored["seconds"])
-        with (self.folder / "curve.csv").open(newline="") as file:
-            rows = [{name: float(x) for name, x in row.items()} for row in csv.DictReader(file)]
-        self.curve = rows[: self.updates]
+        layout = {"delimiter": ",", "names": True, "ndmin": 1, "max_rows": self.updates}
+        table = np.genfromtxt(self.folder / "curve.csv", **layout)
+        self.curve = [dict(zip(table.dtype.names, row, strict=True)) for row in table.tolist()]
 
     def _stored(self) -> dict[str, Any]:
         numbers = {"updates": jnp.int32(self.updates), "seconds": jnp.float32(self.seconds)}
@@ -272,16 +257,17 @@ class Run:
 
 def train(run: Run, minutes: float, updates: int | None, every: int) -> None:
     """Update until either limit is reached; a checkpoint and a printed line `every` so many."""
-    columns = ("{task.description}", rich.progress.BarColumn(), rich.progress.TimeRemainingColumn())
+    left = rich.progress.TimeRemainingColumn()
+    columns = (rich.progress.BarColumn(20), "{task.description}", left)
     with rich.progress.Progress(*columns, console=console) as bar:
-        task = bar.add_task("compiling …", total=1.0)
+        task = bar.add_task("compiling", total=1.0)
         while (done := _share(run, minutes, updates)) < 1.0:
             bar.update(task, completed=done)
             run.update()
-            bar.update(task, description=_summary(run.curve[-1]))
+            bar.update(task, description=run.line())
             if run.updates % every == 0:
                 run.save()
-                console.print(_summary(run.curve[-1]))
+                console.print(run.line())
     run.save()
 
 
@@ -290,35 +276,19 @@ def _share(run: Run, minutes: float, updates: int | None) -> float:
     return max(run.seconds / (60 * minutes), run.updates / updates if updates else 0.0)
 
 
-def _summary(row: Row) -> str:
-    """A row of the curve as a line."""
-    return (
-        f"{row['seconds'] / 60:5.1f} min {row['steps'] / 1e6:6.2f} M steps "
-        f"{row['steps_per_second']:6.0f} per s  return {row['return']:8.2f}  "
-        f"length {row['length']:5.0f}"
-    )
-
-
-# --------------------------------------------------------------------------------- evaluation
-
-
 def evaluate(run: Run, episodes: int) -> None:
-    """Play episodes before and after training from the same seeds; report and write them."""
+    """Play episodes with the policies before and after training, from the same seeds; report."""
     env, trained = run.algorithm.env.functional, Policy.of(run.train_state)
     play = jax.jit(functools.partial(play_episodes, run.algorithm, episodes))
-    policies = {
-        "untrained": run.untrained,
-        "trained": trained,
-        "trained, without noise": trained.without_noise(),
-    }
+    policies = {"untrained": run.untrained, "trained": trained}
+    policies["trained, without noise"] = trained.without_noise()
     table = rich.table.Table("policy", "return", "± s.d.", "length", title=f"{episodes} episodes")
     report = {}
     for name, policy in policies.items():
         returns, lengths, states = jax.device_get(play(policy, jax.random.key(1)))
         report[name] = {"return": returns.tolist(), "length": lengths.tolist()}
-        table.add_row(
-            name, f"{returns.mean():.2f}", f"{returns.std():.2f}", f"{lengths.mean():.0f}"
-        )
+        numbers = returns.mean(), returns.std(), lengths.mean()
+        table.add_row(name, *(f"{number:.2f}" for number in numbers))
     console.print(table)
     (run.folder / "evaluation.json").write_text(json.dumps(report))
     rows = 1 + -(-int(lengths[0]) // env.action_repeat)  # after its end a world stands still
@@ -354,8 +324,7 @@ def draw(run: Run) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        console.print("no curve.png: pip install 'jaxosim[plot]'")
-        return
+        return console.print("no curve.png: pip install 'jaxosim[plot]'")
     figure = Figure(figsize=(8, 3), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("return", "length"), strict=True):
         axes.plot([row["steps"] for row in run.curve], [row[name] for row in run.curve])
@@ -363,50 +332,35 @@ def draw(run: Run) -> None:
     figure.savefig(run.folder / "curve.png", dpi=120)
 
 
-# ------------------------------------------------------------------------------ command line
-
-
-def _option(context: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict:
-    """Options of the task: numbers, true and false as in JSON, everything else is a word."""
-    options = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE, such as difficulty=1.")
-        try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name] = value
-    return options
-
-
-def _open(settings: Settings, folder: pathlib.Path, resume: bool) -> Run:
+def open_run(settings: Settings, folder: pathlib.Path, resume: bool) -> Run:
     """A new run, or the one in the folder.
 
     Raises:
-      click.UsageError: the folder holds another run, one that was not to be resumed, or none.
+      click.UsageError: the folder holds another run than was meant, or the settings are wrong.
     """
-    written = folder / "settings.json"
-    own = dataclasses.asdict(settings)
-    if resume:
-        if not (folder / "checkpoint.npz").exists():
-            raise click.UsageError(f"nothing to resume: {folder} holds no checkpoint.npz")
-        former = json.loads(written.read_text())
-        other = [name for name in own if own[name] != former.get(name)]
-        if other:
-            was = ", ".join(f"{name} {former.get(name)}" for name in other)
-            raise click.UsageError(f"{folder} was made with {was}: resume with the same")
-    elif written.exists():
+    written, own = folder / "settings.json", dataclasses.asdict(settings)
+    former = json.loads(written.read_text()) if written.exists() else "none"
+    if resume and former != own:
+        raise click.UsageError(f"to resume in {folder}: expected a run with {own}, got {former}")
+    if not resume and written.exists():
         raise click.UsageError(f"{folder} holds a run: add --resume, or name another folder")
     try:
-        run = Run(settings, folder)
-    except (TypeError, ValueError) as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        algorithm = make_algorithm(settings)
+    except (OSError, TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    written.write_text(json.dumps(own, indent=2))
+    run = Run(settings, folder, algorithm)
     if resume:
         run.load()
     return run
+
+
+def value_of(text: str) -> Any:
+    """Numbers, true and false as in JSON; everything else is a word."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 _count = click.IntRange(min=1)
@@ -418,7 +372,7 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.argument("env")
 @click.option("--out", type=click.Path(file_okay=False, path_type=pathlib.Path), required=True)
 @click.option(
-    "--option", "options", multiple=True, callback=_option, help="NAME=VALUE of the task."
+    "--option", "options", type=(str, value_of), multiple=True, help="Name and value, of the task."
 )
 @click.option(
     "--minutes", type=_above_zero, default=15.0, help="Of training, former ones included."
@@ -433,17 +387,15 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.option("--unroll", type=_count, default=32, help="Decisions between updates.")
 @click.option("--action-repeat", type=_count, default=5, help="Control steps per decision.")
 @click.option("--learning-rate", type=_above_zero, default=3e-4)
-@click.option("--discount", type=click.FloatRange(0, 1), default=0.99, help="Per decision.")
 def main(out, minutes, updates, resume, checkpoint_every, episodes, cores, **settings) -> None:
     """Train a policy for the task ENV, such as L2RunEnv or ProstheticsEnv, with PPO."""
     jax.config.update("jax_num_cpu_devices", cores)
-    share = MINIBATCHES * jax.device_count()
-    if settings["worlds"] % jax.device_count() or settings["worlds"] * settings["unroll"] % share:
-        raise click.UsageError(
-            f"expected --worlds divisible by {jax.device_count()} devices, and --worlds times "
-            f"--unroll by {share}"
-        )
-    run = _open(Settings(**settings), out, resume)
+    part, worlds = MINIBATCHES * jax.device_count(), settings["worlds"]
+    if worlds % jax.device_count() or worlds * settings["unroll"] % part:
+        wanted = f"--worlds a multiple of {jax.device_count()}, --worlds times --unroll of {part}"
+        raise click.UsageError(f"expected {wanted}")
+    settings["options"] = dict(settings["options"])
+    run = open_run(Settings(**settings), out, resume)
     train(run, minutes, updates, checkpoint_every)
     draw(run)
     evaluate(run, episodes)
