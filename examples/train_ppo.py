@@ -229,9 +229,8 @@ class Run:
         """Write curve and checkpoint, each in one piece: what a crash leaves can be resumed."""
         settings, part = dataclasses.asdict(self.settings), self.folder / "part"
         (self.folder / "settings.json").write_text(json.dumps(settings))
-        numbers = [list(row.values()) for row in self.curve]
-        names = ",".join(self.curve[0])
-        np.savetxt(part, numbers, "%.10g", delimiter=",", header=names, comments="")
+        rows, names = [list(row.values()) for row in self.curve], ",".join(self.curve[0])
+        np.savetxt(part, rows, "%.10g", delimiter=",", header=names, comments="")
         os.replace(part, self.folder / "curve.csv")
         jaxosim.save_state(part, self._stored())
         os.replace(part, self.folder / "checkpoint.npz")
@@ -281,7 +280,7 @@ def evaluate(run: Run, episodes: int) -> None:
     env, trained = run.algorithm.env.functional, Policy.of(run.train_state)
     play = jax.jit(functools.partial(play_episodes, run.algorithm, episodes))
     policies = {"untrained": run.untrained, "trained": trained}
-    policies["trained, without noise"] = trained.without_noise()
+    policies["trained, no noise"] = trained.without_noise()
     table = rich.table.Table("policy", "return", "± s.d.", "length", title=f"{episodes} episodes")
     report = {}
     for name, policy in policies.items():
@@ -371,12 +370,8 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("env")
 @click.option("--out", type=click.Path(file_okay=False, path_type=pathlib.Path), required=True)
-@click.option(
-    "--option", "options", type=(str, value_of), multiple=True, help="Name and value, of the task."
-)
-@click.option(
-    "--minutes", type=_above_zero, default=15.0, help="Of training, former ones included."
-)
+@click.option("--option", "options", type=(str, value_of), multiple=True, help="Of the task.")
+@click.option("--minutes", type=_above_zero, default=15.0, help="Of training, from its beginning.")
 @click.option("--updates", type=_count, help="Stop after so many, if that is earlier.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--checkpoint-every", type=_count, default=10, help="Updates.")
@@ -390,10 +385,9 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 def main(out, minutes, updates, resume, checkpoint_every, episodes, cores, **settings) -> None:
     """Train a policy for the task ENV, such as L2RunEnv or ProstheticsEnv, with PPO."""
     jax.config.update("jax_num_cpu_devices", cores)
-    part, worlds = MINIBATCHES * jax.device_count(), settings["worlds"]
-    if worlds % jax.device_count() or worlds * settings["unroll"] % part:
-        wanted = f"--worlds a multiple of {jax.device_count()}, --worlds times --unroll of {part}"
-        raise click.UsageError(f"expected {wanted}")
+    share = MINIBATCHES * jax.device_count()
+    if settings["worlds"] % share:
+        raise click.UsageError(f"--worlds: expected a multiple of {share}, to share them out")
     settings["options"] = dict(settings["options"])
     run = open_run(Settings(**settings), out, resume)
     train(run, minutes, updates, checkpoint_every)

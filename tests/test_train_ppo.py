@@ -16,7 +16,7 @@ from jaxosim import sto
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "examples" / "train_ppo.py"
-OWN = {"seed": 0, "worlds": 8, "unroll": 4, "action_repeat": 2, "learning_rate": 1e-3}
+OWN = {"seed": 0, "worlds": 16, "unroll": 4, "action_repeat": 2, "learning_rate": 1e-3}
 TASK = {"env": "Arm2DEnv", "options": {"time_limit": 10}}
 
 
@@ -95,21 +95,21 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     weights = "train_state/actor_ts/params/params/action_mean/kernel"
     assert (halfway[weights] != once[weights]).any()
 
-    # 8 worlds, 4 decisions, 2 control steps each; an episode is 10 control steps, 5 decisions.
+    # 16 worlds, 4 decisions, 2 control steps each; an episode is 10 control steps, 5 decisions.
     curves = [
         np.genfromtxt(folder / "curve.csv", delimiter=",", names=True)
         for folder in (at_once, in_two)
     ]
     for name in ("update", "steps", "episodes", "return", "length", "noise"):
         np.testing.assert_array_equal(*(curve[name] for curve in curves), err_msg=name)
-    assert curves[0]["steps"].tolist() == [64, 128, 192]
-    assert curves[0]["episodes"].tolist() == [0, 8, 8]
+    assert curves[0]["steps"].tolist() == [128, 256, 384]
+    assert curves[0]["episodes"].tolist() == [0, 16, 16]
     assert curves[0]["length"][1:].tolist() == [10, 10]
     assert (curves[0]["return"][1:] < 10).all() and f"return {curves[0]['return'][2]:.2f}" in said
 
     results = [json.loads((folder / "evaluation.json").read_text()) for folder in (at_once, in_two)]
     assert results[0] == results[1]
-    assert list(results[0]) == ["untrained", "trained", "trained, without noise"]
+    assert list(results[0]) == ["untrained", "trained", "trained, no noise"]
     assert all(result["length"] == [10, 10, 10] for result in results[0].values())
     returns = np.array([result["return"] for result in results[0].values()])
     assert returns.shape == (3, 3) and len(np.unique(returns)) == 9 and (returns < 10).all()
