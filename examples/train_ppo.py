@@ -242,12 +242,12 @@ class Run:
           jaxosim.ModelMismatchError: what is there was not written by these settings.
         """
         stored = jaxosim.load_state(self.folder / "checkpoint.npz", self._stored())
-        place = self.algorithm.placement(self.train_state)
-        self.train_state = jax.device_put(stored["train_state"], place)
+        self.train_state = stored["train_state"]
         self.updates, self.seconds = int(stored["updates"]), float(stored["seconds"])
-        layout = {"delimiter": ",", "names": True, "ndmin": 1, "max_rows": self.updates}
-        table = np.genfromtxt(self.folder / "curve.csv", **layout)
-        self.curve = [dict(zip(table.dtype.names, row, strict=True)) for row in table.tolist()]
+        with (self.folder / "curve.csv").open() as file:
+            names = file.readline().strip().split(",")
+            rows = np.loadtxt(file, delimiter=",", ndmin=2, max_rows=self.updates).tolist()
+        self.curve = [dict(zip(names, row, strict=True)) for row in rows]
 
     def _stored(self) -> dict[str, Any]:
         numbers = {"updates": jnp.int32(self.updates), "seconds": jnp.float32(self.seconds)}
