@@ -1,35 +1,36 @@
-"""EnvStates in a file: every array by its name, to the last bit, without pickle."""
+"""EnvStates, or trees that hold them, in a file: every array by name, exact, without pickle."""
 
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError
 
+_Tree = TypeVar("_Tree")
 _KEY = "#"  # ends the name of a typed random key; its kind follows
 
 
-def save_state(path: str | os.PathLike[str], es: EnvState) -> None:
+def save_state(path: str | os.PathLike[str], es: Any) -> None:
     """Write an EnvState, of one world or of a batch, as `.npz`.
 
     Args:
       path: of the file, written as it is named.
-      es: from `reset` or `step`.
+      es: from `reset` or `step`; or another tree of arrays, such as a trainer's checkpoint.
     """
     with open(path, "wb") as file:
         np.savez(file, **_arrays(es))
 
 
-def load_state(path: str | os.PathLike[str], like: EnvState) -> EnvState:
-    """Read an EnvState.
+def load_state(path: str | os.PathLike[str], like: _Tree) -> _Tree:
+    """Read an EnvState, or what else `save_state` was given.
 
     Args:
       path: of a file that `save_state` wrote.
-      like: an EnvState of the same environment, or its shapes (`jax.eval_shape(env.reset, key)`).
+      like: an EnvState of the same environment, or its shapes (`jax.eval_shape(env.reset, key)`);
+        of another tree one like it.
 
     Raises:
       ModelMismatchError: the file holds other arrays than `like`; the message lists them.
@@ -61,7 +62,7 @@ def _name(path: Any, leaf: Any) -> str:
     return f"{name}{_KEY}{_kind(leaf)}" if _is_key(leaf) else name
 
 
-def _arrays(es: EnvState) -> dict[str, Any]:
+def _arrays(es: Any) -> dict[str, Any]:
     """Every leaf as a NumPy array, by name."""
     flat, _ = jax.tree_util.tree_flatten_with_path(es)
     return {

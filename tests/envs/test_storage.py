@@ -31,6 +31,14 @@ def test_raw_keys_stay_raw(arm, tmp_path):
     chex.assert_trees_all_equal(restored, es)
 
 
+def test_other_trees_that_hold_a_state(arm, tmp_path):
+    tree = {"es": arm.reset(jax.random.key(1)), "layers": [np.arange(3), (np.float32(0.1), None)]}
+    jaxosim.save_state(tmp_path / "tree.npz", tree)
+    restored = jaxosim.load_state(tmp_path / "tree.npz", jax.tree.map(jax.numpy.zeros_like, tree))
+    chex.assert_trees_all_equal(plain(restored["es"]), plain(tree["es"]))
+    chex.assert_trees_all_equal(restored["layers"], tree["layers"])
+
+
 def test_a_file_that_does_not_fit_is_refused(arm, batch, tmp_path):
     path = tmp_path / "worlds.npz"
     jaxosim.save_state(path, batch.run[0])
