@@ -4,6 +4,10 @@ Everything hangs on one node, `/world`; to follow the model, that node moves aga
 camera, which is the visitor's own, stays where the visitor put it. Needs the extra `view`.
 """
 
+import contextlib
+import functools
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ from jaxosim.viewer.scene import Scene
 from jaxosim.viewer.shapes import ellipsoid, unit_arrow, unit_cylinder
 
 LOOPBACK = "127.0.0.1"
+_OWN_PAGES = re.compile(r"http://(127\.0\.0\.1|localhost):\d+")
 _DISTANCE = 1.5  # of the camera, in sizes of the model
 _GROUND_SIZE = 60.0  # m
 _UNITS = {
@@ -25,14 +30,32 @@ _UNITS = {
 
 
 def open_server(port: int) -> Any:
-    """A viser server that only this machine can reach, without buttons to share it.
+    """A viser server that only this machine and its own page can reach, without a share button.
 
     Raises:
       MissingExtraError: viser is not installed.
     """
-    server = require("viser", "view").ViserServer(host=LOOPBACK, port=port, verbose=False)
+    viser = require("viser", "view")
+    with _refusing_foreign_pages():
+        server = viser.ViserServer(host=LOOPBACK, port=port, verbose=False)
     server.gui.configure_theme(show_logo=False, show_share_button=False)
     return server
+
+
+@contextlib.contextmanager
+def _refusing_foreign_pages() -> Iterator[None]:
+    """Websocket servers that are opened within answer pages of this machine only.
+
+    A browser lets any site connect to loopback and says in `Origin` which one it is. The library
+    below viser checks that when asked to, but viser has no option for it. Programs send no origin.
+    """
+    module = require("websockets.asyncio.server", "view")
+    plain = module.serve
+    module.serve = functools.partial(plain, origins=[None, _OWN_PAGES])
+    try:
+        yield
+    finally:
+        module.serve = plain
 
 
 class Stage:
