@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.viewer.run import Run
+from jaxosim.viewer.run import Run, write_run
 from jaxosim.viewer.scene import default_state
 
 CHROMIUM_FLAGS = [
@@ -47,23 +47,15 @@ def made_up_run(walker):
         activation=activation,
         fiber_length=tiled(state.fiber_length),
     )
-    return Run("made_up.npz", model, params, states)
+    target = np.tile([[1.0, 0, 0], [0, 0, 1.5]], (len(time), 1, 1))
+    return Run("made_up.npz", model, params, states, target_velocity=target)
 
 
 @pytest.fixture(scope="session")
 def run_file(made_up_run, tmp_path_factory):
     """The same run as `jaxosim rollout` would write it."""
     path = tmp_path_factory.mktemp("run") / "made_up.npz"
-    model, states = made_up_run.model, made_up_run.states
-    np.savez(
-        path,
-        **{
-            name: getattr(states, name) for name in ("time", "q", "u", "activation", "fiber_length")
-        },
-        coordinate_names=np.array(model.coordinate_names),
-        muscle_names=np.array(model.muscle_names),
-        metadata=np.array('{"model": "gait14dof22musc_pros", "source": "/etc/passwd"}'),
-    )
+    write_run(path, made_up_run, {"source": "/etc/passwd"})
     return path
 
 
