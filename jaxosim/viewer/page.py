@@ -43,10 +43,10 @@ def write_page(
     numbers = frame_numbers(run.time, rate)
     dtype = run.params.gravity.dtype
     chosen = jax.tree.map(lambda leaf: np.asarray(leaf, dtype)[numbers], states)
-    instants = jax.device_get(instants_function(run.model)(run.params, chosen))
     server = open_server(_ANY_PORT)
     try:
         stage = Stage(server, build_scene(run.model, run.params, geometry))
+        instants = jax.device_get(instants_function(run.model)(run.params, chosen))
 
         def show(frame: int) -> None:
             asked = target[numbers[frame]] if target is not None else None

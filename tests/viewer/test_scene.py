@@ -87,7 +87,14 @@ def test_muscles_run_through_opensims_current_points(name, opensim):
 
 @pytest.mark.opensim
 @needs_originals
-@pytest.mark.parametrize("file", [PROSTHETIC.name, "gait9dof18musc.osim", "arm2dof6musc.osim"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        PROSTHETIC.name,
+        pytest.param("gait9dof18musc.osim", marks=pytest.mark.slow),
+        pytest.param("arm2dof6musc.osim", marks=pytest.mark.slow),
+    ],
+)
 def test_mesh_points_stand_where_opensim_has_them(file, opensim):
     """Every vertex of every mesh, by OpenSim's own transforms and scale factors."""
     model, params = jaxosim.load_model(HOME / file)
