@@ -183,6 +183,15 @@ def visit(viewer, origin):
     return client.connect(f"ws://{host}:{port}", origin=origin, subprotocols=[version])
 
 
+def camera_message():
+    """What viser's page sends first: only then it counts as a visitor."""
+    sizes = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 9, "image_width": 9}
+    zero, up = (0.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+    pose = {"wxyz": (1.0, *zero), "position": zero, "look_at": zero, "up_direction": up}
+    message = {"type": "ViewerCameraMessage", **sizes, **pose}
+    return pytest.importorskip("msgspec").msgpack.encode(message)
+
+
 def test_the_server_answers_this_machine_only(serve, arm):
     """It listens on loopback, paths of files lead nowhere, other sites' pages are turned away."""
     model, params = arm
@@ -230,7 +239,8 @@ def test_a_live_viewer_follows_a_program(arm, capsys):
         viewer.show(default_state(params), target_velocity=asked.set)
         time.sleep(0.2)
         assert viewer.shown_count == 0 and not asked.is_set()  # nobody looks: nothing is drawn
-        with visit(viewer, viewer.url):
+        with visit(viewer, viewer.url) as visitor:
+            visitor.send(camera_message())
             assert viewer.wait_for_visitor(PATIENCE)
             assert wait_until(lambda: viewer.shown_count > 0)
         assert asked.is_set()
