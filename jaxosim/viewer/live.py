@@ -90,8 +90,14 @@ class LiveViewer:
                 self._closed.wait(self._pause)
                 self._news.set()
                 continue
-            one = state if world is None else jax.tree.map(lambda leaf, w=world: leaf[w], state)
+            one = state if world is None else _world_of(state, world)
             target = target() if callable(target) else target
             self._stage.show(self._stage.scene.instant(one), self._follow.value, target)
             self.shown_count += 1
             self._closed.wait(self._pause)
+
+
+@jax.jit
+def _world_of(states: State, world: int) -> State:
+    """One world of a batch, in one call to the device: the program's own steps wait for it."""
+    return jax.tree.map(lambda leaf: leaf[world], states)

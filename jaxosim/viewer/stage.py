@@ -105,21 +105,33 @@ class Stage:
             ):
                 frame.wxyz, frame.position = turn, place
             points, radius, color = path_points(self.scene, instant)
-            turned = np.broadcast_to(np.eye(3), (len(points), 3, 3))
-            balls = Rods(turned, points, np.repeat(radius[:, None], 3, axis=1), color)
-            self._place("muscles", segments(self.scene, instant))
-            self._place("muscle_points", balls)
-            self._place("forces", arrows(self.scene, instant, target_velocity))
+            upright = np.tile([1.0, 0.0, 0.0, 0.0], (len(points), 1))
+            scale = np.repeat(radius[:, None], 3, axis=1)
+            self._place_rods("muscles", segments(self.scene, instant))
+            self._place("muscle_points", points, upright, scale, color)
+            self._place_rods("forces", arrows(self.scene, instant, target_velocity))
 
-    def _place(self, name: str, rods: Rods) -> None:
-        """Turn, move, scale and color the instances of a unit shape."""
-        if not len(rods.position):
+    def _place_rods(self, name: str, rods: Rods) -> None:
+        if len(rods.position):
+            turns = self._quaternions(rods.rotation)
+            self._place(name, rods.position, turns, rods.scale, rods.color)
+
+    def _place(
+        self,
+        name: str,
+        position: np.ndarray,
+        turn: np.ndarray,
+        scale: np.ndarray,
+        color: np.ndarray,
+    ) -> None:
+        """Move, turn, scale and color the instances of a unit shape."""
+        if not len(position):
             return
         arrays = {
-            "batched_positions": rods.position.astype(np.float32),
-            "batched_wxyzs": self._quaternions(rods.rotation).astype(np.float32),
-            "batched_scales": np.maximum(rods.scale, 1e-6).astype(np.float32),
-            "batched_colors": np.round(255 * rods.color).astype(np.uint8),
+            "batched_positions": position.astype(np.float32),
+            "batched_wxyzs": turn.astype(np.float32),
+            "batched_scales": np.maximum(scale, 1e-6).astype(np.float32),
+            "batched_colors": np.round(255 * color).astype(np.uint8),
         }
         if name not in self._rods:
             unit = _UNITS[name]
