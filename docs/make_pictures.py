@@ -17,6 +17,7 @@ from jaxosim.viewer.scene import default_state
 FOLDER = pathlib.Path(__file__).resolve().parent / "pictures"
 SIZE = (360, 540)  # pixels
 POSE = {"r_shoulder_elev": 0.1, "r_elbow_flex": 0.6}  # rad; the arm's own default points backwards
+LIFTS = {"gait9dof18musc": 0.03}  # m; its default pose stands in the floor
 COLORS = 96  # of the palette: a picture stays below 100 kB
 
 
@@ -29,6 +30,8 @@ def main(names: list[str]) -> None:
         for joint, angle in POSE.items():
             if joint in model.coordinate_names:
                 q[model.coordinate_names.index(joint)] = angle
+        if name in LIFTS:
+            q[model.coordinate_names.index("pelvis_ty")] += LIFTS[name]
         coordinates = dataclasses.replace(params.coordinates, default_value=q)
         params = dataclasses.replace(params, coordinates=coordinates)
         spread = np.linspace(0, 1, len(model.muscle_names))

@@ -7,7 +7,6 @@ wrong command line, 1 for everything else, 130 when interrupted.
 import contextlib
 import dataclasses
 import io
-import json
 import math
 import os
 import pathlib
@@ -33,6 +32,7 @@ from jaxosim.errors import (
 from jaxosim.models import bundled_models, load_model
 from jaxosim.types import Model, Params
 from jaxosim.viewer.extras import MissingExtraError
+from jaxosim.viewer.run import Run, write_run
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _INTERRUPTED = 130
@@ -184,7 +184,7 @@ def rollout(
     with cli_view.replacing(out) if out else contextlib.nullcontext() as unfinished:
         result = _simulate(structure, params, job, console, keep=out is not None)
         if unfinished:
-            _write(unfinished, structure, job, result)
+            _write(unfinished, structure, params, job, result)
     if out:
         which = f" (world 0 of {batch})" if out.suffix == ".sto" and batch > 1 else ""
         console.print(f"wrote {out}{which}")
@@ -240,7 +240,7 @@ def _simulate(
     return result
 
 
-def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
+def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: Result) -> None:
     """Write the result in the format that the path's suffix names."""
     states = result.states
     if states is None or result.excitation is None:
@@ -250,7 +250,6 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
         sto.write_states(path, model, dataclasses.replace(one, time=result.time))
         return
     metadata = {
-        "model": model.name,
         "source": model.source,
         "batch": job.batch,
         "seed": job.seed,
@@ -260,20 +259,9 @@ def _write(path: pathlib.Path, model: Model, job: Job, result: Result) -> None:
         "device": jax.devices()[0].device_kind,
         "versions": {"jaxosim": jaxosim.__version__, "jax": jax.__version__},
     }
-    np.savez(
-        path,
-        time=result.time,
-        q=states.q,
-        u=states.u,
-        activation=states.activation,
-        fiber_length=states.fiber_length,
-        excitation=result.excitation,
-        root_position=result.root_position,
-        finite=result.finite,
-        coordinate_names=np.array(model.coordinate_names, dtype=str),
-        muscle_names=np.array(model.muscle_names, dtype=str),
-        metadata=np.array(json.dumps(metadata)),
-    )
+    timed = dataclasses.replace(states, time=result.time)
+    motion = Run(path.name, model, params, timed, result.excitation)
+    write_run(path, motion, metadata, root_position=result.root_position, finite=result.finite)
 
 
 commands.add_command(obs)

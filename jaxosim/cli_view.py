@@ -24,7 +24,7 @@ _model_option = click.option(
 _geometry_option = click.option(
     "--geometry",
     type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
-    help="Folder of .vtp bone meshes; else Geometry beside the model file, else stand-in bones.",
+    help="Folder of bone meshes (.vtp, .stl, .obj); else Geometry beside the model file.",
 )
 
 

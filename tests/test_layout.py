@@ -65,6 +65,7 @@ OPTIONAL_PACKAGES = (
     "vtk",
     "viser",
     "imageio",
+    "trimesh",
 )
 PUBLIC_API = {
     "BatchEnv",

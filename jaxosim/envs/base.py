@@ -116,6 +116,10 @@ class Env:
         """Add what the task's `get_state_desc()` has beyond the mechanics; on the host."""
         return entries
 
+    def asked_velocity(self, es: EnvState) -> jax.Array | None:
+        """Target velocity of the pelvis now, `[3]` (m/s) in ground; None if the task has none."""
+        return None
+
     @property
     def muscle_order(self) -> np.ndarray:
         """For each muscle the place of its excitation in the action, `[muscle]`."""

@@ -136,6 +136,13 @@ class L2M2019Env(Env):
         heading = description.coordinates.value[wire.coordinate(self.structure, "pelvis_rotation")]
         return jnp.stack([place[0], -place[2], heading])
 
+    def asked_velocity(self, es: EnvState) -> jax.Array:
+        """The target field's velocity where the pelvis is."""
+        x, z = (wire.coordinate(self.structure, name) for name in ("pelvis_tx", "pelvis_tz"))
+        place = jnp.stack([es.state.q[x], -es.state.q[z]])
+        forward, left = target_velocity(es.task.field, place, self.difficulty)
+        return jnp.stack([forward, jnp.zeros_like(forward), -left])
+
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
         """`init_pose` as coordinates and speeds, `[coordinate]`; the rest as the model has it."""
         q = params.coordinates.default_value

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxosim.envs import wire
 from jaxosim.envs.base import Env, check_choice
-from jaxosim.envs.episode import Moment, Terms, Transition
+from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.observation import Block
 from jaxosim.envs.targets import TargetTrack, draw_track, velocity_at
 from jaxosim.outputs import StateDescription
@@ -26,6 +26,7 @@ _MODELS = {
     ("2D", True): "gait14dof22musc_planar_pros",
     ("2D", False): "gait14dof22musc_planar",
 }
+_ROUND_1_SPEED = 3.0  # m/s
 _TIME_LIMITS = {0: 300, 1: 1000}
 _LOWEST_PELVIS = 0.6  # m
 _MOTION = ("x", "y", "vx", "vy", "ax", "ay", "rz", "vrz", "arz")
@@ -172,7 +173,7 @@ class ProstheticsEnv(Env):
         task = dataclasses.replace(now.task, step=now.task.step + 1)
         velocity = now.description.bodies.velocity[wire.body(self.structure, "pelvis")]
         if self.difficulty == 0:
-            miss = velocity[0] - 3.0
+            miss = velocity[0] - _ROUND_1_SPEED
             return {"survival": jnp.full_like(miss, 9.0), "velocity": -miss * miss}, task
         miss = (velocity - self.target_velocity(task))[jnp.array([0, 2])]
         activation = now.description.muscles.activation
@@ -181,6 +182,12 @@ class ProstheticsEnv(Env):
             "effort": -0.001 * jnp.sum(activation * activation),
             "velocity": -jnp.sum(miss * miss),
         }, task
+
+    def asked_velocity(self, es: EnvState) -> jax.Array:
+        """Round 1: 3 m/s forward. Round 2: the target of this instant."""
+        if self.difficulty == 0:
+            return jnp.array([_ROUND_1_SPEED, 0.0, 0.0], es.state.q.dtype)
+        return self.target_velocity(es.task)
 
     def has_ended(self, description: StateDescription) -> jax.Array:
         """Whether the pelvis is below 0.6 m."""

@@ -16,7 +16,7 @@ from jaxosim.envs.episode import EnvState
 from jaxosim.gym_api.box import Box
 from jaxosim.gym_api.osim_model import OsimModel
 from jaxosim.gym_api.programs import programs_of
-from jaxosim.gym_api.viewing import Window, open_window
+from jaxosim.gym_api.viewing import Window, open_window, show_in
 from jaxosim.types import Options
 
 
@@ -83,8 +83,7 @@ class OsimEnv:
         if self._window is not None:
             self._window.close()
         if self.visualize:
-            assert env.params is not None
-            self._window = open_window(env.structure, env.params)
+            self._window = open_window(env)
 
     def initial_pose(self) -> tuple[Any, Any]:
         """Coordinates and speeds at reset, `[coordinate]`."""
@@ -143,7 +142,7 @@ class OsimEnv:
     def _show(self) -> None:
         """Let the window follow."""
         if self._window is not None:
-            self._window.show(self.osim_model.present.state)
+            show_in(self._window, self.osim_model.programs.env, self.osim_model.present)
 
     def _seen(self, project: bool, obs_as_dict: bool) -> Any:
         """What `reset` and `step` return of the world."""

@@ -1,32 +1,51 @@
-"""Where `visualize=True` finds a window; the viewer is an extra and never imported without it."""
+"""Where environments find a window and a painter: extras, imported only when asked for."""
 
+import functools
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol
 
-from jaxosim.types import Model, Params
+import numpy as np
 
-_LIBRARY = "viser"
+from jaxosim.envs.base import Env
+from jaxosim.envs.episode import EnvState
 
 
 class Window(Protocol):
     """What shows the newest state."""
 
-    def show(self, state: Any) -> None:
+    def show(self, state: Any, world: int | None = None, target_velocity: Any = None) -> None:
         """Show a state soon."""
 
     def close(self) -> None:
         """Close the window."""
 
 
-def open_window(model: Model, params: Params) -> Window:
+def open_window(env: Env) -> Window:
     """A page in the browser that follows the states it is shown.
 
     Raises:
-      ImportError: the viewer's library is not installed.
+      ImportError: the viewer's library is not installed; the message says what brings it.
     """
-    if find_spec(_LIBRARY) is None:
-        raise ImportError(
-            "visualize=True needs the viewer: install the extra `view` (pip install jaxosim[view])"
-        )
-    return import_module("jaxosim.viewer.live").LiveViewer(model, params)
+    return import_module("jaxosim.viewer.live").LiveViewer(env.structure, env.params)
+
+
+def show_in(window: Window, env: Env, es: EnvState) -> None:
+    """Let a window follow a world, the target velocity with it; returns at once."""
+    window.show(es.state, target_velocity=functools.partial(env.asked_velocity, es))
+
+
+def check_painter() -> None:
+    """Finds out whether pictures can be drawn, before an episode has begun.
+
+    Raises:
+      ImportError: PyVista is not installed; the message says what brings it.
+    """
+    import_module("jaxosim.viewer.extras").require("pyvista", "video")
+
+
+def paint(env: Env, es: EnvState, size: tuple[int, int]) -> np.ndarray:
+    """A picture of one world from the right, `[height, width, 3]` of uint8."""
+    params = env.params if es.params is None else es.params
+    return import_module("jaxosim.viewer.pictures").render_frame(
+        env.structure, params, es.state, size, target_velocity=env.asked_velocity(es)
+    )

@@ -1,12 +1,14 @@
 """What a `.osim` file wants to be seen: meshes and simple solids attached to its bodies.
 
 Apart from the mechanics, which never asks for it: nothing here enters a `Model`. Read are
-`attached_geometry` of OpenSim 4 and `VisibleObject` of OpenSim 3, in body frames. Meshes are names
-only; no file is opened but the model.
+`attached_geometry` of OpenSim 4, `VisibleObject` of OpenSim 3 and the wrap objects of both, in body
+frames. Meshes are names only; no file is opened but the model.
 
-Source: OpenSim `Mesh`, `Brick`, `Sphere`, …; `VisibleObject`, `DisplayGeometry` of OpenSim 3.
+Source: OpenSim `Mesh`, `Brick`, `Sphere`, …; `WrapCylinder`, …; `VisibleObject`, `DisplayGeometry`
+of OpenSim 3.
 """
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -25,6 +27,9 @@ _DIMENSIONS = {  # OpenSim's solids: the properties that give their half axes
     "Ellipsoid": ("radii",) * 3,
     "Cylinder": ("radius", "half_height", "radius"),
 }
+_WRAPS = ("WrapSphere", "WrapEllipsoid", "WrapCylinder")  # a torus is not drawn
+_WRAP_COLOR, _WRAP_OPACITY = (0.0, 1.0, 1.0), 0.5  # OpenSim's own
+_Y_ONTO_Z: tuple[Vec3, Vec3] = (ZERO, (math.pi / 2, 0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class VisualSpec:
     scale: Vec3 = _ONE  # factors of a mesh, half axes (m) of a solid
     color: Vec3 = _ONE
     opacity: float = 1.0
+    name: str = ""  # of a wrap object; what only hangs on a body has none
 
 
 def read_visuals(path: str | os.PathLike[str]) -> tuple[VisualSpec, ...]:
@@ -51,7 +57,7 @@ def read_visuals(path: str | os.PathLike[str]) -> tuple[VisualSpec, ...]:
         document = parse_document(read_bytes(path))
         old = _read_old(document.model)
         upgrade(document.model, document.version)
-        return (*old, *_read_new(document.model))
+        return (*old, *_read_new(document.model), *_read_wraps(document.model))
     except OsimFormatError as error:
         raise OsimFormatError(f"{source}: {error}") from error
     except CannotContinue:
@@ -160,3 +166,43 @@ def _read_shape(shape: Element, frame: FrameSpec) -> VisualSpec | None:
         size = _vector(shape, tag, _ONE)[axis] if is_vector else _numbers(shape, tag, (1.0,))[0]
         axes.append(size * scale[axis])
     return VisualSpec(shape.tag, frame, "", (axes[0], axes[1], axes[2]), color, opacity)
+
+
+def _read_wraps(model: Element) -> list[VisualSpec]:
+    """Wrap objects of ground and bodies that are in use and not hidden."""
+    ground = model.child("Ground")
+    homes = [(GROUND, ground)] if ground is not None else []
+    homes += [("".join(body.name.split()), body) for body in member_list(model, "BodySet")]
+    found = []
+    for body, element in homes:
+        for wrap in member_list(element, "WrapObjectSet"):
+            look = wrap.child("Appearance")
+            hidden = look is not None and _text(look, "visible") == "false"
+            hidden |= _numbers(wrap, "display_preference", (4.0,))[0] == 0
+            if wrap.tag not in _WRAPS or hidden or _text(wrap, "active") == "false":
+                continue
+            place = _vector(wrap, "translation", ZERO), _vector(wrap, "xyz_body_rotation", ZERO)
+            frame = compose(FrameSpec(body, ZERO, ZERO), place)
+            if wrap.tag == "WrapCylinder":  # along z
+                frame = compose(frame, _Y_ONTO_Z)
+            found.append(
+                VisualSpec(
+                    wrap.tag.removeprefix("Wrap"),
+                    frame,
+                    scale=_wrap_axes(wrap),
+                    color=_vector(look, "color", _WRAP_COLOR),
+                    opacity=_numbers(look, "opacity", (_WRAP_OPACITY,))[0],
+                    name=wrap.name,
+                )
+            )
+    return found
+
+
+def _wrap_axes(wrap: Element) -> Vec3:
+    """Half axes (m); a cylinder's along its own y."""
+    if wrap.tag == "WrapEllipsoid":
+        return _vector(wrap, "dimensions", (0.05, 0.05, 0.05))
+    radius = _numbers(wrap, "radius", (0.05,))[0]
+    if wrap.tag == "WrapSphere":
+        return radius, radius, radius
+    return radius, _numbers(wrap, "length", (0.05,))[0] / 2, radius

@@ -183,6 +183,10 @@ def _tibia(body: Body) -> Mesh:
             ellipsoid(
                 end + np.array([-0.006, 0.004, 0.027 * z]) * s, np.array([10, 22, 8]) * 1e-3 * s
             ),
+            # The patella, between where the quadriceps end in extension and in flexion, and its
+            # ligament: models without a body for it move those ends on the tibia.
+            ellipsoid(np.array([0.046, 0.016, 0]) * s, np.array([11, 20, 19]) * 1e-3 * s),
+            capsule(np.array([0.046, 0.0, 0]) * s, np.array([0.024, -0.075, 0]) * s, 0.005 * s),
         ]
     )
 

@@ -107,15 +107,17 @@ def _frames(
     scene = build_scene(run.model, run.params, geometry)
     painter = Painter(scene, size, camera, grid)
     dtype = run.params.gravity.dtype
-    shown = []
+    shown, targets = [], []
     for world in worlds:
         states: State = run.world(world)
         chosen = jax.tree.map(lambda leaf: np.asarray(leaf, dtype)[numbers], states)
         shown.append(jax.device_get(instants_function(run.model)(run.params, chosen)))
+        targets.append(run.target(world))
     try:
-        for frame in range(len(numbers)):
+        for frame, sample in enumerate(numbers):
             here = [jax.tree.map(lambda leaf, k=frame: leaf[k], instant) for instant in shown]
-            yield painter.draw(here)
+            asked = [target[sample] if target is not None else None for target in targets]
+            yield painter.draw(here, asked)
             advance(frame + 1, len(numbers))
     finally:
         painter.close()

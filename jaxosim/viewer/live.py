@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxosim.types import Model, Params, State
 from jaxosim.viewer.scene import build_scene
@@ -42,7 +41,7 @@ class LiveViewer:
         self._server = open_server(port)
         self._stage = Stage(self._server, build_scene(model, params, geometry))
         self._pause = 1.0 / rate
-        self._newest: tuple[State, int | None, np.ndarray | None] | None = None
+        self._newest: tuple[State, int | None, Any] | None = None
         self._news, self._closed = threading.Event(), threading.Event()
         self.shown_count = 0
         self.url = f"http://{LOOPBACK}:{self._server.get_port()}"
@@ -57,7 +56,8 @@ class LiveViewer:
         Args:
           state: of one world, or of many, fields `[world, ...]`.
           world: which of many.
-          target_velocity: `[3]` (m/s), drawn as an arrow over the model.
+          target_velocity: `[3]` (m/s), drawn as an arrow over the model; or a function without
+            arguments that gives it or None, called only when a picture is made.
         """
         self._newest = (state, world, target_velocity)
         self._news.set()
@@ -90,7 +90,14 @@ class LiveViewer:
                 self._closed.wait(self._pause)
                 self._news.set()
                 continue
-            one = state if world is None else jax.tree.map(lambda leaf, w=world: leaf[w], state)
+            one = state if world is None else _world_of(state, world)
+            target = target() if callable(target) else target
             self._stage.show(self._stage.scene.instant(one), self._follow.value, target)
             self.shown_count += 1
             self._closed.wait(self._pause)
+
+
+@jax.jit
+def _world_of(states: State, world: int) -> State:
+    """One world of a batch, in one call to the device: the program's own steps wait for it."""
+    return jax.tree.map(lambda leaf: leaf[world], states)

@@ -39,18 +39,23 @@ def write_page(
     Raises:
       MissingExtraError: viser is not installed.
     """
-    states = run.world(world)
+    states, target = run.world(world), run.target(world)
     numbers = frame_numbers(run.time, rate)
     dtype = run.params.gravity.dtype
     chosen = jax.tree.map(lambda leaf: np.asarray(leaf, dtype)[numbers], states)
-    instants = jax.device_get(instants_function(run.model)(run.params, chosen))
     server = open_server(_ANY_PORT)
     try:
         stage = Stage(server, build_scene(run.model, run.params, geometry))
-        stage.show(jax.tree.map(lambda leaf: leaf[0], instants), follow)
+        instants = jax.device_get(instants_function(run.model)(run.params, chosen))
+
+        def show(frame: int) -> None:
+            asked = target[numbers[frame]] if target is not None else None
+            stage.show(jax.tree.map(lambda leaf: leaf[frame], instants), follow, asked)
+
+        show(0)
         recording = server.get_scene_serializer()
         for frame in range(len(numbers)):
-            stage.show(jax.tree.map(lambda leaf, k=frame: leaf[k], instants), follow)
+            show(frame)
             recording.insert_sleep(1.0 / rate)
         html = recording.as_html()
     finally:

@@ -73,13 +73,22 @@ class Painter:
                 self._worlds.append(_World(pyvista, self._plotter, scene))
 
     def draw(
-        self, instants: Sequence[Instant], target_velocity: np.ndarray | None = None
+        self, instants: Sequence[Instant], targets: Sequence[np.ndarray | None] | None = None
     ) -> np.ndarray:
-        """A picture `[height, width, 3]` of one instant for each place of the grid."""
+        """A picture `[height, width, 3]` of one instant for each place of the grid.
+
+        Args:
+          instants: of each world.
+          targets: target velocity of each world, `[3]` (m/s), or None for none.
+        """
+        targets = targets if targets is not None else [None] * len(instants)
         places = [(row, column) for row in range(self.grid[0]) for column in range(self.grid[1])]
-        for (row, column), world, instant in zip(places, self._worlds, instants, strict=False):
+        shown = zip(instants, targets, strict=True)
+        for (row, column), world, (instant, target) in zip(
+            places, self._worlds, shown, strict=False
+        ):
             self._plotter.subplot(row, column)
-            world.update(instant, target_velocity)
+            world.update(instant, target)
             self._look(instant)
         self._plotter.render()
         return np.asarray(self._plotter.screenshot(return_img=True))[..., :3]
@@ -228,4 +237,4 @@ def render_frame(
         _PAINTERS[key] = Painter(build_scene(model, params), size, camera)
     painter = _PAINTERS[key]
     scene = dataclasses.replace(painter.scene, params=params)
-    return painter.draw([scene.instant(state)], target_velocity)
+    return painter.draw([scene.instant(state)], [target_velocity])

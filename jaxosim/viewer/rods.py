@@ -13,6 +13,7 @@ METERS_PER_NEWTON = 0.0006  # a foot that carries a person gets an arrow of 0.4 
 METERS_PER_SPEED = 0.4  # of the arrow of the target velocity, per m/s
 _SMALLEST_FORCE = 1.0  # N, below which no arrow is drawn
 _ARROW_RADIUS = 0.012  # m
+_TARGET_HEIGHT = 0.53  # of that arrow from the model's middle, in heights of it: still in a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,8 @@ def arrows(scene: Scene, instant: Instant, target_velocity: np.ndarray | None = 
     root = (
         np.asarray(instant.body_position[0], float) if len(instant.body_position) else np.zeros(3)
     )
-    start = np.concatenate([start, [root + [0, 0.55 * scene.size, 0]]])
+    over = scene.center[1] - scene.home[1] + _TARGET_HEIGHT * scene.extent[1]
+    start = np.concatenate([start, [root + [0, over, 0]]])
     length = np.concatenate([length, [velocity * METERS_PER_SPEED]])
     color = np.concatenate([color, [TARGET_COLOR]])
     return _rods(start, length, np.full(len(start), _ARROW_RADIUS), color)

@@ -1,4 +1,4 @@
-"""A recorded motion: what `jaxosim rollout --out` wrote, or a `.sto` or `.mot` table.
+"""A recorded motion: of `jaxosim rollout --out`, of an episode, or a `.sto` or `.mot` table.
 
 The file names the model it belongs to, but a name in a file opens no other file: only the name of a
 bundled model is followed, anything else has to be given.
@@ -7,12 +7,16 @@ bundled model is followed, anything else has to be given.
 import json
 import os
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
+from jaxosim.envs.base import Env
+from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError, TableFormatError
 from jaxosim.models import bundled_models, load_model
 from jaxosim.sto import read_motion, read_table
@@ -31,6 +35,7 @@ class Run:
       name: of the file, for titles.
       states: fields `[time, world, ...]`; time `[time]` in double precision.
       excitation: `[time - 1, world, muscle]`, or None.
+      target_velocity: `[time, world, 3]` (m/s) that the task asked for, in ground; or None.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Run:
     params: Params
     states: State
     excitation: np.ndarray | None = None
+    target_velocity: np.ndarray | None = None
 
     @classmethod
     def still(cls, model: Model, params: Params, state: State) -> "Run":
@@ -68,6 +74,65 @@ class Run:
             )
         fields = {name: np.asarray(getattr(self.states, name))[:, number] for name in _FIELDS}
         return _host_states(self.time, fields)
+
+    def target(self, world: int) -> np.ndarray | None:
+        """Target velocity of one world, `[time, 3]` (m/s); None if the task asked for none."""
+        return None if self.target_velocity is None else self.target_velocity[:, world]
+
+
+def record_episode(env: Env, episode: Sequence[EnvState]) -> Run:
+    """What the worlds of a task did, as a run that can be shown or written.
+
+    Args:
+      env: the task.
+      episode: the EnvStates of reset and of each step, of one world or of a batch.
+    """
+    batched = np.ndim(episode[0].state.q) == 2
+    asked = jax.jit(jax.vmap(env.asked_velocity) if batched else env.asked_velocity)
+    rows = [jax.device_get((es.state, asked(es))) for es in episode]
+    states, targets = zip(*rows, strict=True)
+
+    def stacked(leaves: Sequence[Any]) -> np.ndarray:
+        values = np.stack([np.asarray(leaf) for leaf in leaves])
+        return values if batched else values[:, None]
+
+    assert env.params is not None
+    seconds = env.options.step_size * env.action_repeat
+    time = np.round(np.arange(len(episode)) * seconds, 9)
+    fields = {name: stacked([getattr(state, name) for state in states]) for name in _FIELDS}
+    target = None if targets[0] is None else stacked(targets)
+    name = type(env).__name__
+    return Run(name, env.structure, env.params, _host_states(time, fields), None, target)
+
+
+def write_run(
+    path: str | os.PathLike[str],
+    run: Run,
+    metadata: Mapping[str, Any] | None = None,
+    **more: np.ndarray,
+) -> None:
+    """Write a run as `.npz`, which `load_run` reads.
+
+    Args:
+      path: the file.
+      run: the motion.
+      metadata: what else is to be known of it, as JSON; it is not read back.
+      **more: other arrays; not read back either.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    optional = {"excitation": run.excitation, "target_velocity": run.target_velocity}
+    np.savez(
+        path,
+        time=run.time,
+        **{name: getattr(run.states, name) for name in _FIELDS},
+        **{name: values for name, values in optional.items() if values is not None},
+        **more,
+        coordinate_names=np.array(run.model.coordinate_names, dtype=str),
+        muscle_names=np.array(run.model.muscle_names, dtype=str),
+        metadata=np.array(json.dumps({"model": run.model.name, **(metadata or {})})),
+    )
 
 
 def _host_states(time: np.ndarray, fields: dict[str, np.ndarray]) -> State:
@@ -132,7 +197,16 @@ def _load_arrays(path: Path, model: str | None) -> Run:
         if (values.shape[0], values.shape[2]) != (len(time), size) or not values.shape[1]:
             raise ModelMismatchError(f"{path}: {name} has an unfitting shape {values.shape}")
         fields[name] = values
-    return Run(path.name, structure, params, _host_states(time, fields), arrays.get("excitation"))
+    target = arrays.get("target_velocity")
+    if target is not None and not _is_velocity(target, fields["q"].shape[:2]):
+        raise TableFormatError(f"{path}: expected target_velocity as [time, world, 3] numbers")
+    states = _host_states(time, fields)
+    return Run(path.name, structure, params, states, arrays.get("excitation"), target)
+
+
+def _is_velocity(values: np.ndarray, shape: tuple[int, ...]) -> bool:
+    fits = values.shape == (*shape, 3) and values.dtype.kind == "f"
+    return fits and bool(np.all(np.isfinite(values)))
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

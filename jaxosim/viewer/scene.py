@@ -19,8 +19,8 @@ from jaxosim.structure import GROUND
 from jaxosim.types import Model, Params, State
 from jaxosim.viewer.bones import BONE, Body, bone, torso_bones
 from jaxosim.viewer.instant import Instant, instant_function
+from jaxosim.viewer.meshes import find_mesh, read_mesh
 from jaxosim.viewer.shapes import Mesh, box, ellipsoid, unit_cylinder
-from jaxosim.viewer.vtp import find_mesh, read_mesh
 
 CONTACT_COLOR, MARKER_COLOR = (0.2, 0.75, 0.75), (1.0, 0.4, 0.7)
 _MUSCLE_RADIUS = 0.0065  # m, of a muscle of 1000 N
@@ -29,7 +29,7 @@ _SHOULDER = np.array([-0.002, 0.372, 0.17])  # m, of the right arm from the lumb
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """Triangles fixed on a body; `role` is bone, contact or marker."""
+    """Triangles fixed on a body; `role` is bone, contact, marker or wrap."""
 
     name: str
     body: int  # GROUND for ground
@@ -81,7 +81,7 @@ def build_scene(
     Args:
       model: structure.
       params: numbers.
-      geometry: a folder with `.vtp` meshes.
+      geometry: a folder with meshes (`.vtp`, `.stl`, `.obj`).
       bones: False for stand-in bones only.
 
     Raises:
@@ -90,7 +90,7 @@ def build_scene(
     pose = jax.device_get(instant_function(model)(params, default_state(params)))
     specs = _visuals(model) if bones else ()
     shapes = _attached(model, specs, _folders(model, geometry)) if bones else []
-    drawn = {shape.body for shape in shapes}
+    drawn = {shape.body for shape in shapes if shape.role == "bone"}
     for body in range(len(model.body_names)):
         if body not in drawn:
             shapes += _stand_in(model, params, pose, body)
@@ -163,11 +163,12 @@ def _attached(model: Model, specs: Sequence[VisualSpec], folders: Sequence[Path]
         color = BONE if spec.color == (1.0, 1.0, 1.0) else spec.color
         shapes.append(
             Shape(
-                spec.file or spec.kind,
+                f"wrap/{spec.name}" if spec.name else spec.file or spec.kind,
                 names[spec.frame.body],
                 mesh.moved(turned, np.array(spec.frame.translation)),
                 color,
                 spec.opacity,
+                "wrap" if spec.name else "bone",
             )
         )
     return shapes

@@ -4,6 +4,10 @@ Everything hangs on one node, `/world`; to follow the model, that node moves aga
 camera, which is the visitor's own, stays where the visitor put it. Needs the extra `view`.
 """
 
+import contextlib
+import functools
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ from jaxosim.viewer.scene import Scene
 from jaxosim.viewer.shapes import ellipsoid, unit_arrow, unit_cylinder
 
 LOOPBACK = "127.0.0.1"
+_OWN_PAGES = re.compile(r"http://(127\.0\.0\.1|localhost):\d+")
 _DISTANCE = 1.5  # of the camera, in sizes of the model
 _GROUND_SIZE = 60.0  # m
 _UNITS = {
@@ -25,14 +30,32 @@ _UNITS = {
 
 
 def open_server(port: int) -> Any:
-    """A viser server that only this machine can reach, without buttons to share it.
+    """A viser server that only this machine and its own page can reach, without a share button.
 
     Raises:
       MissingExtraError: viser is not installed.
     """
-    server = require("viser", "view").ViserServer(host=LOOPBACK, port=port, verbose=False)
+    viser = require("viser", "view")
+    with _refusing_foreign_pages():
+        server = viser.ViserServer(host=LOOPBACK, port=port, verbose=False)
     server.gui.configure_theme(show_logo=False, show_share_button=False)
     return server
+
+
+@contextlib.contextmanager
+def _refusing_foreign_pages() -> Iterator[None]:
+    """Websocket servers that are opened within answer pages of this machine only.
+
+    A browser lets any site connect to loopback and says in `Origin` which one it is. The library
+    below viser checks that when asked to, but viser has no option for it. Programs send no origin.
+    """
+    module = require("websockets.asyncio.server", "view")
+    plain = module.serve
+    module.serve = functools.partial(plain, origins=[None, _OWN_PAGES])
+    try:
+        yield
+    finally:
+        module.serve = plain
 
 
 class Stage:
@@ -82,21 +105,33 @@ class Stage:
             ):
                 frame.wxyz, frame.position = turn, place
             points, radius, color = path_points(self.scene, instant)
-            turned = np.broadcast_to(np.eye(3), (len(points), 3, 3))
-            balls = Rods(turned, points, np.repeat(radius[:, None], 3, axis=1), color)
-            self._place("muscles", segments(self.scene, instant))
-            self._place("muscle_points", balls)
-            self._place("forces", arrows(self.scene, instant, target_velocity))
+            upright = np.tile([1.0, 0.0, 0.0, 0.0], (len(points), 1))
+            scale = np.repeat(radius[:, None], 3, axis=1)
+            self._place_rods("muscles", segments(self.scene, instant))
+            self._place("muscle_points", points, upright, scale, color)
+            self._place_rods("forces", arrows(self.scene, instant, target_velocity))
 
-    def _place(self, name: str, rods: Rods) -> None:
-        """Turn, move, scale and color the instances of a unit shape."""
-        if not len(rods.position):
+    def _place_rods(self, name: str, rods: Rods) -> None:
+        if len(rods.position):
+            turns = self._quaternions(rods.rotation)
+            self._place(name, rods.position, turns, rods.scale, rods.color)
+
+    def _place(
+        self,
+        name: str,
+        position: np.ndarray,
+        turn: np.ndarray,
+        scale: np.ndarray,
+        color: np.ndarray,
+    ) -> None:
+        """Move, turn, scale and color the instances of a unit shape."""
+        if not len(position):
             return
         arrays = {
-            "batched_positions": rods.position.astype(np.float32),
-            "batched_wxyzs": self._quaternions(rods.rotation).astype(np.float32),
-            "batched_scales": np.maximum(rods.scale, 1e-6).astype(np.float32),
-            "batched_colors": np.round(255 * rods.color).astype(np.uint8),
+            "batched_positions": position.astype(np.float32),
+            "batched_wxyzs": turn.astype(np.float32),
+            "batched_scales": np.maximum(scale, 1e-6).astype(np.float32),
+            "batched_colors": np.round(255 * color).astype(np.uint8),
         }
         if name not in self._rods:
             unit = _UNITS[name]

@@ -1,14 +1,5 @@
-"""Bone meshes: finding a `.vtp` file by its name, and reading it.
+"""VTK's polygon data (`.vtp`) in ASCII, the form in which OpenSim's bones are published."""
 
-A model file comes from a stranger, so the name in it is a name only: it is looked for in the given
-folders, and nothing outside them is ever opened, whatever the name holds and wherever links lead.
-Read is VTK's polygon data in ASCII, the form in which OpenSim's bones are published.
-"""
-
-import os
-import stat
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,42 +9,19 @@ from defusedxml.ElementTree import ParseError, fromstring
 from jaxosim.errors import OsimFormatError
 from jaxosim.viewer.shapes import Mesh
 
-MAX_BYTES = 64 * 1024 * 1024
-SUFFIX = ".vtp"
 
-
-def find_mesh(name: str, folders: Sequence[Path]) -> Path | None:
-    """The file of a mesh, in the first folder that holds it; None if there is none.
+def parse_vtp(source: str, data: bytes) -> Mesh:
+    """The polygons of a `.vtp` file as triangles.
 
     Args:
-      name: as the model file says: a plain file name with the suffix `.vtp`.
-      folders: where to look; nothing outside them is touched.
-    """
-    if os.path.basename(name) != name or "\\" in name or "\0" in name:
-        return None
-    if not name.lower().endswith(SUFFIX) or name.startswith("."):
-        return None
-    for folder in folders:
-        root = os.path.realpath(folder)
-        path = os.path.realpath(os.path.join(root, name))
-        if os.path.dirname(path) == root and os.path.isfile(path):
-            return Path(path)
-    return None
-
-
-def read_mesh(path: str | os.PathLike[str]) -> Mesh:
-    """Read the polygons of a `.vtp` file as triangles.
+      source: name of the file, for messages.
+      data: what it holds.
 
     Raises:
       OsimFormatError: it is none, or not in ASCII; the message names the file.
-      OSError: the file cannot be read.
     """
-    source = os.fspath(path)
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-        raise OsimFormatError(f"{source}: expected a mesh file of at most {MAX_BYTES} bytes")
     try:
-        root = fromstring(Path(path).read_bytes(), forbid_dtd=True)
+        root = fromstring(data, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise OsimFormatError(f"{source}: expected a VTK XML file: {error}") from error
     pieces = root.findall("PolyData/Piece") if root.tag == "VTKFile" else []

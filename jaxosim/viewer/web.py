@@ -162,7 +162,9 @@ class WebViewer:
             self._dirty = False
             if not self.is_still:
                 self.state = self._recorded()
-            self._stage.show(self._stage.scene.instant(self.state), self.follow.value)
+            self._stage.show(
+                self._stage.scene.instant(self.state), self.follow.value, self._target()
+            )
 
     def serve(self) -> None:
         """Tick until interrupted."""
@@ -204,11 +206,19 @@ class WebViewer:
             slider.value = round(float(np.clip(value, slider.min, slider.max)), 3)
         self._updating = False
 
-    def _recorded(self) -> State:
-        """The sample of the run nearest to the moment, of the chosen world."""
+    def _place(self) -> tuple[int, int]:
+        """The chosen world, and the sample of the run nearest to the moment."""
         world = int(self.world.value) if hasattr(self, "world") else 0
-        nearest = int(np.argmin(np.abs(self.run.time - self.moment)))
+        return world, int(np.argmin(np.abs(self.run.time - self.moment)))
+
+    def _recorded(self) -> State:
+        world, nearest = self._place()
         return jax.tree.map(lambda leaf: leaf[nearest], self.run.world(world))
+
+    def _target(self) -> np.ndarray | None:
+        world, nearest = self._place()
+        target = self.run.target(world)
+        return None if target is None else target[nearest]
 
     def _series(self) -> tuple[np.ndarray, np.ndarray]:
         """Time and values of what is selected for the plot."""

@@ -2,11 +2,14 @@
 
 import dataclasses
 import math
+import types
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+import jaxosim
+from jaxosim.envs.prosthetics import ProstheticsTask
 from jaxosim.envs.target_field import (
     draw_sink,
     first_field,
@@ -44,6 +47,27 @@ def test_a_track_jumps_at_its_changes():
     assert heading == track.heading_change[0] + track.heading_change[1]
     velocity = velocity_at(track, second)
     np.testing.assert_allclose(np.hypot(velocity[0], velocity[2]), speed, rtol=1e-15)
+
+
+def world(task, q=LIKE):
+    """As much of an EnvState as the target velocity depends on."""
+    return types.SimpleNamespace(task=task, state=types.SimpleNamespace(q=q))
+
+
+def test_what_the_tasks_ask_for():
+    track = draw_track(jax.random.key(1), LIKE)
+    task = world(ProstheticsTask(track=track, step=track.step[1]))
+    first, second = (jaxosim.make("ProstheticsEnv", difficulty=number) for number in (0, 1))
+    np.testing.assert_array_equal(first.asked_velocity(task), [3, 0, 0])
+    np.testing.assert_array_equal(second.asked_velocity(task), velocity_at(track, track.step[1]))
+    env = jaxosim.make("L2M2019Env", difficulty=3)
+    q = np.zeros(len(env.structure.coordinate_names))
+    q[[env.structure.coordinate_names.index(name) for name in ("pelvis_tx", "pelvis_tz")]] = 2, 3
+    field = field_of(3)
+    forward, left = target_velocity(field, jnp.array([2.0, -3.0]), 3)  # left is against z
+    asked = env.asked_velocity(world(types.SimpleNamespace(field=field), jnp.asarray(q)))
+    np.testing.assert_array_equal(asked, [forward, 0, -left])
+    assert jaxosim.make("L2RunEnv").asked_velocity(world(None)) is None
 
 
 # ---------------------------------------------------------------------------------- fields

@@ -1,6 +1,8 @@
 """Gymnasium's own checker, and both modes of auto-reset."""
 
 import dataclasses
+import importlib.util
+import sys
 import warnings
 
 import jax.numpy as jnp
@@ -26,9 +28,68 @@ ARM = "jaxosim/Arm2D-v0"
     "name", [pytest.param(i, marks=[] if i == ARM else [pytest.mark.slow]) for i in IDS]
 )
 def test_gymnasiums_checker_has_nothing_to_say(name):
+    drawn = all(importlib.util.find_spec(library) for library in ("viser", "pyvista"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gymnasium.make(name, **OPTIONS).unwrapped, skip_render_check=True)
+        check_env(gymnasium.make(name, **OPTIONS).unwrapped, skip_render_check=not drawn)
+
+
+SIZE = (120, 90)
+
+
+@pytest.mark.usefixtures("renderer")
+def test_pictures_of_one_world_and_of_a_batch():
+    env = gymnasium.make(ARM, render_mode="rgb_array", render_size=SIZE, **OPTIONS).unwrapped
+    assert env.metadata["render_fps"] == pytest.approx(100)
+    with pytest.raises(RuntimeError, match="reset"):
+        env.render()
+    env.reset(seed=1)
+    first = env.render()
+    assert first.shape == (90, 120, 3) and first.dtype == np.uint8 and first.std() > 5
+    for _ in range(LIMIT):
+        env.step(np.array([0, 0, 0, 1, 1, 1]))
+    assert np.abs(first.astype(int) - env.render()).max() > 50
+    batch = gymnasium.make_vec(
+        ARM, num_envs=WORLDS, render_mode="rgb_array", render_size=SIZE, **OPTIONS
+    ).unwrapped
+    batch.reset(seed=1)
+    frames = batch.render()
+    assert isinstance(frames, tuple) and len(frames) == WORLDS
+    np.testing.assert_array_equal(frames[1], first)  # all arms begin in the same pose
+
+
+def test_the_page_follows_reset_and_step(monkeypatch):
+    shown = []
+
+    class Recorder:
+        def show(self, state, target_velocity):
+            shown.append(float(state.time))
+
+        def close(self):
+            shown.append("closed")
+
+    monkeypatch.setattr("jaxosim.gym_api.gymnasium.env.open_window", lambda env: Recorder())
+    env = gymnasium.make(ARM, render_mode="human", **OPTIONS).unwrapped
+    env.reset(seed=1)
+    env.step(np.full(6, 0.2))
+    assert env.render() is None
+    env.close()
+    env.close()
+    assert shown == [0.0, pytest.approx(0.01), "closed"]
+
+
+@pytest.mark.parametrize(
+    "mode, library, extra", [("human", "viser", "view"), ("rgb_array", "pyvista", "video")]
+)
+def test_a_mode_without_its_extra_names_it(monkeypatch, mode, library, extra):
+    monkeypatch.setitem(sys.modules, library, None)  # as if it were not installed
+    with pytest.raises(ImportError, match=rf"pip install 'jaxosim\[{extra}\]'"):
+        gymnasium.make(ARM, render_mode=mode, **OPTIONS)
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ValueError, match="render_mode: expected None or one of .*got 'ansi'"):
+        jaxosim.gym_api.gymnasium.GymnasiumEnv("Arm2DEnv", render_mode="ansi")
 
 
 @pytest.mark.parametrize("name", IDS)

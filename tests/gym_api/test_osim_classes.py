@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -209,22 +210,22 @@ def test_visualize_shows_every_reset_and_step(monkeypatch):
     shown, closed = [], []
 
     class Recorder:
-        def show(self, state):
-            shown.append(float(state.time))
+        def show(self, state, target_velocity):
+            shown.append((float(state.time), target_velocity()))
 
         def close(self):
             closed.append(True)
 
-    monkeypatch.setattr("jaxosim.gym_api.osim_env.open_window", lambda model, params: Recorder())
+    monkeypatch.setattr("jaxosim.gym_api.osim_env.open_window", lambda env: Recorder())
     env = Arm2DEnv(visualize=True)
     env.reset()
     env.step(np.full(6, 0.2))
-    np.testing.assert_allclose(shown, [0.0, 0.01])
+    assert shown == [(0.0, None), (pytest.approx(0.01), None)]
     env.close()
     assert closed == [True]
 
 
 def test_visualize_without_the_viewer_names_the_extra(monkeypatch):
-    monkeypatch.setattr("jaxosim.gym_api.viewing.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="extra `view`"):
+    monkeypatch.setitem(sys.modules, "viser", None)  # as if it were not installed
+    with pytest.raises(ImportError, match=r"pip install 'jaxosim\[view\]'"):
         Arm2DEnv(visualize=True)

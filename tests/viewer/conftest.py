@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.viewer.run import Run
+from jaxosim.viewer.run import Run, write_run
 from jaxosim.viewer.scene import default_state
 
 CHROMIUM_FLAGS = [
@@ -25,9 +25,15 @@ def walker():
 
 
 @pytest.fixture(scope="session")
-def made_up_run(walker):
-    """Half a second of two worlds that swing a knee; not simulated, so that it costs nothing."""
-    model, params = walker
+def arm():
+    return jaxosim.load_model("arm2dof6musc")
+
+
+def made_up(model, params, moves):
+    """Half a second of two worlds in made-up poses; not simulated, so that it costs nothing.
+
+    `moves` gives coordinates of both worlds as functions of time; the other ones stay.
+    """
     time = np.round(np.arange(51) * 0.01, 9)
     state = default_state(params)
 
@@ -35,10 +41,10 @@ def made_up_run(walker):
         return np.tile(np.asarray(values, np.float64), (len(time), 2, 1))
 
     q, activation = tiled(state.q), tiled(state.activation)
-    knee, forward = (model.coordinate_names.index(name) for name in ("knee_angle_l", "pelvis_tx"))
-    q[:, 0, knee] = -np.sin(4 * time)
-    q[:, 1, knee] = -1.0
-    q[:, :, forward] = time[:, None]
+    for name, move in moves.items():
+        q[..., model.coordinate_names.index(name)] = np.stack(
+            np.broadcast_arrays(*move(time)), axis=1
+        )
     activation[:, 0] = time[:, None] * 2
     states = jaxosim.State(
         time=time,
@@ -47,23 +53,32 @@ def made_up_run(walker):
         activation=activation,
         fiber_length=tiled(state.fiber_length),
     )
-    return Run("made_up.npz", model, params, states)
+    target = np.tile([[1.0, 0, 0], [0, 0, 1.5]], (len(time), 1, 1))
+    return Run("made_up.npz", model, params, states, target_velocity=target)
+
+
+@pytest.fixture(scope="session")
+def made_up_run(arm):
+    """An arm that swings; its model is the quickest to compile and to draw."""
+    moves = {
+        "r_shoulder_elev": lambda t: (np.sin(6 * t), 0.0),
+        "r_elbow_flex": lambda t: (1 + np.sin(9 * t), 1.0),
+    }
+    return made_up(*arm, moves)
+
+
+@pytest.fixture(scope="session")
+def walker_run(walker):
+    """A walker that swings a knee over the ground."""
+    moves = {"knee_angle_l": lambda t: (-np.sin(4 * t), -1.0), "pelvis_tx": lambda t: (t, t)}
+    return made_up(*walker, moves)
 
 
 @pytest.fixture(scope="session")
 def run_file(made_up_run, tmp_path_factory):
     """The same run as `jaxosim rollout` would write it."""
     path = tmp_path_factory.mktemp("run") / "made_up.npz"
-    model, states = made_up_run.model, made_up_run.states
-    np.savez(
-        path,
-        **{
-            name: getattr(states, name) for name in ("time", "q", "u", "activation", "fiber_length")
-        },
-        coordinate_names=np.array(model.coordinate_names),
-        muscle_names=np.array(model.muscle_names),
-        metadata=np.array('{"model": "gait14dof22musc_pros", "source": "/etc/passwd"}'),
-    )
+    write_run(path, made_up_run, {"source": "/etc/passwd"})
     return path
 
 

@@ -42,7 +42,7 @@ def test_render_draws_a_model_in_its_default_pose(tmp_path, capsys):
         (["render", "RUN", "--out", "no/folder/a.png"], 1, "cannot write"),
         (["render", "no_model", "--out", "a.png"], 1, "no bundled model and no file"),
         (["view", "RUN", "--html", "a.txt"], 2, "does not end in .html"),
-        (["view", "RUN", "--model", "arm2dof6musc", "--html", "a.html"], 1, "coordinate_names"),
+        (["view", "RUN", "--model", "gait9dof18musc", "--html", "a.html"], 1, "coordinate_names"),
     ],
 )
 def test_what_goes_wrong_is_one_line(

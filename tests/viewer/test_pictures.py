@@ -22,7 +22,17 @@ def share(frame, red, blue):
     return np.mean((first > 110) & (second < 60) & (g < 60))
 
 
-@pytest.mark.parametrize("name", jaxosim.bundled_models())
+# The planar walkers and the one on two sound legs have the bones of these.
+OTHERS = {"gait14dof22musc", "gait14dof22musc_planar", "gait14dof22musc_planar_pros"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in OTHERS else [])
+        for name in jaxosim.bundled_models()
+    ],
+)
 def test_every_bundled_model_fills_its_picture(name):
     model, params = jaxosim.load_model(name)
     frame = render_frame(model, params, default_state(params), SIZE, Camera("front"))
@@ -73,3 +83,9 @@ def test_gif_and_png(made_up_run, tmp_path):
     assert len(imageio.imread(gif)) == 5
     png = render_run(made_up_run, tmp_path / "pose.png", size=(80, 80), at=0.2, first_world=1)
     assert imageio.imread(png).shape == (80, 80, 3)
+    none = dataclasses.replace(made_up_run, target_velocity=None)
+    for run, is_shown in ((made_up_run, True), (none, False)):
+        picture = render_run(run, tmp_path / "pose.png", size=SIZE, at=0.2)
+        r, g, b = np.moveaxis(imageio.imread(picture).astype(int), -1, 0)
+        orange = (r - g > 60) & (g - b > 60)  # the target velocity's arrow
+        assert orange.any() == is_shown

@@ -1,19 +1,28 @@
 """Recorded motions are read whole, and what is in them leads nowhere else."""
 
+import dataclasses
+import types
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxosim
 from jaxosim import sto
+from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError, TableFormatError
 from jaxosim.viewer.films import frame_numbers
-from jaxosim.viewer.run import load_run
+from jaxosim.viewer.run import load_run, record_episode, write_run
+from jaxosim.viewer.scene import default_state
 
 
 def test_an_archive_is_read_whole(run_file, made_up_run):
     run = load_run(run_file)
-    assert (run.model.name, run.world_count) == ("gait14dof22musc_pros", 2)
+    assert (run.model.name, run.world_count) == ("arm2dof6musc", 2)
     np.testing.assert_array_equal(run.states.q, made_up_run.states.q)
     np.testing.assert_array_equal(run.world(1).q, made_up_run.states.q[:, 1])
+    np.testing.assert_array_equal(run.target(1), made_up_run.target_velocity[:, 1])
     with pytest.raises(ModelMismatchError, match="world from 0 to 1, got 2"):
         run.world(2)
 
@@ -22,7 +31,7 @@ def test_a_table_is_read_as_one_world(made_up_run, tmp_path):
     path = tmp_path / "states.sto"
     sto.write_states(path, made_up_run.model, made_up_run.world(0))
     run = load_run(path)
-    assert (run.model, run.world_count) == (made_up_run.model, 1)
+    assert (run.model, run.world_count, run.target(0)) == (made_up_run.model, 1, None)
     np.testing.assert_array_equal(run.states.q[:, 0], made_up_run.states.q[:, 0])
 
 
@@ -35,9 +44,9 @@ def test_a_model_named_in_a_file_is_a_bundled_one_or_has_to_be_given(run_file, t
     np.savez(path, **arrays)
     with pytest.raises(TableFormatError, match="run.npz: it names no bundled model: .*--model"):
         load_run(path)
-    assert load_run(path, "gait14dof22musc_pros").world_count == 2
+    assert load_run(path, "arm2dof6musc").world_count == 2
     with pytest.raises(ModelMismatchError, match="coordinate_names"):
-        load_run(path, "arm2dof6musc")
+        load_run(path, "gait9dof18musc")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"not an archive"])
@@ -57,10 +66,45 @@ def test_objects_in_an_archive_are_not_unpickled(run_file, tmp_path):
 
 def test_wrong_shapes_are_refused(run_file, tmp_path):
     arrays = dict(np.load(run_file))
-    arrays["q"] = arrays["q"][:, :, :3]
+    arrays["q"] = arrays["q"][:, :, :1]
     np.savez(tmp_path / "run.npz", **arrays)
     with pytest.raises(ModelMismatchError, match="q has an unfitting shape"):
         load_run(tmp_path / "run.npz")
+    for wrong in (np.zeros((51, 3)), np.full((51, 2, 3), np.nan), np.zeros((51, 2, 3), int)):
+        np.savez(tmp_path / "run.npz", **dict(np.load(run_file)) | {"target_velocity": wrong})
+        with pytest.raises(TableFormatError, match="run.npz: expected target_velocity as"):
+            load_run(tmp_path / "run.npz")
+
+
+def world(state, target):
+    """An EnvState that knows its state and its target velocity."""
+    nothing = jnp.zeros(np.shape(state.time))
+    return EnvState(
+        **dict.fromkeys(("obs", "reward", "done", "key", "step_count", "episode_return"), nothing),
+        **dict.fromkeys(("info", "metrics"), {}),
+        **{"state": state, "memory": (), "task": target, "params": None},
+    )
+
+
+def test_an_episode_is_recorded_and_comes_back(tmp_path):
+    model, params = jaxosim.load_model("arm2dof6musc")
+    env = types.SimpleNamespace(
+        **{"structure": model, "params": params, "options": jaxosim.Options(), "action_repeat": 2},
+        asked_velocity=lambda es: es.task,
+    )
+    state = default_state(params)
+    moved = dataclasses.replace(state, q=state.q + 0.5)
+    one = record_episode(env, [world(state, None), world(moved, None)])
+    np.testing.assert_array_equal(one.time, [0, 0.02])
+    np.testing.assert_array_equal(one.states.q[:, 0], [state.q, moved.q])
+    assert one.target(0) is None
+    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), state, moved, state)
+    targets = jnp.arange(9.0).reshape(3, 3)
+    many = record_episode(env, [world(batch, targets), world(batch, -targets)])
+    write_run(tmp_path / "episode.npz", many)
+    back = load_run(tmp_path / "episode.npz")
+    np.testing.assert_array_equal(back.target(1), [[3, 4, 5], [-3, -4, -5]])
+    np.testing.assert_array_equal(back.world(1).q, [moved.q, moved.q])
 
 
 def test_frames_show_the_nearest_samples():

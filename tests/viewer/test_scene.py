@@ -14,11 +14,11 @@ from jaxosim.dynamics.kinematics import realize_pose
 from jaxosim.models.catalog import resolve
 from jaxosim.muscles.path import realize_paths
 from jaxosim.viewer.instant import instants_function, path_slots
+from jaxosim.viewer.meshes import read_mesh
 from jaxosim.viewer.rods import activation_colors, arrows, path_points, segments
 from jaxosim.viewer.scene import build_scene, default_state, placed
-from jaxosim.viewer.vtp import read_mesh
 from tests.viewer.originals import HOME, PROSTHETIC, needs_originals
-from tests.viewer.test_vtp import SQUARE
+from tests.viewer.test_meshes import SQUARE
 
 POSE_ERROR = 1e-6  # m; OpenSim's own meshes are in single precision
 PATH_ERROR = 1e-12  # m
@@ -87,7 +87,14 @@ def test_muscles_run_through_opensims_current_points(name, opensim):
 
 @pytest.mark.opensim
 @needs_originals
-@pytest.mark.parametrize("file", [PROSTHETIC.name, "gait9dof18musc.osim", "arm2dof6musc.osim"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        PROSTHETIC.name,
+        pytest.param("gait9dof18musc.osim", marks=pytest.mark.slow),
+        pytest.param("arm2dof6musc.osim", marks=pytest.mark.slow),
+    ],
+)
 def test_mesh_points_stand_where_opensim_has_them(file, opensim):
     """Every vertex of every mesh, by OpenSim's own transforms and scale factors."""
     model, params = jaxosim.load_model(HOME / file)
@@ -128,6 +135,31 @@ def test_attached_solids_and_meshes_are_read(tmp_path):
     assert corner[0] == pytest.approx([0.1, 0.2, 0.3])
     assert np.linalg.norm(corner[[1, 3, 4]] - corner[0], axis=1) == pytest.approx([2, 3, 4])
     assert shapes["square.vtp"].color == (0.5, 0.25, 0)
+
+
+WRAPS = """<WrapObjectSet name="w"><objects>
+<WrapCylinder name="tube"><radius>0.1</radius><length>0.6</length><translation>1 2 3</translation>
+<xyz_body_rotation>0 1.5707963267948966 0</xyz_body_rotation></WrapCylinder>
+<WrapSphere name="ball"><radius>0.2</radius></WrapSphere>
+<WrapEllipsoid name="egg"><dimensions>0.1 0.2 0.3</dimensions></WrapEllipsoid>
+<WrapSphere name="idle"><active>false</active></WrapSphere>
+<WrapSphere name="hidden"><Appearance><visible>false</visible></Appearance></WrapSphere>
+</objects></WrapObjectSet>"""
+
+
+def test_wrap_objects_are_drawn_beside_the_bone(tmp_path):
+    (tmp_path / "m.osim").write_text(MODEL.replace("<mass>", WRAPS + "<mass>"))
+    model, params = jaxosim.load_model(tmp_path / "m.osim")
+    shapes = build_scene(model, params).shapes
+    wraps = {shape.name: shape for shape in shapes if shape.role == "wrap"}
+    assert set(wraps) == {"wrap/tube", "wrap/ball", "wrap/egg"}
+    tube = wraps["wrap/tube"].mesh.vertices  # along z in its own frame, along x in the body's
+    assert tube.max(axis=0) + tube.min(axis=0) == pytest.approx([2, 4, 6])
+    assert np.ptp(tube, axis=0) == pytest.approx([0.6, 0.2, 0.2], rel=0.03)
+    egg = np.ptp(wraps["wrap/egg"].mesh.vertices, axis=0)
+    assert egg == pytest.approx([0.2, 0.4, 0.6], rel=0.05)
+    assert wraps["wrap/ball"].opacity == 0.5
+    assert any(shape.role == "bone" and shape.body == 0 for shape in shapes)
 
 
 def test_without_meshes_a_body_is_sized_by_its_mass_properties(tmp_path):

@@ -16,13 +16,19 @@ from gymnasium.vector.utils import batch_space
 
 from jaxosim.envs.batch import BatchEnv, select
 from jaxosim.envs.episode import EnvState
-from jaxosim.gym_api.gymnasium.env import compiled
+from jaxosim.gym_api.gymnasium.env import (
+    PICTURE_SIZE,
+    checked_render_mode,
+    compiled,
+    decisions_per_second,
+)
 from jaxosim.gym_api.gymnasium.spaces import (
     action_space,
     checked_action,
     observation_space,
     within,
 )
+from jaxosim.gym_api.viewing import paint
 
 _MODES = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
 
@@ -43,12 +49,15 @@ def _hold(held: jax.Array, before: EnvState, after: EnvState) -> EnvState:
 class GymnasiumVectorEnv(VectorEnv):
     """A batch of worlds; `info` holds the reward's terms by name."""
 
+    metadata = {"render_modes": ["rgb_array"]}
+
     def __init__(
         self,
         num_envs: int,
         name: str,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        render_size: tuple[int, int] = PICTURE_SIZE,
         **options: Any,
     ) -> None:
         """Read the model; programs are compiled at the first reset and step.
@@ -57,21 +66,24 @@ class GymnasiumVectorEnv(VectorEnv):
           num_envs: number of worlds.
           name: of the task, see `jaxosim.make`.
           autoreset_mode: same-step or next-step, as Gymnasium defines them.
-          render_mode: None; there is no other yet.
+          render_mode: "rgb_array" for pictures of all worlds (extra `video`), or None.
+          render_size: width and height of a picture in pixels.
           **options: keywords of `jaxosim.make`.
 
         Raises:
           ValueError: an option has an unknown value.
           TypeError: the task has no such option.
+          ImportError: the extra that `render_mode` needs is not installed.
         """
         mode = AutoresetMode(autoreset_mode)
         if mode not in _MODES:
             raise ValueError(f"autoreset_mode: expected same-step or next-step, got {mode}")
-        if render_mode is not None:
-            raise ValueError(f"render_mode: expected None, got {render_mode!r}")
-        self.num_envs, self.mode, self.render_mode = num_envs, mode, render_mode
-        env = compiled(name, options).env
-        self.metadata = {"render_modes": [], "autoreset_mode": mode}
+        self.num_envs, self.mode = num_envs, mode
+        self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
+        self._picture_size = render_size
+        self._env = env = compiled(name, options).env
+        rate = decisions_per_second(env)
+        self.metadata = {**self.metadata, "render_fps": rate, "autoreset_mode": mode}
         self.single_observation_space = self._bounds = observation_space(env)
         self.single_action_space = action_space(env)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -138,6 +150,24 @@ class GymnasiumVectorEnv(VectorEnv):
             info |= {"final_obs": final, "_final_obs": ended}
             info |= {"final_info": _masked(terms, ended), "_final_info": ended}
         return within(after.obs, self._bounds), reward, terminated, truncated, info
+
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """A picture of every world, each `[height, width, 3]` of uint8; None without a mode.
+
+        A world whose episode has just ended is shown as the next one begins, in both modes.
+
+        Raises:
+          RuntimeError: before the first reset.
+        """
+        if self.render_mode is None:
+            return None
+        if self.state is None:
+            raise RuntimeError("there is no batch yet: call reset() first")
+        worlds = [
+            jax.tree.map(lambda leaf, w=world: leaf[w], self.state)
+            for world in range(self.num_envs)
+        ]
+        return tuple(paint(self._env, es, self._picture_size) for es in worlds)
 
 
 def _masked(terms: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, Any]:
