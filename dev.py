@@ -108,7 +108,7 @@ def lowest_requirements():
     """The dependencies in pyproject.toml, each pinned to the lowest version that it allows."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     dependencies = text.split("\ndependencies = [", 1)[1].split("\n]", 1)[0]
-    return [name + "==" + low for name, low in re.findall('"([a-z]+)>=([0-9.]+)"', dependencies)]
+    return [found.replace(">=", "==") for found in re.findall('"([^"]+)"', dependencies)]
 
 
 def fingerprint():
