@@ -5,25 +5,36 @@
   python3 dev.py run ARGUMENTS...    the same environment, any `jaxosim` command
   python3 dev.py check               lint, formatting, types, tests with live OpenSim parity
   python3 dev.py check ARGUMENTS...  the same, arguments go to pytest
+  python3 dev.py oldest              some tests, and Brax's PPO, with the oldest JAX we support
+  python3 dev.py oldest ARGUMENTS... the same environment, arguments go to pytest
 
-The environment is built on the first call and reused until pyproject.toml changes. Standard library
-only, and readable by any Python 3, so that an old one gets a message and not a syntax error.
+The environment is built on the first call and reused until pyproject.toml changes; `oldest` has one
+of its own, `.venv-oldest`. Standard library only, and readable by any Python 3, so that an old one
+gets a message and not a syntax error.
 """
 
 import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent
-VENV = ROOT / ".venv"
+VENV = ROOT / (".venv-oldest" if sys.argv[1:2] == ["oldest"] else ".venv")
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "jaxosim-setup.json"
 OLDEST_PYTHON = (3, 11)
-CHECK_EXTRAS = ["dev", "gym", "opensim", "view", "video", "plot"]
+CHECK_EXTRAS = ["dev", "rejax", "skrl", "opensim", "view", "video", "plot"]
+# Brax needs an old JAX anyway; and here gymnax is the newest, which rejax cannot take.
+OLDEST_EXTRAS = ["test", "brax", "gymnax"]
+OLDEST_TESTS = [
+    *["tests/test_placement.py", "tests/dynamics/test_multibody.py", "tests/test_simulation.py"],
+    *["tests/envs/test_batch.py", "tests/gym_api/test_gymnax.py", "tests/gym_api/test_brax.py"],
+    "tests/test_training.py",
+]
 MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
 # What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.
 OPENSIM_SYSTEM_PACKAGES = ["libgl1", "libice6", "libsm6", "libx11-6", "libxext6"]
@@ -32,7 +43,7 @@ VIEWER_SYSTEM_PACKAGES = ["chromium", "libegl1", "libegl-mesa0", "libgl1", "libo
 
 
 def main(arguments):
-    """Dispatches `run` and `check`; returns the exit status."""
+    """Dispatches `run`, `check` and `oldest`; returns the exit status."""
     if sys.version_info < OLDEST_PYTHON:
         return restart_with_newer_python()
     os.chdir(ROOT)
@@ -42,6 +53,10 @@ def main(arguments):
     if arguments[:1] == ["check"]:
         set_up(extras=CHECK_EXTRAS)
         return check(arguments[1:])
+    if arguments[:1] == ["oldest"]:
+        set_up(extras=OLDEST_EXTRAS, pins=lowest_requirements())
+        chosen = arguments[1:] or ["-m", "not slow or trainer", *OLDEST_TESTS]
+        return call([PYTHON, "-m", "pytest", *chosen])
     print((__doc__ or "").strip())
     return 0 if arguments in (["-h"], ["--help"]) else 2
 
@@ -71,8 +86,8 @@ def check(pytest_arguments):
     return 1 if failed else 0
 
 
-def set_up(extras):
-    """Makes `.venv` hold the package and the extras; does nothing when it already does."""
+def set_up(extras, pins=()):
+    """Makes VENV hold the package, the extras and the pins; does nothing when it already does."""
     wanted = {"fingerprint": fingerprint(), "extras": sorted(extras)}
     done = read_stamp()
     if done.get("fingerprint") == wanted["fingerprint"] and environment_runs():
@@ -84,9 +99,16 @@ def set_up(extras):
     say("installing jaxosim and its dependencies (once; a few minutes)")
     requirement = ".[{}]".format(",".join(wanted["extras"])) if wanted["extras"] else "."
     options = ["--quiet", "--disable-pip-version-check"]
-    if call([*pip_command(), "install", *options, "--editable", requirement]) != 0:
+    if call([*pip_command(), "install", *options, "--editable", requirement, *pins]) != 0:
         sys.exit("dev.py: pip could not install the dependencies (see above)")
     STAMP.write_text(json.dumps(wanted), encoding="utf-8")
+
+
+def lowest_requirements():
+    """The dependencies in pyproject.toml, each pinned to the lowest version that it allows."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    dependencies = text.split("\ndependencies = [", 1)[1].split("\n]", 1)[0]
+    return [found.replace(">=", "==") for found in re.findall('"([^"]+)"', dependencies)]
 
 
 def fingerprint():
@@ -111,8 +133,8 @@ def environment_runs():
 def create_environment():
     """Makes an empty `.venv`, with its own pip where this Python can give it one."""
     if VENV.exists() and not STAMP.exists():
-        sys.exit("dev.py: .venv was not made by dev.py; move it away, then try again")
-    say("creating .venv with Python " + ".".join(map(str, sys.version_info[:3])))
+        sys.exit("dev.py: " + VENV.name + " was not made by dev.py; move it away, then try again")
+    say("creating " + VENV.name + " with Python " + ".".join(map(str, sys.version_info[:3])))
     shutil.rmtree(str(VENV), ignore_errors=True)
     VENV.mkdir()
     STAMP.write_text("{}", encoding="utf-8")  # ours from now on, also when interrupted
@@ -120,7 +142,7 @@ def create_environment():
         install_debian_venv()
     options = [] if module_exists("ensurepip") else ["--without-pip"]
     if call([sys.executable, "-m", "venv", *options, VENV]) != 0:
-        sys.exit("dev.py: could not create .venv")
+        sys.exit("dev.py: could not create " + VENV.name)
 
 
 def pip_command():

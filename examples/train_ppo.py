@@ -1,6 +1,6 @@
 """Train a policy with PPO, watch it learn, stop and resume, and see what it has learned.
 
-    pip install 'jaxosim[train]'
+    pip install 'jaxosim[rejax]'
     python examples/train_ppo.py L2RunEnv --minutes 15 --out runs/l2run
     python examples/train_ppo.py ProstheticsEnv --option difficulty 0 --out runs/prosthetics
 
@@ -37,7 +37,7 @@ try:
 
     from jaxosim.gym_api.gymnax import LegacyGymnaxEnv
 except ImportError as error:
-    raise SystemExit(f"{error.name} is missing: pip install 'jaxosim[train]'") from error
+    raise SystemExit(f"{error.name} is missing: pip install 'jaxosim[rejax]'") from error
 
 console = rich.console.Console(highlight=False)
 MINIBATCHES = 8

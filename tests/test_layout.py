@@ -56,6 +56,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 OPTIONAL_PACKAGES = (
     "opensim",
+    "brax",
     "gymnasium",
     "gymnax",
     "pytest",
@@ -102,6 +103,7 @@ def module_name(path):
 
 # Rooms that stand on an extra: nothing else of ours imports them.
 NEEDS_EXTRA = {
+    "jaxosim.gym_api.brax": "brax",
     "jaxosim.gym_api.gymnasium": "gymnasium",
     "jaxosim.gym_api.gymnax": "gymnax",
 }

@@ -24,14 +24,14 @@ TASK = {"env": "Arm2DEnv", "options": {"time_limit": 10}}
 @pytest.fixture(scope="module")
 def script():
     pytest.importorskip(
-        "rejax", reason="rejax is not installed (extra `train`)", exc_type=ImportError
+        "rejax", reason="rejax is not installed (extra `rejax`)", exc_type=ImportError
     )
     return runpy.run_path(str(SCRIPT))
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rejax", None)
-    with pytest.raises(SystemExit, match=r"rejax is missing: pip install 'jaxosim\[train\]'"):
+    with pytest.raises(SystemExit, match=r"rejax is missing: pip install 'jaxosim\[rejax\]'"):
         runpy.run_path(str(SCRIPT))
 
 
@@ -87,7 +87,7 @@ def curve_in(folder):
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     pytest.importorskip(
-        "rejax", reason="rejax is not installed (extra `train`)", exc_type=ImportError
+        "rejax", reason="rejax is not installed (extra `rejax`)", exc_type=ImportError
     )
     at_once, in_two = tmp_path / "at_once", tmp_path / "in_two"
     said = train(at_once, "--updates", "3", "--checkpoint-every", "1")

@@ -73,18 +73,22 @@ class BatchEnv:
         """
         before = dataclasses.replace(es, info={key: es.info[key] for key in _own_info(es)})
         after = jax.vmap(self.env.step)(before, action)
-        fresh = self._reset_finished(after)
+        fresh = self.reset_finished(after)
         last = _with_final(after, after)
         return dataclasses.replace(
-            select(after.done, fresh, after),
+            fresh,
             reward=last.reward,
             done=last.done,
             info=last.info,
             metrics=last.metrics,
         )
 
-    def _reset_finished(self, es: EnvState) -> EnvState:
-        """New episodes in the places of finished worlds; elsewhere nothing of use."""
+    def reset_finished(self, es: EnvState) -> EnvState:
+        """The batch with a new episode in every world that is done.
+
+        Args:
+          es: of all worlds, as `Env.step` leaves them: without the three entries more.
+        """
         chunk, count = self._chunk, jnp.sum(es.done)
         order = jnp.argsort(~es.done, stable=True)  # the finished ones first
         padded = jnp.concatenate([order, jnp.full(chunk, self.world_count, order.dtype)])
@@ -104,7 +108,8 @@ class BatchEnv:
 
         # The gradient of an episode ends with it: nothing differentiable enters the loop.
         start = (jnp.zeros((), count.dtype), jax.lax.stop_gradient(es))
-        return jax.lax.while_loop(unfinished, one_chunk, start)[1]
+        fresh = jax.lax.while_loop(unfinished, one_chunk, start)[1]
+        return select(es.done, fresh, es)
 
 
 _FINAL = ("final_observation", "final_return", "final_length")
