@@ -31,9 +31,8 @@ CHECK_EXTRAS = ["dev", "rejax", "skrl", "opensim", "view", "video", "plot"]
 # Brax needs an old JAX anyway; and here gymnax is the newest, which rejax cannot take.
 OLDEST_EXTRAS = ["test", "brax", "gymnax"]
 OLDEST_TESTS = [
-    *["tests/test_placement.py", "tests/dynamics/test_multibody.py", "tests/test_simulation.py"],
-    *["tests/envs/test_batch.py", "tests/gym_api/test_gymnax.py", "tests/gym_api/test_brax.py"],
-    "tests/test_training.py",
+    *["tests/test_placement.py", "tests/dynamics/test_multibody.py", "tests/envs/test_batch.py"],
+    *["tests/gym_api/test_brax.py", "tests/gym_api/test_gymnax.py", "tests/test_training.py"],
 ]
 MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
 # What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.

@@ -5,6 +5,7 @@ would run it; what follows it here then looks at what it has learned.
 """
 
 import importlib.metadata
+import importlib.util
 import os
 import pathlib
 import re
@@ -27,8 +28,8 @@ assert any(jax.tree.leaves(moved))
 """,
     "brax": """
 import jax, numpy as np
-assert progress[-1]["episode/length"] == 8
-assert 0 < progress[-1]["episode/sum_reward"] < 8
+assert progress["episode/length"] == 8
+assert 0 < progress["episode/sum_reward"] < 8
 assert int(params[0].count) == 64, params[0].count  # what the observations were normalized by
 action, _ = make_policy(params)(env.reset(jax.random.key(0)).obs, jax.random.key(1))
 assert action.shape == (6,) and np.isfinite(action).all() and (abs(action) <= 1).all()
@@ -36,10 +37,10 @@ assert action.shape == (6,) and np.isfinite(action).all() and (abs(action) <= 1)
     "gymnax 1.0": """
 import numpy as np
 assert reward.shape == (16, 4) and not terminated.any()
-assert truncated[[7, 15]].all() and truncated.sum() == 8
+assert truncated[7::8].all() and truncated.sum() == 8
 np.testing.assert_array_equal(info["returned_episode_lengths"][7:], 8)
 np.testing.assert_allclose(
-    info["returned_episode_returns"][[7, 15]], reward.reshape(2, 8, 4).sum(1), rtol=1e-5
+    info["returned_episode_returns"][7::8], reward.reshape(2, 8, 4).sum(1), rtol=1e-5
 )
 """,
     "skrl": """
@@ -64,9 +65,8 @@ def program_of(trainer):
 def skip_without(trainer):
     """Skips where the trainer is not installed, or where it is one with the other interface."""
     name = trainer.split()[0]
-    pytest.importorskip(
-        name, reason=f"{name} is not installed (extra `{name}`)", exc_type=ImportError
-    )
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed (extra `{name}`)")
     installed = importlib.metadata.version("gymnax") if name == "gymnax" else "1"
     if installed.startswith("0."):
         pytest.skip(f"gymnax {installed} is installed, for rejax; `dev.py oldest` has gymnax 1.0")
