@@ -30,6 +30,12 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNIT
 
 
+def count_compiled(event, duration_secs, **_):
+    """Hears of everything that JAX times."""
+    if "backend_compile" in event:
+        _compiled.append(event)
+
+
 def growth(work, count, label):
     """Growth of the peak (MiB) and programs compiled over the last nine tenths of the work."""
     start, compiled = peak(), len(_compiled)
@@ -42,9 +48,7 @@ def growth(work, count, label):
 
 def measure(resets, steps, worlds):
     """All figures."""
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda name, *_, **__: _compiled.append(name) if "backend_compile" in name else None
-    )
+    jax.monitoring.register_event_duration_secs_listener(count_compiled)
     arm = Arm2DEnv()
     reset_growth, reset_compiled = growth(lambda _: arm.reset(), resets, "resets")
     batch = jaxosim.BatchEnv(jaxosim.make("ProstheticsEnv"), worlds)

@@ -25,8 +25,7 @@ def session(name):
         start, before = time.perf_counter(), len(compiled)
         result = call()
         times[f"{label} (s)"] = time.perf_counter() - start
-        if compiled is not None and label != "import":
-            times[f"{label}: programs compiled"] = len(compiled) - before
+        times[f"{label}: programs compiled"] = len(compiled) - before
         return result
 
     timed("import jaxosim", lambda: __import__("jaxosim.gym_api"))

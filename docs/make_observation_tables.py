@@ -4,6 +4,7 @@ python docs/make_observation_tables.py
 """
 
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def page(name: str) -> str:
     return "\n\n".join([f"# Observation of {name}", about, *tables]) + "\n"
 
 
-def table(env: Env, options: dict[str, object]) -> str:
+def table(env: Env, options: Mapping[str, object]) -> str:
     """One line for each entry; bounds where there are any."""
     given = ", ".join(f"{option}={value!r}" for option, value in options.items())
     bounded = bool(np.isfinite([env.observation_low, env.observation_high]).any())
