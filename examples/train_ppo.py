@@ -154,8 +154,8 @@ class Policy(NamedTuple):
 
     @classmethod
     def of(cls, train_state: Any) -> "Policy":
-        """A copy, since training overwrites the train state."""
-        return jax.tree.map(jnp.copy, cls(train_state.actor_ts, train_state.obs_rms_state))
+        """A copy on the host: training overwrites the state, and spreads it over the devices."""
+        return jax.device_get(cls(train_state.actor_ts, train_state.obs_rms_state))
 
     def without_noise(self) -> "Policy":
         """The policy that takes the mean action."""
@@ -370,7 +370,7 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("env")
 @click.option("--out", type=click.Path(file_okay=False, path_type=pathlib.Path), required=True)
-@click.option("--option", "options", type=(str, value_of), multiple=True, help="Of the task.")
+@click.option("--option", "options", type=(str, value_of), multiple=True, metavar="NAME VALUE")
 @click.option("--minutes", type=_above_zero, default=15.0, help="Of training, from its beginning.")
 @click.option("--updates", type=_count, help="Stop after so many, if that is earlier.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
@@ -383,7 +383,7 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.option("--action-repeat", type=_count, default=5, help="Control steps per decision.")
 @click.option("--learning-rate", type=_above_zero, default=3e-4)
 def main(out, minutes, updates, resume, checkpoint_every, episodes, cores, **settings) -> None:
-    """Train a policy for the task ENV, such as L2RunEnv or ProstheticsEnv, with PPO."""
+    """Train a policy for the task ENV, such as L2RunEnv, with PPO; --option is one of the task."""
     jax.config.update("jax_num_cpu_devices", cores)
     share = MINIBATCHES * jax.device_count()
     if settings["worlds"] % share:

@@ -112,7 +112,9 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     assert (curves[0]["return"][1:] < 10).all() and f"return {curves[0]['return'][2]:.2f}" in said
 
     results = [json.loads((folder / "evaluation.json").read_text()) for folder in (at_once, in_two)]
-    assert results[0] == results[1]
+    train(at_once, "--updates", "3", "--resume")  # nothing is left to do but to evaluate
+    results.append(json.loads((at_once / "evaluation.json").read_text()))
+    assert results[0] == results[1] == results[2]
     assert list(results[0]) == ["untrained", "trained", "trained, no noise"]
     assert all(result["length"] == [10, 10, 10] for result in results[0].values())
     returns = np.array([result["return"] for result in results[0].values()])
