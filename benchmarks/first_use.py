@@ -14,8 +14,6 @@ import subprocess
 import sys
 import time
 
-from record import record, show
-
 
 def session(name):
     """Seconds of one process's first use, printed as JSON."""
@@ -65,6 +63,8 @@ def main():
     given = parser.parse_args()
     if given.session:
         return session(given.environment)
+    from record import record, show  # which imports jaxosim, so not before the sessions' own
+
     command = [sys.executable, __file__, given.environment, "--session"]
     rows = []
     for _ in range(given.repeats):
