@@ -48,7 +48,8 @@ import jax, numpy as np
 for model in (ppo.agent.policy, ppo.agent.value):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model.state_dict.params))
 reward = ppo.agent.memory.get_tensor_by_name("rewards")
-assert reward.shape == (8, 4, 1) and np.isfinite(reward).all() and (reward < 1).all()
+assert reward.shape == (8, 4, 1) and np.isfinite(reward).all()
+assert (reward[:-1] < 1).all()  # to the last one skrl adds the value of what the time limit cut off
 truncated = ppo.agent.memory.get_tensor_by_name("truncated")
 assert truncated[-1].all() and not truncated[:-1].any()
 """,
