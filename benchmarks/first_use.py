@@ -30,7 +30,7 @@ def session(name):
     import jax
     import numpy as np
 
-    import jaxosim
+    import jaxosim.gym_api
 
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
