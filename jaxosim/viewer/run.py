@@ -123,16 +123,12 @@ def write_run(
       OSError: the file cannot be written.
     """
     optional = {"excitation": run.excitation, "target_velocity": run.target_velocity}
-    np.savez(
-        path,
-        time=run.time,
-        **{name: getattr(run.states, name) for name in _FIELDS},
-        **{name: values for name, values in optional.items() if values is not None},
-        **more,
-        coordinate_names=np.array(run.model.coordinate_names, dtype=str),
-        muscle_names=np.array(run.model.muscle_names, dtype=str),
-        metadata=np.array(json.dumps({"model": run.model.name, **(metadata or {})})),
-    )
+    arrays: dict[str, Any] = {name: getattr(run.states, name) for name in ("time", *_FIELDS)}
+    arrays |= {name: values for name, values in optional.items() if values is not None} | more
+    for name in ("coordinate_names", "muscle_names"):
+        arrays[name] = np.array(getattr(run.model, name), dtype=str)
+    arrays["metadata"] = np.array(json.dumps({"model": run.model.name, **(metadata or {})}))
+    np.savez(path, **arrays)
 
 
 def _host_states(time: np.ndarray, fields: dict[str, np.ndarray]) -> State:

@@ -49,7 +49,7 @@ def _refusing_foreign_pages() -> Iterator[None]:
     A browser lets any site connect to loopback and says in `Origin` which one it is. The library
     below viser checks that when asked to, but viser has no option for it. Programs send no origin.
     """
-    module = require("websockets.asyncio.server", "view")
+    module: Any = require("websockets.asyncio.server", "view")
     plain = module.serve
     module.serve = functools.partial(plain, origins=[None, _OWN_PAGES])
     try:
