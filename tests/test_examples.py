@@ -14,11 +14,11 @@ def test_first_steps_run_from_top_to_bottom(tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed (extra `dev`)")
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
     # The kernel compiles as the tests do: see conftest.py.
-    monkeypatch.setenv(
-        "JAX_DISABLE_MOST_OPTIMIZATIONS", str(int(jax.config.jax_disable_most_optimizations))
-    )
-    if jax.config.jax_compilation_cache_dir:
-        monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
+    settings = jax.config.values
+    quickly = int(settings["jax_disable_most_optimizations"])
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(quickly))
+    if settings["jax_compilation_cache_dir"]:
+        monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", settings["jax_compilation_cache_dir"])
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "clear the outputs to commit"
     resources = {"metadata": {"path": str(tmp_path)}}
