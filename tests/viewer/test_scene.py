@@ -64,7 +64,14 @@ def vector(values):
 
 
 @pytest.mark.opensim
-@pytest.mark.parametrize("name", jaxosim.bundled_models())
+@pytest.mark.parametrize(
+    "name",
+    [
+        # The planar walkers have the muscles of the others.
+        pytest.param(name, marks=[pytest.mark.slow] if "planar" in name else [])
+        for name in jaxosim.bundled_models()
+    ],
+)
 def test_muscles_run_through_opensims_current_points(name, opensim):
     """Conditional and moving points too, in ten poses."""
     model, params = jaxosim.load_model(name)
