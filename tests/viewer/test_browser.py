@@ -114,8 +114,8 @@ def opened(browser, viewer):
 
 
 @pytest.mark.slow
-def test_a_run_plays_in_the_viewer(browser, serve, made_up_run):
-    viewer = serve(made_up_run)
+def test_a_run_plays_in_the_viewer(browser, serve, walker_run):
+    viewer = serve(walker_run)
     page = opened(browser, viewer)
     assert page.get_by_text("made_up.npz").count() >= 1
     before = viewer.moment
