@@ -1,6 +1,6 @@
 """What does it cost to look: a film of three seconds, and a live viewer that a batch is shown in?
 
-    python benchmarks/viewing.py [MODEL] [--batch 128] [--steps 10] [--blocks 15]
+    python benchmarks/viewing.py [MODEL] [--batch 128] [--steps 100] [--blocks 15]
 
 The film has 30 frames per second and is drawn without a display. The live viewer follows one world
 of a batch at up to 30 pictures per second, with a visitor connected (a process that takes what a
@@ -110,7 +110,7 @@ def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", default="gait14dof22musc_pros")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=10, help="of a block")
+    parser.add_argument("--steps", type=int, default=100, help="of a block")
     parser.add_argument("--blocks", type=int, default=15, help="of each kind")
     given = parser.parse_args()
     model, params = jaxosim.load_model(given.model)

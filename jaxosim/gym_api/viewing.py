@@ -1,9 +1,11 @@
 """Where environments find a window and a painter: extras, imported only when asked for."""
 
 import functools
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
+import jax
 import numpy as np
 
 from jaxosim.envs.base import Env
@@ -31,7 +33,13 @@ def open_window(env: Env) -> Window:
 
 def show_in(window: Window, env: Env, es: EnvState) -> None:
     """Let a window follow a world, the target velocity with it; returns at once."""
-    window.show(es.state, target_velocity=functools.partial(env.asked_velocity, es))
+    window.show(es.state, target_velocity=functools.partial(_asked_velocity(env), es))
+
+
+@functools.cache
+def _asked_velocity(env: Env) -> Callable[[EnvState], Any]:
+    """The task's target velocity, compiled: a picture has a thirtieth of a second."""
+    return jax.jit(env.asked_velocity)
 
 
 def check_painter() -> None:
@@ -47,5 +55,5 @@ def paint(env: Env, es: EnvState, size: tuple[int, int]) -> np.ndarray:
     """A picture of one world from the right, `[height, width, 3]` of uint8."""
     params = env.params if es.params is None else es.params
     return import_module("jaxosim.viewer.pictures").render_frame(
-        env.structure, params, es.state, size, target_velocity=env.asked_velocity(es)
+        env.structure, params, es.state, size, target_velocity=_asked_velocity(env)(es)
     )
