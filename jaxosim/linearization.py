@@ -22,7 +22,8 @@ from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
 from jaxosim.placement import chosen, group_sum, settled
-from jaxosim.spatial import cross, dot, safe_divide, total, weighted_gram
+from jaxosim.products import cross
+from jaxosim.spatial import dot, matvec, safe_divide, weighted_gram
 from jaxosim.system import (
     Dynamics,
     Position,
@@ -198,7 +199,7 @@ def solve(
     elastic = settled(lin.stiffness + tendon_stiffness(model, paths, pull))
     matrix = lin.mass + g * lin.damping + (g * g) * elastic
     released = tendon_generalized_force(model, paths, e * fibers.T_fiber * p)
-    force = momentum - g * total(elastic * shift[:, None]) + g * released
+    force = momentum - g * matvec(elastic, shift) + g * released
     d_u = solve_positive(matrix, force)
     d_s = shift + g * d_u
     free = model.tree.free

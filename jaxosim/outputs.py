@@ -13,8 +13,9 @@ import numpy as np
 
 from jaxosim.dynamics.multibody import point_acceleration, point_velocity
 from jaxosim.muscles.path import moment_arms
+from jaxosim.products import cross
 from jaxosim.pytree import array, check_shapes, pytree
-from jaxosim.spatial import body_xyz_angles, cross, matmul, matvec
+from jaxosim.spatial import body_xyz_angles, matmul, matvec
 from jaxosim.system import (
     Dynamics,
     Position,

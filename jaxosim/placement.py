@@ -7,14 +7,15 @@ inner loops run over worlds, and a component or a body is one contiguous block. 
 change nothing. On a CPU the state derivative of a batch takes about a third as long with it.
 
 What is joined or chosen from such blocks is copied block by block; XLA's gather and its fused
-concatenations would go element by element.
+concatenations would go element by element. Choosing rows and summing them by owner are each other's
+transposition, and are declared so: derivatives are then as fast as what they are derivatives of.
 """
 
 import functools
 import math
 import operator
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 _Tree = TypeVar("_Tree")
+_WIDEST = 4  # members of a group that are added at once, if others have fewer
 
 _worlds_last_p = Primitive("worlds_last")
 _worlds_last_p.def_impl(lambda x: x)
@@ -37,18 +39,25 @@ ad.deflinear2(
 )
 
 
-def _place(values: Sequence[jax.Array], axes: Sequence[int]) -> tuple[jax.Array, int]:
-    """Batching rule: the mapped axis becomes the fastest in memory; its number stays.
+def place(x: jax.Array, axis: int = 0) -> jax.Array:
+    """For batching rules: the axis of worlds becomes the fastest in memory; its number stays.
 
     The constraint is followed by our own identity: JAX 0.10 lets a constraint on a result of `jit`
     decide the layout of the array that the caller gets, and then reads such arrays wrongly.
     """
-    (x,), (axis,) = values, axes
     slower = tuple(i for i in range(x.ndim) if i != axis)
-    return _worlds_last_p.bind(with_layout_constraint(x, Layout((*slower, axis)))), axis
+    return _worlds_last_p.bind(with_layout_constraint(x, Layout((*slower, axis))))
 
 
-batching.primitive_batchers[_worlds_last_p] = _place
+batching.primitive_batchers[_worlds_last_p] = lambda values, axes: (
+    place(values[0], axes[0]),
+    axes[0],
+)
+
+
+def world_first(x: jax.Array, axis: int | None) -> jax.Array:
+    """For batching rules: the axis of worlds in front; of length 1 where all worlds share x."""
+    return x[None] if axis is None else jnp.moveaxis(x, axis, 0)
 
 
 def placed(values: _Tree) -> _Tree:
@@ -78,60 +87,136 @@ def stacked(parts: Sequence[jax.Array], axis: int = 0) -> jax.Array:
 
 
 def chosen(values: jax.Array, index: np.ndarray) -> jax.Array:
-    """Rows of values `[n, …]` at static indices `[m]`, negative ones from the end: `[m, …]`."""
-    index = np.asarray(index) % max(len(values), 1)
+    """Rows of values `[n, …]` at static indices `[m]`, negative ones from the end: `[m, …]`.
+
+    Raises:
+      IndexError: while tracing, if an index lies outside.
+    """
+    index = np.asarray(index, int)
+    if np.any((index < -len(values)) | (index >= len(values))):
+        raise IndexError(f"rows {index.tolist()} of {len(values)}")
+    return chosen_or_zero(values, np.where(index < 0, index + len(values), index))
+
+
+def chosen_or_zero(values: jax.Array, index: np.ndarray) -> jax.Array:
+    """Rows of values `[n, …]` at static indices `[m]`, zeros at the index n: `[m, …]`."""
     if np.array_equal(index, np.arange(len(values))):
         return values
-    return _chosen_p.bind(values, index=tuple(index.tolist()))
+    return _chosen_p.bind(values, index=tuple(np.asarray(index, int).tolist()))
 
 
 def group_sum(values: jax.Array, owner: np.ndarray, count: int) -> jax.Array:
-    """Sum values `[n, …]` over the groups that own them: `[count, …]`; owners are static."""
-    if not len(owner):
-        return jnp.zeros((count,) + values.shape[1:], values.dtype)
-    members = [np.flatnonzero(owner == group) for group in range(count)]
-    width = max(map(len, members))
-    table = np.full((count, width), len(owner))
-    for row, member in zip(table, members, strict=True):
-        row[: len(member)] = member
-    zero = jnp.zeros((1,) + values.shape[1:], values.dtype)
-    padded = joined([values, zero])
-    return functools.reduce(operator.add, columns_chosen(padded, table))
+    """Sum values `[n, …]` over the groups that own them: `[count, …]`.
+
+    Args:
+      values: what to sum.
+      owner: `[n]` static number of the group; `count` for what belongs to none.
+      count: number of groups; those without a member sum to zero.
+    """
+    return _group_sum_p.bind(values, owner=tuple(np.asarray(owner, int).tolist()), count=count)
 
 
 def columns_chosen(values: jax.Array, table: np.ndarray) -> list[jax.Array]:
-    """Rows of values at each column of a static table `[m, k]`, copied at once: k of `[m, …]`."""
-    rows = chosen(values, table.T.reshape(-1))
+    """Rows of values at each column of a static table `[m, k]`, copied at once: k of `[m, …]`.
+
+    The index n chooses zeros, as in `chosen_or_zero`.
+    """
+    rows = chosen_or_zero(values, table.T.reshape(-1))
     return list(rows.reshape((table.shape[1], table.shape[0]) + values.shape[1:]))
 
 
 def _choose(values: jax.Array, index: tuple[int, ...]) -> jax.Array:
+    if len(values) in index:
+        values = jnp.concatenate([values, jnp.zeros_like(values, shape=(1, *values.shape[1:]))])
     return values.at[np.array(index, int)].get(mode="promise_in_bounds")
 
 
-def _choose_of_many(
-    values: Sequence[jax.Array], axes: Sequence[int], index: tuple[int, ...]
-) -> tuple[jax.Array, int]:
-    """Batching rule: whole blocks are copied, each a row of all worlds."""
-    (x,), (axis,) = values, axes
-    moved = jnp.moveaxis(jax.lax.optimization_barrier(_place((x,), (axis,))[0]), axis, -1)
-    rows = _choose(moved.reshape(len(moved), math.prod(moved.shape[1:])), index)
-    result = jnp.moveaxis(rows.reshape((len(index),) + moved.shape[1:]), -1, 0)
-    return _place((result,), (0,))
+def _sum_groups(values: jax.Array, owner: tuple[int, ...], count: int) -> jax.Array:
+    """Groups of very different sizes are summed in two rounds, lest most of a round be zeros."""
+    groups = np.array(owner, int)
+    members = [np.flatnonzero(groups == group) for group in range(count)]
+    width = max(map(len, members), default=0)
+    if not width:
+        return jnp.zeros((count,) + values.shape[1:], values.dtype)
+    if width > _WIDEST and count * width > 2 * len(groups):
+        parts = [
+            part for own in members for part in np.split(own, range(_WIDEST, len(own), _WIDEST))
+        ]
+        part_of = np.full(len(groups), len(parts))
+        for number, part in enumerate(parts):
+            part_of[part] = number
+        part_owner = np.repeat(np.arange(count), [-(-len(own) // _WIDEST) or 1 for own in members])
+        sums = _sum_groups(values, tuple(part_of.tolist()), len(parts))
+        return _sum_groups(sums, tuple(part_owner.tolist()), count)
+    table = np.full((width, count), len(groups))
+    for group, own in enumerate(members):
+        table[: len(own), group] = own
+    rows = _choose(values, tuple(table.reshape(-1).tolist()))
+    return functools.reduce(operator.add, list(rows.reshape(table.shape + values.shape[1:])))
 
 
-def _return(
-    cotangent: jax.Array | ad.Zero, values: ad.UndefinedPrimal, index: tuple[int, ...]
-) -> tuple[jax.Array | ad.Zero]:
-    """Transposition: what was chosen several times collects all its cotangents."""
-    if isinstance(cotangent, ad.Zero):
-        return (ad.Zero(values.aval),)
-    return (group_sum(cotangent, np.array(index, int), values.aval.shape[0]),)
+def _by_rows(
+    function: Callable[..., jax.Array], fused: bool
+) -> Callable[..., tuple[jax.Array, int]]:
+    """Batching rule of a function of rows: a row is a contiguous block with all worlds in it."""
+
+    def rule(
+        values: Sequence[jax.Array], axes: Sequence[int], **static: Any
+    ) -> tuple[jax.Array, int]:
+        (x,), (axis,) = values, axes
+        x = x if fused else jax.lax.optimization_barrier(place(x, axis))
+        moved = jnp.moveaxis(x, axis, -1)
+        flat = moved.reshape(len(moved), math.prod(moved.shape[1:]))
+        rows = function(flat, **static)
+        return place(jnp.moveaxis(rows.reshape((len(rows),) + moved.shape[1:]), -1, 0)), 0
+
+    return rule
 
 
-_chosen_p = Primitive("chosen")
-_chosen_p.def_impl(_choose)
-_chosen_p.def_abstract_eval(lambda x, index: x.update(shape=(len(index),) + x.shape[1:]))
-mlir.register_lowering(_chosen_p, mlir.lower_fun(_choose, multiple_results=False))
-ad.deflinear2(_chosen_p, _return)
-batching.primitive_batchers[_chosen_p] = _choose_of_many
+def linear_of_rows(
+    name: str,
+    function: Callable[..., jax.Array],
+    row_count: Callable[..., int],
+    transposed: Callable[..., jax.Array],
+    fused: bool = False,
+) -> Primitive:
+    """A primitive that is linear in its rows `[n, …]`, with static parameters.
+
+    Args:
+      name: of the primitive.
+      function: of (values, **static); what it does to rows of any length.
+      row_count: of (**static); number of rows of the result.
+      transposed: of (cotangent, number of rows of the values, **static).
+      fused: whether the values need not be kept in memory beforehand.
+    """
+    primitive = Primitive(name)
+    primitive.def_impl(function)
+    primitive.def_abstract_eval(
+        lambda x, **static: x.update(shape=(row_count(**static),) + x.shape[1:])
+    )
+    mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False))
+
+    def transpose(
+        cotangent: jax.Array | ad.Zero, values: ad.UndefinedPrimal, **static: Any
+    ) -> tuple[jax.Array | ad.Zero]:
+        if isinstance(cotangent, ad.Zero):
+            return (ad.Zero(values.aval),)
+        return (transposed(cotangent, values.aval.shape[0], **static),)
+
+    ad.deflinear2(primitive, transpose)
+    batching.primitive_batchers[primitive] = _by_rows(function, fused)
+    return primitive
+
+
+_chosen_p = linear_of_rows(
+    "chosen",
+    _choose,
+    lambda index: len(index),
+    lambda cotangent, count, index: group_sum(cotangent, np.array(index, int), count),
+)
+_group_sum_p = linear_of_rows(
+    "group_sum",
+    _sum_groups,
+    lambda owner, count: count,
+    lambda cotangent, _, owner, count: chosen_or_zero(cotangent, np.array(owner, int)),
+)

@@ -19,7 +19,7 @@ from jaxosim.dynamics.multibody import symmetric
 from jaxosim.linearization import Linearization, full_rates, linearize, solve
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_shapes, pytree
-from jaxosim.spatial import total
+from jaxosim.spatial import matvec
 from jaxosim.system import realize_position, realize_velocity, state_derivative
 from jaxosim.types import Model, Options, Params, State
 
@@ -85,7 +85,7 @@ class _Stiff:
 
     def solve(self, g, rhs):
         lin = self.linearization
-        return solve(lin, g, rhs, total(symmetric(lin.mass) * rhs.u[lin.model.tree.free][:, None]))
+        return solve(lin, g, rhs, matvec(symmetric(lin.mass), rhs.u[lin.model.tree.free]))
 
     def rates(self):
         return full_rates(self.linearization)

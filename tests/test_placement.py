@@ -61,6 +61,39 @@ def test_group_sum_is_the_sum_over_each_owner():
     assert placement.group_sum(values(0, 2), np.zeros(0, int), 3).shape == (3, 2)
 
 
+def test_groups_may_differ_in_size_and_rows_may_have_no_owner():
+    owner = np.array([0] * 23 + [4] * 5 + [5] * 9 + [2])  # five groups: the fives belong to none
+    x = values(len(owner), 2)
+    expected = [np.asarray(x)[owner == group].sum(axis=0) for group in range(5)]
+    np.testing.assert_allclose(placement.group_sum(x, owner, 5), expected, rtol=1e-14)
+
+
+def test_an_index_past_the_end_chooses_zeros():
+    x = values(3, 2)
+    expected = np.concatenate([np.asarray(x), np.zeros((1, 2))])[[3, 0, 3, 2]]
+    index = np.array([3, 0, 3, 2])
+    np.testing.assert_array_equal(placement.chosen_or_zero(x, index), expected)
+    many = jax.vmap(lambda v: placement.chosen_or_zero(v, index))(jnp.stack([x, 2 * x]))
+    np.testing.assert_array_equal(many, np.stack([expected, 2 * expected]))
+
+
+@pytest.mark.parametrize("index", [3, -4])
+def test_chosen_refuses_what_is_not_there(index):
+    with pytest.raises(IndexError, match="of 3"):
+        placement.chosen(values(3, 2), np.array([0, index]))
+
+
+def test_choosing_and_summing_are_each_others_transposition():
+    index, x = np.array([6, 2, 2, 7, 5] + [0] * 20), values(7, 3)  # 7 is past the end
+    y = values(len(index), 3, seed=1)
+    chosen = placement.chosen_or_zero(x, index)
+    (back,) = jax.vjp(lambda v: placement.chosen_or_zero(v, index), x)[1](y)
+    np.testing.assert_allclose(back, placement.group_sum(y, index, 7), rtol=1e-14)
+    np.testing.assert_allclose(jnp.sum(chosen * y), jnp.sum(x * back), rtol=1e-14)
+    (again,) = jax.vjp(lambda v: placement.group_sum(v, index, 7), y)[1](x)
+    np.testing.assert_array_equal(again, chosen)
+
+
 def test_worlds_lie_side_by_side():
     def law(x):
         return placement.settled(jnp.sin(x)) * 2

@@ -15,8 +15,9 @@ import numpy as np
 
 from jaxosim.dynamics.multibody import point_velocity
 from jaxosim.placement import chosen, joined
+from jaxosim.products import cross, scaled, static_sum
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import cross, dot, matvec, safe_divide, safe_norm, spatial, static_sum
+from jaxosim.spatial import dot, matvec, safe_divide, safe_norm, spatial
 from jaxosim.types import ContactInfo, InstanceInfo, Model, Params, PositionInfo, VelocityInfo
 
 _ENDLESS = 1e30  # a half-space's extent to the left, in the sweep along an axis
@@ -84,8 +85,8 @@ def _half_space_pairs(model: Model, params: Params, center, normal):
     place = chosen(center, second)
     height = dot(place - chosen(center, first), n)
     depth = radius - height
-    surface = place - height[:, None] * n
-    return depth, n, surface - (depth / 2)[:, None] * n, radius
+    surface = place - scaled(n, height)
+    return depth, n, surface - scaled(n, depth / 2), radius
 
 
 def _sphere_pairs(model: Model, params: Params, center):
@@ -100,7 +101,7 @@ def _sphere_pairs(model: Model, params: Params, center):
     distance = safe_norm(apart)
     n = safe_divide(apart, distance[:, None])
     depth = jnp.where(distance > 0, r1 + r2 - distance, 0.0)
-    point = one + (r1 - depth / 2)[:, None] * n
+    point = one + scaled(n, r1 - depth / 2)
     return depth, n, point, safe_divide(r1 * r2, r1 + r2)
 
 
@@ -118,7 +119,7 @@ def realize_contact(
     if model.contacts.pair_count > model.contacts.half_space_count:
         parts.append(_sphere_pairs(model, params, center))
     depth, n, middle, radius = (joined(column) for column in zip(*parts, strict=True))
-    point = middle + (depth * (0.5 - material.share))[:, None] * n
+    point = middle + scaled(n, depth * (0.5 - material.share))
     slip_velocity = _relative_velocity(model, velocity, point)
     approach = dot(slip_velocity, n)
     touching = depth > 0
@@ -128,7 +129,7 @@ def realize_contact(
     force = hertz * (1 + 1.5 * material.dissipation * approach)
     applied = ~_stopped(model, params, center, touching & (force <= 0)) & touching
     normal_force = jnp.where(applied, force, 0.0)
-    tangential = slip_velocity - approach[:, None] * n
+    tangential = slip_velocity - scaled(n, approach)
     friction = normal_force * _friction_per_slip(material, safe_norm(tangential))
     return ContactInfo(
         position=point,
@@ -139,7 +140,7 @@ def realize_contact(
         normal_force=normal_force,
         friction_slope=friction,
         dissipation=material.dissipation,
-        force=normal_force[:, None] * n + friction[:, None] * tangential,
+        force=scaled(n, normal_force) + scaled(tangential, friction),
     )
 
 

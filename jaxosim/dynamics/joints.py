@@ -14,15 +14,8 @@ import numpy as np
 
 from jaxosim.functions import evaluate
 from jaxosim.placement import chosen, group_sum, joined, stacked
-from jaxosim.spatial import (
-    axis_angle_rotation,
-    cross,
-    dot,
-    matmul,
-    matvec,
-    spatial,
-    total,
-)
+from jaxosim.products import cross, scaled, total
+from jaxosim.spatial import axis_angle_rotation, dot, matmul, matvec, spatial
 from jaxosim.types import JointInfo, Model, Params
 
 
@@ -45,7 +38,7 @@ def realize_joints(model: Model, params: Params, q: jax.Array) -> JointInfo:
         hinge_direction = _directions(joints.axis, one, matmul(one, two))
     return JointInfo(
         rotation=matmul(first_two, third),
-        position=total(jnp.moveaxis(shifts[..., None] * joints.axis[:, 3:], 1, 0)),
+        position=total(jnp.moveaxis(scaled(joints.axis[:, 3:], shifts), 1, 0)),
         hinge=_hinge_columns(model, hinge_direction, terms.slope),
         axis_direction=direction,
         slope=terms.slope,
@@ -73,7 +66,7 @@ def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.
     tree = model.tree
     moves = np.flatnonzero(tree.term_free >= 0)
     axes = tree.term_axis[moves]
-    term = chosen(slope, moves)[:, None] * chosen(direction.reshape(-1, 3), axes)
+    term = scaled(chosen(direction.reshape(-1, 3), axes), chosen(slope, moves))
     is_rotation = (axes % 6 < 3)[:, None]
     columns = spatial(jnp.where(is_rotation, term, 0.0), jnp.where(is_rotation, 0.0, term))
     hinge = group_sum(columns, tree.term_free[moves], len(tree.free))
@@ -138,7 +131,7 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     """
     tree = model.tree
     count = len(tree.body)
-    moved = joints.hinge * u_free[:, None]
+    moved = scaled(joints.hinge, u_free)
     velocity = group_sum(moved, tree.free_mobile, count)
     moves = np.flatnonzero(tree.term_free >= 0)
     axes, speed = tree.term_axis[moves], chosen(u_free, tree.term_free[moves])
@@ -158,7 +151,7 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     turning = rate[:, 1:2] * cross(carrier_two, W[:, 1]) + rate[:, 2:3] * cross(
         carrier_three, W[:, 2]
     )
-    parts = by_axis(acceleration)[..., None] * W
+    parts = scaled(W, by_axis(acceleration))
     angular, linear = (total(jnp.moveaxis(p, 1, 0)) for p in (parts[:, :3], parts[:, 3:]))
     bias = spatial(turning + angular, linear)
     if tree.angular_velocity.any():

@@ -13,7 +13,8 @@ import numpy as np
 
 from jaxosim.dynamics.joints import hinge_bias
 from jaxosim.placement import chosen, joined
-from jaxosim.spatial import cross, matmul, matvec, motion_cross, spatial, static_sum, transpose
+from jaxosim.products import cross, scaled, static_sum
+from jaxosim.spatial import matmul, matvec, motion_cross, spatial, transpose
 from jaxosim.types import InstanceInfo, JointInfo, Model, PositionInfo, VelocityInfo
 
 
@@ -103,7 +104,7 @@ def realize_velocity_of_bodies(
     """
     tree = model.tree
     u_free = chosen(u, tree.free)
-    velocity = static_sum(tree.support, position.hinge * u_free[:, None])
+    velocity = static_sum(tree.support, scaled(position.hinge, u_free))
     V_FM, bias = hinge_bias(model, joints, u_free)
     R_GF, p = position.joint_rotation, position.joint_position
     w, v = matvec(R_GF, V_FM[:, :3]), matvec(R_GF, V_FM[:, 3:])

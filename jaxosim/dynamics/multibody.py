@@ -12,20 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.placement import chosen, settled, stacked
+from jaxosim.placement import chosen, joined, settled, stacked
+from jaxosim.products import cross, row_products, scaled, static_sum
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import (
-    apply_inertia,
-    cross,
-    dot,
-    force_cross,
-    gram,
-    matmul,
-    matvec,
-    static_sum,
-    total,
-    transpose,
-)
+from jaxosim.spatial import apply_inertia, dot, force_cross, matmul, matvec, transpose
 from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
 
 _PIVOT_SLACK = 4  # units of rounding, relative to the diagonal
@@ -70,7 +60,7 @@ def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> j
     momentum = apply_inertia(
         composite.mass, composite.first_moment, composite.inertia, position.hinge
     )
-    return gram(momentum, position.hinge) * np.tril(tree.related).astype(momentum.dtype)
+    return row_products(momentum, position.hinge) * np.tril(tree.related).astype(momentum.dtype)
 
 
 def bias_wrench(velocity: VelocityInfo, inertia: InertiaInfo, gravity: jax.Array) -> jax.Array:
@@ -97,11 +87,11 @@ def symmetric(lower: jax.Array) -> jax.Array:
     return settled(lower + (below * lower).T)
 
 
-class _Factors(NamedTuple):
-    """Triangular factors of a symmetric positive definite matrix, A = L D Lᵀ."""
+class _Pair(NamedTuple):
+    """What eliminating two unknowns at once leaves behind; one at a time takes twice the passes."""
 
-    below: jax.Array  # [n, n] L under its diagonal of ones
-    inverse: jax.Array  # [n] 1 / D
+    inverse: jax.Array  # [3] entries 00, 01, 11 of the inverse of the 2 x 2 pivot
+    rows: jax.Array  # [2, n] that inverse times the two rows, for the n unknowns left
 
 
 @jax.custom_jvp
@@ -111,7 +101,7 @@ def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
     By elimination, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other forever
     when two of them run at once on a CPU with two threads. A pivot is never smaller than rounding
     allows, so that next to gimbal lock the result is large, but not NaN. Derivatives reuse the
-    factors.
+    elimination.
 
     Args:
       matrix: `[n, n]`, of which only the lower triangle is read.
@@ -124,10 +114,10 @@ def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
 def _solve_positive_jvp(
     primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
-    factors = _factorize(primals[0])
-    x = _substitute(factors, primals[1])
+    pairs = _factorize(primals[0])
+    x = _substitute(pairs, primals[1])
     change = symmetric(_lower(tangents[0]))
-    return x, _substitute(factors, tangents[1] - total(change * x[:, None]))
+    return x, _substitute(pairs, tangents[1] - matvec(change, x))
 
 
 def _lower(matrix: jax.Array) -> jax.Array:
@@ -135,36 +125,59 @@ def _lower(matrix: jax.Array) -> jax.Array:
     return matrix * np.tril(np.ones(matrix.shape)).astype(matrix.dtype)
 
 
-def _factorize(matrix: jax.Array) -> _Factors:
-    """Elimination without pivoting; trip count is the number of free coordinates."""
+def _factorize(matrix: jax.Array) -> list[_Pair]:
+    """Elimination without pivoting, two unknowns at a time; a last odd one is paired with a 1."""
     slack = _PIVOT_SLACK * jnp.finfo(matrix.dtype).eps
+    count = len(matrix)
     rest = symmetric(_lower(matrix))
-    columns, inverses = [], []
-    for k in range(len(matrix)):
-        row = rest[0]  # the rest is symmetric: its first column as well
-        inverses.append(settled(1 / jnp.maximum(row[0], slack * matrix[k, k])))
-        below = row[1:] * inverses[k]
-        rest = settled(rest[1:, 1:] - below[:, None] * row[None, 1:])
-        columns.append(jnp.concatenate([jnp.zeros(k + 1, below.dtype), below]))
-    return _Factors(below=stacked(columns, axis=1), inverse=stacked(inverses))
+    if count % 2:
+        partner = np.diag(np.arange(count + 1) == count).astype(matrix.dtype)
+        rest = settled(jnp.pad(rest, ((0, 1), (0, 1))) + partner)
+    least = [slack * rest[k, k] for k in range(len(rest))]
+    pairs = []
+    for k in range(0, count, 2):
+        first = 1 / jnp.maximum(rest[0, 0], least[k])
+        ratio = rest[0, 1] * first
+        second = 1 / jnp.maximum(rest[1, 1] - rest[0, 1] * ratio, least[k + 1])
+        inverse = stacked([first + ratio * second * ratio, -ratio * second, second])
+        coupling = rest[:2, 2:]
+        rows = stacked(_times_inverse(inverse, coupling))
+        pairs.append(_Pair(inverse, rows))
+        rest = settled(
+            rest[2:, 2:]
+            - coupling[0][:, None] * rows[0][None, :]
+            - coupling[1][:, None] * rows[1][None, :]
+        )
+    return pairs
 
 
-def _substitute(factors: _Factors, rhs: jax.Array) -> jax.Array:
-    """Solve L D Lᵀ x = rhs, one unknown after another: down, then up."""
-    x = rhs
-    for k in range(len(rhs) - 1):
-        x = settled(x - factors.below[:, k] * x[k])
-    x = settled(x * factors.inverse)
-    for k in reversed(range(1, len(rhs))):
-        x = settled(x - factors.below[k] * x[k])
-    return x
+def _substitute(pairs: list[_Pair], rhs: jax.Array) -> jax.Array:
+    """Solve for the unknowns, pair after pair: down, then up."""
+    count = len(rhs)
+    rest, heads = jnp.pad(rhs, (0, count % 2)), []
+    for pair in pairs:
+        heads.append(rest[:2])
+        rest = settled(rest[2:] - matvec(pair.rows.T, rest[:2]))
+    x = rest  # nothing is left
+    for pair, head in zip(reversed(pairs), reversed(heads), strict=True):
+        own = jnp.stack(_times_inverse(pair.inverse, head))
+        x = joined([own - matvec(pair.rows, x), x])
+    return x[:count]
+
+
+def _times_inverse(inverse: jax.Array, values: jax.Array) -> list[jax.Array]:
+    """The two rows of a pivot's inverse times values `[2, …]`."""
+    return [
+        inverse[0] * values[0] + inverse[1] * values[1],
+        inverse[1] * values[0] + inverse[2] * values[1],
+    ]
 
 
 def body_accelerations(
     model: Model, position: PositionInfo, velocity: VelocityInfo, u_dot: jax.Array
 ) -> jax.Array:
     """Spatial accelerations `[mobile, 6]` about the common point for u_dot `[free]`."""
-    moved = static_sum(model.tree.support, position.hinge * u_dot[:, None])
+    moved = static_sum(model.tree.support, scaled(position.hinge, u_dot))
     return moved + velocity.bias_acceleration
 
 

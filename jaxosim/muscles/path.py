@@ -16,15 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.functions import evaluate
-from jaxosim.placement import chosen, columns_chosen, group_sum, joined, settled
-from jaxosim.spatial import (
-    cross,
-    dot,
-    matvec,
-    safe_divide,
-    safe_norm,
-    spatial,
-)
+from jaxosim.placement import chosen, chosen_or_zero, columns_chosen, group_sum, joined, settled
+from jaxosim.products import cross
+from jaxosim.spatial import dot, matvec, safe_divide, safe_norm, spatial
 from jaxosim.structure import SegmentStructure
 from jaxosim.types import InstanceInfo, Model, Params, PathInfo, PositionInfo
 
@@ -62,9 +56,8 @@ def realize_paths(
 
 def moment_arms(model: Model, path: PathInfo) -> jax.Array:
     """Generalised force of each free coordinate at unit tension, `[muscle, free]` (m | 1)."""
-    padded = joined([path.arm, jnp.zeros(1, path.arm.dtype)])
     table = model.paths.arms.table
-    return chosen(padded, table.reshape(-1)).reshape(table.shape)
+    return chosen_or_zero(path.arm, table.reshape(-1)).reshape(table.shape)
 
 
 def tendon_generalized_force(model: Model, path: PathInfo, tension: jax.Array) -> jax.Array:
@@ -90,10 +83,10 @@ def tendon_stiffness(model: Model, path: PathInfo, stiffness: jax.Array) -> jax.
     places, owner = np.unique(arms.free[first] * count + arms.free[second], return_inverse=True)
     pulled = settled(chosen(stiffness, arms.muscle) * path.arm)
     products = chosen(pulled, first) * chosen(path.arm, second)
-    sums = joined([group_sum(products, owner, len(places)), jnp.zeros(1, products.dtype)])
+    sums = group_sum(products, owner, len(places))
     table = np.full(count * count, len(places))
     table[places] = np.arange(len(places))
-    return chosen(sums, table).reshape(count, count)
+    return chosen_or_zero(sums, table).reshape(count, count)
 
 
 def _arms(
@@ -102,9 +95,8 @@ def _arms(
     """Entries `[arm]` of the moment arms, and of the lengthening that no force goes with."""
     arms, ends = model.paths.arms, model.paths.moving_ends
     line = spatial(cross(start, pull), pull)
-    padded = joined([line, jnp.zeros((1, 6), line.dtype)])
     sign = arms.sign.astype(line.dtype)
-    lines = columns_chosen(padded, arms.segment)
+    lines = columns_chosen(line, arms.segment)
     terms = [line * sign[:, i, None] for i, line in enumerate(lines)]
     zero = jnp.zeros((len(arms.free), 6), line.dtype)
     entries = dot(functools.reduce(operator.add, terms, zero), chosen(position.hinge, arms.free))
