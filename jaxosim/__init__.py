@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jaxosim.cores import use_cores
     from jaxosim.envs.base import Env
     from jaxosim.envs.batch import BatchEnv
     from jaxosim.envs.episode import EnvState
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from jaxosim.simulation import equilibrate_muscles, initial_state, rollout, step
     from jaxosim.system import state_derivative
     from jaxosim.types import Model, Options, Params, State, StateDerivative
+    from jaxosim.worlds import over_worlds, world_mesh, world_sharding
 
 _HOMES = {
     "BatchEnv": "envs.batch",
@@ -40,11 +42,15 @@ _HOMES = {
     "load_model": "models",
     "load_state": "envs.storage",
     "make": "envs.registry",
+    "over_worlds": "worlds",
     "rollout": "simulation",
     "save_state": "envs.storage",
     "state_derivative": "system",
     "step": "simulation",
     "to_dict": "outputs",
+    "use_cores": "cores",
+    "world_mesh": "worlds",
+    "world_sharding": "worlds",
 }
 __all__ = [
     "BatchEnv",
@@ -66,11 +72,15 @@ __all__ = [
     "load_model",
     "load_state",
     "make",
+    "over_worlds",
     "rollout",
     "save_state",
     "state_derivative",
     "step",
     "to_dict",
+    "use_cores",
+    "world_mesh",
+    "world_sharding",
 ]
 __version__ = "0.1.0"
 

@@ -20,6 +20,7 @@ from jaxosim.pytree import array, pytree
 from jaxosim.simulation import initial_state, rollout
 from jaxosim.spatial import matvec
 from jaxosim.types import Model, Options, Params, State
+from jaxosim.worlds import over_worlds
 
 HELD_STEPS = 5  # control steps that a random excitation is held: 50 ms
 SINE_FREQUENCY = 1.0  # Hz
@@ -200,7 +201,8 @@ def _run_chunk(
     )
     excitation = jax.vmap(hold)(first_step + jnp.arange(job.chunk, dtype=jnp.int32))
     roll = functools.partial(rollout, model, params, options=job.options)
-    states = jax.vmap(roll, in_axes=(0, 1), out_axes=1)(state, excitation)
+    by_world = over_worlds(roll)(state, jnp.swapaxes(excitation, 0, 1))
+    states = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), by_world)
     locate = jax.vmap(jax.vmap(functools.partial(root_position, model, params)))
     finite = [
         jnp.all(jnp.isfinite(leaf), axis=(0, *range(2, leaf.ndim)))

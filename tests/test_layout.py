@@ -19,8 +19,10 @@ FLOORS = {
     "jaxosim.pytree": 0,
     "jaxosim.errors": 0,
     "jaxosim.placement": 0,
+    "jaxosim.products": 0,
     "jaxosim.spatial": 0,
     "jaxosim.functions": 0,
+    "jaxosim.worlds": 0,
     # nouns
     "jaxosim.structure": 1,
     "jaxosim.types": 1,
@@ -42,6 +44,9 @@ FLOORS = {
     "jaxosim.learning": 5,
     "jaxosim.viewer": 5,
     # doors
+    "jaxosim.cores": 6,
+    "jaxosim.bench": 6,
+    "jaxosim.cli_bench": 6,
     "jaxosim.cli_rollout": 6,
     "jaxosim.cli_report": 6,
     "jaxosim.cli_obs": 6,
@@ -88,11 +93,15 @@ PUBLIC_API = {
     "load_model",
     "load_state",
     "make",
+    "over_worlds",
     "rollout",
     "save_state",
     "state_derivative",
     "step",
     "to_dict",
+    "use_cores",
+    "world_mesh",
+    "world_sharding",
 }
 
 

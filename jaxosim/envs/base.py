@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.observation import (
@@ -181,14 +182,14 @@ class Env:
           key: JAX random key, of either kind; everything random in the episode comes from it.
         """
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
-        # Without the barrier XLA would work out the whole equilibrium while compiling, for minutes.
-        nominal = jax.lax.optimization_barrier(self._nominal)
-        params = nominal if self.randomize is None else self.randomize(nominal, params_key)
-        q, u = self.initial_pose(params)
-        q, u = self._varied_pose(q, u, pose_key)
-        state = initial_state(self.structure, params, q, u)
-        excitation = jnp.full(self.action_size, _STARTING_EXCITATION, state.q.dtype)
-        description = describe(self.structure, params, state, excitation)
+        if self.randomize is None and self.vary_pose is None and self._is_concrete:
+            params, (state, description) = self._nominal, self._usual_start
+        else:
+            # Without the barrier XLA would work out the equilibrium while compiling, for minutes.
+            params = jax.lax.optimization_barrier(self._nominal)
+            params = params if self.randomize is None else self.randomize(params, params_key)
+            state, description = self._start(params, pose_key)
+        excitation = self._starting_excitation(state)
         task = self.begin(task_key, state, description)
         moment = Moment(state, description, task)
         zero, no = jnp.zeros_like(state.time), jnp.zeros((), bool)
@@ -322,6 +323,29 @@ class Env:
     def _limit(self) -> int:
         assert self.time_limit is not None
         return self.time_limit
+
+    @property
+    def _is_concrete(self) -> bool:
+        """Whether the numbers are known, and not those of a program that is being traced."""
+        return not any(isinstance(x, Tracer) for x in jax.tree.leaves(self.params))
+
+    @functools.cached_property
+    def _usual_start(self) -> tuple[State, StateDescription]:
+        """Where every episode begins if nothing about it is random; a reset then compiles fast."""
+        with jax.ensure_compile_time_eval():
+            return jax.jit(self._start)(self._nominal, jax.random.key(0))
+
+    def _start(self, params: Params, key: jax.Array) -> tuple[State, StateDescription]:
+        """A state at the beginning of an episode, and its description."""
+        q, u = self.initial_pose(params)
+        q, u = self._varied_pose(q, u, key)
+        state = initial_state(self.structure, params, q, u)
+        excitation = self._starting_excitation(state)
+        return state, describe(self.structure, params, state, excitation)
+
+    def _starting_excitation(self, state: State) -> jax.Array:
+        """What the muscles are told before the first action, `[action]` (1)."""
+        return jnp.full(self.action_size, _STARTING_EXCITATION, state.q.dtype)
 
     def _shaped(self, vector: jax.Array) -> Any:
         """The observation in the form that was asked for."""

@@ -1,4 +1,4 @@
-"""Many worlds at once: `vmap`, and a new episode for every world whose own has ended.
+"""Many worlds of a task at once, and a new episode for every world whose own has ended.
 
 A reset costs several control steps, so it must not be worked out for every world at every step. The
 finished worlds are gathered to the front and reset in chunks of fixed size, as many chunks as it
@@ -11,11 +11,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
+from jaxosim.worlds import on_devices, over_worlds
 
-_CHUNKS = 64  # of which a batch consists, by default
+_CHUNKS = 64  # of which a device's share consists, by default
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,30 +32,36 @@ class BatchEnv:
     Attributes:
       env: the task.
       world_count: number of worlds.
-      reset_chunk: worlds that are reset together; a 64th of the batch if None.
+      reset_chunk: worlds that are reset together; a 64th of a device's share if None.
+      mesh: the devices over which the worlds are dealt out, from `world_mesh`; one if None.
+      block: worlds worked out side by side, as for `over_worlds`.
     """
 
     env: Env
     world_count: int
     reset_chunk: int | None = None
+    mesh: Mesh | None = None
+    block: int | None = None
 
     def __post_init__(self) -> None:
         """Check the sizes.
 
         Raises:
-          ValueError: they are not positive, or a chunk is larger than the batch.
+          ValueError: they are not positive, a chunk is larger than a device's share, or the worlds
+            cannot be dealt out evenly.
         """
-        chunk = self._chunk
-        if self.world_count < 1 or not 1 <= chunk <= self.world_count:
+        devices = 1 if self.mesh is None else self.mesh.size
+        if self.world_count < 1 or self.world_count % devices:
             raise ValueError(
-                f"world_count and reset_chunk: expected 1 <= chunk <= worlds, got {chunk} and "
+                f"world_count: expected a positive multiple of the {devices} devices, got "
                 f"{self.world_count}"
             )
-
-    @property
-    def _chunk(self) -> int:
-        default = -(-self.world_count // _CHUNKS)
-        return default if self.reset_chunk is None else self.reset_chunk
+        share = self.world_count // devices
+        if self.reset_chunk is not None and not 1 <= self.reset_chunk <= share:
+            raise ValueError(
+                f"reset_chunk: expected 1 to {share}, the worlds of a device, got "
+                f"{self.reset_chunk}"
+            )
 
     def reset(self, key: jax.Array) -> EnvState:
         """All worlds at the beginning of an episode of their own.
@@ -61,7 +69,8 @@ class BatchEnv:
         Args:
           key: one JAX random key; each world draws from a key split from it.
         """
-        es = jax.vmap(self.env.reset)(jax.random.split(key, self.world_count))
+        reset = over_worlds(self.env.reset, mesh=self.mesh, block=self.block)
+        es = reset(jax.random.split(key, self.world_count))
         return _with_final(es, es)
 
     def step(self, es: EnvState, action: jax.Array) -> EnvState:
@@ -71,8 +80,12 @@ class BatchEnv:
           es: from `reset` or `step`.
           action: `[world, action]` (1).
         """
+        return on_devices(self._step_share, self.mesh)(es, action)
+
+    def _step_share(self, es: EnvState, action: jax.Array) -> EnvState:
+        """One decision in every world of one device."""
         before = dataclasses.replace(es, info={key: es.info[key] for key in _own_info(es)})
-        after = jax.vmap(self.env.step)(before, action)
+        after = over_worlds(self.env.step, block=self.block)(before, action)
         fresh = self.reset_finished(after)
         last = _with_final(after, after)
         return dataclasses.replace(
@@ -87,24 +100,26 @@ class BatchEnv:
         """The batch with a new episode in every world that is done.
 
         Args:
-          es: of all worlds, as `Env.step` leaves them: without the three entries more.
+          es: of all worlds, or of one device's share, as `Env.step` leaves them: without the three
+            entries more.
         """
-        chunk, count = self._chunk, jnp.sum(es.done)
+        worlds, count = len(es.done), jnp.sum(es.done)
+        chunk = self.reset_chunk or -(-worlds // _CHUNKS)
         order = jnp.argsort(~es.done, stable=True)  # the finished ones first
-        padded = jnp.concatenate([order, jnp.full(chunk, self.world_count, order.dtype)])
+        padded = jnp.concatenate([order, jnp.full(chunk, worlds, order.dtype)])
 
         def unfinished(carry: tuple[jax.Array, EnvState]) -> jax.Array:
             return carry[0] < count
 
         def one_chunk(carry: tuple[jax.Array, EnvState]) -> tuple[jax.Array, EnvState]:
-            start, worlds = carry
+            start, batch = carry
             places = jax.lax.dynamic_slice_in_dim(padded, start, chunk)
             keys = jax.vmap(lambda key: jax.random.split(key)[1])(
-                es.key[jnp.minimum(places, self.world_count - 1)]
+                es.key[jnp.minimum(places, worlds - 1)]
             )
             new = jax.vmap(self.env.reset)(keys)
-            worlds = jax.tree.map(lambda a, b: a.at[places].set(b, mode="drop"), worlds, new)
-            return start + chunk, worlds
+            batch = jax.tree.map(lambda a, b: a.at[places].set(b, mode="drop"), batch, new)
+            return start + chunk, batch
 
         # The gradient of an episode ends with it: nothing differentiable enters the loop.
         start = (jnp.zeros((), count.dtype), jax.lax.stop_gradient(es))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from tests.envs.conftest import CHUNK, LIMIT, WORLDS, actions
+from tests.envs.conftest import LIMIT, WORLDS, actions
 
 ROUNDING = 1e-10
 
@@ -72,5 +72,7 @@ def plain(es):
 
 
 def test_sizes_are_checked(arm):
-    with pytest.raises(ValueError, match="1 <= chunk <= worlds"):
-        jaxosim.BatchEnv(arm.env, CHUNK, CHUNK + 1)
+    with pytest.raises(ValueError, match="reset_chunk: expected 1 to 2, .* got 3"):
+        jaxosim.BatchEnv(arm.env, 2, 3)
+    with pytest.raises(ValueError, match="world_count: expected a positive multiple of the 1 dev"):
+        jaxosim.BatchEnv(arm.env, 0)
