@@ -127,7 +127,8 @@ def make_algorithm(settings: Settings) -> SpreadPPO:
     Raises:
       ValueError, TypeError: there is no such task or option; the message lists them.
     """
-    env = Face(settings.env, action_repeat=settings.action_repeat, **settings.options)
+    options = {"options": jaxosim.Options.fast(), **settings.options}
+    env = Face(settings.env, action_repeat=settings.action_repeat, **options)
     if env.functional.observation != "vector":
         raise ValueError("observation: expected 'vector', which is what the networks take")
     return SpreadPPO.create(
