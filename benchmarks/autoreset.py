@@ -61,7 +61,7 @@ def measure(name, worlds, steps, chunk):
     return {
         "environment": name,
         "worlds": worlds,
-        "chunk": batch._chunk,
+        "chunk": batch.reset_chunk,
         "control steps": steps,
         "episodes ended": sum(finished),
         "mean length of those": float(np.mean(lengths)) if lengths else None,

@@ -10,10 +10,7 @@ Float64, errors relative to max(1, |OpenSim's value|). A number over its bound i
 Each run appends a line to benchmarks/results/parity.jsonl.
 """  # noqa: D301, for click \b begins a block of code
 
-import contextlib
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,9 +25,10 @@ sys.path.insert(0, str(ROOT))  # the oracle lives with the tests
 jax.config.update("jax_enable_x64", True)
 
 import jaxosim  # noqa: E402
+from jaxosim.bench.opensim_world import load_opensim  # noqa: E402
+from jaxosim.bench.patterns import PATTERNS  # noqa: E402
 from jaxosim.models.catalog import resolve  # noqa: E402
 from tests.parity import comparison, trajectories  # noqa: E402
-from tests.parity.patterns import PATTERNS  # noqa: E402
 
 NOTE = """\
 Accelerations: as reported, where OpenSim's own equations of motion miss less than 1e-8 N·m
@@ -89,8 +87,9 @@ def main(models: tuple[str, ...], only: bool, states: int, seed: int, with_traje
 def measure(model: str, count: int, seed: int, with_trajectories: bool) -> dict[str, dict]:
     """All errors of one model, by table and quantity: `[error, place]`, share of states."""
     jaxosim.load_model(model)  # complains before OpenSim does
-    with _quiet_import():
-        from tests.parity.oracle import Oracle
+    load_opensim()
+    from tests.parity.oracle import Oracle
+
     oracle = Oracle(resolve(model))
     measured = {STATES: _state_errors(oracle, model, count, seed)}
     if with_trajectories:
@@ -147,18 +146,6 @@ def table(heading: str, bounds: dict[str, float], errors: dict[str, dict]) -> ri
         values = [(measured[name][0], bound) for name, bound in bounds.items()]
         drawn.add_row(model, *(f"{value:.1e}{'!' * (value > bound)}" for value, bound in values))
     return drawn
-
-
-@contextlib.contextmanager
-def _quiet_import() -> Iterator[None]:
-    """Import OpenSim where its log file, which it opens in the current folder, is in no way."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        here = os.getcwd()
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(here)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line: `jaxosim info`, `rollout`, `obs`, and the commands of `cli_view.py`.
+"""The command line: `jaxosim info`, `rollout`, `obs`, `bench`, and the commands of `cli_view.py`.
 
 Whatever the user gets wrong ends in one line on standard error and a non-zero exit status: 2 for a
 wrong command line, 1 for everything else, 130 when interrupted.
@@ -21,6 +21,7 @@ import rich.progress
 
 import jaxosim
 from jaxosim import cli_report, cli_view, sto
+from jaxosim.cli_bench import bench
 from jaxosim.cli_obs import obs
 from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
 from jaxosim.errors import (
@@ -264,6 +265,7 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
     write_run(path, motion, metadata, root_position=result.root_position, finite=result.finite)
 
 
+commands.add_command(bench)
 commands.add_command(obs)
 commands.add_command(cli_view.plot)
 commands.add_command(cli_view.render)

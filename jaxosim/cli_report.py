@@ -3,6 +3,7 @@
 import numpy as np
 import rich.box
 import rich.console
+import rich.status
 import rich.table
 
 from jaxosim.types import Model, Params
@@ -21,6 +22,11 @@ def output_console() -> rich.console.Console:
 def error_console() -> rich.console.Console:
     """Standard error, for progress."""
     return rich.console.Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def quiet_status(text: str) -> rich.status.Status:
+    """What is being done, on standard error; drawn so rarely that it disturbs no measurement."""
+    return error_console().status(text, refresh_per_second=1)
 
 
 def summary_table(model: Model, params: Params) -> rich.table.Table:

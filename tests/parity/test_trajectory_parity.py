@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.bench.patterns import PATTERNS
 from jaxosim.models.catalog import resolve
 from jaxosim.sto import write_states
-from tests.parity.patterns import PATTERNS
 from tests.parity.trajectories import (
     OSIM_RL_ACCURACY,
     REFERENCE_ACCURACY,

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxosim
+from jaxosim.bench.patterns import PATTERNS
 from tests.parity.comparison import Error
-from tests.parity.patterns import PATTERNS
 
 if TYPE_CHECKING:
     from tests.parity.oracle import Oracle

@@ -1,6 +1,4 @@
-"""Excitation patterns of the trajectory tests: one second of 10 ms steps, held within a step."""
-
-from __future__ import annotations
+"""Excitation patterns of comparisons with OpenSim: one second of 10 ms steps, held in a step."""
 
 from collections.abc import Callable
 
@@ -24,9 +22,9 @@ def sinusoidal(muscle_count: int) -> np.ndarray:
     return 0.5 + 0.5 * np.sin(2 * np.pi * FREQUENCY * time + np.arange(muscle_count))
 
 
-def random_held(muscle_count: int) -> np.ndarray:
+def random_held(muscle_count: int, seed: int = SEED) -> np.ndarray:
     """Uniform on [0, 1), drawn anew every 50 ms, [step, muscle]."""
-    draws = np.random.default_rng(SEED).uniform(size=(STEPS // HOLD, muscle_count))
+    draws = np.random.default_rng(seed).uniform(size=(STEPS // HOLD, muscle_count))
     return np.repeat(draws, HOLD, axis=0)
 
 

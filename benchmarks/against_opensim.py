@@ -1,0 +1,155 @@
+"""How many times faster than a live OpenSim, and at which error?
+
+    python benchmarks/against_opensim.py [--batch 1024 4096] [--rounds 5] [--seeds 8] [--plot]
+
+Whole env steps of osim-rl's prosthetic walker in float32 under random actions held 50 ms, beside as
+many OpenSim processes as there are cores, all in turns within one run; and the largest error of any
+coordinate against OpenSim at an accuracy of 1e-9. docs/speed.md says how. Needs OpenSim (extra
+`opensim`). One table, one JSON line in benchmarks/results/against_opensim.jsonl, and with `--plot`
+(extra `plot`) error over speed in benchmarks/results/against_opensim.png. Ten minutes on two cores.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import jax
+from record import PACKAGES, RESULTS, record
+
+import jaxosim
+from jaxosim import cli_report
+from jaxosim.bench.contest import SETTINGS, Entry, Plan, compete, opensim_processes
+from jaxosim.bench.drift import TIMES, summary
+from jaxosim.bench.report import Bar, contest_table
+from jaxosim.bench.workload import MODEL
+from jaxosim.cores import core_count
+from jaxosim.viewer.extras import MissingExtraError, require
+
+NAME = "against_opensim"
+_COMPILE = 20  # s
+_SMALLEST_BATCH = 1024  # to which the bars of batches apply
+
+
+def _bar(times: float, smooth: float, random: float) -> Bar:
+    errors = {"constant": smooth, "sine": smooth, "random, median": random}
+    return Bar(times, _COMPILE, errors | {"random, largest": random})
+
+
+BARS = {
+    "default": _bar(150, 2e-3, 5e-3),
+    "fine": _bar(80, 3e-4, 2e-3),
+    "accurate": _bar(40, 5e-5, 6e-4),
+}
+ONE_WORLD = Bar(times_opensim=10)
+_WIDTH = 170  # columns of the table
+_JUDGED = 0.5  # s, the time whose errors are drawn
+_NOTE = """\
+× OpenSim: against OpenSim at 5e-05, all cores against all and one world against one process.
+Errors are of any coordinate (rad | m), the largest until then; bars apply to 0.5 s, `!` marks what
+misses its bar. Random: {seeds} patterns."""
+
+
+def bars_of(entries: list[Entry]) -> dict[str, Bar]:
+    """The bar of each entry that has one."""
+    bars = {}
+    for entry in entries:
+        if entry.setting in BARS and entry.worlds >= _SMALLEST_BATCH:
+            bars[entry.name] = BARS[entry.setting]
+        elif entry.setting == "default" and entry.worlds == 1:
+            bars[entry.name] = ONE_WORLD
+    return bars
+
+
+def row_of(plan: Plan, entries: list[Entry]) -> dict:
+    """What is recorded."""
+    figures = []
+    for entry in entries:
+        figure = dataclasses.asdict(entry) | {"summary": summary(entry.errors)}
+        del figure["rival"]
+        figures.append(figure | {"rate": entry.rate, "times_opensim": entry.times_opensim})
+    return {"model": MODEL, "plan": dataclasses.asdict(plan), "times": TIMES, "entries": figures}
+
+
+def plot(entries: list[Entry]) -> Path:
+    """Draw error after half a second over env steps per second; the picture's path."""
+    figure = require("matplotlib.figure", "plot").Figure(figsize=(7, 4.5), layout="constrained")
+    axes, at = figure.subplots(), TIMES.index(_JUDGED)
+    largest = max((entry.worlds for entry in entries if entry.setting), default=0)
+    with_errors = [entry for entry in entries if entry.errors]
+    kinds = {
+        "OpenSim": [entry for entry in with_errors if entry.accuracy],
+        f"jaxosim, {largest:,} worlds": [entry for entry in with_errors if entry.setting],
+    }
+    groups = {"constant": "o", "sine": "s", "random, median": "^"}
+    for (kind, some), color in zip(kinds.items(), ("#d8341f", "#1f4fd8"), strict=True):
+        rates = [entry.rate for entry in some]
+        for group, marker in groups.items():
+            errors = [summary(entry.errors)[group][at] for entry in some]
+            label = f"{kind}: {group}"
+            axes.plot(rates, errors, marker=marker, color=color, linewidth=0.8, label=label)
+        for entry, rate in zip(some, rates, strict=True):
+            top = max(summary(entry.errors)[group][at] for group in groups)
+            text = entry.setting or f"{entry.accuracy:g}"
+            offset = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center"}
+            axes.annotate(text, (rate, top), fontsize=8, **offset)
+    axes.set(xscale="log", yscale="log", xlabel=f"env steps per second, {entries[0].cores} cores")
+    axes.set_ylabel(f"largest coordinate error until {_JUDGED} s (rad | m)")
+    axes.set_title(MODEL, fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{NAME}.png"
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def planned() -> tuple[Plan, bool]:
+    """What the command line asks for: the plan, and whether to draw."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    settings = list(Plan(1).settings)
+    parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=settings)
+    parser.add_argument("--batch", nargs="+", type=int, default=[1024], help="worlds")
+    parser.add_argument("--rounds", type=int, default=5, help="that count, after one to warm up")
+    parser.add_argument("--seeds", type=int, default=8, help="random patterns of the errors")
+    parser.add_argument("--plot", action="store_true", help=f"draw benchmarks/results/{NAME}.png")
+    given = parser.parse_args()
+    if min(given.rounds, given.seeds, *given.batch) < 1:
+        parser.error("--batch, --rounds and --seeds: expected positive numbers")
+    if any(worlds % core_count() for worlds in given.batch):
+        parser.error(f"--batch: expected multiples of {core_count()}, the number of cores")
+    settings = tuple(given.settings)
+    plan = Plan(
+        cores=core_count(),
+        settings=settings,
+        alone=settings,
+        batches=tuple(given.batch),
+        rounds=given.rounds,
+        seeds=given.seeds,
+    )
+    return plan, given.plot
+
+
+def main() -> None:
+    """Measure, print, record, draw."""
+    plan, drawing = planned()
+    if drawing:
+        require("matplotlib.figure", "plot")  # complains before anything is measured
+    jaxosim.use_cores()
+    status = cli_report.quiet_status("starting OpenSim")
+    with status, opensim_processes(plan.cores) as opensim:
+        entries = compete(plan, opensim, status.update)
+    console = cli_report.output_console()
+    console.width = max(console.width, _WIDTH)
+    title = f"{MODEL}, {plan.cores} cores, {jax.devices()[0].device_kind}, float32"
+    console.print(contest_table(title, entries, bars_of(entries)))
+    console.print(_NOTE.format(seeds=plan.seeds))
+    record(NAME, row_of(plan, entries), (*PACKAGES, "opensim"))
+    if drawing:
+        console.print(f"wrote {plot(entries)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MissingExtraError as error:
+        raise SystemExit(f"{NAME}: {error}") from error

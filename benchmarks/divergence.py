@@ -1,0 +1,143 @@
+"""Does the default method ever diverge? Thousands of rough worlds beside the reference integrator.
+
+    python benchmarks/divergence.py [--worlds 1000] [--seconds 2] [--method x2] [--substeps 12]
+
+Five kinds of worlds, each with a random pose around the default: random excitation held 50 ms;
+bang-bang excitation (0 or 1) held 10 to 100 ms; none; dropped with the pelvis 1.1 to 1.6 m high;
+started with the deepest foot 5 cm in the ground. A world has diverged if it is not finite, or if
+its largest coordinate or speed, of angles or of lengths, is beyond three times that of the same
+world under the error-controlled method. Float32. One table, and one JSON line in
+benchmarks/results/divergence.jsonl.
+"""
+
+import argparse
+import dataclasses
+import functools
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import rich
+import rich.table
+from record import record
+
+import jaxosim
+from jaxosim.randomize import pose
+from jaxosim.system import realize
+
+MODEL = "gait14dof22musc_pros"
+KINDS = ("random", "bang-bang", "zero", "drop", "in the ground")
+LOW, HIGH = 1.1, 1.6  # m, of a dropped pelvis
+DEPTH = 0.05  # m, of a foot in the ground
+BEYOND = 3.0  # times the reference
+HOLDS = (1, 2, 5, 10)  # steps, of bang-bang excitation
+
+
+def lifted(model, state, height):
+    """The state with the pelvis at a height (m)."""
+    return dataclasses.replace(
+        state, q=state.q.at[model.coordinate_names.index("pelvis_ty")].set(height)
+    )
+
+
+def sunk(model, params, state):
+    """The state with the deepest contact at DEPTH; the ground is level."""
+    contacts = realize(model, params, state, state.activation)[2].contacts
+    height = state.q[model.coordinate_names.index("pelvis_ty")]
+    return lifted(model, state, height + jnp.max(contacts.depth) - DEPTH)
+
+
+def held(key, steps, hold, muscles):
+    """Uniform excitations `[step, muscle]`, drawn anew every `hold` steps."""
+    drawn = jax.random.uniform(key, (steps, muscles))
+    return drawn[jnp.arange(steps) // hold]
+
+
+def world(model, params, kind, steps, key):
+    """One world of a kind (its number): its initial state, and its excitations `[step, muscle]`."""
+    keys = jax.random.split(key, 4)
+    coordinates = params.coordinates
+    q, u = pose()(model, coordinates.default_value, coordinates.default_speed_value, keys[0])
+    standing = jaxosim.initial_state(model, params, q, u)
+    dropped = lifted(model, standing, jax.random.uniform(keys[3], minval=LOW, maxval=HIGH))
+    starts = {"drop": dropped, "in the ground": sunk(model, params, standing)}
+    muscles = len(model.muscle_names)
+    random = held(keys[1], steps, 5, muscles)
+    bang_bang = held(keys[1], steps, jax.random.choice(keys[2], jnp.array(HOLDS)), muscles)
+    excitations = {"bang-bang": jnp.round(bang_bang), "zero": jnp.zeros_like(random)}
+    states = jax.tree.map(
+        lambda *leaves: jnp.stack(leaves)[kind], *(starts.get(name, standing) for name in KINDS)
+    )
+    return states, jnp.stack([excitations.get(name, random) for name in KINDS])[kind]
+
+
+def extremes(model, params, options, steps, kind, key):
+    """Largest `[angle, length, angular speed, speed]` of a world's run; NaN if not all finite."""
+    state, excitations = world(model, params, kind, steps, key)
+    states = jaxosim.rollout(model, params, state, excitations, options)
+    angles, lengths = (np.flatnonzero(model.rotational == side) for side in (True, False))
+    parts = [x[:, own] for x in (states.q, states.u) for own in (angles, lengths)]
+    largest = jnp.stack([jnp.max(jnp.abs(part)) for part in parts])
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(states)]))
+    return jnp.where(finite, largest, jnp.nan)
+
+
+def compared(ours, theirs):
+    """Of the extremes `[world, 4]` of both: worlds that diverged, and the largest ratios."""
+    known = np.all(np.isfinite(theirs), axis=1)
+    ratio = ours[known] / theirs[known]
+    return {
+        "worlds": int(known.sum()),
+        "diverged": int((~np.all(ratio <= BEYOND, axis=1)).sum()),
+        "not finite": int((~np.isfinite(ours).all(axis=1)).sum()),
+        "largest ratio of coordinates": float(np.nanmax(ratio[:, :2])),
+        "largest ratio of speeds": float(np.nanmax(ratio[:, 2:])),
+        "reference gave up": int((~known).sum()),
+    }
+
+
+def measure(options, reference, worlds, steps):
+    """The table's rows."""
+    model, params = jaxosim.load_model(MODEL)
+    mesh = jaxosim.world_mesh()
+    keys = jax.device_put(jax.random.split(jax.random.key(1), worlds), jaxosim.world_sharding(mesh))
+
+    def program(method):
+        one = functools.partial(extremes, model, params, method, steps)
+        return jax.jit(jaxosim.over_worlds(one, (None, 0), mesh=mesh))
+
+    ours, theirs = program(options), program(reference)
+    results = {}
+    for number, kind in enumerate(KINDS):
+        results[kind] = compared(np.asarray(ours(number, keys)), np.asarray(theirs(number, keys)))
+        print(kind, results[kind], file=sys.stderr, flush=True)
+    return results
+
+
+def main():
+    """Measure, print, record."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--worlds", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--method", default="x2")
+    parser.add_argument("--substeps", type=int, default=12)
+    parser.add_argument("--accuracy", type=float, default=1e-3, help="Of the reference.")
+    arguments = parser.parse_args()
+    jaxosim.use_cores()
+    options = jaxosim.Options(method=arguments.method, substeps=arguments.substeps)
+    reference = jaxosim.Options.reference(arguments.accuracy)
+    steps = round(arguments.seconds / options.step_size)
+    results = measure(options, reference, arguments.worlds, steps)
+    table = rich.table.Table(title=f"{options.method}, {options.substeps} substeps, float32")
+    for heading in ("start or excitation", *results["random"]):
+        table.add_column(heading, justify="right", overflow="fold")
+    for kind, result in results.items():
+        figures = (f"{x:.2f}" if isinstance(x, float) else str(x) for x in result.values())
+        table.add_row(kind, *figures)
+    rich.print(table)
+    record("divergence", {**vars(arguments), "results": results})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The picture that a benchmark draws with `--plot`, into benchmarks/results. Needs extra `plot`."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from record import RESULTS
+
+from jaxosim.viewer.extras import MissingExtraError, require
+
+
+class _Plot(argparse.Action):
+    """Complains of a missing matplotlib before anything is measured."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        try:
+            require("matplotlib.figure", "plot")
+        except MissingExtraError as error:
+            parser.error(str(error))
+        setattr(namespace, self.dest, True)
+
+
+def add_plot_option(parser: argparse.ArgumentParser) -> None:
+    """Give a benchmark the option `--plot`."""
+    parser.add_argument(
+        "--plot", action=_Plot, nargs=0, default=False, help="draw benchmarks/results/NAME.png"
+    )
+
+
+@contextlib.contextmanager
+def panels(name: str, titles: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Axes side by side to draw on, saved as `benchmarks/results/NAME.png` afterwards."""
+    figure_class = require("matplotlib.figure", "plot").Figure
+    figure = figure_class(figsize=(1 + 4.2 * len(titles), 4), layout="constrained")
+    axes = figure.subplots(1, len(titles), squeeze=False)[0]
+    for axis, title in zip(axes, titles, strict=True):
+        axis.set_title(title, fontsize=10)
+        axis.grid(alpha=0.3)
+    yield axes
+    RESULTS.mkdir(exist_ok=True)
+    figure.savefig(RESULTS / f"{name}.png", dpi=120)
+    print(f"drawn: {RESULTS / name}.png")

@@ -1,0 +1,63 @@
+"""Tables that the benchmarks print: figures, and what was asked of them."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import rich.box
+import rich.console
+import rich.table
+
+_WIDTH = None if sys.stdout.isatty() else 150
+_CONSOLE = rich.console.Console(highlight=False, markup=False, width=_WIDTH)
+
+
+class Bar(NamedTuple):
+    """A figure that was asked for, and what was measured; not a number misses every bar."""
+
+    name: str
+    value: float
+    bound: float
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is what was asked."""
+        return bool(self.value >= self.bound if self.at_least else self.value <= self.bound)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows of names and figures; the first column is a name, None an empty cell."""
+    drawn = rich.table.Table(title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
+    for number, name in enumerate(columns):
+        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(text_of, row))
+    _CONSOLE.print(drawn)
+
+
+def show_bars(bars: Sequence[Bar]) -> None:
+    """Print what was asked beside what was measured."""
+    rows = [
+        (bar.name, f"{'≥' if bar.at_least else '≤'} {text_of(bar.bound)}", bar.value, bar.met)
+        for bar in bars
+    ]
+    show_table("figures asked", ("", "asked", "measured", "met"), rows)
+
+
+def record_of(bars: Sequence[Bar]) -> dict[str, dict]:
+    """The same for the JSON line."""
+    return {bar.name: {**bar._asdict(), "met": bar.met} for bar in bars}
+
+
+def text_of(value: Any) -> str:
+    """A cell: counts in full, other numbers with three digits."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 100 <= abs(value) < 1e7 else f"{value:.3g}"
+    return str(value)

@@ -1,0 +1,293 @@
+"""jaxosim beside a live OpenSim: speed in turns, and the error of both against one reference.
+
+All contenders play the same random episodes, each in its turn, while the others sleep: OpenSim in a
+process per core, jaxosim's batches on all cores of this process, and its single world in a process
+that may use one core. Beginning an episode is not timed, and compiling is timed apart.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxosim.bench.drift import Errors, excitations, largest_errors
+from jaxosim.bench.many_worlds import ManyWorlds
+from jaxosim.bench.one_world import OneWorld
+from jaxosim.bench.opensim_world import OpenSimWorld
+from jaxosim.bench.processes import Worker, ask_all
+from jaxosim.bench.timing import in_turns
+from jaxosim.bench.workload import MODEL, actions, begin, walker
+from jaxosim.envs.episode import EnvState
+from jaxosim.types import Options
+
+OSIM_RL_ACCURACY = 5e-5
+REFERENCE_ACCURACY = 1e-9
+SETTINGS = {
+    "fast": Options.fast(),
+    "default": Options(),
+    "fine": Options.fine(),
+    "accurate": Options.accurate(),
+    "reference": Options.reference(OSIM_RL_ACCURACY),
+}
+WAYS = {"call": "one world", "scan": "one world, scan"}  # a call per step, or per episode
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+      cores: number of OpenSim processes, and what the speed of batches is divided by.
+      settings: of jaxosim's batches, from `SETTINGS`.
+      alone: of its single world.
+      batches: numbers of worlds.
+      accuracies: of OpenSim's integrator; osim-rl's is always among them.
+      rounds: that count, after one to warm up.
+      steps: control steps of an episode.
+      drift_steps: control steps over which errors are measured; none if 0.
+      seeds: number of random patterns of excitation among those.
+    """
+
+    cores: int
+    settings: tuple[str, ...] = ("default", "fine", "accurate")
+    alone: tuple[str, ...] = ("default",)
+    batches: tuple[int, ...] = (1024,)
+    accuracies: tuple[float, ...] = (1e-3, OSIM_RL_ACCURACY, 1e-6)
+    rounds: int = 5
+    steps: int = 50
+    drift_steps: int = 100
+    seeds: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What was measured of one contender.
+
+    Attributes:
+      name: for people.
+      worlds: stepped at once.
+      cores: at work.
+      setting: of jaxosim, from `SETTINGS`; None for OpenSim.
+      accuracy: of OpenSim's integrator; None for jaxosim.
+      compile_seconds: of its step or episode; None for OpenSim.
+      rates: env steps per second in each round.
+      errors: largest coordinate error (rad | m) by pattern, at each of `drift.TIMES` reached.
+      rival: rates of OpenSim at osim-rl's accuracy on as many cores; None without OpenSim.
+    """
+
+    name: str
+    worlds: int
+    cores: int
+    setting: str | None = None
+    accuracy: float | None = None
+    compile_seconds: float | None = None
+    rates: list[float] = dataclasses.field(default_factory=list)
+    errors: Errors = dataclasses.field(default_factory=dict)
+    rival: list[float] | None = None
+
+    @property
+    def rate(self) -> float:
+        """Median env steps per second."""
+        return statistics.median(self.rates)
+
+    @property
+    def times_opensim(self) -> float | None:
+        """Its rate over that of OpenSim at osim-rl's accuracy on as many cores."""
+        return self.rate / statistics.median(self.rival) if self.rival else None
+
+
+@contextlib.contextmanager
+def opensim_processes(count: int) -> Iterator[list[Worker]]:
+    """So many idle processes with the walker in OpenSim.
+
+    Raises:
+      MissingExtraError: OpenSim is not installed, or does not load.
+    """
+    with contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(Worker(OpenSimWorld, MODEL)) for _ in range(count)]
+        for worker in workers:
+            worker.answer()
+        yield workers
+
+
+def compete(plan: Plan, opensim: Sequence[Worker], say: Callable[[str], object]) -> list[Entry]:
+    """Measure everything that the plan asks for.
+
+    Args:
+      plan: what to measure.
+      opensim: from `opensim_processes`; without any, jaxosim is measured alone, and no errors.
+      say: is told what is being done.
+    """
+    say("beginning an episode")
+    env = walker()
+    start = begin(env)
+    episodes = _episodes(plan, env)
+    with Worker(OneWorld) as single:
+        single.answer()
+        runners = _opensim_runners(plan, opensim, episodes)
+        runners |= _batch_runners(plan, start, episodes, say)
+        runners |= _single_runners(plan, single, start, episodes, say)
+
+        def measure(name: str, round_: int) -> float:
+            say(f"round {round_} of {plan.rounds}: {name}" if round_ else f"warming up: {name}")
+            return runners[name].run(round_)
+
+        rates = in_turns({name: functools.partial(measure, name) for name in runners}, plan.rounds)
+    errors = _errors(plan, runners, opensim, say) if opensim and plan.drift_steps else {}
+    return _entries(runners, rates, errors)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Runner:
+    """How a contender is measured."""
+
+    entry: Entry
+    run: Callable[[int], float]  # round → env steps per second
+    follow: Callable[[list[np.ndarray]], list[np.ndarray]] | None = None  # patterns → coordinates
+
+
+def _episodes(plan: Plan, env: Any) -> list[np.ndarray]:
+    """Random actions `[step, world, action]` of each round; every contender takes the first."""
+    count, worlds = plan.rounds + 1, max(*plan.batches, plan.cores)
+    drawn = np.asarray(actions(env, worlds, count * plan.steps))
+    return np.split(drawn, count)
+
+
+def _opensim_runners(
+    plan: Plan, workers: Sequence[Worker], episodes: list[np.ndarray]
+) -> dict[str, _Runner]:
+    def run(own: Sequence[Worker], accuracy: float, round_: int) -> float:
+        ask_all(own, "reset", [accuracy] * len(own))
+        seconds = ask_all(own, "run", list(episodes[round_].swapaxes(0, 1)[: len(own)]))
+        return sum(plan.steps / value for value in seconds)
+
+    def follow(accuracy: float, patterns: list[np.ndarray]) -> list[np.ndarray]:
+        return opensim_trajectories(workers, patterns, accuracy)
+
+    runners = {}
+    for accuracy in plan.accuracies if workers else ():
+        name = f"OpenSim {accuracy:g}"
+        entry = Entry(name, worlds=len(workers), cores=len(workers), accuracy=accuracy)
+        runners[name] = _Runner(
+            entry,
+            functools.partial(run, workers, accuracy),
+            functools.partial(follow, accuracy),
+        )
+    if workers:
+        name = f"OpenSim {OSIM_RL_ACCURACY:g}, one process"
+        entry = Entry(name, worlds=1, cores=1, accuracy=OSIM_RL_ACCURACY)
+        runners[name] = _Runner(entry, functools.partial(run, workers[:1], OSIM_RL_ACCURACY))
+    return runners
+
+
+def opensim_trajectories(
+    workers: Sequence[Worker], patterns: Sequence[np.ndarray], accuracy: float, fresh: bool = False
+) -> list[np.ndarray]:
+    """OpenSim's coordinates after each control step, `[step, coordinate]` for each pattern.
+
+    Args:
+      workers: from `opensim_processes`.
+      patterns: `[step, muscle]` (1) each.
+      accuracy: as for `OpenSimWorld.reset`.
+      fresh: as for `OpenSimWorld.reset`.
+    """
+    followed: list[np.ndarray] = []
+    for first in range(0, len(patterns), len(workers)):
+        some = patterns[first : first + len(workers)]
+        arguments = ([value] * len(some) for value in (accuracy, fresh))
+        followed += ask_all(workers[: len(some)], "trajectory", some, *arguments)
+    return followed
+
+
+def _batch_runners(
+    plan: Plan, start: EnvState, episodes: list[np.ndarray], say: Callable[[str], object]
+) -> dict[str, _Runner]:
+    def run(many: ManyWorlds, worlds: int, round_: int) -> float:
+        return plan.steps * worlds / many.run(episodes[round_][:, :worlds])
+
+    runners = {}
+    for setting in plan.settings:
+        for worlds in plan.batches:
+            name = f"jaxosim {setting}, {worlds:,} worlds"
+            say(f"compiling {name}")
+            many = ManyWorlds(SETTINGS[setting], start, worlds)
+            entry = Entry(
+                name, worlds, plan.cores, setting=setting, compile_seconds=many.compile_seconds
+            )
+            largest = worlds == max(plan.batches)  # one batch tells the error of a setting
+            runners[name] = _Runner(
+                entry,
+                functools.partial(run, many, worlds),
+                many.trajectories if largest else None,
+            )
+    return runners
+
+
+def _single_runners(
+    plan: Plan,
+    single: Worker,
+    start: EnvState,
+    episodes: list[np.ndarray],
+    say: Callable[[str], object],
+) -> dict[str, _Runner]:
+    keyless = dataclasses.replace(start, key=None)  # a typed key cannot be sent, nothing draws
+    sent = jax.tree.map(np.asarray, keyless)
+
+    def run(options: Options, way: str, round_: int) -> float:
+        return plan.steps / single.call("run", options, way, episodes[round_][:, 0])
+
+    runners = {}
+    for setting in plan.alone:
+        options = SETTINGS[setting]
+        say(f"compiling jaxosim {setting}, one world")
+        seconds = single.call("prepare", options, sent, episodes[0][:, 0])
+        for way, text in WAYS.items():
+            name = f"jaxosim {setting}, {text}"
+            entry = Entry(name, 1, 1, setting=setting, compile_seconds=seconds[way])
+            runners[name] = _Runner(entry, functools.partial(run, options, way))
+    return runners
+
+
+def _errors(
+    plan: Plan,
+    runners: dict[str, _Runner],
+    opensim: Sequence[Worker],
+    say: Callable[[str], object],
+) -> dict[str, Errors]:
+    """Errors by contender and pattern."""
+    patterns = excitations(walker().action_size, plan.seeds, plan.drift_steps)
+    asked = list(patterns.values())
+    say(f"following {len(asked)} patterns in OpenSim at {REFERENCE_ACCURACY:g}")
+    reference = opensim_trajectories(opensim, asked, REFERENCE_ACCURACY, fresh=True)
+    errors = {}
+    for name, runner in runners.items():
+        if runner.follow:
+            say(f"following {len(asked)} patterns: {name}")
+            followed = map(largest_errors, runner.follow(asked), reference)
+            errors[name] = dict(zip(patterns, followed, strict=True))
+    return errors
+
+
+def _entries(
+    runners: dict[str, _Runner], rates: dict[str, list[float]], errors: dict[str, Errors]
+) -> list[Entry]:
+    """The runners' entries with what was measured."""
+    rivals = {
+        entry.cores: rates[name]  # on one core, the single process is the later one and the same
+        for name, entry in ((name, runner.entry) for name, runner in runners.items())
+        if entry.accuracy == OSIM_RL_ACCURACY
+    }
+    return [
+        dataclasses.replace(
+            runner.entry,
+            rates=rates[name],
+            errors=errors.get(name, {}),
+            rival=rivals.get(runner.entry.cores),
+        )
+        for name, runner in runners.items()
+    ]

@@ -1,0 +1,76 @@
+"""A batch of worlds on all devices of this process."""
+
+import time
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+import jaxosim
+from jaxosim.bench.timing import compiled
+from jaxosim.bench.workload import spread, step_of, walker
+from jaxosim.envs.episode import EnvState
+from jaxosim.types import Options
+
+
+class ManyWorlds:
+    """Walkers stepped together: one compiled call is one control step of all.
+
+    Attributes:
+      compile_seconds: that tracing and compiling took.
+    """
+
+    def __init__(self, options: Options, start: EnvState, worlds: int) -> None:
+        """Deal the worlds out over all devices and compile their step.
+
+        Args:
+          options: how a control step is integrated.
+          start: one world at the beginning of an episode.
+          worlds: a multiple of the number of devices.
+        """
+        env = walker(options)
+        mesh = jaxosim.world_mesh()
+        self._sharding = jaxosim.world_sharding(mesh)
+        self._start, self._worlds = spread(start, worlds, mesh), worlds
+        action = self._dealt(np.zeros((worlds, env.action_size)))
+        program = compiled(step_of(env, mesh), self._start, action)
+        self._step = program.call
+        self.compile_seconds = program.trace + program.compile
+
+    def _dealt(self, actions: np.ndarray) -> jax.Array:
+        return jax.device_put(actions.astype(self._start.state.q.dtype), self._sharding)
+
+    def run(self, actions: np.ndarray) -> float:
+        """Seconds that an episode takes.
+
+        Args:
+          actions: `[step, world, action]` (1).
+        """
+        dealt = jax.block_until_ready([self._dealt(action) for action in actions])
+        es = self._start
+        start = time.perf_counter()
+        for action in dealt:
+            es = self._step(es, action)
+        jax.block_until_ready(es)
+        return time.perf_counter() - start
+
+    def trajectories(self, excitations: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Coordinates after each control step from reset, by the very program that is timed.
+
+        Args:
+          excitations: `[step, muscle]` (1) each.
+
+        Returns:
+          `[step, coordinate]` (rad | m) for each.
+        """
+        followed: list[np.ndarray] = []
+        while len(followed) < len(excitations):
+            left = np.stack(excitations[len(followed) :], axis=1)
+            count = min(left.shape[1], self._worlds)
+            filled = left[:, np.arange(self._worlds) % count]
+            es, samples = self._start, []
+            for action in filled:
+                es = self._step(es, self._dealt(action))
+                samples.append(np.asarray(es.state.q)[:count])
+            followed.extend(np.stack(samples, axis=1))
+        return followed

@@ -1,0 +1,38 @@
+"""The benchmarks of speed run from end to end at the smallest sizes, and record what they print."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCRIPTS = {
+    "against_mujoco": "--worlds 4 --seconds 0.05 --repeats 1",
+    "gradient_cost": "--steps 1 --worlds 4 --repeats 1",
+    "roofline": "--worlds 128 --repeats 1",
+    "scaling": "--batches 4 --worlds 4 --repeats 1",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_measures_prints_and_records(name, tmp_path):
+    if name == "against_mujoco":
+        pytest.importorskip("myo_sim", reason="myo-sim is not installed (extra `mujoco`)")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
+    copied = tmp_path / "benchmarks"  # so that the clone's own results stay as they are
+    shutil.copytree(ROOT / "benchmarks", copied, ignore=shutil.ignore_patterns("results"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    command = [sys.executable, str(copied / f"{name}.py"), *SCRIPTS[name].split(), "--plot"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (line,) = (copied / "results" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    row = json.loads(line)
+    assert row["benchmark"] == name and row["versions"]["jax"]
+    assert (copied / "results" / f"{name}.png").stat().st_size > 10_000
+    bars = row.get("asked", {})
+    assert all(bar in done.stdout for bar in bars)
