@@ -27,7 +27,6 @@ from jaxosim.spatial import dot, matvec, safe_divide, weighted_gram
 from jaxosim.system import (
     Dynamics,
     Position,
-    Velocity,
     net_generalized_force,
     realize,
     state_rates,
@@ -46,48 +45,72 @@ class FiberSlopes(NamedTuple):
     activation: jax.Array  # 1/s, of the activation rate by activation
 
 
-class Linearization(NamedTuple):
-    """State derivative at one state, with its structured Jacobian."""
+class Evaluation(NamedTuple):
+    """The state derivative at one state, but for accelerations, and the slopes of the fibers."""
 
-    model: Model
-    joints: JointInfo
-    speed: jax.Array  # [free]
+    position: Position
+    dynamics: Dynamics
     force: jax.Array  # [free] M u_dot
-    rates: StateDerivative  # q, activation and fiber rates; u is left zero
     mass: jax.Array  # [free, free]
-    damping: jax.Array  # [free, free] −∂force/∂u
-    stiffness: jax.Array  # [free, free] −∂force/∂q, without muscles
-    paths: PathInfo
+    rates: StateDerivative  # q, activation and fiber rates; u is left zero
     fibers: FiberSlopes
 
 
-def linearize(model: Model, params: Params, state: State, excitation: jax.Array) -> Linearization:
-    """Derivative and structured Jacobian at a state."""
-    position, velocity, dynamics = realize(model, params, state, excitation)
+class Linearization(NamedTuple):
+    """What the solve with the structured Jacobian at one state needs."""
+
+    joints: JointInfo
+    paths: PathInfo
+    force: jax.Array  # [free] M u_dot
+    mass: jax.Array  # [free, free]
+    damping: jax.Array  # [free, free] −∂force/∂u
+    stiffness: jax.Array  # [free, free] −∂force/∂q, without muscles
+    rates: StateDerivative  # as in Evaluation
+    fibers: FiberSlopes
+
+
+def evaluate(
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    chart: jax.Array | None = None,
+) -> Evaluation:
+    """What a state derivative and its Jacobian share; the chart is as for `realize`."""
+    position, velocity, dynamics = realize(model, params, state, excitation, chart)
     force = net_generalized_force(model, params, position, velocity, dynamics)
-    damping, stiffness = _contact_matrices(model, position, dynamics)
-    joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)
-    rates = state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force))
-    return Linearization(
-        model=model,
-        joints=position.joints,
-        speed=chosen(state.u, model.tree.free),
+    return Evaluation(
+        position=position,
+        dynamics=dynamics,
         force=force,
-        rates=rates,
         mass=mass_matrix(model, position.bodies, position.inertia),
-        damping=settled(damping + _diagonal(joint_damping)),
-        stiffness=settled(stiffness + _diagonal(joint_stiffness)),
-        paths=position.paths,
-        fibers=_fiber_slopes(model, params, position, velocity, state, excitation),
+        rates=state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force)),
+        fibers=_fiber_slopes(model, params, position, state, excitation),
     )
 
 
-def full_rates(linearization: Linearization) -> StateDerivative:
+def full_rates(model: Model, evaluation: Evaluation) -> StateDerivative:
     """The state derivative, accelerations included."""
-    lin = linearization
-    u_dot = solve_positive(lin.mass, lin.force)
-    u = group_sum(u_dot, lin.model.tree.free, len(lin.rates.u))
-    return dataclasses.replace(lin.rates, u=u)
+    u_dot = solve_positive(evaluation.mass, evaluation.force)
+    u = group_sum(u_dot, model.tree.free, len(evaluation.rates.u))
+    return dataclasses.replace(evaluation.rates, u=u)
+
+
+def linearize(model: Model, params: Params, evaluation: Evaluation) -> Linearization:
+    """The structured Jacobian, in parts."""
+    position, dynamics = evaluation.position, evaluation.dynamics
+    damping, stiffness = _contact_matrices(model, position, dynamics)
+    joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)
+    return Linearization(
+        joints=position.joints,
+        paths=position.paths,
+        force=evaluation.force,
+        mass=evaluation.mass,
+        damping=settled(damping + _diagonal(joint_damping)),
+        stiffness=settled(stiffness + _diagonal(joint_stiffness)),
+        rates=evaluation.rates,
+        fibers=evaluation.fibers,
+    )
 
 
 def _contact_matrices(
@@ -141,7 +164,6 @@ def _fiber_slopes(
     model: Model,
     params: Params,
     position: Position,
-    velocity: Velocity,
     state: State,
     excitation: jax.Array,
 ) -> FiberSlopes:
@@ -176,11 +198,16 @@ def _fiber_slopes(
 
 
 def solve(
-    linearization: Linearization, g: float | jax.Array, rhs: StateDerivative, momentum: jax.Array
+    model: Model,
+    linearization: Linearization,
+    g: float | jax.Array,
+    rhs: StateDerivative,
+    momentum: jax.Array,
 ) -> StateDerivative:
     """Solve (I − g A) x = rhs.
 
     Args:
+      model: structure.
       linearization: where A is taken.
       g: (s) step size times the scheme's coefficient.
       rhs: right-hand side; its u is given as `momentum` instead.
@@ -189,8 +216,7 @@ def solve(
     Returns:
       x, a State-shaped increment.
     """
-    lin, fibers = linearization, linearization.fibers
-    model, paths = lin.model, lin.paths
+    lin, fibers, paths = linearization, linearization.fibers, linearization.paths
     shift = coordinate_speeds(model, lin.joints, rhs.q)
     d_a = rhs.activation / (1 - g * fibers.activation)
     e = 1 / (1 - g * fibers.v_fiber)

@@ -4,10 +4,12 @@ A control step holds the excitation for `Options.step_size` (0.01 s, as osim-rl 
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 
+from jaxosim.dynamics.charts import enter_chart, leave_chart
 from jaxosim.dynamics.integrators import (
     euler_steps,
     merson_integrate,
@@ -16,8 +18,16 @@ from jaxosim.dynamics.integrators import (
     x2_steps,
 )
 from jaxosim.dynamics.multibody import symmetric
-from jaxosim.linearization import Linearization, full_rates, linearize, solve
+from jaxosim.linearization import (
+    Evaluation,
+    Linearization,
+    evaluate,
+    full_rates,
+    linearize,
+    solve,
+)
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
+from jaxosim.placement import chosen
 from jaxosim.pytree import array, check_shapes, pytree
 from jaxosim.spatial import matvec
 from jaxosim.system import realize_position, realize_velocity, state_derivative
@@ -72,28 +82,44 @@ def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
     return dataclasses.replace(state, fiber_length=length)
 
 
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["linearization"], meta_fields=["model"]
+)
 @dataclasses.dataclass(frozen=True)
 class _Stiff:
     """A Linearization in the form in which integrators ask for it."""
 
+    model: Model
     linearization: Linearization
 
     def increment(self, g):
         lin = self.linearization
         rhs = jax.tree.map(lambda x: g * x, lin.rates)
-        return solve(lin, g, rhs, g * lin.force)
+        return solve(self.model, lin, g, rhs, g * lin.force)
 
     def solve(self, g, rhs):
         lin = self.linearization
-        return solve(lin, g, rhs, matvec(symmetric(lin.mass), rhs.u[lin.model.tree.free]))
+        momentum = matvec(symmetric(lin.mass), chosen(rhs.u, self.model.tree.free))
+        return solve(self.model, lin, g, rhs, momentum)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Evaluated:
+    """An Evaluation in the form in which integrators ask for it."""
+
+    model: Model
+    params: Params
+    evaluation: Evaluation
 
     def rates(self):
-        return full_rates(self.linearization)
+        return full_rates(self.model, self.evaluation)
 
     def damped(self, g):
-        lin = self.linearization
-        one = jax.tree.map(jnp.ones_like, lin.rates)
-        return dataclasses.replace(one, fiber_length=1 - g * lin.fibers.v_fiber)
+        one = jax.tree.map(jnp.ones_like, self.evaluation.rates)
+        return dataclasses.replace(one, fiber_length=1 - g * self.evaluation.fibers.v_fiber)
+
+    def jacobian(self):
+        return _Stiff(self.model, linearize(self.model, self.params, self.evaluation))
 
 
 def _fixed_steps(
@@ -101,17 +127,20 @@ def _fixed_steps(
 ) -> State:
     """All substeps of one control step by a fixed-step method."""
     h = options.step_size / options.substeps
+    local, chart = enter_chart(model, params, state)
     if options.method in _EXPLICIT:
 
         def rates(at):
-            return state_derivative(model, params, at, excitation)
+            return state_derivative(model, params, at, excitation, chart)
 
-        return _EXPLICIT[options.method](rates, state, h, options.substeps)
+        end = _EXPLICIT[options.method](rates, local, h, options.substeps)
+    else:
 
-    def stiff(at):
-        return _Stiff(linearize(model, params, at, excitation))
+        def evaluated(at):
+            return _Evaluated(model, params, evaluate(model, params, at, excitation, chart))
 
-    return _IMPLICIT[options.method](stiff, state, h, options.substeps)
+        end = _IMPLICIT[options.method](evaluated, local, h, options.substeps)
+    return leave_chart(model, params, chart, end, state)
 
 
 def error_norm(state: State, error: State) -> jax.Array:

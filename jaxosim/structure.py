@@ -53,6 +53,15 @@ class TreeStructure:
 
 
 @dataclass(frozen=True, eq=False)
+class FloatingStructure:
+    """Joints with three angles of their own, each a straight line, that no force looks at."""
+
+    mobile: np.ndarray  # [floating] the mobile body they move
+    coordinate: np.ndarray  # [floating, 3] that drive the three rotations
+    polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials
+
+
+@dataclass(frozen=True, eq=False)
 class PathStructure:
     """Muscle paths as flat lists of points and of the straight segments that can occur.
 

@@ -84,10 +84,12 @@ class Dynamics:
 
 
 @jax.named_scope("realize_position")
-def realize_position(model: Model, params: Params, state: State) -> Position:
+def realize_position(
+    model: Model, params: Params, state: State, chart: jax.Array | None = None
+) -> Position:
     """Poses, path lengths and moment arms, fiber and tendon lengths."""
     instance = realize_instance(model, params)
-    joints = realize_joints(model, params, state.q)
+    joints = realize_joints(model, params, state.q, chart)
     bodies = realize_pose(model, instance, joints)
     paths = realize_paths(model, params, instance, bodies, state.q)
     return Position(
@@ -150,11 +152,23 @@ def realize_dynamics(
 
 
 def realize(
-    model: Model, params: Params, state: State, excitation: jax.Array
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    chart: jax.Array | None = None,
 ) -> tuple[Position, Velocity, Dynamics]:
-    """The three stages up to the forces, in a row; a batch is laid out worlds side by side."""
+    """The three stages up to the forces, in a row; a batch is laid out worlds side by side.
+
+    Args:
+      model: structure.
+      params: numbers.
+      state: one world.
+      excitation: `[muscle]` (1).
+      chart: in which the state is told, from `charts.enter_chart`; none if absent.
+    """
     state, excitation = settled((state, excitation))
-    position = realize_position(model, params, state)
+    position = realize_position(model, params, state, chart)
     velocity = realize_velocity(model, params, state, position)
     dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
     return position, velocity, dynamics
@@ -203,7 +217,11 @@ def state_rates(
 
 
 def state_derivative(
-    model: Model, params: Params, state: State, excitation: jax.Array
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    chart: jax.Array | None = None,
 ) -> StateDerivative:
     """Rates of everything that is integrated.
 
@@ -212,6 +230,7 @@ def state_derivative(
       params: numbers.
       state: one world.
       excitation: `[muscle]` (1), used as it is, not clipped.
+      chart: in which the state and its rates are told, as for `realize`.
 
     Returns:
       A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s).
@@ -221,6 +240,6 @@ def state_derivative(
     """
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
-    position, velocity, dynamics = realize(model, params, state, excitation)
+    position, velocity, dynamics = realize(model, params, state, excitation, chart)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)

@@ -22,6 +22,7 @@ from jaxosim.structure import (
     BodyStructure,
     ContactStructure,
     CoordinateForceStructure,
+    FloatingStructure,
     PathStructure,
     TreeStructure,
 )
@@ -47,6 +48,7 @@ class Model:
     rotational: np.ndarray  # [coordinate] bool: OpenSim's motion type Rotational
     bodies: BodyStructure
     tree: TreeStructure
+    floating: FloatingStructure
     paths: PathStructure
     contacts: ContactStructure
     limits: CoordinateForceStructure

@@ -12,7 +12,7 @@ import pytest
 import jaxosim
 from jaxosim.dynamics.joints import coordinate_rates
 from jaxosim.dynamics.multibody import symmetric
-from jaxosim.linearization import full_rates, linearize, solve
+from jaxosim.linearization import evaluate, full_rates, linearize, solve
 from jaxosim.muscles.path import moment_arms
 from tests import worlds
 from tests.dynamics.test_contact import WORLD as TWO_BODIES
@@ -27,12 +27,12 @@ EIGENVALUE_TOLERANCE = 0.1  # of what else acts: gravity, Coriolis forces, chang
 
 @functools.cache
 def linearize_of(model):
-    return jax.jit(lambda p, s, e: linearize(model, p, s, e)._replace(model=None))
+    return jax.jit(lambda p, s, e: linearize(model, p, evaluate(model, p, s, e)))
 
 
 @functools.cache
 def solve_of(model):
-    return jax.jit(lambda lin, g, rhs, momentum: solve(lin._replace(model=model), g, rhs, momentum))
+    return jax.jit(functools.partial(solve, model))
 
 
 @pytest.fixture(scope="module", params=["standing", "random"])
@@ -106,9 +106,12 @@ def test_solve_without_a_step_gives_back_the_right_hand_side(world):
 
 
 def test_rates_are_the_state_derivative(world):
-    model, params, state, lin = world
-    rates = jax.jit(lambda lin: full_rates(lin._replace(model=model)))(lin)
-    expected = worlds.rates_of(model)(params, state, jnp.array([0.3, 0.6]))
+    model, params, state, _ = world
+    excitation = jnp.array([0.3, 0.6])
+    rates = jax.jit(lambda p, s, e: full_rates(model, evaluate(model, p, s, e)))(
+        params, state, excitation
+    )
+    expected = worlds.rates_of(model)(params, state, excitation)
     chex.assert_trees_all_close(rates, expected, rtol=SAME, atol=SAME)
 
 
@@ -175,8 +178,8 @@ def test_gradient_of_the_solve_equals_differences():
 
     @jax.jit
     def scalar(state):
-        lin = linearize(model, params, state, excitation)
-        x = solve(lin, 2e-3, lin.rates, lin.force)
+        lin = linearize(model, params, evaluate(model, params, state, excitation))
+        x = solve(model, lin, 2e-3, lin.rates, lin.force)
         return jnp.sum(x.u) + jnp.sum(x.q) + jnp.sum(x.activation) + jnp.sum(x.fiber_length)
 
     slopes, direction = jax.jit(jax.grad(scalar))(state), worlds.random_direction(state, seed=2)

@@ -1,7 +1,7 @@
 """Time stepping for any state that is a pytree: explicit Runge-Kutta, linearly implicit, adaptive.
 
 None of them knows what a muscle is. Explicit schemes ask for `rates(state)`; implicit ones for
-`linearize(state)`, an object that offers the rates at a state and a solve with I − g A.
+`evaluate(state)`, an object that offers the rates at a state and a solve with I − g A.
 
 Source: Hairer and Wanner, Solving Ordinary Differential Equations II (linearly implicit and
 W-methods); Simbody `RungeKuttaMersonIntegrator` and `AbstractIntegratorRep` for the step control.
@@ -21,23 +21,31 @@ _LARGEST_ATTEMPTS = 100_000  # per control step; OpenSim needs about 30
 _SMALLEST_FRACTION = 1e-15  # of a control step; a jump of force can ask for 1e-9
 
 
-class Implicit(Protocol):
-    """Rates at one state with the stiff part of their Jacobian A."""
+class Jacobian(Protocol):
+    """The stiff part A of the rates' Jacobian at one state, a pytree; with the rates f there."""
 
     def increment(self, g: float | jax.Array) -> Tree:
-        """(I − g A)⁻¹ g f, with f the rates."""
+        """(I − g A)⁻¹ g f."""
         ...
 
     def solve(self, g: float | jax.Array, rhs: Tree) -> Tree:
         """(I − g A)⁻¹ rhs."""
         ...
 
+
+class Implicit(Protocol):
+    """What linearly implicit schemes ask of one state."""
+
     def rates(self) -> Tree:
-        """The rates f themselves."""
+        """The rates f."""
         ...
 
     def damped(self, g: float | jax.Array) -> Tree:
         """1 − g times A's diagonal where it can steepen within a step, 1 elsewhere."""
+        ...
+
+    def jacobian(self) -> Jacobian:
+        """A, which costs more than its diagonal."""
         ...
 
 
@@ -80,12 +88,12 @@ def rk4_steps(rates: Rates, state: Tree, h: float, count: int) -> Tree:
 class _Half(NamedTuple):
     """Between the two evaluations of an X2 step: where the second one is, and what is kept."""
 
-    point: Tree  # where to linearize next
+    point: Tree  # where to evaluate next
     whole: Tree  # the result in one step
     damped: Tree  # 1 − h/2 · A's diagonal at the start
 
 
-def x2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
+def x2_steps(evaluate: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
     """Linearly implicit Euler, once in one step and once in two, extrapolated; second order.
 
     Two evaluations and three small solves a step. Where a stiff slope steepens within the step, the
@@ -94,8 +102,8 @@ def x2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count
     works the rest out again.
     """
 
-    def first(at: _Half, here: Implicit, half: Tree) -> _Half:
-        whole = add(at.point, (1.0, here.increment(h)))
+    def first(at: _Half, here: Implicit, A: Jacobian, half: Tree) -> _Half:
+        whole = add(at.point, (1.0, A.increment(h)))
         return _Half(half, whole, here.damped(h / 2))
 
     def second(at: _Half, here: Implicit, half: Tree) -> _Half:
@@ -107,10 +115,11 @@ def x2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count
 
     @jax.checkpoint
     def half_step(at: _Half, starts: jax.Array) -> tuple[_Half, None]:
-        here = linearize(at.point)
-        half = add(at.point, (1.0, here.increment(h / 2)))
+        here = evaluate(at.point)
+        A = here.jacobian()
+        half = add(at.point, (1.0, A.increment(h / 2)))
         return jax.lax.cond(
-            starts, lambda: first(at, here, half), lambda: second(at, here, half)
+            starts, lambda: first(at, here, A, half), lambda: second(at, here, half)
         ), None
 
     one = jax.tree.map(jnp.ones_like, state)
@@ -119,12 +128,54 @@ def x2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count
     return end.point
 
 
-def w2_steps(linearize: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
+class _Begun(NamedTuple):
+    """Between the two evaluations of a W2 step: where the second one is, and what is kept."""
+
+    point: Tree  # where to evaluate next
+    rates: Tree  # at the start
+    slope: Tree  # k0, of the first stage
+    damped: Tree  # 1 − g · A's diagonal at the start
+    jacobian: Jacobian  # at the start
+
+
+def w2_steps(evaluate: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
     """Second-order W-method with one Jacobian a step: two evaluations and two solves.
 
-    The change of a fiber's rate within the step is held back where its slope steepens.
+    The change of a fiber's rate within the step is held back where its slope steepens. Within the
+    step the two evaluations are a scan, so that they are compiled once.
     """
-    return repeated(lambda at: _w2_step(linearize, at, h), state, count)
+    g, weight = _GAMMA * h, 1 / (2 * _GAMMA)
+
+    def first(at: _Begun, here: Implicit) -> _Begun:
+        A = here.jacobian()
+        change = A.increment(g)
+        slope = jax.tree.map(lambda x: x / g, change)
+        return _Begun(add(at.point, (1.0, change)), here.rates(), slope, here.damped(g), A)
+
+    def second(at: _Begun, here: Implicit, start: Tree) -> _Begun:
+        def filtered(late, early, before, after):
+            return early + jnp.minimum(before / after, 1.0) * (late - early)
+
+        def combined(f0, f1, k):
+            return (2 - weight) * f0 + weight * f1 - k
+
+        late = jax.tree.map(filtered, here.rates(), at.slope, at.damped, here.damped(g))
+        rhs = jax.tree.map(combined, at.rates, late, at.slope)
+        return at._replace(point=add(start, (h, at.jacobian.solve(g, rhs))))
+
+    def step(start: Tree) -> Tree:
+        def half_step(at: _Begun, starts: jax.Array) -> tuple[_Begun, None]:
+            here = evaluate(at.point)
+            return jax.lax.cond(
+                starts, lambda: first(at, here), lambda: second(at, here, start)
+            ), None
+
+        shapes = jax.eval_shape(lambda: evaluate(start).jacobian())
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        begun = _Begun(start, start, start, start, nothing)
+        return jax.lax.scan(half_step, begun, jnp.array([True, False]))[0].point
+
+    return repeated(step, state, count)
 
 
 def repeated(step: Callable[[Tree], Tree], state: Tree, count: int) -> Tree:
@@ -132,25 +183,6 @@ def repeated(step: Callable[[Tree], Tree], state: Tree, count: int) -> Tree:
     once = jax.checkpoint(step)
     end, _ = jax.lax.scan(lambda at, _: (once(at), None), state, None, length=count)
     return end
-
-
-def _w2_step(linearize: Callable[[Tree], Implicit], state: Tree, h: float) -> Tree:
-    g = _GAMMA * h
-    start = linearize(state)
-    k0 = jax.tree.map(lambda x: x / g, start.increment(g))
-    end = linearize(add(state, (g, k0)))
-
-    def filtered(late, early, before, after):
-        return early + jnp.minimum(before / after, 1.0) * (late - early)
-
-    late = jax.tree.map(filtered, end.rates(), k0, start.damped(g), end.damped(g))
-    weight = 1 / (2 * _GAMMA)
-
-    def combined(f0, f1, k):
-        return (2 - weight) * f0 + weight * f1 - k
-
-    rhs = jax.tree.map(combined, start.rates(), late, k0)
-    return add(state, (h, start.solve(g, rhs)))
 
 
 class _Attempt(NamedTuple):

@@ -19,46 +19,67 @@ from jaxosim.spatial import axis_angle_rotation, dot, matmul, matvec, spatial
 from jaxosim.types import JointInfo, Model, Params
 
 
-def realize_joints(model: Model, params: Params, q: jax.Array) -> JointInfo:
-    """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`."""
+def realize_joints(
+    model: Model, params: Params, q: jax.Array, chart: jax.Array | None = None
+) -> JointInfo:
+    """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`.
+
+    Args:
+      model: structure.
+      params: numbers.
+      q: `[coordinate]` (rad | m).
+      chart: `[mobile, 3, 3]` the rotation from which each joint's angles are counted, see
+        `charts.py`; none if absent.
+    """
     tree, joints = model.tree, params.joints
     terms = evaluate(tree.functions, joints.functions, chosen(q, tree.term_coordinate))
     values = group_sum(terms.value, tree.term_axis, joints.constant.size)
     values = joints.constant + values.reshape(-1, 6)
     angles, shifts = values[:, :3], values[:, 3:]
-    first, second, third = _rotations(joints.axis, angles)
-    first_two = matmul(first, second)
-    direction = _directions(joints.axis, first, first_two)
+    rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, chart)
+    direction = joined([rotation_direction, joints.axis[:, 3:]], axis=1)
     hinge_direction = direction
     if tree.undriven_axis.any():
         # OpenSim's CustomJoint leaves out a constant rotation when it builds the hinge map, though
         # not when it builds the pose.
         driven = jnp.where(tree.undriven_axis, 0.0, angles)
-        one, two, _ = _rotations(joints.axis, driven)
-        hinge_direction = _directions(joints.axis, one, matmul(one, two))
+        driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, chart)
+        hinge_direction = joined([driven_direction, joints.axis[:, 3:]], axis=1)
     return JointInfo(
-        rotation=matmul(first_two, third),
+        rotation=rotation,
         position=total(jnp.moveaxis(scaled(joints.axis[:, 3:], shifts), 1, 0)),
         hinge=_hinge_columns(model, hinge_direction, terms.slope),
         axis_direction=direction,
         slope=terms.slope,
         curvature=terms.curvature,
-        q_dot_map=_angle_rates(model, direction),
+        q_dot_map=angle_rates(rotation_direction)
+        if tree.angular_velocity.any()
+        else jnp.zeros_like(rotation),
     )
 
 
-def _rotations(axis: jax.Array, angles: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The three successive rotations of every joint."""
-    rotations = axis_angle_rotation(axis[:, :3], angles)
-    return rotations[:, 0], rotations[:, 1], rotations[:, 2]
+def rotation_axes(
+    axis: jax.Array, angles: jax.Array, zero: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Three successive rotations: the axes as they stand in F, and the whole rotation.
 
+    Args:
+      axis: `[..., 3, 3]` (1) unit vectors, one a row.
+      angles: `[..., 3]` (rad).
+      zero: `[..., 3, 3]` the rotation at angles of zero; the identity if None.
 
-def _directions(axis: jax.Array, first: jax.Array, first_two: jax.Array) -> jax.Array:
-    """The six axes `[mobile, 6, 3]` as they stand in F; translations are not rotated."""
-    second_axis = matvec(first, axis[:, 1])
-    third_axis = matvec(first_two, axis[:, 2])
-    rotations = stacked([axis[:, 0], second_axis, third_axis], axis=1)
-    return joined([rotations, axis[:, 3:]], axis=1)
+    Returns:
+      `[..., 3, 3]` axes, one a row, and `[..., 3, 3]`.
+    """
+    rotations = axis_angle_rotation(axis, angles)
+    first, second, third = (rotations[..., i, :, :] for i in range(3))
+    first_axis = axis[..., 0, :]
+    if zero is not None:
+        first, first_axis = matmul(zero, first), matvec(zero, first_axis)
+    first_two = matmul(first, second)
+    second_axis = matvec(first, axis[..., 1, :])
+    third_axis = matvec(first_two, axis[..., 2, :])
+    return stacked([first_axis, second_axis, third_axis], axis=-2), matmul(first_two, third)
 
 
 def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:
@@ -77,18 +98,19 @@ def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.
     return jnp.where(tree.angular_velocity[tree.free_mobile][:, None], unit, hinge)
 
 
-def _angle_rates(model: Model, direction: jax.Array) -> jax.Array:
-    """For Ball and Free joints: the matrix from angular velocity in F to angle rates.
+def angle_rates(axes: jax.Array) -> jax.Array:
+    """The matrices `[..., 3, 3]` from angular velocity in F to rates of three successive angles.
 
     Singular at a second angle of ±90°, as in OpenSim, which uses no quaternions.
+
+    Args:
+      axes: `[..., 3, 3]` as they stand in F, one a row.
     """
-    if not model.tree.angular_velocity.any():
-        return jnp.zeros_like(direction[:, :3])
-    x, y, z = direction[:, 0], direction[:, 1], direction[:, 2]
+    x, y, z = axes[..., 0, :], axes[..., 1, :], axes[..., 2, :]
     volume = dot(x, cross(y, z))
-    volume = jnp.where(volume == 0, jnp.finfo(direction.dtype).eps, volume)
-    reciprocal = stacked([cross(y, z), cross(z, x), cross(x, y)], axis=1)
-    return reciprocal / volume[:, None, None]
+    volume = jnp.where(volume == 0, jnp.finfo(axes.dtype).eps, volume)
+    reciprocal = stacked([cross(y, z), cross(z, x), cross(x, y)], axis=-2)
+    return reciprocal / volume[..., None, None]
 
 
 def coordinate_rates(model: Model, joints: JointInfo, u: jax.Array) -> jax.Array:

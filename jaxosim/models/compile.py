@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from jaxosim.errors import UnsupportedComponentError
+from jaxosim.models.compile_floating import compile_floating
 from jaxosim.models.compile_forces import (
     compile_contacts,
     compile_limits,
@@ -106,6 +107,16 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         _forces(spec, CoordinateLimitForceSpec), index, rotational
     )
     springs, spring_params = compile_springs(_forces(spec, SpringGeneralizedForceSpec), index)
+    looked_at = {
+        int(coordinate)
+        for some in (
+            paths.conditional_coordinate,
+            paths.moving_coordinate,
+            limits.coordinate,
+            springs.coordinate,
+        )
+        for coordinate in some
+    }
     params = Params(
         gravity=np.array(spec.gravity, float),
         bodies=_bodies(spec),
@@ -121,6 +132,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     structure = {
         "bodies": bodies,
         "tree": tree,
+        "floating": compile_floating(
+            tree, np.asarray(joint_params.axis), joint_params.functions, looked_at
+        ),
         "paths": paths,
         "contacts": contacts,
         "limits": limits,

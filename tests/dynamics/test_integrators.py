@@ -39,24 +39,34 @@ def chased(y):
     return jnp.stack([-STIFFNESS * (value - jnp.cos(time)) - jnp.sin(time), jnp.ones_like(time)])
 
 
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["slope", "matrix"], meta_fields=[]
+)
+@dataclasses.dataclass(frozen=True)
 class Dense:
     """Rates at a state with their whole Jacobian, in the form integrators ask for."""
 
-    def __init__(self, rates, state, keep=1.0):
-        self._rates, self._state = rates(state), state
-        self._jacobian = keep * jax.jacfwd(rates)(state)
+    slope: jax.Array
+    matrix: jax.Array
+
+    @classmethod
+    def of(cls, rates, state, keep):
+        return cls(rates(state), keep * jax.jacfwd(rates)(state))
 
     def solve(self, g, rhs):
-        return jnp.linalg.solve(jnp.eye(len(self._state)) - g * self._jacobian, rhs)
+        return jnp.linalg.solve(jnp.eye(len(rhs)) - g * self.matrix, rhs)
 
     def increment(self, g):
-        return self.solve(g, g * self._rates)
+        return self.solve(g, g * self.slope)
 
     def rates(self):
-        return self._rates
+        return self.slope
 
     def damped(self, g):
-        return jnp.ones_like(self._state)
+        return jnp.ones_like(self.slope)
+
+    def jacobian(self):
+        return self
 
 
 def march(method, rates, state, duration, count, keep=1.0):
@@ -66,7 +76,7 @@ def march(method, rates, state, duration, count, keep=1.0):
         steps = {"euler": euler_steps, "rk4": rk4_steps}[method]
         return jax.jit(lambda y: steps(rates, y, h, count))(state)
     steps = {"x2": x2_steps, "w2": w2_steps}[method]
-    return jax.jit(lambda y: steps(lambda at: Dense(rates, at, keep), y, h, count))(state)
+    return jax.jit(lambda y: steps(lambda at: Dense.of(rates, at, keep), y, h, count))(state)
 
 
 @functools.cache

@@ -328,8 +328,9 @@ class Oracle:
         accuracy: float = 1e-9,
         q: np.ndarray | None = None,
         fresh_manager_each_step: bool = True,
+        u: np.ndarray | None = None,
     ) -> Arrays:
-        """Integrate with Runge-Kutta-Merson from rest, muscles equilibrated, excitation held.
+        """Integrate with Runge-Kutta-Merson, muscles equilibrated first, excitation held.
 
         Args:
           excitations: [step, muscle] (1), each held for `dt`.
@@ -338,11 +339,12 @@ class Oracle:
           q: [coordinate] initial pose; the default pose if None.
           fresh_manager_each_step: start each step anew. Otherwise one Manager goes on, as in
             osim-rl, and its first stage after a change still uses the previous excitation.
+          u: [coordinate] initial speeds; rest if None.
 
         Returns:
           q, u [step+1, coordinate], activation, fiber_length [step+1, muscle].
         """
-        state = self._rest_state(q)
+        state = self._initial_state(q, u)
         samples, manager = [self.read(state)], None
         for index, excitation in enumerate(excitations):
             self.set_excitation(excitation)
@@ -369,10 +371,10 @@ class Oracle:
 
     def rest(self) -> Arrays:
         """Values of the default pose at rest, muscles equilibrated; as `read`."""
-        return self.read(self._rest_state(None))
+        return self.read(self._initial_state(None, None))
 
-    def _rest_state(self, q: np.ndarray | None) -> opensim.State:
+    def _initial_state(self, q: np.ndarray | None, u: np.ndarray | None) -> opensim.State:
         pose = self.defaults if q is None else q
-        state = self.state_of({"q": pose, "u": np.zeros_like(pose)})
+        state = self.state_of({"q": pose, "u": np.zeros_like(pose) if u is None else u})
         self._model.equilibrateMuscles(state)
         return state
