@@ -24,6 +24,7 @@ from jaxosim import cli_report, cli_view, sto
 from jaxosim.cli_bench import bench
 from jaxosim.cli_obs import obs
 from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
+from jaxosim.cores import use_cores
 from jaxosim.errors import (
     ModelMismatchError,
     OsimFormatError,
@@ -175,6 +176,8 @@ def rollout(
     out: pathlib.Path | None,
 ) -> int:
     """Roll out a batch of worlds of MODEL and report how fast and how far they went."""
+    with contextlib.suppress(RuntimeError):  # a program that has used JAX keeps its devices
+        use_cores()
     if dtype == "float64":
         jax.config.update("jax_enable_x64", True)
     structure, params = load_model(model)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
@@ -20,7 +21,7 @@ from jaxosim.pytree import array, pytree
 from jaxosim.simulation import initial_state, rollout
 from jaxosim.spatial import matvec
 from jaxosim.types import Model, Options, Params, State
-from jaxosim.worlds import over_worlds
+from jaxosim.worlds import over_worlds, world_mesh, world_sharding
 
 HELD_STEPS = 5  # control steps that a random excitation is held: 50 ms
 SINE_FREQUENCY = 1.0  # Hz
@@ -150,13 +151,19 @@ class Result:
 
 
 def prepare(model: Model, params: Params, job: Job) -> Compiled:
-    """Work out the initial state of every world and compile a chunk of control steps."""
+    """Work out the initial state of every world and compile a chunk of control steps.
+
+    The worlds are dealt out over as many devices as divide their number.
+    """
     start = time.perf_counter()
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, job.dtype), params)
     one = jax.jit(lambda numbers: initial_state(model, numbers))(params)
     position = jax.jit(functools.partial(root_position, model))(params, one)
     state = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], job.batch, axis=0), one)
-    chunk = jax.jit(functools.partial(_run_chunk, model, job))
+    mesh = world_mesh(world_count=job.batch)
+    place = world_sharding(mesh)
+    state = jax.device_put(state, place)
+    chunk = jax.jit(functools.partial(_run_chunk, model, job, mesh), out_shardings=(place, None))
     call = chunk.lower(params, state, jnp.int32(0), job.key()).compile()
     seconds = time.perf_counter() - start
     return Compiled(job, call, params, state, np.asarray(position), seconds)
@@ -193,7 +200,13 @@ def run(compiled: Compiled, keep: bool, advance: Callable[[int], object]) -> Res
 
 
 def _run_chunk(
-    model: Model, job: Job, params: Params, state: State, first_step: jax.Array, key: jax.Array
+    model: Model,
+    job: Job,
+    mesh: Mesh,
+    params: Params,
+    state: State,
+    first_step: jax.Array,
+    key: jax.Array,
 ) -> tuple[State, Record]:
     """`job.chunk` control steps of all worlds: the states they end in, and what each step gave."""
     hold = functools.partial(
@@ -201,7 +214,7 @@ def _run_chunk(
     )
     excitation = jax.vmap(hold)(first_step + jnp.arange(job.chunk, dtype=jnp.int32))
     roll = functools.partial(rollout, model, params, options=job.options)
-    by_world = over_worlds(roll)(state, jnp.swapaxes(excitation, 0, 1))
+    by_world = over_worlds(roll, mesh=mesh)(state, jnp.swapaxes(excitation, 0, 1))
     states = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), by_world)
     locate = jax.vmap(jax.vmap(functools.partial(root_position, model, params)))
     finite = [

@@ -6,6 +6,7 @@ is small enough for what a step works out in between to stay in a core's own cac
 time per world does not depend on the size of the batch (`benchmarks/scaling.py`).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,13 +19,17 @@ _AXIS = "world"
 _CPU_BLOCK = 128  # worlds; 13 kB each in a step of a gait model, with a megabyte of cache a core
 
 
-def world_mesh(devices: Sequence[Any] | None = None) -> Mesh:
+def world_mesh(devices: Sequence[Any] | None = None, world_count: int | None = None) -> Mesh:
     """A row of devices over which worlds are dealt out.
 
     Args:
       devices: which of `jax.devices()`; all, of all processes, if None.
+      world_count: number of worlds, if no more devices shall be taken than divide it.
     """
-    return Mesh(np.array(jax.devices() if devices is None else devices), (_AXIS,))
+    row = list(jax.devices() if devices is None else devices)
+    if world_count is not None:
+        row = row[: math.gcd(world_count, len(row))]
+    return Mesh(np.array(row), (_AXIS,))
 
 
 def world_sharding(mesh: Mesh) -> NamedSharding:
@@ -148,4 +153,5 @@ def _in_blocks(
 
     batched = [value for axis, value in zip(axes, arguments, strict=True) if axis == 0]
     results = jax.lax.map(fill, jax.tree.map(cut, tuple(batched)))
-    return jax.tree.map(lambda leaf: leaf.reshape((-1,) + leaf.shape[2:])[:count], results)
+    together = blocks * size
+    return jax.tree.map(lambda leaf: leaf.reshape((together,) + leaf.shape[2:])[:count], results)

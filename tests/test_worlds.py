@@ -53,6 +53,20 @@ def test_blocks_do_not_matter(block):
     chex.assert_trees_all_equal(obtained, expected)
 
 
+def test_empty_leaves_pass_through_blocks():
+    """A model without springs has records of none."""
+    _, values = arguments()
+    obtained = jaxosim.over_worlds(lambda x: {"none": x[:0], "one": x[0]}, block=4)(values)
+    assert obtained["none"].shape == (COUNT, 0)
+    np.testing.assert_array_equal(obtained["one"], values[:, 0])
+
+
+@pytest.mark.parametrize("worlds, expected", [(8, 4), (6, 2), (7, 1), (None, 4)])
+def test_a_mesh_takes_the_devices_that_divide_the_worlds(worlds, expected):
+    devices = [jax.devices()[0]] * 4
+    assert jaxosim.world_mesh(devices, worlds).size == expected
+
+
 def test_gradients_pass_through_blocks():
     params, values = arguments()
 

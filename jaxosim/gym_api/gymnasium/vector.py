@@ -29,14 +29,15 @@ from jaxosim.gym_api.gymnasium.spaces import (
     within,
 )
 from jaxosim.gym_api.viewing import paint
+from jaxosim.worlds import world_mesh
 
 _MODES = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
 
 
 @functools.cache
 def _batch(env: Any, world_count: int) -> tuple[Any, Any]:
-    """Reset and step of a batch, compiled when first called."""
-    batch = BatchEnv(env, world_count)
+    """Reset and step of a batch on all devices that divide it, compiled when first called."""
+    batch = BatchEnv(env, world_count, mesh=world_mesh(world_count=world_count))
     return jax.jit(batch.reset), jax.jit(batch.step)
 
 
