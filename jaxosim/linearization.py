@@ -21,7 +21,7 @@ from jaxosim.dynamics.multibody import mass_matrix, solve_positive
 from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
-from jaxosim.placement import chosen, group_sum, settled
+from jaxosim.placement import chosen, group_sum, joined, settled
 from jaxosim.products import cross
 from jaxosim.spatial import dot, matvec, safe_divide, weighted_gram
 from jaxosim.system import (
@@ -116,26 +116,57 @@ def linearize(model: Model, params: Params, evaluation: Evaluation) -> Lineariza
 def _contact_matrices(
     model: Model, position: Position, dynamics: Dynamics
 ) -> tuple[jax.Array, jax.Array]:
-    """Damping and stiffness matrices `[free, free]` of the contacts that apply force."""
-    contact = dynamics.contacts
-    contacts = model.contacts
-    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.free)))])
-    owner = np.concatenate([model.bodies.mobile, [-1]])[contacts.geometry_body]
-    sign = support[owner[contacts.second]] - support[owner[contacts.first]]  # [pair, free]
-    hinge = position.bodies.hinge
-    moved = hinge[None, :, 3:] + cross(hinge[None, :, :3], contact.position[:, None, :])
-    jacobian = settled(moved * jnp.asarray(sign, hinge.dtype)[..., None])  # [pair, free, 3]
-    normal = dot(jacobian, contact.normal[:, None, :])
+    """Damping and stiffness matrices `[free, free]` of the contacts that apply force.
+
+    Contacts that the same coordinates move go together: the others' entries are zero.
+    """
+    contact, free = dynamics.contacts, len(model.tree.free)
     pressing = contact.normal_force > 0
     slip = contact.friction_slope  # secant: friction force over slip
     press = jnp.where(pressing, 1.5 * contact.dissipation * contact.hertz_force, 0.0)
     spring = jnp.where(
         pressing, 1.5 * safe_divide(contact.normal_force, jnp.maximum(contact.depth, 0.0)), 0.0
     )
-    rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, jacobian.shape[1])
     slip, press, spring = settled((slip, press, spring))
-    friction = weighted_gram(rows, jnp.tile(slip, 3))
-    return friction + weighted_gram(normal, press - slip), weighted_gram(normal, spring)
+    places, damping, stiffness = [np.zeros(0, int)], [], []
+    for pairs, moving, sign in _contact_groups(model):
+        hinge, point = chosen(position.bodies.hinge, moving), chosen(contact.position, pairs)
+        moved = hinge[None, :, 3:] + cross(hinge[None, :, :3], point[:, None, :])
+        jacobian = settled(moved * sign.astype(moved.dtype)[..., None])  # [pair, moving, 3]
+        normal = dot(jacobian, chosen(contact.normal, pairs)[:, None, :])
+        rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, len(moving))
+        own_slip, own_press = chosen(slip, pairs), chosen(press, pairs)
+        friction = weighted_gram(rows, jnp.tile(own_slip, 3))
+        damping.append((friction + weighted_gram(normal, own_press - own_slip)).reshape(-1))
+        stiffness.append(weighted_gram(normal, chosen(spring, pairs)).reshape(-1))
+        places.append((moving[:, None] * free + moving).reshape(-1))
+
+    def placed(parts: list[jax.Array]) -> jax.Array:
+        entries = joined(parts) if parts else jnp.zeros(0, contact.depth.dtype)
+        return group_sum(entries, np.concatenate(places), free * free).reshape(free, free)
+
+    return placed(damping), placed(stiffness)
+
+
+def _contact_groups(model: Model) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Pairs of surfaces by the free coordinates that move one over the other.
+
+    Returns:
+      For each group its pairs, those coordinates, and `[pair, coordinate]` +1 where the coordinate
+      moves the second surface, −1 where the first.
+    """
+    contacts = model.contacts
+    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.free)))])
+    owner = np.concatenate([model.bodies.mobile, [-1]])[contacts.geometry_body]
+    sign = support[owner[contacts.second]] - support[owner[contacts.first]]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for pair, row in enumerate(sign):
+        groups.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(pair)
+    return [
+        (np.array(pairs), np.array(moving), sign[np.ix_(pairs, moving)])
+        for moving, pairs in groups.items()
+        if moving
+    ]
 
 
 def _diagonal(values: jax.Array) -> jax.Array:
