@@ -122,9 +122,9 @@ def x2_steps(evaluate: Callable[[Tree], Implicit], state: Tree, h: float, count:
             starts, lambda: first(at, here, A, half), lambda: second(at, here, half)
         ), None
 
-    one = jax.tree.map(jnp.ones_like, state)
+    # What is not kept yet is a state too, not a constant, which vmap would trace the loop anew for.
     starts = jnp.arange(2 * count) % 2 == 0
-    end, _ = jax.lax.scan(half_step, _Half(state, state, one), starts)
+    end, _ = jax.lax.scan(half_step, _Half(state, state, state), starts)
     return end.point
 
 
@@ -170,12 +170,17 @@ def w2_steps(evaluate: Callable[[Tree], Implicit], state: Tree, h: float, count:
                 starts, lambda: first(at, here), lambda: second(at, here, start)
             ), None
 
-        shapes = jax.eval_shape(lambda: evaluate(start).jacobian())
-        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-        begun = _Begun(start, start, start, start, nothing)
+        begun = _Begun(start, start, start, start, _unset(evaluate, start))
         return jax.lax.scan(half_step, begun, jnp.array([True, False]))[0].point
 
     return repeated(step, state, count)
+
+
+def _unset(evaluate: Callable[[Tree], Implicit], state: Tree) -> Jacobian:
+    """Zeros in the form of a Jacobian; of the state, not constants, as in `x2_steps`."""
+    zero = 0 * jax.tree.leaves(state)[0].ravel()[0]
+    shapes = jax.eval_shape(lambda: evaluate(state).jacobian())
+    return jax.tree.map(lambda x: jnp.broadcast_to(zero.astype(x.dtype), x.shape), shapes)
 
 
 def repeated(step: Callable[[Tree], Tree], state: Tree, count: int) -> Tree:
