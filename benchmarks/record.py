@@ -13,7 +13,7 @@ import jax
 import jaxosim
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"  # not kept in the repository
+RESULTS = ROOT / "benchmarks" / "results"  # where the lines behind the README's table are kept
 PACKAGES = ("jax", "jaxlib", "numpy")
 
 

@@ -1,0 +1,68 @@
+"""What counts as a world that breaks away, and what the gradients are compared by."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
+CALM = np.array([1.0, 1.0, 10.0, 1.0])
+FAST = np.array([1.0, 1.0, 31.0, 1.0])  # beyond three times that
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The scripts, which find each other in their own folder."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import divergence
+    import gradient_terms
+
+    return divergence, gradient_terms
+
+
+def count(compared, ours, theirs, runs):
+    """The counts of one world; `runs` are the reference's, asked again."""
+    asked = []
+
+    def again(number):
+        asked.append(number)
+        return np.stack(runs)
+
+    result = compared(ours[None], theirs[None], again)
+    return result["beyond the reference"], result["diverged"], result["not finite"], len(asked)
+
+
+def test_a_world_like_its_reference_is_not_asked_about_again(scripts):
+    assert count(scripts[0].compared, CALM, CALM, [CALM]) == (0, 0, 0, 0)
+
+
+def test_a_reference_that_was_looked_at_too_seldom_is_asked_again(scripts):
+    assert count(scripts[0].compared, FAST, CALM, [FAST, CALM]) == (0, 0, 0, 1)
+
+
+def test_what_a_neighbour_of_the_reference_does_is_no_divergence(scripts):
+    assert count(scripts[0].compared, FAST, CALM, [CALM, FAST]) == (1, 0, 0, 1)
+
+
+def test_a_world_beyond_all_of_them_has_diverged(scripts):
+    assert count(scripts[0].compared, FAST, CALM, [CALM, CALM]) == (1, 1, 0, 1)
+
+
+def test_what_is_not_finite_has_diverged_whatever_the_reference_does(scripts):
+    assert count(scripts[0].compared, np.nan * CALM, CALM, [CALM, FAST]) == (1, 1, 1, 1)
+
+
+def test_a_reference_that_gave_up_is_counted(scripts):
+    both = np.stack([CALM, CALM])
+    result = scripts[0].compared(both, np.stack([CALM, np.nan * CALM]), None)
+    assert result["reference gave up"] == 1 and result["diverged"] == 0
+
+
+def test_gradients_are_compared_by_direction_and_length(scripts):
+    expected = np.array([[3.0, 4.0], [1.0, 0.0]])
+    same = scripts[1].compared(2 * expected, expected)
+    assert same["cosine, least"] == pytest.approx(1)
+    assert same["relative error, median"] == pytest.approx(1)
+    turned = scripts[1].compared(np.array([[-4.0, 3.0], [1.0, 0.0]]), expected)
+    assert turned["cosine, least"] == pytest.approx(0)
+    assert turned["relative error, median"] == pytest.approx(2**0.5 / 2)
