@@ -125,19 +125,20 @@ def compared(ours, theirs, again, around):
     Args:
       ours: of the method.
       theirs: of the reference; NaN where it gave up.
-      again: of the numbers of some worlds: their extremes under the reference, looked at often.
+      again: of the numbers of some worlds: their extremes under the reference, looked at often,
+        which may take the more internal steps.
       around: of a world's number: extremes `[start, 4]` of the reference from starts close to it.
     """
     most = theirs.copy()
-    known = np.all(np.isfinite(theirs), axis=1)
 
     def outside(numbers):
-        return numbers[known[numbers] & ~np.all(ours[numbers] <= BEYOND * most[numbers], axis=1)]
+        return numbers[~np.all(ours[numbers] <= BEYOND * most[numbers], axis=1)]
 
     doubtful = outside(np.arange(len(ours)))
     if len(doubtful):
         most[doubtful] = np.fmax(most[doubtful], again(doubtful))
-    beyond = outside(doubtful)
+    known = np.all(np.isfinite(most), axis=1)
+    beyond = outside(np.flatnonzero(known))
     widest = {number: np.nanmax(around(number), axis=0) for number in beyond}
     ratio = ours[known] / most[known]
     return {

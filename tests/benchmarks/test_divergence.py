@@ -49,11 +49,11 @@ def test_what_is_not_finite_has_diverged_whatever_the_reference_does(scripts):
     assert counts(scripts[0].compared, np.nan * CALM, CALM, FAST, FAST) == (1, 1, 1)
 
 
-def test_a_reference_that_gave_up_is_counted(scripts):
-    result = scripts[0].compared(
-        np.stack([CALM, CALM]), np.stack([CALM, np.nan * CALM]), None, None
-    )
-    assert result["reference gave up"] == 1 and result["diverged"] == 0
+@pytest.mark.parametrize("again, given_up", [(CALM, 0), (np.nan * CALM, 1)])
+def test_a_reference_that_gave_up_is_asked_again_and_counted(scripts, again, given_up):
+    ours, theirs = np.stack([CALM, CALM]), np.stack([CALM, np.nan * CALM])
+    result = scripts[0].compared(ours, theirs, lambda numbers: again[None], None)
+    assert result["reference gave up"] == given_up and result["diverged"] == 0
 
 
 def test_gradients_are_compared_by_direction_and_length(scripts):
