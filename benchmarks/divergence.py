@@ -1,6 +1,6 @@
 """Does the default method ever diverge? Thousands of rough worlds beside the reference integrator.
 
-    python benchmarks/divergence.py [--worlds 1000] [--seconds 2] [--method x2] [--substeps 12]
+    python benchmarks/divergence.py [--worlds 1000] [--seconds 2] [--method x2] [--substeps 9]
                                     [--kinds random drop …]
 
 Five kinds of worlds, each with a random pose around the default: random excitation held 50 ms;
@@ -200,7 +200,7 @@ def main():
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--method", default="x2")
-    parser.add_argument("--substeps", type=int, default=12)
+    parser.add_argument("--substeps", type=int, default=9)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--accuracy", type=float, default=1e-3, help="Of the reference.")
     arguments = parser.parse_args()

@@ -4,7 +4,6 @@ A control step holds the excitation for `Options.step_size` (0.01 s, as osim-rl 
 """
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -82,9 +81,6 @@ def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
     return dataclasses.replace(state, fiber_length=length)
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass, data_fields=["linearization"], meta_fields=["model"]
-)
 @dataclasses.dataclass(frozen=True)
 class _Stiff:
     """A Linearization in the form in which integrators ask for it."""

@@ -54,7 +54,10 @@ class TreeStructure:
 
 @dataclass(frozen=True, eq=False)
 class FloatingStructure:
-    """Joints with three angles of their own, each a straight line, that no force looks at."""
+    """Joints with three angles of their own, each a straight line, that no force looks at.
+
+    Their axes are perpendicular in the file, and have to be so in any other Params.
+    """
 
     mobile: np.ndarray  # [floating] the mobile body they move
     coordinate: np.ndarray  # [floating, 3] that drive the three rotations

@@ -77,25 +77,25 @@ class Options:
     """
 
     method: str = "x2"
-    substeps: int = 12
+    substeps: int = 9
     accuracy: float = 5e-5
     step_size: float = 0.01
     stale_first_stage: bool = False
 
     @classmethod
     def fast(cls) -> "Options":
-        """The default method with 5 substeps: twice as fast, about three times the error."""
+        """The default method with 5 substeps: nearly twice as fast, two to three times the error."""
         return cls(substeps=5)
 
     @classmethod
     def fine(cls) -> "Options":
         """Fixed steps, 1e-4 after half a second of smooth motion, about 1e-3 through contacts."""
-        return cls(method="w2", substeps=28)
+        return cls(method="w2", substeps=24)
 
     @classmethod
     def accurate(cls) -> "Options":
         """Fixed steps, 5e-5 after half a second of smooth motion, about 4e-4 through contacts."""
-        return cls(method="w2", substeps=56)
+        return cls(method="w2", substeps=55)
 
     @classmethod
     def reference(cls, accuracy: float = 5e-5) -> "Options":

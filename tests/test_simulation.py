@@ -169,10 +169,10 @@ def test_options_are_checked(world, change, message):
 
 
 def test_named_options_are_as_documented():
-    assert jaxosim.Options() == jaxosim.Options(method="x2", substeps=12)
+    assert jaxosim.Options() == jaxosim.Options(method="x2", substeps=9)
     assert jaxosim.Options.fast() == jaxosim.Options(method="x2", substeps=5)
-    assert jaxosim.Options.fine() == jaxosim.Options(method="w2", substeps=28)
-    assert jaxosim.Options.accurate() == jaxosim.Options(method="w2", substeps=56)
+    assert jaxosim.Options.fine() == jaxosim.Options(method="w2", substeps=24)
+    assert jaxosim.Options.accurate() == jaxosim.Options(method="w2", substeps=55)
     assert jaxosim.Options.reference(1e-6).accuracy == 1e-6
 
 

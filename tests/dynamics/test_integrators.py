@@ -39,9 +39,6 @@ def chased(y):
     return jnp.stack([-STIFFNESS * (value - jnp.cos(time)) - jnp.sin(time), jnp.ones_like(time)])
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass, data_fields=["slope", "matrix"], meta_fields=[]
-)
 @dataclasses.dataclass(frozen=True)
 class Dense:
     """Rates at a state with their whole Jacobian, in the form integrators ask for."""
