@@ -84,7 +84,7 @@ class Options:
 
     @classmethod
     def fast(cls) -> "Options":
-        """The default method with 5 substeps: nearly twice as fast, two to three times the error."""
+        """The default method with 5 substeps: nearly twice as fast, thrice the error."""
         return cls(substeps=5)
 
     @classmethod
