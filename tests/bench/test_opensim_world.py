@@ -12,6 +12,9 @@ from tests.test_outputs import EPISODES, flat, needs_episodes
 
 pytestmark = [pytest.mark.opensim, pytest.mark.usefixtures("opensim")]
 STEPS = 2
+# To the last bit on a processor of the kind that recorded; others round the thousands of newtons and
+# of rad/s² differently, in their twelfth digit.
+ROUNDING = {"rtol": 1e-9, "atol": 1e-7}
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,7 @@ def world(opensim):
 
 
 @needs_episodes
-def test_steps_of_a_recorded_episode_are_repeated_to_the_last_bit(world):
+def test_steps_of_a_recorded_episode_are_repeated(world):
     with np.load(EPISODES / "Prosthetics-3D-pros-difficulty0--random.npz") as file:
         data = {name: file[name] for name in file.files}
     names = [str(name) for name in data["description_names"]]
@@ -32,11 +35,13 @@ def test_steps_of_a_recorded_episode_are_repeated_to_the_last_bit(world):
         described.append(flat(world.describe()))
     observations, rewards, done = map(np.array, zip(*rows, strict=True))
     assert sorted(described[0]) == sorted(names)
-    np.testing.assert_array_equal(
-        [[row[name] for name in names] for row in described], data["description"][: STEPS + 1]
+    np.testing.assert_allclose(
+        [[row[name] for name in names] for row in described],
+        data["description"][: STEPS + 1],
+        **ROUNDING,
     )
-    np.testing.assert_array_equal(observations, data["observation"][: STEPS + 1])
-    np.testing.assert_array_equal(rewards, data["reward"][: STEPS + 1])
+    np.testing.assert_allclose(observations, data["observation"][: STEPS + 1], **ROUNDING)
+    np.testing.assert_allclose(rewards, data["reward"][: STEPS + 1], **ROUNDING)
     np.testing.assert_array_equal(done, data["done"][: STEPS + 1])
 
 
