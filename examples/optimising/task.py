@@ -94,8 +94,7 @@ class Task:
     def objective(self, variables: Variables) -> tuple[jax.Array, Outcome]:
         """The sum of the terms, and what is behind it."""
         params, excitations = self.params_of(variables), self.excitations_of(variables)
-        options = jaxosim.Options.fast()
-        states = jaxosim.rollout(self.model, params, self.start, excitations, options)
+        states = jaxosim.rollout(self.model, params, self.start, excitations)
         outcome = self.judge(params, states)
         return outcome.total, outcome
 

@@ -12,8 +12,8 @@ from tests.test_outputs import EPISODES, flat, needs_episodes
 
 pytestmark = [pytest.mark.opensim, pytest.mark.usefixtures("opensim")]
 STEPS = 2
-# To the last bit on a processor of the kind that recorded; others round the thousands of newtons and
-# of rad/s² differently, in their twelfth digit.
+# To the last bit on a processor of the kind that recorded; others round thousands of newtons and of
+# rad/s² differently, in their twelfth digit.
 ROUNDING = {"rtol": 1e-9, "atol": 1e-7}
 
 
