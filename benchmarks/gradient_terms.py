@@ -1,6 +1,6 @@
 """Is the derivative of A worth having in the gradient of an implicit step?
 
-    python benchmarks/gradient_terms.py [--steps 10 30] [--worlds 16] [--repeats 5] [--plot]
+    python benchmarks/gradient_terms.py [--steps 10 30] [--settings fast …] [--worlds 16] [--plot]
 
 An implicit step solves with I − h A, where A is the stiff part of the Jacobian
 (`jaxosim/linearization.py`). The gradient of the discrete step contains A's own derivative. One can
@@ -105,11 +105,12 @@ def compared(gradients, expected):
     }
 
 
-def measure(given, steps, repeats):
+def measure(given, steps, repeats, settings):
     """A row per setting and way, and the number of worlds that count."""
     expected, known = motion_gradients(given, steps)
     rows, calls = [], {}
-    for name, options in SETTINGS.items():
+    for name in settings:
+        options = SETTINGS[name]
         value = jax.vmap(functools.partial(speed, options, steps))
         calls[name] = functools.partial(compiled(value, *given).call, *given)
         for way, jacobian in WAYS.items():
@@ -147,13 +148,14 @@ def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--steps", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--worlds", type=int, default=16)
+    parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
     parser.add_argument("--repeats", type=int, default=5)
     add_plot_option(parser)
     given = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     worlds, rows, known = job(given.worlds), [], {}
     for steps in given.steps:
-        own, known[steps] = measure(worlds, steps, given.repeats)
+        own, known[steps] = measure(worlds, steps, given.repeats, given.settings)
         rows += own
         counted = f"{known[steps]} of {given.worlds} worlds with a known gradient"
         cells = [[row[name] for name in COLUMNS] for row in own]
