@@ -4,6 +4,7 @@ Whatever the user gets wrong ends in one line on standard error and a non-zero e
 wrong command line, 1 for everything else, 130 when interrupted.
 """
 
+import _thread
 import contextlib
 import dataclasses
 import io
@@ -11,6 +12,7 @@ import math
 import os
 import pathlib
 import sys
+import threading
 from collections.abc import Sequence
 
 import click
@@ -38,6 +40,7 @@ from jaxosim.viewer.run import Run, write_run
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _INTERRUPTED = 130
+_MOMENT = 0.01  # s, after which a callback is over
 _OUR_ERRORS = (
     OsimFormatError,
     UnsupportedComponentError,
@@ -52,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
+    sys.unraisablehook = _interrupt_again
     status = _status(arguments)
     if status == _INTERRUPTED:
         os._exit(status)  # XLA may be compiling in a thread that does not survive a normal exit
@@ -75,6 +79,14 @@ def _status(arguments: Sequence[str] | None) -> int:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
             return _complain("out of memory: give a smaller --batch", 1)
         raise
+
+
+def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """Send an interrupt again that fell into a callback of JAX, where Python drops exceptions."""
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        threading.Timer(_MOMENT, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _complain(message: str, status: int) -> int:
