@@ -6,7 +6,7 @@ arms, with the joints. What is left out (rates of inertia, of moment arms, of Co
 slow, and a large step must not extrapolate it. Fibers and activations are eliminated by hand, so
 that (I − g A) x = r costs one symmetric positive definite solve in the free coordinates.
 
-Source: derived for jaxosim; secant friction makes the matrix positive definite at any slip.
+Source: derived for jaxosim.
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.dynamics.contact_slopes import contact_matrices
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix, solve_positive
 from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
-from jaxosim.placement import chosen, group_sum, joined, settled
-from jaxosim.products import cross
-from jaxosim.spatial import dot, matvec, safe_divide, weighted_gram
+from jaxosim.placement import chosen, group_sum, settled
+from jaxosim.spatial import matvec
 from jaxosim.system import (
     Dynamics,
     Position,
@@ -75,9 +75,10 @@ def evaluate(
     state: State,
     excitation: jax.Array,
     chart: jax.Array | None = None,
+    present: jax.Array | None = None,
 ) -> Evaluation:
-    """What a state derivative and its Jacobian share; the chart is as for `realize`."""
-    position, velocity, dynamics = realize(model, params, state, excitation, chart)
+    """What a state derivative and its Jacobian share; chart and points are as for `realize`."""
+    position, velocity, dynamics = realize(model, params, state, excitation, chart, present)
     force = net_generalized_force(model, params, position, velocity, dynamics)
     return Evaluation(
         position=position,
@@ -96,10 +97,20 @@ def full_rates(model: Model, evaluation: Evaluation) -> StateDerivative:
     return dataclasses.replace(evaluation.rates, u=u)
 
 
-def linearize(model: Model, params: Params, evaluation: Evaluation) -> Linearization:
-    """The structured Jacobian, in parts."""
+def inertia_diagonal(mass: jax.Array) -> jax.Array:
+    """Diagonal `[free]` of a mass matrix."""
+    count = len(mass)
+    return chosen(mass.reshape(-1), np.arange(count) * (count + 1))
+
+
+def linearize(
+    model: Model, params: Params, evaluation: Evaluation, h: float | jax.Array
+) -> Linearization:
+    """The structured Jacobian, in parts, for a step of h (s)."""
     position, dynamics = evaluation.position, evaluation.dynamics
-    damping, stiffness = _contact_matrices(model, position, dynamics)
+    damping, stiffness = contact_matrices(
+        model, position.bodies, dynamics.contacts, inertia_diagonal(evaluation.mass), h
+    )
     joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)
     return Linearization(
         joints=position.joints,
@@ -111,62 +122,6 @@ def linearize(model: Model, params: Params, evaluation: Evaluation) -> Lineariza
         rates=evaluation.rates,
         fibers=evaluation.fibers,
     )
-
-
-def _contact_matrices(
-    model: Model, position: Position, dynamics: Dynamics
-) -> tuple[jax.Array, jax.Array]:
-    """Damping and stiffness matrices `[free, free]` of the contacts that apply force.
-
-    Contacts that the same coordinates move go together: the others' entries are zero.
-    """
-    contact, free = dynamics.contacts, len(model.tree.free)
-    pressing = contact.normal_force > 0
-    slip = contact.friction_slope  # secant: friction force over slip
-    press = jnp.where(pressing, 1.5 * contact.dissipation * contact.hertz_force, 0.0)
-    spring = jnp.where(
-        pressing, 1.5 * safe_divide(contact.normal_force, jnp.maximum(contact.depth, 0.0)), 0.0
-    )
-    slip, press, spring = settled((slip, press, spring))
-    places, damping, stiffness = [np.zeros(0, int)], [], []
-    for pairs, moving, sign in _contact_groups(model):
-        hinge, point = chosen(position.bodies.hinge, moving), chosen(contact.position, pairs)
-        moved = hinge[None, :, 3:] + cross(hinge[None, :, :3], point[:, None, :])
-        jacobian = settled(moved * sign.astype(moved.dtype)[..., None])  # [pair, moving, 3]
-        normal = dot(jacobian, chosen(contact.normal, pairs)[:, None, :])
-        rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, len(moving))
-        own_slip, own_press = chosen(slip, pairs), chosen(press, pairs)
-        friction = weighted_gram(rows, jnp.tile(own_slip, 3))
-        damping.append((friction + weighted_gram(normal, own_press - own_slip)).reshape(-1))
-        stiffness.append(weighted_gram(normal, chosen(spring, pairs)).reshape(-1))
-        places.append((moving[:, None] * free + moving).reshape(-1))
-
-    def placed(parts: list[jax.Array]) -> jax.Array:
-        entries = joined(parts) if parts else jnp.zeros(0, contact.depth.dtype)
-        return group_sum(entries, np.concatenate(places), free * free).reshape(free, free)
-
-    return placed(damping), placed(stiffness)
-
-
-def _contact_groups(model: Model) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pairs of surfaces by the free coordinates that move one over the other.
-
-    Returns:
-      For each group its pairs, those coordinates, and `[pair, coordinate]` +1 where the coordinate
-      moves the second surface, −1 where the first.
-    """
-    contacts = model.contacts
-    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.free)))])
-    owner = np.concatenate([model.bodies.mobile, [-1]])[contacts.geometry_body]
-    sign = support[owner[contacts.second]] - support[owner[contacts.first]]
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for pair, row in enumerate(sign):
-        groups.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(pair)
-    return [
-        (np.array(pairs), np.array(moving), sign[np.ix_(pairs, moving)])
-        for moving, pairs in groups.items()
-        if moving
-    ]
 
 
 def _diagonal(values: jax.Array) -> jax.Array:

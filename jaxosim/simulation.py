@@ -9,32 +9,17 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.dynamics.charts import enter_chart, leave_chart
-from jaxosim.dynamics.integrators import (
-    euler_steps,
-    merson_integrate,
-    rk4_steps,
-    w2_steps,
-    x2_steps,
-)
-from jaxosim.dynamics.multibody import symmetric
-from jaxosim.linearization import (
-    Evaluation,
-    Linearization,
-    evaluate,
-    full_rates,
-    linearize,
-    solve,
-)
+from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
+from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
-from jaxosim.placement import chosen
 from jaxosim.pytree import array, check_shapes, pytree
-from jaxosim.spatial import matvec
+from jaxosim.stiff import StiffWorld
 from jaxosim.system import realize_position, realize_velocity, state_derivative
 from jaxosim.types import Model, Options, Params, State
 
 _FIRST_STEP = 0.01  # s, the first internal step that OpenSim's integrator tries
 _EXPLICIT = {"euler": euler_steps, "rk4": rk4_steps}
-_IMPLICIT = {"x2": x2_steps, "w2": w2_steps}
+_IMPLICIT = "ros3w"
 _ADAPTIVE = "merson"
 
 
@@ -81,62 +66,42 @@ def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
     return dataclasses.replace(state, fiber_length=length)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Stiff:
-    """A Linearization in the form in which integrators ask for it."""
-
-    model: Model
-    linearization: Linearization
-
-    def increment(self, g):
-        lin = self.linearization
-        rhs = jax.tree.map(lambda x: g * x, lin.rates)
-        return solve(self.model, lin, g, rhs, g * lin.force)
-
-    def solve(self, g, rhs):
-        lin = self.linearization
-        momentum = matvec(symmetric(lin.mass), chosen(rhs.u, self.model.tree.free))
-        return solve(self.model, lin, g, rhs, momentum)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Evaluated:
-    """An Evaluation in the form in which integrators ask for it."""
-
-    model: Model
-    params: Params
-    evaluation: Evaluation
-
-    def rates(self):
-        return full_rates(self.model, self.evaluation)
-
-    def damped(self, g):
-        one = jax.tree.map(jnp.ones_like, self.evaluation.rates)
-        return dataclasses.replace(one, fiber_length=1 - g * self.evaluation.fibers.v_fiber)
-
-    def jacobian(self):
-        return _Stiff(self.model, linearize(self.model, self.params, self.evaluation))
-
-
 def _fixed_steps(
     model: Model, params: Params, state: State, excitation: jax.Array, options: Options
 ) -> State:
     """All substeps of one control step by a fixed-step method."""
-    h = options.step_size / options.substeps
     local, chart = enter_chart(model, params, state)
-    if options.method in _EXPLICIT:
+    if options.method == _IMPLICIT:
+        problem = StiffWorld(model, params, excitation, chart)
+        end = ros3w_steps(problem, local, _duration(state, options), options.substeps)
+    else:
 
         def rates(at):
             return state_derivative(model, params, at, excitation, chart)
 
+        h = options.step_size / options.substeps
         end = _EXPLICIT[options.method](rates, local, h, options.substeps)
-    else:
-
-        def evaluated(at):
-            return _Evaluated(model, params, evaluate(model, params, at, excitation, chart))
-
-        end = _IMPLICIT[options.method](evaluated, local, h, options.substeps)
     return leave_chart(model, params, chart, end, state)
+
+
+def _duration(state: State, options: Options) -> jax.Array:
+    """The control step's size (s), one for each world: else vmap would trace its substeps twice."""
+    return options.step_size + 0 * state.time
+
+
+def substeps(
+    model: Model, params: Params, state: State, excitation: jax.Array, options: Options
+) -> State:
+    """States after each substep of a control step by the implicit method, `[substep]` leading."""
+    local, chart = enter_chart(model, params, state)
+    problem = StiffWorld(model, params, excitation, chart)
+
+    def step(at: Progress, planned: tuple[jax.Array, jax.Array]) -> tuple[Progress, State]:
+        after = ros3w_step(problem, at, *planned)
+        return after, leave_chart(model, params, chart, after.state, state)
+
+    duration = _duration(state, options)
+    return jax.lax.scan(step, begin(local, duration), plan(options.substeps, duration))[1]
 
 
 def error_norm(state: State, error: State) -> jax.Array:
@@ -213,7 +178,7 @@ def _check_options(options: Options) -> None:
     Raises:
       ValueError: unknown method, or numbers out of range.
     """
-    methods = (*_IMPLICIT, *_EXPLICIT, _ADAPTIVE)
+    methods = (_IMPLICIT, *_EXPLICIT, _ADAPTIVE)
     if options.method not in methods:
         raise ValueError(f"Options.method: expected one of {methods}, got {options.method!r}")
     if options.substeps < 1 or options.step_size <= 0 or options.accuracy <= 0:

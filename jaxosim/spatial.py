@@ -76,7 +76,7 @@ def skew(v: jax.Array) -> jax.Array:
 
 def axis_angle_rotation(axis: jax.Array, angle: jax.Array) -> jax.Array:
     """Rotation `[..., 3, 3]` by `angle` `[...]` (rad) about the unit vector `axis` `[..., 3]`."""
-    sine, cosine = jnp.sin(angle)[..., None, None], jnp.cos(angle)[..., None, None]
+    sine, cosine = (x[..., None, None] for x in settled((jnp.sin(angle), jnp.cos(angle))))
     outer = axis[..., :, None] * axis[..., None, :]
     identity = jnp.broadcast_to(jnp.eye(3, dtype=angle.dtype), outer.shape)
     return cosine * (identity - outer) + sine * skew(axis) + outer

@@ -85,13 +85,17 @@ class Dynamics:
 
 @jax.named_scope("realize_position")
 def realize_position(
-    model: Model, params: Params, state: State, chart: jax.Array | None = None
+    model: Model,
+    params: Params,
+    state: State,
+    chart: jax.Array | None = None,
+    present: jax.Array | None = None,
 ) -> Position:
     """Poses, path lengths and moment arms, fiber and tendon lengths."""
     instance = realize_instance(model, params)
     joints = realize_joints(model, params, state.q, chart)
     bodies = realize_pose(model, instance, joints)
-    paths = realize_paths(model, params, instance, bodies, state.q)
+    paths = realize_paths(model, params, instance, bodies, state.q, present)
     return Position(
         instance=instance,
         joints=joints,
@@ -157,6 +161,7 @@ def realize(
     state: State,
     excitation: jax.Array,
     chart: jax.Array | None = None,
+    present: jax.Array | None = None,
 ) -> tuple[Position, Velocity, Dynamics]:
     """The three stages up to the forces, in a row; a batch is laid out worlds side by side.
 
@@ -166,9 +171,10 @@ def realize(
       state: one world.
       excitation: `[muscle]` (1).
       chart: in which the state is told, from `charts.enter_chart`; none if absent.
+      present: conditional points that are part of their paths, as for `realize_paths`.
     """
     state, excitation = settled((state, excitation))
-    position = realize_position(model, params, state, chart)
+    position = realize_position(model, params, state, chart, present)
     velocity = realize_velocity(model, params, state, position)
     dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
     return position, velocity, dynamics

@@ -67,35 +67,36 @@ class Options:
     """How a control step is integrated; hashed by value, static under jit.
 
     Attributes:
-      method: "x2" (linearly implicit Euler, extrapolated; the default), "w2" (linearly implicit,
-        second order), "rk4", "euler" (explicit), or "merson" (error-controlled, the reference).
-      substeps: equal substeps of a control step, fixed-step methods only.
+      method: "ros3w" (linearly implicit, third order; the default), "rk4", "euler" (explicit), or
+        "merson" (error-controlled, the reference).
+      substeps: of a control step, fixed-step methods only; equal but for "ros3w", see
+        `integrators.ros3w_steps`.
       accuracy: local error per step of "merson", as OpenSim's integrator accuracy.
       step_size: seconds of a control step.
       stale_first_stage: "merson" in a rollout: as OpenSim under osim-rl, the first derivative after
         a change of excitation still uses the previous one.
     """
 
-    method: str = "x2"
-    substeps: int = 9
+    method: str = "ros3w"
+    substeps: int = 6
     accuracy: float = 5e-5
     step_size: float = 0.01
     stale_first_stage: bool = False
 
     @classmethod
     def fast(cls) -> "Options":
-        """The default method with 5 substeps: nearly twice as fast, thrice the error."""
-        return cls(substeps=5)
+        """Four substeps: half as fast again as the default, about thrice the error."""
+        return cls(substeps=4)
 
     @classmethod
     def fine(cls) -> "Options":
-        """Fixed steps, 1e-4 after half a second of smooth motion, about 1e-3 through contacts."""
-        return cls(method="w2", substeps=24)
+        """Fixed steps, about 1e-4 after half a second."""
+        return cls(substeps=10)
 
     @classmethod
     def accurate(cls) -> "Options":
-        """Fixed steps, 5e-5 after half a second of smooth motion, about 4e-4 through contacts."""
-        return cls(method="w2", substeps=55)
+        """Fixed steps, about 3e-5 after half a second."""
+        return cls(substeps=20)
 
     @classmethod
     def reference(cls, accuracy: float = 5e-5) -> "Options":
@@ -359,6 +360,7 @@ class ContactInfo:
     hertz_force: jax.Array = array("pair", unit="N")  # elastic part, with no early exit
     normal_force: jax.Array = array("pair", unit="N")  # with dissipation, after the early exit
     friction_slope: jax.Array = array("pair", unit="N·s/m")  # friction over slip speed
+    sliding_slope: jax.Array = array("pair", unit="N·s/m")  # of friction by slip speed, or zero
     dissipation: jax.Array = array("pair", unit="s/m")
     force: jax.Array = array("pair", 3, unit="N")
 

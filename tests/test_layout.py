@@ -33,6 +33,7 @@ FLOORS = {
     # verbs
     "jaxosim.system": 3,
     "jaxosim.linearization": 3,
+    "jaxosim.stiff": 3,
     "jaxosim.simulation": 3,
     "jaxosim.outputs": 3,
     "jaxosim.randomize": 3,

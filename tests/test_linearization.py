@@ -21,13 +21,14 @@ from tests.dynamics.test_contact import as_states, touching_states
 SOLVE_TOLERANCE = 1e-10  # relative to the largest entry: condition numbers reach 1e5
 SAME = 1e-11
 STEPS = (1e-4, 2e-3, 1e-2)  # (s)
+STEP = 1e-3  # (s) for which A is taken
 STIFF = 100.0  # (1/s); slower parts are left out of the structured Jacobian on purpose
 EIGENVALUE_TOLERANCE = 0.1  # of what else acts: gravity, Coriolis forces, changing moment arms
 
 
 @functools.cache
 def linearize_of(model):
-    return jax.jit(lambda p, s, e: linearize(model, p, evaluate(model, p, s, e)))
+    return jax.jit(lambda p, s, e: linearize(model, p, evaluate(model, p, s, e), STEP))
 
 
 @functools.cache
@@ -178,7 +179,7 @@ def test_gradient_of_the_solve_equals_differences():
 
     @jax.jit
     def scalar(state):
-        lin = linearize(model, params, evaluate(model, params, state, excitation))
+        lin = linearize(model, params, evaluate(model, params, state, excitation), STEP)
         x = solve(model, lin, 2e-3, lin.rates, lin.force)
         return jnp.sum(x.u) + jnp.sum(x.q) + jnp.sum(x.activation) + jnp.sum(x.fiber_length)
 

@@ -130,7 +130,8 @@ def realize_contact(
     applied = ~_stopped(model, params, center, touching & (force <= 0)) & touching
     normal_force = jnp.where(applied, force, 0.0)
     tangential = slip_velocity - scaled(n, approach)
-    friction = normal_force * _friction_per_slip(material, safe_norm(tangential))
+    slip = safe_norm(tangential)
+    friction = normal_force * _friction_per_slip(material, slip)
     return ContactInfo(
         position=point,
         normal=n,
@@ -139,6 +140,7 @@ def realize_contact(
         hertz_force=hertz,
         normal_force=normal_force,
         friction_slope=friction,
+        sliding_slope=normal_force * _friction_rate(material, slip),
         dissipation=material.dissipation,
         force=scaled(n, normal_force) + scaled(tangential, friction),
     )
@@ -157,6 +159,18 @@ def _friction_per_slip(material: MaterialPair, slip: jax.Array) -> jax.Array:
     dynamic, static = material.dynamic_friction, material.static_friction
     coefficient = dynamic + 2 * (static - dynamic) / (1 + ratio * ratio)
     return coefficient / jnp.maximum(slip, v_t) + material.viscous_friction
+
+
+def _friction_rate(material: MaterialPair, slip: jax.Array) -> jax.Array:
+    """Derivative of the friction coefficient by slip speed (s/m), zero where that falls."""
+    v_t = material.transition_velocity
+    ratio = slip / v_t
+    dynamic, static = material.dynamic_friction, material.static_friction
+    falling = 1 / (1 + ratio * ratio)
+    coefficient = dynamic + 2 * (static - dynamic) * falling
+    change = -4 * (static - dynamic) * ratio * falling * falling
+    regular = jnp.where(ratio < 1, coefficient + change * ratio, change) / v_t
+    return jnp.maximum(regular + material.viscous_friction, 0.0)
 
 
 def _relative_velocity(model: Model, velocity: VelocityInfo, point: jax.Array) -> jax.Array:

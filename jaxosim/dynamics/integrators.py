@@ -1,14 +1,14 @@
-"""Time stepping for any state that is a pytree: explicit Runge-Kutta, linearly implicit, adaptive.
+"""Explicit time stepping for any state that is a pytree: fixed Runge-Kutta steps, and adaptive.
 
-None of them knows what a muscle is. Explicit schemes ask for `rates(state)`; implicit ones for
-`evaluate(state)`, an object that offers the rates at a state and a solve with I − g A.
+None of them knows what a muscle is: they ask for `rates(state)`. The linearly implicit method is in
+`rosenbrock.py`.
 
-Source: Hairer and Wanner, Solving Ordinary Differential Equations II (linearly implicit and
-W-methods); Simbody `RungeKuttaMersonIntegrator` and `AbstractIntegratorRep` for the step control.
+Source: Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I; Simbody
+`RungeKuttaMersonIntegrator` and `AbstractIntegratorRep` for the step control.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,38 +16,8 @@ import jax.numpy as jnp
 Tree = Any
 Rates = Callable[[Tree], Tree]
 
-_GAMMA = 1 - 0.5**0.5  # W2: makes the scheme L-stable
-_X2_GAMMA = 0.8  # of h: less is more accurate, more damps what is stiff better (to 0.375 a step)
 _LARGEST_ATTEMPTS = 100_000  # per control step; OpenSim needs about 30
 _SMALLEST_FRACTION = 1e-15  # of a control step; a jump of force can ask for 1e-9
-
-
-class Jacobian(Protocol):
-    """The stiff part A of the rates' Jacobian at one state, with the rates f there."""
-
-    def increment(self, g: float | jax.Array) -> Tree:
-        """(I − g A)⁻¹ g f."""
-        ...
-
-    def solve(self, g: float | jax.Array, rhs: Tree) -> Tree:
-        """(I − g A)⁻¹ rhs."""
-        ...
-
-
-class Implicit(Protocol):
-    """What linearly implicit schemes ask of one state."""
-
-    def rates(self) -> Tree:
-        """The rates f."""
-        ...
-
-    def damped(self, g: float | jax.Array) -> Tree:
-        """1 − g times A's diagonal where it can steepen within a step, 1 elsewhere."""
-        ...
-
-    def jacobian(self) -> Jacobian:
-        """A, which costs more than its diagonal."""
-        ...
 
 
 def add(state: Tree, *terms: tuple[float | jax.Array, Tree]) -> Tree:
@@ -86,84 +56,11 @@ def rk4_steps(rates: Rates, state: Tree, h: float, count: int) -> Tree:
     return repeated(step, state, count)
 
 
-class _Half(NamedTuple):
-    """Between the two evaluations of an X2 step: where the second one is, and what is kept."""
-
-    point: Tree  # where to evaluate next
-    whole: Tree  # the result in one step
-    damped: Tree  # 1 − γ h/2 · A's diagonal at the start
-
-
-def x2_steps(evaluate: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
-    """Linearly implicit Euler, once in one step and once in two, extrapolated; second order.
-
-    The solve takes γ h for h, which leaves less of the error of third order than h itself does (at
-    γ = 0.8 half of it in a stiff direction). Two evaluations and three small solves a step. Where a
-    stiff slope steepens within the step, the extrapolation is held back, lest the fast part
-    overshoot. One scan over the half steps of all steps, so that the evaluation is compiled once;
-    reverse mode keeps one state per half step and works the rest out again.
-    """
-
-    def euler(at: Tree, A: Jacobian, h: float) -> Tree:
-        return add(at, (1 / _X2_GAMMA, A.increment(_X2_GAMMA * h)))
-
-    def first(at: _Half, here: Implicit, A: Jacobian, half: Tree) -> _Half:
-        return _Half(half, euler(at.point, A, h), here.damped(_X2_GAMMA * h / 2))
-
-    def second(at: _Half, here: Implicit, half: Tree) -> _Half:
-        def extrapolate(two, one, before, after):
-            return two + jnp.clip(before / after, 0.0, 1.0) * (two - one)
-
-        after = here.damped(_X2_GAMMA * h / 2)
-        return _Half(jax.tree.map(extrapolate, half, at.whole, at.damped, after), *at[1:])
-
-    @jax.checkpoint
-    def half_step(at: _Half, starts: jax.Array) -> tuple[_Half, None]:
-        here = evaluate(at.point)
-        A = here.jacobian()
-        half = euler(at.point, A, h / 2)
-        return jax.lax.cond(
-            starts, lambda: first(at, here, A, half), lambda: second(at, here, half)
-        ), None
-
-    # What is not kept yet is a state too, not a constant, which vmap would trace the loop anew for.
-    starts = jnp.arange(2 * count) % 2 == 0
-    end, _ = jax.lax.scan(half_step, _Half(state, state, state), starts)
-    return end.point
-
-
-def w2_steps(evaluate: Callable[[Tree], Implicit], state: Tree, h: float, count: int) -> Tree:
-    """Second-order W-method with one Jacobian a step: two evaluations and two solves.
-
-    The change of a fiber's rate within the step is held back where its slope steepens. The two
-    evaluations are compiled each: a loop over them, as in X2, would have to carry the Jacobian,
-    which costs a fifth of the speed and saves four seconds of compilation.
-    """
-    return repeated(lambda at: _w2_step(evaluate, at, h), state, count)
-
-
 def repeated(step: Callable[[Tree], Tree], state: Tree, count: int) -> Tree:
     """The same step many times; reverse mode keeps one state per step."""
     once = jax.checkpoint(step)
     end, _ = jax.lax.scan(lambda at, _: (once(at), None), state, None, length=count)
     return end
-
-
-def _w2_step(evaluate: Callable[[Tree], Implicit], state: Tree, h: float) -> Tree:
-    g, weight = _GAMMA * h, 1 / (2 * _GAMMA)
-    start = evaluate(state)
-    A = start.jacobian()
-    k0 = jax.tree.map(lambda x: x / g, A.increment(g))
-    end = evaluate(add(state, (g, k0)))
-
-    def filtered(late, early, before, after):
-        return early + jnp.minimum(before / after, 1.0) * (late - early)
-
-    def combined(f0, f1, k):
-        return (2 - weight) * f0 + weight * f1 - k
-
-    late = jax.tree.map(filtered, end.rates(), k0, start.damped(g), end.damped(g))
-    return add(state, (h, A.solve(g, jax.tree.map(combined, start.rates(), late, k0))))
 
 
 class _Attempt(NamedTuple):

@@ -26,17 +26,31 @@ _RANGE_MARGIN = 1e-5  # OpenSim widens the range of a conditional point by this 
 
 
 def realize_paths(
-    model: Model, params: Params, instance: InstanceInfo, position: PositionInfo, q: jax.Array
+    model: Model,
+    params: Params,
+    instance: InstanceInfo,
+    position: PositionInfo,
+    q: jax.Array,
+    present: jax.Array | None = None,
 ) -> PathInfo:
     """Lengths and moment arms of all paths.
 
     The moment arm is OpenSim's generalised force at unit tension. It equals −∂length/∂q, except
     where OpenSim's own does not: outside a moving point's range, where the point stands still but
     its derivative goes on, and between a moving point and a point of its own body.
+
+    Args:
+      model: structure.
+      params: numbers.
+      instance: what is fixed on the bodies.
+      position: poses.
+      q: `[coordinate]` (rad | m).
+      present: `[conditional]` bool, the conditional points that are part of their paths; those in
+        whose range q is, if absent.
     """
     paths = model.paths
     point, derivative = settled(_points(model, params, instance, position, q))
-    inside = conditions(model, params, q)
+    inside = conditions(model, params, q) if present is None else present
     holds = joined([inside, ~inside, jnp.ones(1, bool)])  # as `SegmentStructure.needed` counts
     flexible = paths.flexible
     start, end = (np.searchsorted(paths.located, side) for side in (flexible.start, flexible.end))
@@ -167,6 +181,41 @@ def conditions(model: Model, params: Params, q: jax.Array) -> jax.Array:
     value = chosen(q, model.paths.conditional_coordinate)
     limits = params.paths.conditional_range
     return (value >= limits[:, 0] - _RANGE_MARGIN) & (value <= limits[:, 1] + _RANGE_MARGIN)
+
+
+def next_switch(
+    model: Model,
+    params: Params,
+    q: jax.Array,
+    rate: jax.Array,
+    after: jax.Array,
+    before: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """When conditional points next come or go, if their coordinates keep their rates.
+
+    Args:
+      model: structure.
+      params: numbers.
+      q: `[coordinate]` (rad | m).
+      rate: `[coordinate]` (rad/s | m/s) of q.
+      after: (s) what happens sooner does not count.
+      before: (s) end of the time in which switches are counted.
+
+    Returns:
+      Time until the first (s), inf if there is none, and the number of coordinates that make points
+      come or go before `before`.
+    """
+    coordinate = model.paths.conditional_coordinate
+    if not len(coordinate):
+        return jnp.full_like(after, jnp.inf), jnp.zeros_like(after)
+    margin = _RANGE_MARGIN * np.array([[-1.0, 1.0]])
+    edges = params.paths.conditional_range + margin.astype(q.dtype)
+    apart = edges - chosen(q, coordinate)[:, None]
+    time = safe_divide(apart, chosen(rate, coordinate)[:, None])
+    time = jnp.where(time > after, time, jnp.inf)
+    soon = jnp.any(time < before, axis=1)
+    own = [jnp.any(soon[coordinate == one]) for one in np.unique(coordinate)]
+    return jnp.min(time), sum((one.astype(q.dtype) for one in own), jnp.zeros((), q.dtype))
 
 
 def _present(segments: SegmentStructure, holds: jax.Array) -> jax.Array:

@@ -10,19 +10,12 @@ import pytest
 
 import jaxosim
 from jaxosim.dynamics import integrators
-from jaxosim.dynamics.integrators import (
-    euler_steps,
-    merson_integrate,
-    rk4_steps,
-    w2_steps,
-    x2_steps,
-)
+from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
 from tests import worlds
 
-ORDERS = {"euler": 1, "rk4": 4, "x2": 2, "w2": 2}
+ORDERS = {"euler": 1, "rk4": 4}
 ORDER_SLACK = 0.15  # of the measured order, between 20 and 40 steps
 LIVE_TOLERANCE = 1e-8  # one control step, the same internal steps as OpenSim's
-STIFFNESS = 1e4  # (1/s) of the decaying part
 PENDULUM = 9.0  # (1/s²)
 
 
@@ -33,47 +26,10 @@ def pendulum(y):
     return jnp.stack([speed, push - PENDULUM * jnp.sin(angle) - 0.3 * speed, jnp.ones_like(time)])
 
 
-def chased(y):
-    """A value that is pulled to cos t at a stiff rate; the second entry is the time."""
-    value, time = y
-    return jnp.stack([-STIFFNESS * (value - jnp.cos(time)) - jnp.sin(time), jnp.ones_like(time)])
-
-
-@dataclasses.dataclass(frozen=True)
-class Dense:
-    """Rates at a state with their whole Jacobian, in the form integrators ask for."""
-
-    slope: jax.Array
-    matrix: jax.Array
-
-    @classmethod
-    def of(cls, rates, state, keep):
-        return cls(rates(state), keep * jax.jacfwd(rates)(state))
-
-    def solve(self, g, rhs):
-        return jnp.linalg.solve(jnp.eye(len(rhs)) - g * self.matrix, rhs)
-
-    def increment(self, g):
-        return self.solve(g, g * self.slope)
-
-    def rates(self):
-        return self.slope
-
-    def damped(self, g):
-        return jnp.ones_like(self.slope)
-
-    def jacobian(self):
-        return self
-
-
-def march(method, rates, state, duration, count, keep=1.0):
+def march(method, rates, state, duration, count):
     """State after `count` equal steps."""
-    h = duration / count
-    if method in ("euler", "rk4"):
-        steps = {"euler": euler_steps, "rk4": rk4_steps}[method]
-        return jax.jit(lambda y: steps(rates, y, h, count))(state)
-    steps = {"x2": x2_steps, "w2": w2_steps}[method]
-    return jax.jit(lambda y: steps(lambda at: Dense.of(rates, at, keep), y, h, count))(state)
+    steps = {"euler": euler_steps, "rk4": rk4_steps}[method]
+    return jax.jit(lambda y: steps(rates, y, duration / count, count))(state)
 
 
 @functools.cache
@@ -125,26 +81,6 @@ def test_order_of_convergence(method):
     ]
     order = np.log2(errors[0] / errors[1])
     assert order == pytest.approx(ORDERS[method], abs=ORDER_SLACK * ORDERS[method])
-
-
-def test_w2_keeps_its_order_with_half_the_jacobian():
-    """What makes it a W-method: the solve may use any matrix."""
-    start = jnp.array([0.5, -0.2, 0.0])
-    errors = [
-        np.abs(np.asarray(march("w2", pendulum, start, 1.0, n, keep=0.5)) - pendulum_end()).max()
-        for n in (40, 80)
-    ]
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.3)
-
-
-@pytest.mark.parametrize("method", ["x2", "w2"])
-def test_implicit_steps_survive_what_explicit_ones_do_not(method):
-    """Steps 500 times the time constant; a value off its course falls back at once."""
-    start = jnp.array([3.0, 0.0])
-    end = np.asarray(march(method, chased, start, 1.0, 20))
-    assert abs(end[0] - np.cos(1.0)) < 1e-3
-    blown = np.asarray(march("rk4", chased, start, 1.0, 20))
-    assert not np.isfinite(blown[0]) or abs(blown[0]) > 1e6
 
 
 @pytest.mark.parametrize("method", ORDERS)

@@ -14,8 +14,10 @@ from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
 from jaxosim.muscles.path import (
+    conditions,
     lengthening_speed,
     moment_arms,
+    next_switch,
     realize_paths,
     tendon_generalized_force,
 )
@@ -174,6 +176,51 @@ def test_a_conditional_point_comes_and_goes_just_outside_its_range(edge, outward
     assert abs(lengths[0.9] - lengths[0.0]) < EDGE
     assert jump > 10 * EDGE
     assert lengths[1.1] < lengths[0.9]  # a bypass is shorter
+
+
+@pytest.mark.parametrize("knee, speed", [(-1.1, 2.0), (-0.9, 2.0), (-0.9, -2.0), (0.0, -0.5)])
+def test_next_switch_is_when_the_coordinate_meets_an_edge_of_the_range(knee, speed):
+    model, params, q = hopper_pose(knee)
+    rate = jnp.zeros_like(q).at[KNEE].set(speed)
+    low, high = worlds.CONDITION[0] - EDGE, worlds.CONDITION[1] + EDGE
+    expected = min(t for t in ((low - knee) / speed, (high - knee) / speed) if t > 0)
+    time, count = next_switch(model, params, q, rate, jnp.asarray(0.0), jnp.asarray(10.0))
+    np.testing.assert_allclose([time, count], [expected, 1.0], rtol=1e-12)
+    moved = q + (expected + 1e-9) * rate, q + (expected - 1e-9) * rate
+    assert bool(conditions(model, params, moved[0])) != bool(conditions(model, params, moved[1]))
+
+
+def test_there_is_no_switch_ahead_at_rest_behind_or_too_soon():
+    model, params, q = hopper_pose(-0.2)
+    rate = jnp.zeros_like(q).at[KNEE].set(-1.0)
+    meeting = 0.1 - EDGE
+    for own, after, before, expected in (
+        (0 * rate, 0.0, 10.0, [np.inf, 0]),
+        (-rate, 0.0, 10.0, [np.inf, 0]),
+        (rate, meeting + 1e-3, 10.0, [0.8 + EDGE, 1]),  # the other edge
+        (rate, 0.0, meeting - 1e-3, [meeting, 0]),
+    ):
+        arguments = jnp.asarray(after), jnp.asarray(before)
+        obtained = next_switch(model, params, q, own, *arguments)
+        np.testing.assert_allclose(obtained, expected, rtol=1e-12)
+    model, params = worlds.load(CROSSING)  # has no such points
+    obtained = next_switch(model, params, jnp.zeros(5), jnp.ones(5), jnp.zeros(()), jnp.ones(()))
+    np.testing.assert_array_equal(obtained, [np.inf, 0])
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_points_can_be_told_to_be_present(inside):
+    """As on the other side of the edge."""
+    model, params, q = hopper_pose(-0.31 if inside else -0.29)
+    lengths = []
+    for knee, present in ((q[KNEE], None), (-0.3, [not inside]), (-0.3, [inside])):
+        at = q.at[KNEE].set(knee)
+        instance = realize_instance(model, params)
+        bodies = realize_pose(model, instance, realize_joints(model, params, at))
+        present = present if present is None else jnp.asarray(present)
+        path = realize_paths(model, params, instance, bodies, at, present)
+        lengths.append(float(path.length[FLEXOR]))
+    assert abs(lengths[0] - lengths[2]) < 1e-3 < 5e-3 < abs(lengths[1] - lengths[2])
 
 
 def test_lengthening_speed_is_the_rate_of_length():

@@ -1,0 +1,110 @@
+"""One world under a held excitation, in the form in which `dynamics/rosenbrock.py` asks for it.
+
+Its switches are the conditional points of muscle paths: a muscle whose path gains or loses a point
+changes its length at once, and its tension with it.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.dynamics.multibody import symmetric
+from jaxosim.linearization import (
+    Evaluation,
+    Linearization,
+    evaluate,
+    full_rates,
+    inertia_diagonal,
+    linearize,
+    solve,
+)
+from jaxosim.muscles.path import conditions, next_switch
+from jaxosim.placement import chosen
+from jaxosim.spatial import matvec
+from jaxosim.types import Model, Params, State, StateDerivative
+
+
+@dataclasses.dataclass(frozen=True)
+class StiffWorld:
+    """A world; `chart` is that of `charts.enter_chart`, in which its states are told."""
+
+    model: Model
+    params: Params
+    excitation: jax.Array
+    chart: jax.Array | None
+
+    def sides(self, state: State, early: jax.Array) -> jax.Array:
+        """Conditional points that are part of their paths `early` (s) from now."""
+        return conditions(self.model, self.params, state.q + early * self._rates_of_q(state))
+
+    def next_switch(
+        self, state: State, after: jax.Array, before: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """When conditional points next come or go, see `path.next_switch`."""
+        rate = self._rates_of_q(state)
+        return next_switch(self.model, self.params, state.q, rate, after, before)
+
+    def _rates_of_q(self, state: State) -> jax.Array:
+        """Speeds, zero where they are not the rates of q: switches are not foreseen there."""
+        tree, unknown = self.model.tree, self.model.locked.copy()
+        for joint in tree.joint[tree.angular_velocity]:
+            unknown[list(self.model.joint_coordinates[joint][:3])] = True
+        return jnp.where(unknown, 0.0, state.u)
+
+    def evaluate(self, state: State, sides: jax.Array) -> "EvaluatedWorld":
+        """The world at a state, its conditional points being as given."""
+        model, params = self.model, self.params
+        evaluation = evaluate(model, params, state, self.excitation, self.chart, sides)
+        return EvaluatedWorld(model, params, evaluation)
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluatedWorld:
+    """A world at one state."""
+
+    model: Model
+    params: Params
+    evaluation: Evaluation
+
+    def rates(self) -> StateDerivative:
+        """The state derivative."""
+        return full_rates(self.model, self.evaluation)
+
+    def damped(self, g: jax.Array) -> State:
+        """1 − g times the slope of a fiber's velocity by its length; 1 elsewhere."""
+        one = jax.tree.map(jnp.ones_like, self.evaluation.rates)
+        return dataclasses.replace(one, fiber_length=1 - g * self.evaluation.fibers.v_fiber)
+
+    def jacobian(self, h: jax.Array) -> "WorldJacobian":
+        """The structured Jacobian."""
+        return WorldJacobian(self.model, linearize(self.model, self.params, self.evaluation, h))
+
+    def size(self, change: State) -> jax.Array:
+        """Root of the energy in a change of the speeds, as if each moved alone."""
+        u = chosen(change.u, self.model.tree.free)
+        return jnp.sqrt(jnp.sum(u * u * inertia_diagonal(self.evaluation.mass)) + _TINY)
+
+
+_TINY = float(np.finfo(np.float32).tiny)  # keeps the root's slope finite for a world at rest
+
+
+@dataclasses.dataclass(frozen=True)
+class WorldJacobian:
+    """The structured Jacobian A of a world at one state."""
+
+    model: Model
+    linearization: Linearization
+
+    def increment(self, g: jax.Array) -> State:
+        """(I − g A)⁻¹ g times the state derivative, which needs no accelerations."""
+        lin = self.linearization
+        rhs = jax.tree.map(lambda x: g * x, lin.rates)
+        return solve(self.model, lin, g, rhs, g * lin.force)
+
+    def solve(self, g: jax.Array, rhs: State) -> State:
+        """(I − g A)⁻¹ rhs."""
+        lin = self.linearization
+        momentum = matvec(symmetric(lin.mass), chosen(rhs.u, self.model.tree.free))
+        return solve(self.model, lin, g, rhs, momentum)
