@@ -1,6 +1,6 @@
 """Does the default method ever diverge? Thousands of rough worlds beside the reference integrator.
 
-    python benchmarks/divergence.py [--worlds 1000] [--seconds 2] [--method x2] [--substeps 9]
+    python benchmarks/divergence.py [--worlds 1000] [--seconds 2] [--substeps 6]
                                     [--kinds random drop …]
 
 Five kinds of worlds, each with a random pose around the default: random excitation held 50 ms;
@@ -34,6 +34,7 @@ from tables import show_table
 import jaxosim
 from jaxosim.dynamics import integrators
 from jaxosim.randomize import pose
+from jaxosim.simulation import substeps
 from jaxosim.system import realize
 
 MODEL = "gait14dof22musc_pros"
@@ -85,6 +86,16 @@ def world(model, params, kind, steps, key):
     return states, jnp.stack([excitations.get(name, random) for name in KINDS])[kind]
 
 
+def looked_at(model, params, options, looks, state, excitation):
+    """States `[look]` within a control step: after each substep, or at so many equal times."""
+    if options.method == jaxosim.Options().method:
+        states = substeps(model, params, state, excitation, options)
+        times = state.time + options.step_size * jnp.linspace(0, 1, options.substeps + 1)[1:]
+        return dataclasses.replace(states, time=times)  # only the last one is right, and used
+    often = dataclasses.replace(options, step_size=options.step_size / looks)
+    return jaxosim.rollout(model, params, state, jnp.tile(excitation, (looks, 1)), often)
+
+
 def extremes(model, params, options, looks, steps, kind, key, aside):
     """Largest `[angle, length, angular speed, speed]` of a world's run; NaN if not all finite.
 
@@ -92,23 +103,19 @@ def extremes(model, params, options, looks, steps, kind, key, aside):
       model: structure.
       params: numbers.
       options: how to integrate a control step.
-      looks: in each control step.
+      looks: in each control step, for a method without substeps.
       steps: control steps.
       kind: of world.
       key: of this world.
       aside: `[coordinate]` (rad | m) by which its pose is another one.
     """
-    often = dataclasses.replace(
-        options, substeps=options.substeps // looks, step_size=options.step_size / looks
-    )
     state, excitations = world(model, params, kind, steps, key)
     state = dataclasses.replace(state, q=state.q + aside)
     sides = [np.flatnonzero(model.rotational == side) for side in (True, False)]
 
     def control_step(carry, excitation):
         at, largest = carry
-        held = jnp.tile(excitation, (looks, 1))
-        states = jaxosim.rollout(model, params, at, held, often)
+        states = looked_at(model, params, options, looks, at, excitation)
         parts = [jnp.abs(x[:, own]) for x in (states.q, states.u) for own in sides]
         largest = jnp.maximum(largest, jnp.stack([jnp.max(part) for part in parts]))
         finite = [jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(states)]
@@ -199,13 +206,12 @@ def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--method", default="x2")
-    parser.add_argument("--substeps", type=int, default=9)
+    parser.add_argument("--substeps", type=int, default=jaxosim.Options().substeps)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--accuracy", type=float, default=1e-3, help="Of the reference.")
     arguments = parser.parse_args()
     jaxosim.use_cores()
-    options = jaxosim.Options(method=arguments.method, substeps=arguments.substeps)
+    options = jaxosim.Options(substeps=arguments.substeps)
     reference = jaxosim.Options.reference(arguments.accuracy)
     steps = round(arguments.seconds / options.step_size)
     with unittest.mock.patch.object(integrators, "_LARGEST_ATTEMPTS", REFERENCE_ATTEMPTS):

@@ -4,7 +4,7 @@
 
 Operations, transcendental functions and bytes per world are XLA's own cost analysis of the compiled
 program of one block. XLA counts the body of a loop once, so an env step is that of `env.step` plus
-that of `jaxosim.step` for every half step but the first; beside it stands a count from the jaxpr,
+that of `jaxosim.step` for every substep but the first; beside it stands a count from the jaxpr,
 which knows how often loops run. The limits are measured here: multiply-adds, exponentials, bytes
 read and written in cache and in memory (`benchmarks/peaks.py`), on all CPU devices, one per core.
 XLA's bytes are what its fused loops hand to one another, so the cache has to carry them; through
@@ -67,14 +67,12 @@ def work_of(function, *one_block) -> Work:
 
 def works(env: jaxosim.Env, es, action) -> dict[str, Work]:
     """Of a state derivative and of an env step by its default method."""
-    if env.options.method != "x2":
-        raise ValueError(f"expected the default method x2, two bodies a substep: {env.options}")
     model, params = env.structure, env.params_of(es)
     derivative = work_of(
         functools.partial(jaxosim.state_derivative, model, params), es.state, action
     )
-    half_step = work_of(functools.partial(jaxosim.step, model, params), es.state, action)
-    env_step = work_of(env.step, es, action).plus(half_step, 2 * env.options.substeps - 1)
+    substep = work_of(functools.partial(jaxosim.step, model, params), es.state, action)
+    env_step = work_of(env.step, es, action).plus(substep, env.options.substeps - 1)
     return {"state derivative": derivative, "env step": env_step}
 
 

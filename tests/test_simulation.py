@@ -188,7 +188,7 @@ def test_named_options_are_as_documented():
     assert jaxosim.Options() == jaxosim.Options(method="ros3w", substeps=6)
     assert jaxosim.Options.fast() == jaxosim.Options(substeps=4)
     assert jaxosim.Options.fine() == jaxosim.Options(substeps=10)
-    assert jaxosim.Options.accurate() == jaxosim.Options(substeps=20)
+    assert jaxosim.Options.accurate() == jaxosim.Options(substeps=24)
     assert jaxosim.Options.reference(1e-6).accuracy == 1e-6
 
 
