@@ -19,7 +19,7 @@ import numpy as np
 
 from jaxosim.dynamics.contact_slopes import contact_matrices
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
-from jaxosim.dynamics.multibody import mass_matrix, solve_positive
+from jaxosim.dynamics.multibody import inverse_positive, mass_matrix, solve_positive
 from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
@@ -66,7 +66,7 @@ class Evaluation(NamedTuple):
 
 
 class Linearization(NamedTuple):
-    """What the solve with the structured Jacobian at one state needs."""
+    """The structured Jacobian A at one state, in parts."""
 
     joints: JointInfo
     paths: PathInfo
@@ -76,6 +76,17 @@ class Linearization(NamedTuple):
     stiffness: jax.Array  # [free, free] −∂force/∂q, without muscles
     rates: StateDerivative  # as in Evaluation
     fibers: FiberSlopes
+
+
+class Shifted(NamedTuple):
+    """I − g A, ready to be solved with."""
+
+    linearization: Linearization  # where A is taken
+    g: jax.Array  # s
+    damped: jax.Array  # [muscle] 1 − g ∂(fiber velocity)/∂(fiber length)
+    stiffness: jax.Array  # [free, free] of all that is left when activations and fibers are solved
+    matrix: jax.Array  # [free, free] of the speeds alone
+    inverse: jax.Array  # [free, free]
 
 
 def evaluate(
@@ -101,7 +112,8 @@ def evaluate(
 
 def full_rates(model: Model, evaluation: Evaluation) -> StateDerivative:
     """The state derivative, accelerations included."""
-    u_dot = solve_positive(evaluation.mass, evaluation.force)
+    mass = evaluation.mass
+    u_dot = solve_positive(mass, inverse_positive(mass), evaluation.force)
     u = group_sum(u_dot, model.tree.free, len(evaluation.rates.u))
     return dataclasses.replace(evaluation.rates, u=u)
 
@@ -204,44 +216,44 @@ def _slopes(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
     return settled(jax.jvp(function, (x,), (jnp.ones_like(x),))[1])
 
 
+def shift(model: Model, linearization: Linearization, g: float | jax.Array) -> Shifted:
+    """I − g A, with g (s) the step size times a scheme's coefficient."""
+    lin, fibers = linearization, linearization.fibers
+    damped = settled(1 - g * fibers.v_fiber)
+    pull = jnp.maximum(fibers.T_path + g * fibers.T_fiber * fibers.v_path / damped, 0.0)
+    stiffness = settled(lin.stiffness + tendon_stiffness(model, lin.paths, pull))
+    matrix = settled(lin.mass + g * lin.damping + (g * g) * stiffness)
+    return Shifted(lin, jnp.asarray(g), damped, stiffness, matrix, inverse_positive(matrix))
+
+
 def solve(
-    model: Model,
-    linearization: Linearization,
-    g: float | jax.Array,
-    rhs: StateDerivative,
-    momentum: jax.Array,
+    model: Model, shifted: Shifted, rhs: StateDerivative, momentum: jax.Array
 ) -> StateDerivative:
     """Solve (I − g A) x = rhs.
 
     Args:
       model: structure.
-      linearization: where A is taken.
-      g: (s) step size times the scheme's coefficient.
+      shifted: I − g A.
       rhs: right-hand side; its u is given as `momentum` instead.
       momentum: `[free]` M · rhs.u.
 
     Returns:
       x, a State-shaped increment.
     """
-    lin, fibers, paths = linearization, linearization.fibers, linearization.paths
-    shift = coordinate_speeds(model, lin.joints, rhs.q)
+    lin, g, damped = shifted.linearization, shifted.g, shifted.damped
+    fibers, paths, free = lin.fibers, lin.paths, model.tree.free
+    displacement = coordinate_speeds(model, lin.joints, rhs.q)
     d_a = rhs.activation / (1 - g * fibers.activation)
-    e = 1 / (1 - g * fibers.v_fiber)
-    pull = jnp.maximum(fibers.T_path + g * e * fibers.T_fiber * fibers.v_path, 0.0)
-    p = rhs.fiber_length + g * fibers.v_activation * d_a
-    elastic = settled(lin.stiffness + tendon_stiffness(model, paths, pull))
-    matrix = lin.mass + g * lin.damping + (g * g) * elastic
-    released = tendon_generalized_force(model, paths, e * fibers.T_fiber * p)
-    force = momentum - g * matvec(elastic, shift) + g * released
-    d_u = solve_positive(matrix, force)
-    d_s = shift + g * d_u
-    free = model.tree.free
-    displaced = group_sum(d_s, free, len(rhs.q))
-    d_l = e * (p - g * fibers.v_path * shortening(model, paths, d_s))
+    stretched = rhs.fiber_length + g * fibers.v_activation * d_a
+    released = tendon_generalized_force(model, paths, fibers.T_fiber * stretched / damped)
+    force = momentum - g * matvec(shifted.stiffness, displacement) + g * released
+    d_u = solve_positive(shifted.matrix, shifted.inverse, force)
+    d_s = displacement + g * d_u
+    shortened = shortening(model, paths, d_s)
     return State(
         time=rhs.time,
-        q=coordinate_rates(model, lin.joints, displaced),
+        q=coordinate_rates(model, lin.joints, group_sum(d_s, free, len(rhs.q))),
         u=group_sum(d_u, free, len(rhs.u)),
         activation=d_a,
-        fiber_length=d_l,
+        fiber_length=(stretched - g * fibers.v_path * shortened) / damped,
     )

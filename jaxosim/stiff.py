@@ -13,11 +13,12 @@ import numpy as np
 from jaxosim.dynamics.multibody import symmetric
 from jaxosim.linearization import (
     Evaluation,
-    Linearization,
+    Shifted,
     evaluate,
     full_rates,
     inertia_diagonal,
     linearize,
+    shift,
     solve,
 )
 from jaxosim.muscles.path import conditions, next_switch
@@ -77,9 +78,10 @@ class EvaluatedWorld:
         one = jax.tree.map(jnp.ones_like, self.evaluation.rates)
         return dataclasses.replace(one, fiber_length=1 - g * self.evaluation.fibers.v_fiber)
 
-    def jacobian(self, h: jax.Array) -> "WorldJacobian":
-        """The structured Jacobian."""
-        return WorldJacobian(self.model, linearize(self.model, self.params, self.evaluation, h))
+    def shifted(self, h: jax.Array, g: jax.Array) -> "ShiftedWorld":
+        """I − g A with the structured Jacobian A for a step of h."""
+        lin = linearize(self.model, self.params, self.evaluation, h)
+        return ShiftedWorld(self.model, shift(self.model, lin, g))
 
     def size(self, change: State) -> jax.Array:
         """Root of the energy in a change of the speeds, as if each moved alone."""
@@ -91,20 +93,20 @@ _TINY = float(np.finfo(np.float32).tiny)  # keeps the root's slope finite for a 
 
 
 @dataclasses.dataclass(frozen=True)
-class WorldJacobian:
-    """The structured Jacobian A of a world at one state."""
+class ShiftedWorld:
+    """I − g A of a world at one state."""
 
     model: Model
-    linearization: Linearization
+    shifted: Shifted
 
-    def increment(self, g: jax.Array) -> State:
+    def increment(self) -> State:
         """(I − g A)⁻¹ g times the state derivative, which needs no accelerations."""
-        lin = self.linearization
+        lin, g = self.shifted.linearization, self.shifted.g
         rhs = jax.tree.map(lambda x: g * x, lin.rates)
-        return solve(self.model, lin, g, rhs, g * lin.force)
+        return solve(self.model, self.shifted, rhs, g * lin.force)
 
-    def solve(self, g: jax.Array, rhs: State) -> State:
+    def solve(self, rhs: State) -> State:
         """(I − g A)⁻¹ rhs."""
-        lin = self.linearization
-        momentum = matvec(symmetric(lin.mass), chosen(rhs.u, self.model.tree.free))
-        return solve(self.model, lin, g, rhs, momentum)
+        mass = symmetric(self.shifted.linearization.mass)
+        momentum = matvec(mass, chosen(rhs.u, self.model.tree.free))
+        return solve(self.model, self.shifted, rhs, momentum)

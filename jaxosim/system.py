@@ -19,6 +19,7 @@ from jaxosim.dynamics.multibody import (
     bias_wrench,
     body_accelerations,
     generalized_force,
+    inverse_positive,
     mass_matrix,
     realize_inertia,
     solve_positive,
@@ -196,7 +197,8 @@ def realize_acceleration(
 ) -> AccelerationInfo:
     """Accelerations of coordinates and bodies."""
     force = net_generalized_force(model, params, position, velocity, dynamics)
-    u_dot = solve_positive(mass_matrix(model, position.bodies, position.inertia), force)
+    mass = mass_matrix(model, position.bodies, position.inertia)
+    u_dot = solve_positive(mass, inverse_positive(mass), force)
     return AccelerationInfo(
         u_dot=u_dot,
         acceleration=body_accelerations(model, position.bodies, velocity.bodies, u_dot),

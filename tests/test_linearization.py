@@ -12,7 +12,7 @@ import pytest
 import jaxosim
 from jaxosim.dynamics.joints import coordinate_rates
 from jaxosim.dynamics.multibody import symmetric
-from jaxosim.linearization import evaluate, full_rates, linearize, solve
+from jaxosim.linearization import evaluate, full_rates, linearize, shift, solve
 from jaxosim.muscles.path import moment_arms
 from tests import worlds
 from tests.dynamics.test_contact import WORLD as TWO_BODIES
@@ -33,7 +33,7 @@ def linearize_of(model):
 
 @functools.cache
 def solve_of(model):
-    return jax.jit(functools.partial(solve, model))
+    return jax.jit(lambda lin, g, *given: solve(model, shift(model, lin, g), *given))
 
 
 @pytest.fixture(scope="module", params=["standing", "random"])
@@ -180,7 +180,7 @@ def test_gradient_of_the_solve_equals_differences():
     @jax.jit
     def scalar(state):
         lin = linearize(model, params, evaluate(model, params, state, excitation), STEP)
-        x = solve(model, lin, 2e-3, lin.rates, lin.force)
+        x = solve(model, shift(model, lin, 2e-3), lin.rates, lin.force)
         return jnp.sum(x.u) + jnp.sum(x.q) + jnp.sum(x.activation) + jnp.sum(x.fiber_length)
 
     slopes, direction = jax.jit(jax.grad(scalar))(state), worlds.random_direction(state, seed=2)

@@ -6,13 +6,11 @@ and transmitted forces are plain sums over the bodies outboard of a joint.
 Source: Featherstone (2008), composite-rigid-body algorithm and recursive Newton-Euler.
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.placement import chosen, joined, settled, stacked
+from jaxosim.placement import chosen, settled
 from jaxosim.products import cross, row_products, scaled, static_sum
 from jaxosim.pytree import array, pytree
 from jaxosim.spatial import apply_inertia, dot, force_cross, matmul, matvec, transpose
@@ -87,37 +85,50 @@ def symmetric(lower: jax.Array) -> jax.Array:
     return settled(lower + (below * lower).T)
 
 
-class _Pair(NamedTuple):
-    """What eliminating two unknowns at once leaves behind; one at a time takes twice the passes."""
-
-    inverse: jax.Array  # [3] entries 00, 01, 11 of the inverse of the 2 x 2 pivot
-    rows: jax.Array  # [2, n] that inverse times the two rows, for the n unknowns left
-
-
 @jax.custom_jvp
-def solve_positive(matrix: jax.Array, rhs: jax.Array) -> jax.Array:
-    """Solve a symmetric positive definite system.
-
-    By elimination, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other forever
-    when two of them run at once on a CPU with two threads. A pivot is never smaller than rounding
-    allows, so that next to gimbal lock the result is large, but not NaN. Derivatives reuse the
-    elimination.
+def solve_positive(matrix: jax.Array, inverse: jax.Array, rhs: jax.Array) -> jax.Array:
+    """Solve a symmetric positive definite system whose inverse is known.
 
     Args:
-      matrix: `[n, n]`, of which only the lower triangle is read.
+      matrix: `[n, n]`, of which only the lower triangle is read, and that by derivatives only.
+      inverse: `[n, n]` by `inverse_positive`; derivatives count on its being the matrix's.
       rhs: `[n]`.
     """
-    return _substitute(_factorize(matrix), rhs)
+    return matvec(inverse, rhs)
 
 
 @solve_positive.defjvp
 def _solve_positive_jvp(
-    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+    primals: tuple[jax.Array, jax.Array, jax.Array],
+    tangents: tuple[jax.Array, jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
-    pairs = _factorize(primals[0])
-    x = _substitute(pairs, primals[1])
+    _, inverse, rhs = primals
+    x = matvec(inverse, rhs)
     change = symmetric(_lower(tangents[0]))
-    return x, _substitute(pairs, tangents[1] - matvec(change, x))
+    return x, matvec(inverse, tangents[2] - matvec(change, x))
+
+
+def inverse_positive(matrix: jax.Array) -> jax.Array:
+    """Inverse of a symmetric positive definite matrix, for `solve_positive`: itself a constant.
+
+    By elimination, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other forever
+    when two of them run at once on a CPU with two threads. A pivot is never smaller than rounding
+    allows, so that next to gimbal lock the result is large, but not NaN. Factors would take fewer
+    operations, but twice as many passes over a batch, and short ones.
+
+    Args:
+      matrix: `[n, n]`, of which only the lower triangle is read.
+    """
+    count = len(matrix)
+    rest = symmetric(_lower(jax.lax.stop_gradient(matrix)))
+    if count % 2:  # a last odd unknown is paired with one that stands alone
+        partner = np.diag(np.arange(count + 1) == count).astype(matrix.dtype)
+        rest = settled(jnp.pad(rest, ((0, 1), (0, 1))) + partner)
+    slack = _PIVOT_SLACK * jnp.finfo(matrix.dtype).eps
+    least = [slack * rest[k, k] for k in range(len(rest))]
+    for k in range(0, len(rest), 2):
+        rest = _exchange(rest, k, least[k : k + 2])
+    return -rest[:count, :count]
 
 
 def _lower(matrix: jax.Array) -> jax.Array:
@@ -125,52 +136,27 @@ def _lower(matrix: jax.Array) -> jax.Array:
     return matrix * np.tril(np.ones(matrix.shape)).astype(matrix.dtype)
 
 
-def _factorize(matrix: jax.Array) -> list[_Pair]:
-    """Elimination without pivoting, two unknowns at a time; a last odd one is paired with a 1."""
-    slack = _PIVOT_SLACK * jnp.finfo(matrix.dtype).eps
-    count = len(matrix)
-    rest = symmetric(_lower(matrix))
-    if count % 2:
-        partner = np.diag(np.arange(count + 1) == count).astype(matrix.dtype)
-        rest = settled(jnp.pad(rest, ((0, 1), (0, 1))) + partner)
-    least = [slack * rest[k, k] for k in range(len(rest))]
-    pairs = []
-    for k in range(0, count, 2):
-        first = 1 / jnp.maximum(rest[0, 0], least[k])
-        ratio = rest[0, 1] * first
-        second = 1 / jnp.maximum(rest[1, 1] - rest[0, 1] * ratio, least[k + 1])
-        inverse = stacked([first + ratio * second * ratio, -ratio * second, second])
-        coupling = rest[:2, 2:]
-        rows = stacked(_times_inverse(inverse, coupling))
-        pairs.append(_Pair(inverse, rows))
-        rest = settled(
-            rest[2:, 2:]
-            - coupling[0][:, None] * rows[0][None, :]
-            - coupling[1][:, None] * rows[1][None, :]
-        )
-    return pairs
+def _exchange(rest: jax.Array, k: int, least: list[jax.Array]) -> jax.Array:
+    """Exchange unknowns k and k + 1 for their right-hand sides; one by one takes twice the passes.
 
-
-def _substitute(pairs: list[_Pair], rhs: jax.Array) -> jax.Array:
-    """Solve for the unknowns, pair after pair: down, then up."""
-    count = len(rhs)
-    rest, heads = jnp.pad(rhs, (0, count % 2)), []
-    for pair in pairs:
-        heads.append(rest[:2])
-        rest = settled(rest[2:] - matvec(pair.rows.T, rest[:2]))
-    x = rest  # nothing is left
-    for pair, head in zip(reversed(pairs), reversed(heads), strict=True):
-        own = jnp.stack(_times_inverse(pair.inverse, head))
-        x = joined([own - matvec(pair.rows, x), x])
-    return x[:count]
-
-
-def _times_inverse(inverse: jax.Array, values: jax.Array) -> list[jax.Array]:
-    """The two rows of a pivot's inverse times values `[2, …]`."""
-    return [
-        inverse[0] * values[0] + inverse[1] * values[1],
-        inverse[1] * values[0] + inverse[2] * values[1],
-    ]
+    What is exchanged changes its sign, so that the matrix stays symmetric, and is minus the inverse
+    once all are exchanged.
+    """
+    pair = slice(k, k + 2)
+    unit = np.eye(len(rest))[pair].astype(rest.dtype)
+    others = 1 - unit.sum(axis=0)
+    rows = rest[pair] * others[None] - unit
+    first = jnp.maximum(rest[k : k + 1, k], least[0])
+    second = jnp.maximum(rest[k + 1 : k + 2, k + 1], least[1])
+    between = rest[k : k + 1, k + 1]
+    determinant = jnp.maximum(first * second - between * between, first * least[1])
+    pivot = settled(jnp.concatenate([second, -between, first]) / determinant)
+    solved = settled(pivot[:2, None] * rows[:1] + pivot[1:, None] * rows[1:])
+    return settled(
+        rest * np.outer(others, others)
+        - rows[0][:, None] * solved[0][None, :]
+        - rows[1][:, None] * solved[1][None, :]
+    )
 
 
 def body_accelerations(

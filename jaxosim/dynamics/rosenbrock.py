@@ -48,14 +48,14 @@ _LARGER = 0.3  # the later stages may change the result by so much of the first 
 _LEAST = 0.03  # ... and by so much of the speeds
 
 
-class Jacobian(Protocol):
-    """The stiff part A of the rates' Jacobian at one state, with the rates f there."""
+class Shifted(Protocol):
+    """I − g A, with A the stiff part of the rates' Jacobian at one state, and the rates f there."""
 
-    def increment(self, g: jax.Array) -> Tree:
+    def increment(self) -> Tree:
         """(I − g A)⁻¹ g f."""
         ...
 
-    def solve(self, g: jax.Array, rhs: Tree) -> Tree:
+    def solve(self, rhs: Tree) -> Tree:
         """(I − g A)⁻¹ rhs."""
         ...
 
@@ -71,8 +71,8 @@ class Evaluated(Protocol):
         """1 − g times A's diagonal where it can steepen within a step, 1 elsewhere."""
         ...
 
-    def jacobian(self, h: jax.Array) -> Jacobian:
-        """A for a step of h, which costs more than its diagonal."""
+    def shifted(self, h: jax.Array, g: jax.Array) -> Shifted:
+        """I − g A, with A for a step of h."""
         ...
 
     def size(self, change: Tree) -> jax.Array:
@@ -159,16 +159,16 @@ def ros3w_step(problem: Stiff, at: Progress, share: jax.Array, steps_left: jax.A
 def _increment(problem: Stiff, state: Tree, sides: Any, here: Evaluated, h: jax.Array) -> Tree:
     """The change of the state in a step of h."""
     g = _GAMMA * h
-    A = here.jacobian(h)
-    first = A.increment(g)
+    shifted = here.shifted(h, g)
+    first = shifted.increment()
     later = problem.evaluate(add(state, (_AHEAD, first)), sides)
 
     def held_back(rate, own, before, after):
         return own + jnp.minimum(before / after, 1.0) * (g * rate - own)
 
     rates = jax.tree.map(held_back, later.rates(), first, here.damped(g), later.damped(g))
-    second = A.solve(g, add(rates, (_SECOND[0], first)))
-    third = A.solve(g, add(rates, (_THIRD[0], first), (_THIRD[1], second)))
+    second = shifted.solve(add(rates, (_SECOND[0], first)))
+    third = shifted.solve(add(rates, (_THIRD[0], first), (_THIRD[1], second)))
     linear = jax.tree.map(lambda x: x / _GAMMA, first)
     rest = jax.tree.map(
         lambda a, b, c: (_RESULT[0] - 1 / _GAMMA) * a + _RESULT[1] * b + _RESULT[2] * c,

@@ -34,16 +34,17 @@ def chased(y, sides=None):
 
 @dataclasses.dataclass(frozen=True)
 class Dense:
-    """Rates at a state and a part of their whole Jacobian."""
+    """Rates at a state and a part of their whole Jacobian, shifted or not."""
 
     slope: jax.Array
     matrix: jax.Array
+    g: jax.Array | None = None
 
-    def solve(self, g, rhs):
-        return jnp.linalg.solve(jnp.eye(len(rhs)) - g * self.matrix, rhs)
+    def solve(self, rhs):
+        return jnp.linalg.solve(jnp.eye(len(rhs)) - self.g * self.matrix, rhs)
 
-    def increment(self, g):
-        return self.solve(g, g * self.slope)
+    def increment(self):
+        return self.solve(self.g * self.slope)
 
     def rates(self):
         return self.slope
@@ -51,8 +52,8 @@ class Dense:
     def damped(self, g):
         return jnp.ones_like(self.slope)
 
-    def jacobian(self, h):
-        return self
+    def shifted(self, h, g):
+        return dataclasses.replace(self, g=g)
 
     def size(self, change):
         return jnp.sqrt(jnp.sum(change**2) + 1e-30)
