@@ -153,29 +153,39 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     """
     tree = model.tree
     count = len(tree.body)
-    moved = scaled(joints.hinge, u_free)
-    velocity = group_sum(moved, tree.free_mobile, count)
     moves = np.flatnonzero(tree.term_free >= 0)
     axes, speed = tree.term_axis[moves], chosen(u_free, tree.term_free[moves])
     term_rate = chosen(joints.slope, moves) * speed
     acceleration = chosen(joints.curvature, moves) * speed * speed
 
-    def by_axis(values):
-        return group_sum(values, axes, count * 6).reshape(count, 6)
-
     slot = tree.coordinate_slot[tree.free]
-    first = jnp.where((slot == 0)[:, None], moved[:, :3], 0.0)
-    not_third = jnp.where((slot != 2)[:, None], moved[:, :3], 0.0)
-    carrier_two = group_sum(first, tree.free_mobile, count)
-    carrier_three = group_sum(not_third, tree.free_mobile, count)
-    W = joints.axis_direction
-    rate = by_axis(term_rate)
-    turning = rate[:, 1:2] * cross(carrier_two, W[:, 1]) + rate[:, 2:3] * cross(
-        carrier_three, W[:, 2]
+    members = [np.arange(len(slot)), np.flatnonzero(slot == 0), np.flatnonzero(slot != 2)]
+    velocity, carrier_two, carrier_three = _sums_together(
+        chosen(scaled(joints.hinge, u_free), np.concatenate(members)),
+        [tree.free_mobile[own] for own in members],
+        count,
     )
-    parts = scaled(W, by_axis(acceleration))
+    W = joints.axis_direction
+    rate, acceleration = (
+        values.reshape(count, 6)
+        for values in _sums_together(joined([term_rate, acceleration]), [axes, axes], count * 6)
+    )
+    turning = rate[:, 1:2] * cross(carrier_two[:, :3], W[:, 1]) + rate[:, 2:3] * cross(
+        carrier_three[:, :3], W[:, 2]
+    )
+    parts = scaled(W, acceleration)
     angular, linear = (total(jnp.moveaxis(p, 1, 0)) for p in (parts[:, :3], parts[:, 3:]))
     bias = spatial(turning + angular, linear)
     if tree.angular_velocity.any():
         bias = jnp.where(tree.angular_velocity[:, None], 0.0, bias)
     return velocity, bias
+
+
+def _sums_together(values: jax.Array, owners: list[np.ndarray], count: int) -> list[jax.Array]:
+    """Several `group_sum`s of as many groups at once: values `[n, …]` of all, then of the next."""
+    sums = group_sum(
+        values,
+        np.concatenate([own + i * count for i, own in enumerate(owners)]),
+        len(owners) * count,
+    )
+    return [sums[i * count : (i + 1) * count] for i in range(len(owners))]
