@@ -175,6 +175,30 @@ def test_only_the_lower_triangle_is_read():
         np.testing.assert_allclose(obtained, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("count", [1, 2, 5, 14])
+def test_inverse_is_as_good_as_the_condition_number_lets_it_be(count, dtype):
+    rng = np.random.default_rng(count)
+    axes = np.linalg.qr(rng.standard_normal((count, count)))[0]
+    lengths = np.logspace(-3, 1, count)
+    matrix, expected = (axes * lengths) @ axes.T, (axes / lengths) @ axes.T
+    obtained = np.asarray(inverse_positive(jnp.asarray(matrix, dtype)))
+    assert obtained.dtype == dtype
+    condition = lengths.max() / lengths.min()
+    bound = 8 * condition * np.finfo(dtype).eps * np.abs(expected).max()
+    np.testing.assert_allclose(obtained, expected, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_inverse_of_a_singular_matrix_is_large_and_finite(rank, dtype):
+    """As next to gimbal lock, where rounding may leave a pivot below zero."""
+    rows = np.random.default_rng(rank).standard_normal((4, rank))
+    inverse = np.asarray(inverse_positive(jnp.asarray(rows @ rows.T, dtype)))
+    assert np.isfinite(inverse).all()
+    assert np.abs(inverse).max() > 1e3
+
+
 # gradient
 
 
