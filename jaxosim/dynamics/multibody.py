@@ -139,8 +139,8 @@ def _lower(matrix: jax.Array) -> jax.Array:
 def _exchange(rest: jax.Array, k: int, least: list[jax.Array]) -> jax.Array:
     """Exchange unknowns k and k + 1 for their right-hand sides; one by one takes twice the passes.
 
-    What is exchanged changes its sign, so that the matrix stays symmetric (to rounding) and is minus the inverse
-    once all are exchanged.
+    What is exchanged changes its sign, so that the matrix stays symmetric to rounding, and is minus
+    the inverse once all are exchanged.
     """
     pair = slice(k, k + 2)
     unit = np.eye(len(rest))[pair].astype(rest.dtype)
