@@ -159,6 +159,12 @@ def compared(ours, theirs, again, around):
     }
 
 
+def in_parts(numbers, size):
+    """Numbers in parts of one size, the last one repeated to fill up."""
+    filled = np.concatenate([numbers, np.repeat(numbers[-1:], -len(numbers) % size)])
+    return np.split(filled, len(filled) // size)
+
+
 def measure(options, reference, worlds, steps, kinds):
     """The table's rows."""
     model, params = jaxosim.load_model(MODEL)
@@ -181,8 +187,7 @@ def measure(options, reference, worlds, steps, kinds):
 
     def again(number, numbers):
         """As many worlds a call as there are neighbours, so that one program does for both."""
-        filled = np.append(numbers, [numbers[-1]] * (-len(numbers) % NEIGHBOURS))
-        parts = np.split(filled, len(filled) // NEIGHBOURS)
+        parts = in_parts(numbers, NEIGHBOURS)
         found = [np.asarray(often(number, keys[part], still)) for part in parts]
         return np.concatenate(found)[: len(numbers)]
 

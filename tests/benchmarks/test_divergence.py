@@ -64,3 +64,10 @@ def test_gradients_are_compared_by_direction_and_length(scripts):
     turned = scripts[1].compared(np.array([[-4.0, 3.0], [1.0, 0.0]]), expected)
     assert turned["cosine, least"] == pytest.approx(0)
     assert turned["relative error, median"] == pytest.approx(2**0.5 / 2)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 16])
+def test_worlds_are_asked_about_in_parts_of_one_size(scripts, count):
+    parts = scripts[0].in_parts(np.arange(count), 8)
+    assert {(len(part), part.dtype.kind) for part in parts} == {(8, "i")}
+    np.testing.assert_array_equal(np.unique(np.concatenate(parts)), np.arange(count))
