@@ -1,13 +1,18 @@
 """What counts as a world that breaks away, and what the gradients are compared by."""
 
+import dataclasses
 import pathlib
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxosim
+
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
-CALM = np.array([1.0, 1.0, 10.0, 1.0])
-FAST = np.array([1.0, 1.0, 31.0, 1.0])  # beyond three times that
+CALM = np.array([1.0, 1.0, 10.0, 1.0, 10.0])
+FAST = np.array([1.0, 1.0, 31.0, 1.0, 31.0])  # beyond three times that
+LOCKED = np.array([1.0, 1.0, 10.0, 1.0, 31.0])  # in the rates of its angles alone
 
 
 @pytest.fixture
@@ -43,6 +48,34 @@ def test_what_a_neighbour_of_the_reference_does_is_no_divergence(scripts):
 
 def test_a_world_beyond_all_of_them_has_diverged(scripts):
     assert counts(scripts[0].compared, FAST, CALM) == (1, 1, 0)
+
+
+def test_a_world_beyond_in_the_rates_of_its_angles_alone_is_counted_apart(scripts):
+    assert counts(scripts[0].compared, LOCKED, CALM) == (1, 0, 0)
+    result = scripts[0].compared(
+        LOCKED[None], CALM[None], lambda n: CALM[None], lambda n: CALM[None]
+    )
+    assert result["in rates of angles alone"] == 1
+
+
+def test_next_to_gimbal_lock_a_joint_turns_no_faster_than_its_body(scripts):
+    """Two angles that turn about nearly one axis, at rates that nearly cancel."""
+    model, params = jaxosim.load_model("gait14dof22musc_pros")
+    state = jaxosim.initial_state(model, params)
+    tilt, listing, rotation = (
+        model.coordinate_names.index(f"pelvis_{name}") for name in ("tilt", "list", "rotation")
+    )
+    q = state.q.at[listing].set(1.55)
+    u = jnp.zeros_like(state.u).at[tilt].set(500.0).at[rotation].set(500.0)
+    opposed = min(
+        (u, u.at[rotation].set(-500.0)),
+        key=lambda u: float(
+            scripts[0].sizes(model, params, dataclasses.replace(state, q=q, u=u))[2]
+        ),
+    )
+    sizes = scripts[0].sizes(model, params, dataclasses.replace(state, q=q, u=opposed))
+    assert sizes[4] == 500.0
+    assert abs(sizes[2] - 500.0 * np.sqrt(2 - 2 * np.sin(1.55))) < 0.1
 
 
 def test_what_is_not_finite_has_diverged_whatever_the_reference_does(scripts):
