@@ -24,6 +24,7 @@ from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
 from jaxosim.placement import chosen, group_sum, settled
+from jaxosim.products import scaled
 from jaxosim.spatial import matvec
 from jaxosim.system import (
     Dynamics,
@@ -147,7 +148,7 @@ def linearize(
 
 def _diagonal(values: jax.Array) -> jax.Array:
     """Diagonal matrix `[n, n]`."""
-    return values[:, None] * np.eye(len(values), dtype=values.dtype)
+    return scaled(np.eye(len(values), dtype=values.dtype), values)
 
 
 def _joint_diagonals(

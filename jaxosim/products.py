@@ -51,7 +51,8 @@ def row_products(a: jax.Array, b: jax.Array) -> jax.Array:
 def scaled(vectors: jax.Array, factors: jax.Array) -> jax.Array:
     """Vectors `[..., k]`, each times its factor `[...]`."""
     ones = jnp.ones((vectors.shape[-1], 1), factors.dtype)
-    return vectors * row_products(factors.reshape((*factors.shape, 1)), ones)
+    spread = row_products(factors.reshape((*(factors.shape or (1,)), 1)), ones)
+    return vectors * spread.reshape((*factors.shape, vectors.shape[-1]))
 
 
 # --------------------------------------------------------------------------------- linear

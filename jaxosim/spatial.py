@@ -54,6 +54,11 @@ def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     return row_products(a, transpose(b))
 
 
+def outer(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Matrix `[..., n, m]` of the products of entries of `[..., n]` with those of `[..., m]`."""
+    return row_products(a.reshape(*a.shape, 1), b.reshape(*b.shape, 1))
+
+
 def transpose(matrix: jax.Array) -> jax.Array:
     """Transpose of the last two axes."""
     return jnp.swapaxes(matrix, -1, -2)
@@ -76,10 +81,15 @@ def skew(v: jax.Array) -> jax.Array:
 
 def axis_angle_rotation(axis: jax.Array, angle: jax.Array) -> jax.Array:
     """Rotation `[..., 3, 3]` by `angle` `[...]` (rad) about the unit vector `axis` `[..., 3]`."""
-    sine, cosine = (x[..., None, None] for x in settled((jnp.sin(angle), jnp.cos(angle))))
-    outer = axis[..., :, None] * axis[..., None, :]
-    identity = jnp.broadcast_to(jnp.eye(3, dtype=angle.dtype), outer.shape)
-    return cosine * (identity - outer) + sine * skew(axis) + outer
+    sine, cosine = settled((jnp.sin(angle), jnp.cos(angle)))
+    along = outer(axis, axis)
+    across = jnp.broadcast_to(jnp.eye(3, dtype=angle.dtype), along.shape) - along
+
+    def flat(matrix: jax.Array) -> jax.Array:
+        return matrix.reshape(*matrix.shape[:-2], 9)
+
+    turned = scaled(flat(across), cosine) + scaled(flat(skew(axis)), sine)
+    return turned.reshape(along.shape) + along
 
 
 def body_xyz_rotation(angles: jax.Array) -> jax.Array:

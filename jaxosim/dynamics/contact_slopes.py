@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxosim.placement import chosen, group_sum, joined, settled
 from jaxosim.products import cross, scaled, total
-from jaxosim.spatial import dot, safe_divide, safe_norm, weighted_gram
+from jaxosim.spatial import dot, matvec, safe_divide, safe_norm, weighted_gram
 from jaxosim.types import ContactInfo, Model, PositionInfo
 
 # Times its own size that friction could change a slip in a step, at which sliding counts half. It
@@ -75,12 +75,14 @@ def contact_matrices(
     free, slopes = len(model.tree.free), _slopes(contact)
     places, damping, stiffness = [np.zeros(0, int)], [], []
     for pairs, moving, sign in _groups(model):
-        hinge, point = chosen(bodies.hinge, moving), chosen(contact.position, pairs)
-        moved = hinge[None, :, 3:] + cross(hinge[None, :, :3], point[:, None, :])
+        # By repeated rows: a broadcast would be transposed to a reduction.
+        hinge = chosen(bodies.hinge, np.tile(moving, len(pairs)))
+        point = chosen(contact.position, np.repeat(pairs, len(moving)))
+        moved = (hinge[:, 3:] + cross(hinge[:, :3], point)).reshape(*sign.shape, 3)
         jacobian = settled(moved * sign.astype(moved.dtype)[..., None])  # [pair, moving, 3]
         own = _Slopes(*(chosen(slope, pairs) for slope in slopes))
-        normal = dot(jacobian, chosen(contact.normal, pairs)[:, None, :])
-        along = settled(dot(jacobian, own.direction[:, None, :]))
+        normal = settled(matvec(jacobian, chosen(contact.normal, pairs)))
+        along = settled(matvec(jacobian, own.direction))
         rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, len(moving))
         friction = weighted_gram(rows, jnp.tile(own.slip, 3))
         less = _sliding(own, along, chosen(inertia, moving), h)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxosim.placement import chosen, settled
 from jaxosim.products import cross, row_products, scaled, static_sum
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import apply_inertia, dot, force_cross, matmul, matvec, transpose
+from jaxosim.spatial import apply_inertia, dot, force_cross, matmul, matvec, outer, transpose
 from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
 
 _PIVOT_SLACK = 4  # units of rounding, relative to the diagonal
@@ -33,15 +33,15 @@ def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaIn
     R, p, mass = position.rotation, position.position, instance.mass
     own = matvec(R, instance.first_moment)  # mass center from the body's origin, times mass
     turned = matmul(matmul(R, instance.inertia), transpose(R))
+    first_moment = own + mass[:, None] * p
     # Parallel axes: with s = p(m p + 2 own), symmetrised, the shift is trace(s) 1 − s.
-    product = p[:, :, None] * (own + mass[:, None] * p)[:, None, :]
-    shift = product + own[:, :, None] * p[:, None, :]
-    trace = shift[:, 0, 0] + shift[:, 1, 1] + shift[:, 2, 2]
-    identity = np.eye(3, dtype=p.dtype)[None]
+    shift = outer(p, first_moment) + outer(own, p)
+    trace = dot(p, first_moment + own)
+    identity = np.tile(np.eye(3).reshape(9), (len(mass), 1)).astype(p.dtype)
     return InertiaInfo(
         mass=mass,
-        first_moment=own + mass[:, None] * p,
-        inertia=turned + trace[:, None, None] * identity - shift,
+        first_moment=first_moment,
+        inertia=turned + scaled(identity, trace).reshape(turned.shape) - shift,
     )
 
 

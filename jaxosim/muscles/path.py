@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxosim.functions import evaluate
 from jaxosim.placement import chosen, chosen_or_zero, columns_chosen, group_sum, joined, settled
-from jaxosim.products import cross
+from jaxosim.products import cross, scaled
 from jaxosim.spatial import dot, matvec, safe_divide, safe_norm, spatial
 from jaxosim.structure import SegmentStructure
 from jaxosim.types import InstanceInfo, Model, Params, PathInfo, PositionInfo
@@ -59,7 +59,7 @@ def realize_paths(
     distance = safe_norm(apart)
     present = _present(flexible, holds)
     # OpenSim differs: two coincident points of different bodies give it a force of NaN, us none.
-    pull = jnp.where(present[:, None], safe_divide(apart, distance[:, None]), 0.0)
+    pull = scaled(apart, jnp.where(present, safe_divide(jnp.ones_like(distance), distance), 0.0))
     fixed = jnp.where(_present(paths.rigid, holds), instance.rigid_length, 0.0)
     length = _sum_by_muscle(model, paths.rigid, fixed) + _sum_by_muscle(
         model, flexible, jnp.where(present, distance, 0.0)
