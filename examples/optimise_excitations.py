@@ -121,7 +121,7 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.option("--rate", type=_above_zero, default=0.3, help="Of learning, at first.")
 @click.option("--accuracy", type=_above_zero, default=1e-6, help="Of OpenSim.")
 @click.option("--cores", type=_count, help="All if not given.")
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=int, default=1)
 def main(out, cores, lean, steps, speed, accuracy, **settings) -> None:
     """Optimise excitations for the start of a walk, then the prosthetic ankle with them."""
     jaxosim.use_cores(cores)
