@@ -148,7 +148,7 @@ def linearize(
 
 def _diagonal(values: jax.Array) -> jax.Array:
     """Diagonal matrix `[n, n]`."""
-    return scaled(np.eye(len(values), dtype=values.dtype), values)
+    return scaled(jnp.eye(len(values), dtype=values.dtype), values)
 
 
 def _joint_diagonals(

@@ -37,7 +37,7 @@ def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaIn
     # Parallel axes: with s = p(m p + 2 own), symmetrised, the shift is trace(s) 1 − s.
     shift = outer(p, first_moment) + outer(own, p)
     trace = dot(p, first_moment + own)
-    identity = np.tile(np.eye(3).reshape(9), (len(mass), 1)).astype(p.dtype)
+    identity = jnp.tile(jnp.eye(3, dtype=p.dtype).reshape(1, 9), (len(mass), 1))
     return InertiaInfo(
         mass=mass,
         first_moment=first_moment,
