@@ -26,6 +26,8 @@ from jaxosim.placement import chosen
 from jaxosim.spatial import matvec
 from jaxosim.types import Model, Params, State, StateDerivative
 
+_TINY = float(np.finfo(np.float32).tiny)  # keeps the root's slope finite for a world at rest
+
 
 @dataclasses.dataclass(frozen=True)
 class StiffWorld:
@@ -87,9 +89,6 @@ class EvaluatedWorld:
         """Root of the energy in a change of the speeds, as if each moved alone."""
         u = chosen(change.u, self.model.tree.free)
         return jnp.sqrt(jnp.sum(u * u * inertia_diagonal(self.evaluation.mass)) + _TINY)
-
-
-_TINY = float(np.finfo(np.float32).tiny)  # keeps the root's slope finite for a world at rest
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,12 +57,12 @@ def realize_paths(
     tail = chosen(point, start)
     apart = chosen(point, end) - tail
     distance = safe_norm(apart)
-    present = _present(flexible, holds)
+    there = _present(flexible, holds)
     # OpenSim differs: two coincident points of different bodies give it a force of NaN, us none.
-    pull = scaled(apart, jnp.where(present, safe_divide(jnp.ones_like(distance), distance), 0.0))
+    pull = scaled(apart, jnp.where(there, safe_divide(jnp.ones_like(distance), distance), 0.0))
     fixed = jnp.where(_present(paths.rigid, holds), instance.rigid_length, 0.0)
     length = _sum_by_muscle(model, paths.rigid, fixed) + _sum_by_muscle(
-        model, flexible, jnp.where(present, distance, 0.0)
+        model, flexible, jnp.where(there, distance, 0.0)
     )
     arm, stretch = _arms(model, position, tail, pull, derivative)
     return settled(PathInfo(length=length, arm=arm, stretch=stretch))
