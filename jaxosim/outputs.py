@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxosim.dynamics.multibody import point_acceleration, point_velocity
 from jaxosim.muscles.path import moment_arms
+from jaxosim.placement import chosen
 from jaxosim.products import cross
 from jaxosim.pytree import array, check_shapes, pytree
 from jaxosim.spatial import body_xyz_angles, matmul, matvec
@@ -145,10 +146,9 @@ def _bodies(
 ) -> BodyOutputs:
     """Motion of every body, welded ones too."""
     owner = model.bodies.mobile  # GROUND (−1) finds the last row
-    dtype = position.bodies.rotation.dtype
-    rest = jnp.zeros((1, 6), dtype)
-    R = jnp.concatenate([position.bodies.rotation, jnp.eye(3, dtype=dtype)[None]])[owner]
-    p = jnp.concatenate([position.bodies.position, -position.bodies.origin[None]])[owner]
+    rest = jnp.zeros_like(velocity.bodies.velocity, shape=(1, 6))
+    pose = chosen(position.bodies.pose, owner)
+    R, p = pose[..., :3], pose[..., 3]
     V = jnp.concatenate([velocity.bodies.velocity, rest])[owner]
     A = jnp.concatenate([acceleration.acceleration, rest])[owner]
     rotation = matmul(R, position.instance.body_rotation)

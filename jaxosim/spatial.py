@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxosim.placement import joined, settled, stacked
 from jaxosim.products import cross, row_products, scaled, total
@@ -123,9 +124,27 @@ def body_xyz_angles(rotation: jax.Array) -> jax.Array:
     return stacked([a, b, c], axis=-1)
 
 
+def composed(outer_pose: jax.Array, inner_pose: jax.Array) -> jax.Array:
+    """The pose `[..., 3, 4]`, a rotation beside a position, of what has one pose in another."""
+    return matmul(outer_pose[..., :3], inner_pose) + position_alone(outer_pose)
+
+
+def position_alone(pose: jax.Array) -> jax.Array:
+    """A pose `[..., 3, 4]` with zeros for its rotation."""
+    last = np.zeros(pose.shape, pose.dtype)
+    last[..., 3] = 1
+    return pose * last
+
+
 def spatial(angular: jax.Array, linear: jax.Array) -> jax.Array:
     """Spatial vector `[..., 6]` from its two halves."""
     return joined([angular, linear], axis=-1)
+
+
+def turned(rotation: jax.Array, vectors: jax.Array) -> jax.Array:
+    """Vectors `[..., 3 k]`, k of three components each, turned by a rotation `[..., 3, 3]`."""
+    rows = vectors.reshape(*vectors.shape[:-1], vectors.shape[-1] // 3, 3)
+    return row_products(rows, rotation).reshape(vectors.shape)
 
 
 def motion_cross(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -286,6 +286,7 @@ class PositionInfo:
     """
 
     origin: jax.Array = array(3, unit="m")  # the common point, from ground's origin
+    pose: jax.Array = array("frame", 3, 4, unit="1, m")  # rotation beside position; ground's last
     rotation: jax.Array = array("mobile", 3, 3, unit="1")
     position: jax.Array = array("mobile", 3, unit="m")  # body origins, from the common point
     joint_rotation: jax.Array = array("mobile", 3, 3, unit="1")  # of the joint's F frame

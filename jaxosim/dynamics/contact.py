@@ -69,9 +69,8 @@ def _surfaces(
 ) -> tuple[jax.Array, jax.Array]:
     """Centers (or origins) of all contact surfaces from the common point, and normals."""
     owner = _mobile_of_geometry(model)
-    ground = jnp.eye(3, dtype=position.rotation.dtype)[None]
-    R = chosen(joined([position.rotation, ground]), owner)
-    p = chosen(joined([position.position, -position.origin[None]]), owner)
+    pose = chosen(position.pose, owner)
+    R, p = pose[..., :3], pose[..., 3]
     return p + matvec(R, instance.geometry_location), matvec(R, instance.geometry_normal)
 
 

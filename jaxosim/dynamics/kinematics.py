@@ -7,41 +7,50 @@ it times their speeds, and no second recursion exists.
 Source: Featherstone (2008); Simbody's recursion, of which the sums are the closed form.
 """
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.dynamics.joints import hinge_bias
-from jaxosim.placement import chosen, joined
+from jaxosim.placement import chosen, chosen_or_zero, joined
 from jaxosim.products import cross, scaled, static_sum
-from jaxosim.spatial import matmul, matvec, motion_cross, spatial, transpose
+from jaxosim.spatial import (
+    composed,
+    matmul,
+    matvec,
+    motion_cross,
+    position_alone,
+    spatial,
+    transpose,
+    turned,
+)
 from jaxosim.types import InstanceInfo, JointInfo, Model, PositionInfo, VelocityInfo
 
 
 def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> PositionInfo:
     """Poses of all mobile bodies and their hinge columns in ground, about the common point."""
     tree = model.tree
-    inboard, R_PF = instance.inboard_position, instance.inboard_rotation
+    R_PF, p_PF = instance.inboard_rotation, instance.inboard_position
     R_FM, p_FM = joints.rotation, joints.position
     if tree.reversed.any():
         # Travelled from child to parent: the outboard body's frame is F, seen from M.
-        turned = tree.reversed[:, None]
-        R_FM = jnp.where(turned[..., None], transpose(R_FM), R_FM)
-        p_FM = jnp.where(turned, -matvec(R_FM, p_FM), p_FM)
-    R_PM = matmul(R_PF, R_FM)
-    p_PM = inboard + matvec(R_PF, p_FM)
-    origin, rotation, position = _chain(model, R_PM, p_PM)
-    R_GP = _at_parent(rotation, tree.parent, jnp.eye(3, dtype=rotation.dtype))
-    joint_rotation = matmul(R_GP, R_PF)
-    joint_position = position
+        backwards = tree.reversed[:, None]
+        R_FM = jnp.where(backwards[..., None], transpose(R_FM), R_FM)
+        p_FM = jnp.where(backwards, -matvec(R_FM, p_FM), p_FM)
+    inboard, own = (joined([R, p[..., None]], axis=-1) for R, p in ((R_PF, p_PF), (R_FM, p_FM)))
+    pose, origin = _chain(model, composed(inboard, own))
+    rotation, position = pose[:-1, :, :3], pose[:-1, :, 3]
+    at_parent = chosen(pose, tree.parent)
+    joint_rotation, joint_position = matmul(at_parent[..., :3], R_PF), position
     if tree.reversed.any():
-        turned = tree.reversed[:, None]
-        p_GP = _at_parent(position, tree.parent, -origin)
-        joint_rotation = jnp.where(turned[..., None], rotation, joint_rotation)
-        joint_position = jnp.where(turned, p_GP + matvec(R_GP, inboard), position)
+        joint_rotation = jnp.where(backwards[..., None], rotation, joint_rotation)
+        joint_position = jnp.where(backwards, composed(at_parent, inboard)[..., 3], position)
     hinge = _hinge_in_ground(model, joints.hinge, joint_rotation, joint_position)
     return PositionInfo(
         origin=origin,
+        pose=pose,
         rotation=rotation,
         position=position,
         joint_rotation=joint_rotation,
@@ -50,31 +59,23 @@ def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> Pos
     )
 
 
-def _at_parent(values: jax.Array, parent: np.ndarray, ground: jax.Array) -> jax.Array:
-    """Values of the parents; ground's for those that hang on ground."""
-    return chosen(joined([values, ground[None]]), parent)
+def _chain(model: Model, in_parent: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Compose the poses in the parents outwards, one step per level (4 in a gait model).
 
+    Positions are kept relative to the first body's origin.
 
-def _chain(
-    model: Model, R_PM: jax.Array, p_PM: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Compose poses outwards, one step per level (4 in a gait model).
-
-    Positions are kept relative to the first body's origin, which is returned beside them.
+    Returns:
+      `[mobile + 1, 3, 4]` poses, ground's last, and `[3]` the first body's origin.
     """
-    tree = model.tree
-    if not tree.levels:
-        zero = jnp.zeros(3, p_PM.dtype)
-        return zero, R_PM, p_PM
-    root = tree.levels[0]
-    origin = p_PM[0]
-    rotations, positions = [R_PM[root]], [p_PM[root] - origin[None]]
-    for level in tree.levels[1:]:
-        R_GP = chosen(joined(rotations), tree.parent[level])
-        p_GP = chosen(joined(positions), tree.parent[level])
-        rotations.append(matmul(R_GP, R_PM[level]))
-        positions.append(p_GP + matvec(R_GP, p_PM[level]))
-    return origin, joined(rotations), joined(positions)
+    levels, parent = model.tree.levels, model.tree.parent
+    first = in_parent[0] if levels else jnp.zeros((3, 4), in_parent.dtype)
+    shift = position_alone(first)
+    poses = [in_parent[level] - shift[None] for level in levels[:1]]
+    for above, level in itertools.pairwise(levels):
+        outer = chosen(poses[-1], parent[level] - above.start)
+        poses.append(composed(outer, in_parent[level]))
+    ground = np.eye(3, 4, dtype=in_parent.dtype) - shift
+    return joined([*poses, ground[None]]), first[:, 3]
 
 
 def _hinge_in_ground(
@@ -82,10 +83,9 @@ def _hinge_in_ground(
 ) -> jax.Array:
     """Hinge columns S `[free, 6]`, expressed in ground, about the common point."""
     tree = model.tree
-    R_GF = chosen(joint_rotation, tree.free_mobile)
-    angular = matvec(R_GF, hinge[:, :3])
-    linear = matvec(R_GF, hinge[:, 3:]) + cross(chosen(joint_position, tree.free_mobile), angular)
-    columns = spatial(angular, linear)
+    columns = turned(chosen(joint_rotation, tree.free_mobile), hinge)
+    angular, point = columns[:, :3], chosen(joint_position, tree.free_mobile)
+    columns = spatial(angular, columns[:, 3:] + cross(point, angular))
     if not tree.reversed.any():
         return columns
     return jnp.where(tree.reversed[tree.free_mobile][:, None], -columns, columns)
@@ -106,15 +106,15 @@ def realize_velocity_of_bodies(
     u_free = chosen(u, tree.free)
     velocity = static_sum(tree.support, scaled(position.hinge, u_free))
     V_FM, bias = hinge_bias(model, joints, u_free)
-    R_GF, p = position.joint_rotation, position.joint_position
-    w, v = matvec(R_GF, V_FM[:, :3]), matvec(R_GF, V_FM[:, 3:])
-    angular = matvec(R_GF, bias[:, :3])
-    linear = matvec(R_GF, bias[:, 3:]) + cross(p, angular) + cross(v, w)
-    own, relative = spatial(angular, linear), spatial(w, v + cross(p, w))
+    in_ground = turned(position.joint_rotation, joined([V_FM, bias], axis=-1))
+    w, v, angular, linear = (in_ground[:, 3 * i : 3 * i + 3] for i in range(4))
+    p = position.joint_position
+    own = spatial(angular, linear + cross(p, angular) + cross(v, w))
+    relative = spatial(w, v + cross(p, w))
     if tree.reversed.any():
-        turned = tree.reversed[:, None]
-        own, relative = jnp.where(turned, -own, own), jnp.where(turned, -relative, relative)
-    V_P = _at_parent(velocity, tree.parent, jnp.zeros(6, u.dtype))
+        sign = np.where(tree.reversed, -1, 1)[:, None].astype(u.dtype)
+        own, relative = sign * own, sign * relative
+    V_P = chosen_or_zero(velocity, np.where(tree.parent < 0, len(velocity), tree.parent))
     own = own + motion_cross(V_P, relative)
     bias_acceleration = static_sum(tree.descendants.T, own)
     return VelocityInfo(velocity=velocity, bias_acceleration=bias_acceleration)

@@ -138,16 +138,13 @@ def _points(
     """Located points `[located, 3]` from the common point, and derivatives of moving ones."""
     paths = model.paths
     owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
-    ground = jnp.eye(3, dtype=q.dtype)[None]
-    R = joined([position.rotation, ground])
-    p = joined([position.position, -position.origin[None]])
     local = current_locations(model, params, instance, q)
     slope = jnp.zeros((0, 3), q.dtype)
     if len(paths.moving_point):
         slope = _moving_slopes(model, params, instance, q)
-        slope = matvec(chosen(R, owner[paths.moving_point]), slope)
-    located = owner[paths.located]
-    return chosen(p, located) + matvec(chosen(R, located), chosen(local, paths.located)), slope
+        slope = matvec(chosen(position.pose, owner[paths.moving_point])[..., :3], slope)
+    pose = chosen(position.pose, owner[paths.located])
+    return pose[..., 3] + matvec(pose[..., :3], chosen(local, paths.located)), slope
 
 
 def current_locations(
