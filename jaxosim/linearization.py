@@ -15,11 +15,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxosim.dynamics.contact_slopes import contact_matrices
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
-from jaxosim.dynamics.multibody import inverse_positive, mass_matrix, solve_positive
+from jaxosim.dynamics.multibody import (
+    diagonal,
+    inverse_positive,
+    mass_matrix,
+    solve_positive,
+)
 from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
@@ -119,19 +123,13 @@ def full_rates(model: Model, evaluation: Evaluation) -> StateDerivative:
     return dataclasses.replace(evaluation.rates, u=u)
 
 
-def inertia_diagonal(mass: jax.Array) -> jax.Array:
-    """Diagonal `[free]` of a mass matrix."""
-    count = len(mass)
-    return chosen(mass.reshape(-1), np.arange(count) * (count + 1))
-
-
 def linearize(
     model: Model, params: Params, evaluation: Evaluation, h: float | jax.Array
 ) -> Linearization:
     """The structured Jacobian, in parts, for a step of h (s)."""
     position, dynamics = evaluation.position, evaluation.dynamics
     damping, stiffness = contact_matrices(
-        model, position.bodies, dynamics.contacts, inertia_diagonal(evaluation.mass), h
+        model, position.bodies, dynamics.contacts, diagonal(evaluation.mass), h
     )
     joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)
     return Linearization(

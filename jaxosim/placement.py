@@ -128,7 +128,11 @@ def columns_chosen(values: jax.Array, table: np.ndarray) -> list[jax.Array]:
 def _choose(values: jax.Array, index: tuple[int, ...]) -> jax.Array:
     if len(values) in index:
         values = jnp.concatenate([values, jnp.zeros_like(values, shape=(1, *values.shape[1:]))])
-    return values.at[np.array(index, int)].get(mode="promise_in_bounds")
+    rows = jax.lax.GatherDimensionNumbers(
+        offset_dims=tuple(range(1, values.ndim)), collapsed_slice_dims=(0,), start_index_map=(0,)
+    )
+    places, sizes = np.array(index, np.int32)[:, None], (1, *values.shape[1:])
+    return jax.lax.gather(values, places, rows, sizes, mode="promise_in_bounds")
 
 
 def _sum_groups(values: jax.Array, owner: tuple[int, ...], count: int) -> jax.Array:

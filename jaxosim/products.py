@@ -78,7 +78,7 @@ def _static_sum(values: jax.Array, matrix: tuple[tuple[float, ...], ...]) -> jax
         flat = jnp.asarray(weights, values.dtype) @ values.reshape(len(values), -1)
         return flat.reshape(shape)
     columns = weights.reshape(weights.shape + (1,) * (values.ndim - 1)).astype(values.dtype)
-    terms = [columns[:, i] * values[i][None] for i in np.flatnonzero(weights.any(axis=0))]
+    terms = [columns[:, i] * values[i : i + 1] for i in np.flatnonzero(weights.any(axis=0))]
     return settled(functools.reduce(operator.add, terms, jnp.zeros(shape, values.dtype)))
 
 
@@ -138,10 +138,10 @@ def _bilinear(
 
 
 def _cross(a: jax.Array, b: jax.Array) -> jax.Array:
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    ax, ay, az = jnp.split(a, 3, axis=-1)
+    bx, by, bz = jnp.split(b, 3, axis=-1)
     parts = [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]
-    return jnp.stack(parts, axis=-1)
+    return jnp.concatenate(parts, axis=-1)
 
 
 def _row_products(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -150,8 +150,18 @@ def _row_products(a: jax.Array, b: jax.Array) -> jax.Array:
         return a @ jnp.swapaxes(b, -1, -2)
     if not count:
         return jnp.zeros(_row_products_shape(a.shape, b.shape), a.dtype)
-    terms = [a[..., :, None, k] * b[..., None, :, k] for k in range(count)]
-    return functools.reduce(operator.add, terms)
+    stack = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    shape = (*stack, a.shape[-2], b.shape[-2])
+    columns, rows = _spread(a, len(shape) - 2, shape), _spread(b, len(shape) - 1, shape)
+    return functools.reduce(operator.add, [x * y for x, y in zip(columns, rows, strict=True)])
+
+
+def _spread(x: jax.Array, axis: int, shape: tuple[int, ...]) -> list[jax.Array]:
+    """The columns of x `[..., n, k]`, each along one of the last two axes of a shape."""
+    axes = (*range(len(shape) - 2), axis)
+    parts = jnp.split(x, x.shape[-1], axis=-1) if x.shape[-1] > 1 else [x]
+    flat = [jax.lax.squeeze(part, (part.ndim - 1,)) for part in parts]
+    return [jax.lax.broadcast_in_dim(part, shape, axes) for part in flat]
 
 
 def _row_products_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,13 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.dynamics.multibody import symmetric
+from jaxosim.dynamics.multibody import diagonal, symmetric
 from jaxosim.linearization import (
     Evaluation,
     Shifted,
     evaluate,
     full_rates,
-    inertia_diagonal,
     linearize,
     shift,
     solve,
@@ -88,7 +87,7 @@ class EvaluatedWorld:
     def size(self, change: State) -> jax.Array:
         """Root of the energy in a change of the speeds, as if each moved alone."""
         u = chosen(change.u, self.model.tree.free)
-        return jnp.sqrt(jnp.sum(u * u * inertia_diagonal(self.evaluation.mass)) + _TINY)
+        return jnp.sqrt(jnp.sum(u * u * diagonal(self.evaluation.mass)) + _TINY)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,6 +79,12 @@ def generalized_force(model: Model, position: PositionInfo, wrench: jax.Array) -
     return dot(position.hinge, chosen(transmitted, model.tree.free_mobile))
 
 
+def diagonal(matrix: jax.Array) -> jax.Array:
+    """Diagonal `[n]` of a square matrix."""
+    count = len(matrix)
+    return chosen(matrix.reshape(-1), np.arange(count) * (count + 1))
+
+
 def symmetric(lower: jax.Array) -> jax.Array:
     """The whole matrix of which the lower triangle is given."""
     below = np.tril(np.ones(lower.shape), -1).astype(lower.dtype)
@@ -124,8 +130,7 @@ def inverse_positive(matrix: jax.Array) -> jax.Array:
     if count % 2:  # a last odd unknown is paired with one that stands alone
         partner = np.diag(np.arange(count + 1) == count).astype(matrix.dtype)
         rest = settled(jnp.pad(rest, ((0, 1), (0, 1))) + partner)
-    slack = _PIVOT_SLACK * jnp.finfo(matrix.dtype).eps
-    least = [slack * rest[k, k] for k in range(len(rest))]
+    least = _PIVOT_SLACK * jnp.finfo(matrix.dtype).eps * diagonal(rest)
     for k in range(0, len(rest), 2):
         rest = _exchange(rest, k, least[k : k + 2])
     return -rest[:count, :count]
@@ -136,7 +141,7 @@ def _lower(matrix: jax.Array) -> jax.Array:
     return matrix * np.tril(np.ones(matrix.shape)).astype(matrix.dtype)
 
 
-def _exchange(rest: jax.Array, k: int, least: list[jax.Array]) -> jax.Array:
+def _exchange(rest: jax.Array, k: int, least: jax.Array) -> jax.Array:
     """Exchange unknowns k and k + 1 for their right-hand sides; one by one takes twice the passes.
 
     What is exchanged changes its sign, so that the matrix stays symmetric to rounding, and is minus
@@ -145,17 +150,16 @@ def _exchange(rest: jax.Array, k: int, least: list[jax.Array]) -> jax.Array:
     pair = slice(k, k + 2)
     unit = np.eye(len(rest))[pair].astype(rest.dtype)
     others = 1 - unit.sum(axis=0)
-    rows = rest[pair] * others[None] - unit
-    first = jnp.maximum(rest[k : k + 1, k], least[0])
-    second = jnp.maximum(rest[k + 1 : k + 2, k + 1], least[1])
+    rows = rest[pair] * np.stack([others, others]) - unit
+    first = jnp.maximum(rest[k : k + 1, k], least[:1])
+    second = jnp.maximum(rest[k + 1 : k + 2, k + 1], least[1:])
     between = rest[k : k + 1, k + 1]
-    determinant = jnp.maximum(first * second - between * between, first * least[1])
+    determinant = jnp.maximum(first * second - between * between, first * least[1:])
     pivot = settled(jnp.concatenate([second, -between, first]) / determinant)
     solved = settled(pivot[:2, None] * rows[:1] + pivot[1:, None] * rows[1:])
+    left = rows.T
     return settled(
-        rest * np.outer(others, others)
-        - rows[0][:, None] * solved[0][None, :]
-        - rows[1][:, None] * solved[1][None, :]
+        rest * np.outer(others, others) - left[:, :1] * solved[:1] - left[:, 1:] * solved[1:]
     )
 
 
