@@ -87,8 +87,11 @@ def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> Functi
         )
     if not parts:
         return FunctionValues(value=x, slope=x, curvature=x)
-    columns = [chosen(joined(column), bank.order) for column in zip(*parts, strict=True)]
-    return FunctionValues(value=columns[0], slope=columns[1], curvature=columns[2])
+    # All values, then all slopes, then all curvatures, which are put in order at once.
+    columns = joined([part for column in zip(*parts, strict=True) for part in column])
+    order = np.concatenate([bank.order + i * bank.count for i in range(3)])
+    value, slope, curvature = jnp.split(chosen(columns, order), 3)
+    return FunctionValues(value=value, slope=slope, curvature=curvature)
 
 
 def _polynomials(coefficients: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

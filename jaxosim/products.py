@@ -184,7 +184,7 @@ _row_products_p = _bilinear(
     "row_products",
     _row_products,
     _row_products_shape,
-    left=lambda cotangent, b: row_products(cotangent, _transposed(b)),
-    right=lambda cotangent, a: row_products(_transposed(cotangent), _transposed(a)),
+    left=lambda cotangent, b: row_products(settled(cotangent), _transposed(b)),
+    right=lambda cotangent, a: row_products(_transposed(settled(cotangent)), _transposed(a)),
     finish=place,
 )

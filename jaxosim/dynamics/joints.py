@@ -71,15 +71,16 @@ def rotation_axes(
     Returns:
       `[..., 3, 3]` axes, one a row, and `[..., 3, 3]`.
     """
-    rotations = axis_angle_rotation(axis, angles)
-    first, second, third = (rotations[..., i, :, :] for i in range(3))
+    # Beside each rotation stands the axis of the next one, which it carries along.
+    following = jnp.roll(axis, -1, axis=-2)[..., None]
+    steps = joined([axis_angle_rotation(axis, angles), following], axis=-1)
+    first, second, third = (steps[..., i, :, :] for i in range(3))
     first_axis = axis[..., 0, :]
     if zero is not None:
         first, first_axis = matmul(zero, first), matvec(zero, first_axis)
-    first_two = matmul(first, second)
-    second_axis = matvec(first, axis[..., 1, :])
-    third_axis = matvec(first_two, axis[..., 2, :])
-    return stacked([first_axis, second_axis, third_axis], axis=-2), matmul(first_two, third)
+    two = matmul(first[..., :3], second)
+    whole = matmul(two[..., :3], third[..., :3])
+    return stacked([first_axis, first[..., 3], two[..., 3]], axis=-2), whole
 
 
 def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:

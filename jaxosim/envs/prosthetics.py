@@ -128,8 +128,8 @@ class ProstheticsEnv(Env):
 
         def read(now: Moment) -> jax.Array:
             motion = now.description.coordinates
-            columns = (motion.value, motion.speed, motion.acceleration)
-            return jnp.concatenate([column[index] for column in columns])
+            columns = jnp.stack([motion.value, motion.speed, motion.acceleration])
+            return columns[:, index].reshape(-1)
 
         return Block(names, units, read)
 
