@@ -10,6 +10,7 @@ Source: derived for jaxosim.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ from jaxosim.system import (
     state_rates,
 )
 from jaxosim.types import (
+    InstanceInfo,
     JointInfo,
     Model,
     MuscleLengthInfo,
@@ -94,6 +96,7 @@ class Shifted(NamedTuple):
     inverse: jax.Array  # [free, free]
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def evaluate(
     model: Model,
     params: Params,
@@ -101,9 +104,15 @@ def evaluate(
     excitation: jax.Array,
     chart: jax.Array | None = None,
     present: jax.Array | None = None,
+    instance: InstanceInfo | None = None,
 ) -> Evaluation:
-    """What a state derivative and its Jacobian share; chart and points are as for `realize`."""
-    position, velocity, dynamics = realize(model, params, state, excitation, chart, present)
+    """What a state derivative and its Jacobian share; arguments are as for `realize`.
+
+    Under jit of its own, so that a step that evaluates twice is traced once.
+    """
+    position, velocity, dynamics = realize(
+        model, params, state, excitation, chart, present, instance
+    )
     force = net_generalized_force(model, params, position, velocity, dynamics)
     return Evaluation(
         position=position,

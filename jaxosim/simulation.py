@@ -13,7 +13,7 @@ from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_step
 from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_shapes, pytree
-from jaxosim.stiff import StiffWorld
+from jaxosim.stiff import stiff_world
 from jaxosim.system import realize_position, realize_velocity, state_derivative
 from jaxosim.types import Model, Options, Params, State
 
@@ -72,7 +72,7 @@ def _fixed_steps(
     """All substeps of one control step by a fixed-step method."""
     local, chart = enter_chart(model, params, state)
     if options.method == _IMPLICIT:
-        problem = StiffWorld(model, params, excitation, chart)
+        problem = stiff_world(model, params, excitation, chart)
         end = ros3w_steps(problem, local, _duration(state, options), options.substeps)
     else:
 
@@ -94,7 +94,7 @@ def substeps(
 ) -> State:
     """States after each substep of a control step by the implicit method, `[substep]` leading."""
     local, chart = enter_chart(model, params, state)
-    problem = StiffWorld(model, params, excitation, chart)
+    problem = stiff_world(model, params, excitation, chart)
 
     def step(at: Progress, planned: tuple[jax.Array, jax.Array]) -> tuple[Progress, State]:
         after = ros3w_step(problem, at, *planned)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.multibody import diagonal, symmetric
 from jaxosim.linearization import (
     Evaluation,
@@ -23,19 +24,20 @@ from jaxosim.linearization import (
 from jaxosim.muscles.path import conditions, next_switch
 from jaxosim.placement import chosen
 from jaxosim.spatial import matvec
-from jaxosim.types import Model, Params, State, StateDerivative
+from jaxosim.types import InstanceInfo, Model, Params, State, StateDerivative
 
 _TINY = float(np.finfo(np.float32).tiny)  # keeps the root's slope finite for a world at rest
 
 
 @dataclasses.dataclass(frozen=True)
 class StiffWorld:
-    """A world; `chart` is that of `charts.enter_chart`, in which its states are told."""
+    """A world, its states told in a chart."""
 
     model: Model
     params: Params
+    instance: InstanceInfo
     excitation: jax.Array
-    chart: jax.Array | None
+    chart: jax.Array | None  # from `charts.enter_chart`
 
     def sides(self, state: State, early: jax.Array) -> jax.Array:
         """Conditional points that are part of their paths `early` (s) from now."""
@@ -57,9 +59,17 @@ class StiffWorld:
 
     def evaluate(self, state: State, sides: jax.Array) -> "EvaluatedWorld":
         """The world at a state, its conditional points being as given."""
-        model, params = self.model, self.params
-        evaluation = evaluate(model, params, state, self.excitation, self.chart, sides)
-        return EvaluatedWorld(model, params, evaluation)
+        evaluation = evaluate(
+            self.model, self.params, state, self.excitation, self.chart, sides, self.instance
+        )
+        return EvaluatedWorld(self.model, self.params, evaluation)
+
+
+def stiff_world(
+    model: Model, params: Params, excitation: jax.Array, chart: jax.Array | None
+) -> StiffWorld:
+    """A world; what follows from params alone is worked out here, once for all its steps."""
+    return StiffWorld(model, params, realize_instance(model, params), excitation, chart)
 
 
 @dataclasses.dataclass(frozen=True)

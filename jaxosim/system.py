@@ -91,9 +91,11 @@ def realize_position(
     state: State,
     chart: jax.Array | None = None,
     present: jax.Array | None = None,
+    instance: InstanceInfo | None = None,
 ) -> Position:
-    """Poses, path lengths and moment arms, fiber and tendon lengths."""
-    instance = realize_instance(model, params)
+    """Poses, path lengths and moment arms, fiber and tendon lengths; arguments as for `realize`."""
+    if instance is None:
+        instance = realize_instance(model, params)
     joints = realize_joints(model, params, state.q, chart)
     bodies = realize_pose(model, instance, joints)
     paths = realize_paths(model, params, instance, bodies, state.q, present)
@@ -163,6 +165,7 @@ def realize(
     excitation: jax.Array,
     chart: jax.Array | None = None,
     present: jax.Array | None = None,
+    instance: InstanceInfo | None = None,
 ) -> tuple[Position, Velocity, Dynamics]:
     """The three stages up to the forces, in a row; a batch is laid out worlds side by side.
 
@@ -173,9 +176,10 @@ def realize(
       excitation: `[muscle]` (1).
       chart: in which the state is told, from `charts.enter_chart`; none if absent.
       present: conditional points that are part of their paths, as for `realize_paths`.
+      instance: what follows from params alone, where it is known already.
     """
     state, excitation = settled((state, excitation))
-    position = realize_position(model, params, state, chart, present)
+    position = realize_position(model, params, state, chart, present, instance)
     velocity = realize_velocity(model, params, state, position)
     dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
     return position, velocity, dynamics

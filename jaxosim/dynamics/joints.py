@@ -15,7 +15,7 @@ import numpy as np
 from jaxosim.functions import evaluate
 from jaxosim.placement import chosen, group_sum, joined, stacked
 from jaxosim.products import cross, scaled, total
-from jaxosim.spatial import axis_angle_rotation, dot, matmul, matvec, spatial
+from jaxosim.spatial import axis_angle_rotation, dot, matmul, spatial
 from jaxosim.types import JointInfo, Model, Params
 
 
@@ -71,16 +71,14 @@ def rotation_axes(
     Returns:
       `[..., 3, 3]` axes, one a row, and `[..., 3, 3]`.
     """
-    # Beside each rotation stands the axis of the next one, which it carries along.
-    following = jnp.roll(axis, -1, axis=-2)[..., None]
-    steps = joined([axis_angle_rotation(axis, angles), following], axis=-1)
+    # Beside each rotation stands its axis, which those before carry along.
+    steps = joined([axis_angle_rotation(axis, angles), axis[..., None]], axis=-1)
     first, second, third = (steps[..., i, :, :] for i in range(3))
-    first_axis = axis[..., 0, :]
     if zero is not None:
-        first, first_axis = matmul(zero, first), matvec(zero, first_axis)
+        first = matmul(zero, first)
     two = matmul(first[..., :3], second)
-    whole = matmul(two[..., :3], third[..., :3])
-    return stacked([first_axis, first[..., 3], two[..., 3]], axis=-2), whole
+    three = matmul(two[..., :3], third)
+    return stacked([part[..., 3] for part in (first, two, three)], axis=-2), three[..., :3]
 
 
 def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:

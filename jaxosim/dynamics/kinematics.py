@@ -74,7 +74,7 @@ def _chain(model: Model, in_parent: jax.Array) -> tuple[jax.Array, jax.Array]:
     for above, level in itertools.pairwise(levels):
         outer = chosen(poses[-1], parent[level] - above.start)
         poses.append(composed(outer, in_parent[level]))
-    ground = np.eye(3, 4, dtype=in_parent.dtype) - shift
+    ground = jnp.eye(3, 4, dtype=in_parent.dtype) - shift
     return joined([*poses, ground[None]]), first[:, 3]
 
 
@@ -112,8 +112,9 @@ def realize_velocity_of_bodies(
     own = spatial(angular, linear + cross(p, angular) + cross(v, w))
     relative = spatial(w, v + cross(p, w))
     if tree.reversed.any():
-        sign = np.where(tree.reversed, -1, 1)[:, None].astype(u.dtype)
-        own, relative = sign * own, sign * relative
+        backwards = tree.reversed[:, None]
+        own = jnp.where(backwards, -own, own)
+        relative = jnp.where(backwards, -relative, relative)
     V_P = chosen_or_zero(velocity, np.where(tree.parent < 0, len(velocity), tree.parent))
     own = own + motion_cross(V_P, relative)
     bias_acceleration = static_sum(tree.descendants.T, own)

@@ -10,8 +10,8 @@ import pytest
 
 from jaxosim.dynamics import contact
 from jaxosim.dynamics.contact_slopes import contact_matrices
-from jaxosim.dynamics.multibody import symmetric
-from jaxosim.linearization import evaluate, inertia_diagonal
+from jaxosim.dynamics.multibody import diagonal, symmetric
+from jaxosim.linearization import evaluate
 from tests import worlds
 from tests.dynamics.test_contact import WORLD, as_states, touching_states
 
@@ -33,7 +33,7 @@ def matrices_of(model):
     def matrices(params, state, h):
         at = evaluate(model, params, state, jnp.zeros(0))
         bodies, contacts = at.position.bodies, at.dynamics.contacts
-        inertia = inertia_diagonal(at.mass)
+        inertia = diagonal(at.mass)
         damping, stiffness = contact_matrices(model, bodies, contacts, inertia, h)
         return damping, stiffness, contacts, symmetric(at.mass)
 
