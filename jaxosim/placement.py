@@ -128,6 +128,7 @@ def columns_chosen(values: jax.Array, table: np.ndarray) -> list[jax.Array]:
 def _choose(values: jax.Array, index: tuple[int, ...]) -> jax.Array:
     if len(values) in index:
         values = jnp.concatenate([values, jnp.zeros_like(values, shape=(1, *values.shape[1:]))])
+    # Not by an index of jax.numpy, which would have to be told apart from negative ones.
     rows = jax.lax.GatherDimensionNumbers(
         offset_dims=tuple(range(1, values.ndim)), collapsed_slice_dims=(0,), start_index_map=(0,)
     )

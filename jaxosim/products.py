@@ -180,6 +180,7 @@ _cross_p = _bilinear(
     right=lambda cotangent, a: cross(cotangent, a),
     finish=lambda x: place(jax.lax.optimization_barrier(x)),
 )
+# A cotangent is kept before it is multiplied: every term would work it out again.
 _row_products_p = _bilinear(
     "row_products",
     _row_products,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import coordinate_rates
 from jaxosim.dynamics.multibody import symmetric
 from jaxosim.linearization import evaluate, full_rates, linearize, shift, solve
@@ -114,6 +115,13 @@ def test_rates_are_the_state_derivative(world):
     )
     expected = worlds.rates_of(model)(params, state, excitation)
     chex.assert_trees_all_close(rates, expected, rtol=SAME, atol=SAME)
+
+
+def test_what_follows_from_params_alone_may_be_given(world):
+    model, params, state, _ = world
+    excitation, instance = jnp.array([0.3, 0.6]), realize_instance(model, params)
+    given = evaluate(model, params, state, excitation, instance=instance)
+    chex.assert_trees_all_close(given, evaluate(model, params, state, excitation), rtol=SAME)
 
 
 def test_matrices_are_symmetric_and_never_push(world):

@@ -51,6 +51,20 @@ def test_products_are_numpys():
     close(np.einsum("nij,nj->ni", spatial.skew(a), b), np.cross(a, b))
 
 
+def test_poses_compose_as_homogeneous_matrices_do():
+    outer, inner = vectors(5, 3, 4), vectors(5, 3, 4, seed=1)
+    last = np.tile([[0.0, 0.0, 0.0, 1.0]], (5, 1, 1))
+    whole = np.concatenate([outer, last], 1) @ np.concatenate([inner, last], 1)
+    close(spatial.composed(outer, inner), whole[:, :3])
+    np.testing.assert_array_equal(spatial.position_alone(outer)[..., :3], 0.0)
+    np.testing.assert_array_equal(spatial.position_alone(outer)[..., 3], outer[..., 3])
+
+
+def test_all_parts_of_a_vector_are_turned():
+    R, v = vectors(5, 3, 3), vectors(5, 12, seed=1)
+    close(spatial.turned(R, v), np.einsum("nij,nkj->nki", R, v.reshape(5, 4, 3)).reshape(5, 12))
+
+
 def test_safe_norm_and_division():
     v = jnp.array([[3.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
     np.testing.assert_array_equal(spatial.safe_norm(v), [5.0, 0.0])
