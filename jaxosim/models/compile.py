@@ -197,6 +197,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "coordinate": len(params.coordinates.default_value),
         "free": len(tree.free),
         "mobile": len(tree.body),
+        "frame": len(tree.body) + 1,  # of the mobile bodies, and ground
         "term": len(tree.term_axis),
         "muscle": len(params.muscles.max_isometric_force),
         "point": len(paths.point_body),
