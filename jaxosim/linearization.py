@@ -19,12 +19,7 @@ import jax.numpy as jnp
 
 from jaxosim.dynamics.contact_slopes import contact_matrices
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
-from jaxosim.dynamics.multibody import (
-    diagonal,
-    inverse_positive,
-    mass_matrix,
-    solve_positive,
-)
+from jaxosim.dynamics.multibody import diagonal, inverse_positive, mass_matrix, solve_positive
 from jaxosim.muscles.activation import activation_rate
 from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_stiffness
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length

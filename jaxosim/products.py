@@ -145,13 +145,11 @@ def _cross(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _row_products(a: jax.Array, b: jax.Array) -> jax.Array:
-    count = a.shape[-1]
+    count, shape = a.shape[-1], _row_products_shape(a.shape, b.shape)
     if count > _LARGEST_UNROLLED:
         return a @ jnp.swapaxes(b, -1, -2)
     if not count:
-        return jnp.zeros(_row_products_shape(a.shape, b.shape), a.dtype)
-    stack = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    shape = (*stack, a.shape[-2], b.shape[-2])
+        return jnp.zeros(shape, a.dtype)
     columns, rows = _spread(a, len(shape) - 2, shape), _spread(b, len(shape) - 1, shape)
     return functools.reduce(operator.add, [x * y for x, y in zip(columns, rows, strict=True)])
 
@@ -159,13 +157,12 @@ def _row_products(a: jax.Array, b: jax.Array) -> jax.Array:
 def _spread(x: jax.Array, axis: int, shape: tuple[int, ...]) -> list[jax.Array]:
     """The columns of x `[..., n, k]`, each along one of the last two axes of a shape."""
     axes = (*range(len(shape) - 2), axis)
-    parts = jnp.split(x, x.shape[-1], axis=-1) if x.shape[-1] > 1 else [x]
-    flat = [jax.lax.squeeze(part, (part.ndim - 1,)) for part in parts]
-    return [jax.lax.broadcast_in_dim(part, shape, axes) for part in flat]
+    parts = (part[..., 0] for part in jnp.split(x, x.shape[-1], axis=-1))
+    return [jax.lax.broadcast_in_dim(part, shape, axes) for part in parts]
 
 
 def _row_products_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    return (*a[:-1], b[-2])
+    return (*jnp.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-2])
 
 
 def _transposed(x: jax.Array) -> jax.Array:

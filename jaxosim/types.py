@@ -287,11 +287,19 @@ class PositionInfo:
 
     origin: jax.Array = array(3, unit="m")  # the common point, from ground's origin
     pose: jax.Array = array("frame", 3, 4, unit="1, m")  # rotation beside position; ground's last
-    rotation: jax.Array = array("mobile", 3, 3, unit="1")
-    position: jax.Array = array("mobile", 3, unit="m")  # body origins, from the common point
     joint_rotation: jax.Array = array("mobile", 3, 3, unit="1")  # of the joint's F frame
     joint_position: jax.Array = array("mobile", 3, unit="m")  # of the joint's M origin
     hinge: jax.Array = array("free", 6, unit="1 | m")  # S: spatial velocity per unit speed
+
+    @property
+    def rotation(self) -> jax.Array:
+        """Of the mobile bodies, `[mobile, 3, 3]`."""
+        return self.pose[..., :-1, :, :3]
+
+    @property
+    def position(self) -> jax.Array:
+        """Origins of the mobile bodies from the common point, `[mobile, 3]` (m)."""
+        return self.pose[..., :-1, :, 3]
 
 
 @pytree

@@ -129,6 +129,8 @@ def draw_stiffness(axes: Any, ankle: dict[str, Any]) -> None:
     axes.loglog(
         free["stiffness"], free["objective"], "*", ms=10, color="tab:red", label="both free"
     )
+    shown = [free["objective"], *(ankle[name]["objective"] for name in looks)]
+    axes.set_ylim(np.min(shown) / 1.5, np.max(shown) * 1.5)  # whatever a stroke next to a jump does
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(ScalarFormatter())
     ticks = [

@@ -51,8 +51,6 @@ def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> Pos
     return PositionInfo(
         origin=origin,
         pose=pose,
-        rotation=rotation,
-        position=position,
         joint_rotation=joint_rotation,
         joint_position=joint_position,
         hinge=hinge,

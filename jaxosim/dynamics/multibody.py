@@ -150,7 +150,7 @@ def _exchange(rest: jax.Array, k: int, least: jax.Array) -> jax.Array:
     pair = slice(k, k + 2)
     unit = np.eye(len(rest))[pair].astype(rest.dtype)
     others = 1 - unit.sum(axis=0)
-    rows = rest[pair] * np.stack([others, others]) - unit
+    rows = rest[pair] * others[None] - unit
     first = jnp.maximum(rest[k : k + 1, k], least[:1])
     second = jnp.maximum(rest[k + 1 : k + 2, k + 1], least[1:])
     between = rest[k : k + 1, k + 1]

@@ -44,8 +44,7 @@ def realize_instant(model: Model, params: Params, state: State) -> Instant:
     origin = pose.origin[None]
     mobile = model.bodies.mobile  # GROUND (−1) finds the last row
     ground = jnp.eye(3, dtype=state.q.dtype)[None]
-    R = jnp.concatenate([pose.rotation, ground])[mobile]
-    p = jnp.concatenate([pose.position + origin, jnp.zeros_like(origin)])[mobile]
+    R, p = pose.pose[mobile, :, :3], pose.pose[mobile, :, 3] + origin
     rotation = jnp.concatenate([matmul(R, instance.body_rotation), ground])
     position = jnp.concatenate([p + matvec(R, instance.body_position), jnp.zeros_like(origin)])
     owner = model.marker_body
@@ -90,9 +89,7 @@ def _paths(
     if not slots.size:
         return jnp.zeros((*slots.shape, 3), q.dtype)
     owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
-    origin = pose.origin[None]
-    R = jnp.concatenate([pose.rotation, jnp.eye(3, dtype=q.dtype)[None]])[owner]
-    p = jnp.concatenate([pose.position + origin, jnp.zeros_like(origin)])[owner]
+    R, p = pose.pose[owner, :, :3], pose.pose[owner, :, 3] + pose.origin[None]
     points = p + matvec(R, current_locations(model, params, instance, q))
     order = np.arange(slots.shape[1])
     inside = conditions(model, params, q)
