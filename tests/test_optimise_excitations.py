@@ -108,6 +108,19 @@ def test_a_short_descent_improves_every_start(example, task, optimiser):
         assert entry["velocity"] + entry["effort"] + entry["posture"] == pytest.approx(total.min())
 
 
+def test_what_was_found_is_played_accurately_the_best_first(example, task, optimiser):
+    import optimising.report
+
+    variables = starts(example, task)
+    found = optimising.report.Found.of("test", task, optimiser, variables)
+    accurate = jax.jit(
+        jax.vmap(lambda one: task.objective(one, jaxosim.Options(method="rk4", substeps=200))[0])
+    )
+    np.testing.assert_allclose(found.totals, np.sort(accurate(variables)), rtol=1e-4)
+    order = np.argsort(accurate(variables))
+    np.testing.assert_array_equal(found.variables.logits, variables.logits[order])
+
+
 @pytest.mark.opensim
 def test_playback_moves_as_the_rollout_does(example, task, optimiser, opensim):
     from optimising.playback import OpenSim

@@ -1,6 +1,7 @@
 """Many starts at once down the gradient of a rollout, and a check of that gradient."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -31,17 +32,26 @@ class Optimiser:
     """
 
     def __init__(self, task: Task, variables: Variables) -> None:
-        """Compile the gradient for so many worlds as the variables are of, `[world, ...]`."""
+        """Compile for so many worlds as the variables are of, `[world, ...]`."""
         mesh = jaxosim.world_mesh()
         self._spread = jaxosim.world_sharding(mesh)
-        gradient = jax.value_and_grad(task.objective, has_aux=True)
-        batch = jax.jit(jaxosim.over_worlds(gradient, mesh=mesh))
-        self._gradient = batch.lower(jax.device_put(variables, self._spread)).compile()
+        spread = jax.device_put(variables, self._spread)
+
+        def compiled(function: Callable[[Variables], Any]) -> Callable[[Variables], Any]:
+            return jax.jit(jaxosim.over_worlds(function, mesh=mesh)).lower(spread).compile()
+
+        accurate = functools.partial(task.objective, options=jaxosim.Options.accurate())
+        self._gradient = compiled(jax.value_and_grad(task.objective, has_aux=True))
+        self._replay = compiled(accurate)
         self.rows: list[dict[str, Any]] = []
 
     def gradient(self, variables: Variables) -> tuple[tuple[jax.Array, Outcome], Variables]:
         """Objective `[world]` and outcome, and the objective's gradient, of every world."""
         return self._gradient(jax.device_put(variables, self._spread))
+
+    def replay(self, variables: Variables) -> tuple[jax.Array, Outcome]:
+        """Objective `[world]` and outcome of every world at the accurate setting."""
+        return self._replay(jax.device_put(variables, self._spread))
 
     def run(
         self, part: str, variables: Variables, free: np.ndarray, iterations: int, rate: float

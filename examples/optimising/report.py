@@ -18,6 +18,8 @@ from jaxosim.viewer.run import Run, write_run
 class Found:
     """The variables that a descent ended with, best world first, and the motion they make.
 
+    Both at the accurate setting: a descent is drawn to motions that the learning setting flatters.
+
     Attributes:
       name: of its files.
       totals: `[world]` objective of each.
@@ -35,7 +37,7 @@ class Found:
     @classmethod
     def of(cls, name: str, task: Task, optimiser: Optimiser, variables: Variables) -> "Found":
         """Move once more with these variables, and sort."""
-        (totals, outcomes), _ = optimiser.gradient(variables)
+        totals, outcomes = optimiser.replay(variables)
         excitations = jax.jit(jax.vmap(task.excitations_of))(variables)
         order = np.argsort(totals)
         found = (variables, totals, outcomes, excitations)

@@ -91,10 +91,12 @@ class Task:
         )
         return Outcome(terms, velocity, states)
 
-    def objective(self, variables: Variables) -> tuple[jax.Array, Outcome]:
-        """The sum of the terms, and what is behind it."""
+    def objective(
+        self, variables: Variables, options: jaxosim.Options | None = None
+    ) -> tuple[jax.Array, Outcome]:
+        """The sum of the terms, and what is behind it; options are those of `rollout`."""
         params, excitations = self.params_of(variables), self.excitations_of(variables)
-        states = jaxosim.rollout(self.model, params, self.start, excitations)
+        states = jaxosim.rollout(self.model, params, self.start, excitations, options)
         outcome = self.judge(params, states)
         return outcome.total, outcome
 
