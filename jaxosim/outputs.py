@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxosim.dynamics.multibody import point_acceleration, point_velocity
 from jaxosim.muscles.path import moment_arms
+from jaxosim.fused import fused
 from jaxosim.placement import chosen
 from jaxosim.products import cross
 from jaxosim.pytree import array, check_shapes, pytree
@@ -108,6 +109,7 @@ class StateDescription:
 
 
 @jax.named_scope("describe")
+@fused(static_argnums=(0,), constant_argnums=(1,))
 def describe(model: Model, params: Params, state: State, excitation: jax.Array) -> StateDescription:
     """Everything OpenSim can report, from the stages that also drive the simulation.
 

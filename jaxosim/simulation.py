@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxosim.dynamics.charts import enter_chart, leave_chart
 from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
 from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
+from jaxosim.fused import KERNELS, fused, using
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_shapes, pytree
 from jaxosim.stiff import stiff_world
@@ -56,6 +57,7 @@ def initial_state(
     return equilibrate_muscles(model, params, state)
 
 
+@fused(static_argnums=(0,), constant_argnums=(1,))
 def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
     """The same state with every fiber at the length where it balances its tendon."""
     position = realize_position(model, params, state)
@@ -161,6 +163,20 @@ def advance(
 ) -> tuple[State, IntegratorMemory]:
     """One control step, with the integrator's memory carried along."""
     _check_options(options)
+    with using(options.kernel):
+        return _advance(model, params, state, excitation, memory, options)
+
+
+@fused(static_argnums=(0, 5), constant_argnums=(1,))
+def _advance(
+    model: Model,
+    params: Params,
+    state: State,
+    excitation: jax.Array,
+    memory: IntegratorMemory,
+    options: Options,
+) -> tuple[State, IntegratorMemory]:
+    """The same as one kernel."""
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
     start = state.time
@@ -181,6 +197,8 @@ def _check_options(options: Options) -> None:
     methods = (_IMPLICIT, *_EXPLICIT, _ADAPTIVE)
     if options.method not in methods:
         raise ValueError(f"Options.method: expected one of {methods}, got {options.method!r}")
+    if options.kernel not in KERNELS:
+        raise ValueError(f"Options.kernel: expected one of {KERNELS}, got {options.kernel!r}")
     if options.substeps < 1 or options.step_size <= 0 or options.accuracy <= 0:
         raise ValueError(f"Options: substeps, step_size and accuracy must be positive: {options}")
 

@@ -25,6 +25,7 @@ from jaxosim.dynamics.multibody import (
     solve_positive,
 )
 from jaxosim.dynamics.prosthesis import spring_force
+from jaxosim.fused import fused
 from jaxosim.muscles.path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.muscles.thelen2003 import (
     realize_fiber_velocity,
@@ -228,6 +229,7 @@ def state_rates(
     )
 
 
+@fused(static_argnums=(0,), constant_argnums=(1,))
 def state_derivative(
     model: Model,
     params: Params,

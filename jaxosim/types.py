@@ -75,6 +75,8 @@ class Options:
       step_size: seconds of a control step.
       stale_first_stage: "merson" in a rollout: as OpenSim under osim-rl, the first derivative after
         a change of excitation still uses the previous one.
+      kernel: "fused" (one kernel for the whole step, see `jaxosim.fused`), "xla", or "auto" for
+        "fused" where it can be had.
     """
 
     method: str = "ros3w"
@@ -82,6 +84,7 @@ class Options:
     accuracy: float = 5e-5
     step_size: float = 0.01
     stale_first_stage: bool = False
+    kernel: str = "auto"
 
     @classmethod
     def fast(cls) -> "Options":

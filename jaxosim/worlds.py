@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxosim import fused
+
 _AXIS = "world"
 _CPU_BLOCK = 128  # worlds; 13 kB each in a step of a gait model, with a megabyte of cache a core
 
@@ -51,8 +53,8 @@ def over_worlds(
       in_axes: for each argument 0 where it leads with the world, None where all worlds share it.
       mesh: from `world_mesh`; without one the batch stays on the device it is on. The number of
         worlds must be a multiple of the number of devices.
-      block: worlds worked out side by side on one device; if None, 128 on a CPU and all of them on
-        an accelerator.
+      block: worlds worked out side by side on one device; if None, all of them, but 128 on a CPU
+        where there are no fused kernels.
 
     Returns:
       The function of the batch; in every leaf of its result the world leads.
@@ -125,7 +127,7 @@ def _world_count(axes: tuple[int | None, ...], arguments: tuple[Any, ...]) -> in
 def _default_block(mesh: Mesh | None) -> int | None:
     """Worlds of a block where the caller leaves it to us; None for all."""
     device = jax.local_devices()[0] if mesh is None else mesh.devices.flat[0]
-    return _CPU_BLOCK if device.platform == "cpu" else None
+    return _CPU_BLOCK if device.platform == "cpu" and not fused.is_available() else None
 
 
 def _in_blocks(

@@ -22,6 +22,7 @@ FLOORS = {
     "jaxosim.products": 0,
     "jaxosim.spatial": 0,
     "jaxosim.functions": 0,
+    "jaxosim.fused": 0,
     "jaxosim.worlds": 0,
     # nouns
     "jaxosim.structure": 1,

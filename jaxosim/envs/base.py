@@ -26,6 +26,7 @@ from jaxosim.envs.observation import (
     units_of,
     vector_of,
 )
+from jaxosim.fused import fused, using
 from jaxosim.models import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.simulation import IntegratorMemory, advance, initial_memory, initial_state
@@ -219,6 +220,12 @@ class Env:
         Raises:
           ValueError: while tracing, if the action has another shape.
         """
+        with using(self.options.kernel):
+            return self._decision(es, action)
+
+    @fused(static_argnums=(0,))
+    def _decision(self, es: EnvState, action: jax.Array) -> EnvState:
+        """The same as one kernel."""
         excitation = self.excitation_of(action)
         if self.action_repeat == 1:
             return self._control_step(es, excitation)

@@ -1,0 +1,163 @@
+"""LLVM in this process, by llvmlite: IR to machine code, kept on disk, no compiler needed.
+
+An object file is kept under a name that is a digest of the IR, the processor and LLVM's version, in
+the user's cache directory or in `JAXOSIM_CACHE_DIR`; an empty `JAXOSIM_CACHE_DIR` keeps nothing.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import os
+import pathlib
+import sys
+import tempfile
+from typing import Any
+
+_LEVEL = 1  # of LLVM's code generator; 2 takes twice the time for a twentieth of speed
+_LEAST_VERSION = (0, 45)  # of llvmlite: before, its LLVM does not read `splat`
+
+
+@functools.cache
+def _binding() -> Any:
+    """llvmlite's binding; None where it is missing or too old."""
+    try:
+        import llvmlite
+        import llvmlite.binding as binding
+    except ImportError:
+        return None
+    parts = tuple(int(part) for part in llvmlite.__version__.split(".")[:2])
+    if parts < _LEAST_VERSION:
+        return None
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding
+
+
+def is_available() -> bool:
+    """Whether kernels can be compiled here."""
+    return _binding() is not None and sys.byteorder == "little" and os.name == "posix"
+
+
+@dataclasses.dataclass(frozen=True)
+class Processor:
+    """What code is made for.
+
+    Attributes:
+      name: as LLVM calls it.
+      features: as LLVM lists them.
+      vector_bytes: of its widest vector registers.
+    """
+
+    name: str
+    features: str
+    vector_bytes: int
+
+
+@functools.cache
+def host() -> Processor:
+    """The processor of this machine.
+
+    `JAXOSIM_VECTOR_BYTES` asks for narrower vectors than it has.
+    """
+    binding = _binding()
+    features = binding.get_host_cpu_features()
+    widest = 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+    asked = int(os.environ.get("JAXOSIM_VECTOR_BYTES", widest))
+    if asked not in (16, 32, 64):
+        raise ValueError(f"JAXOSIM_VECTOR_BYTES: expected 16, 32 or 64, got {asked}")
+    return Processor(binding.get_host_cpu_name(), features.flatten(), asked)
+
+
+def digest_of(ir: str) -> str:
+    """The name under which the code of this IR is kept."""
+    binding = _binding()
+    processor = host()
+    version = ".".join(map(str, binding.llvm_version_info))
+    parts = (ir, processor.name, processor.features, version, str(_LEVEL))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def object_code(ir: str) -> bytes:
+    """Machine code of IR for this processor.
+
+    Raises:
+      RuntimeError: LLVM does not accept the IR.
+    """
+    binding = _binding()
+    processor = host()
+    module = binding.parse_assembly(ir)
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=processor.name,
+        features=processor.features,
+        opt=_LEVEL,
+        reloc="pic",
+        codemodel="default",
+    )
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    return machine.emit_object(module)
+
+
+class Code:
+    """Machine code in memory; lives as long as the process, as XLA may call it at any time."""
+
+    def __init__(self, code: bytes, symbol: str) -> None:
+        """Link it; `symbol` is the function that is wanted."""
+        binding = _binding()
+        linker = _linker()
+        builder = binding.JITLibraryBuilder()
+        builder.add_object_img(code)
+        builder.add_current_process()
+        builder.export_symbol(symbol)
+        library = hashlib.sha256(code).hexdigest()[:32]
+        self._tracker = builder.link(linker, library)
+        self.address = self._tracker[symbol]
+
+
+@functools.cache
+def _linker() -> Any:
+    binding = _binding()
+    processor = host()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=processor.name, features=processor.features, opt=_LEVEL, reloc="pic", jit=True
+    )
+    return binding.create_lljit_compiler(machine)
+
+
+# --------------------------------------------------------------------------------- on disk
+
+
+def cache_directory() -> pathlib.Path | None:
+    """Where code is kept; None for nowhere."""
+    chosen = os.environ.get("JAXOSIM_CACHE_DIR")
+    if chosen is not None:
+        return pathlib.Path(chosen) / "kernels" if chosen else None
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "jaxosim" / "kernels"
+
+
+def kept(name: str) -> bytes | None:
+    """What is kept under a name; None if nothing is, or it is damaged."""
+    directory = cache_directory()
+    if directory is None:
+        return None
+    try:
+        content = (directory / name).read_bytes()
+    except OSError:
+        return None
+    checksum, data = content[:32], content[32:]
+    return data if hashlib.sha256(data).digest() == checksum else None
+
+
+def keep(name: str, data: bytes) -> None:
+    """Keep data under a name, all or nothing; a disk that cannot be written to is no error."""
+    directory = cache_directory()
+    if directory is None:
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
+            file.write(hashlib.sha256(data).digest() + data)
+        os.replace(file.name, directory / name)
+    except OSError:
+        return

@@ -1,0 +1,288 @@
+"""A program of one world as an operation of JAX: batched, differentiated and lowered.
+
+The operation works on a batch, or on one world. Under `vmap` it stays one operation on more worlds.
+Its derivatives are programs too: the tangents of a program are a program that is linear in them,
+and its transposition is the cotangent program, which works the results out again from the
+arguments alone, so reverse mode keeps nothing but arguments.
+"""
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jaxosim.fused import llvm
+from jaxosim.fused.interpreter import Unsupported
+from jaxosim.fused.kernel import Kernel, compile_kernel
+
+
+class Program:
+    """A function of one world, of arrays to arrays; hashed by identity.
+
+    Attributes:
+      jaxpr: of one world.
+      name: for messages and profiles.
+    """
+
+    def __init__(self, jaxpr: core.ClosedJaxpr, name: str, origin: Any = None) -> None:
+        """Keep the jaxpr; `origin` is what a tangent program is of: the program and which."""
+        self.jaxpr, self.name, self.origin = jaxpr, name, origin
+        self._kernels: dict[tuple[bool, ...], Kernel | None] = {}
+        self._derived: dict[Any, Program] = {}
+
+    @property
+    def in_avals(self) -> list[Any]:
+        """Of the arguments, of one world."""
+        return [v.aval for v in self.jaxpr.jaxpr.invars]
+
+    @property
+    def out_avals(self) -> Sequence[Any]:
+        """Of the results, of one world."""
+        return self.jaxpr.out_avals
+
+    def __call__(self, *arguments: Any) -> list[Any]:
+        """The results for one world, by JAX."""
+        return core.jaxpr_as_fun(self.jaxpr)(*arguments)
+
+    def kernel(self, mapped: tuple[bool, ...]) -> Kernel | None:
+        """The compiled kernel; None, after one warning, where there cannot be one."""
+        if mapped not in self._kernels:
+            try:
+                self._kernels[mapped] = compile_kernel(self.jaxpr, mapped)
+            except Unsupported as error:
+                warnings.warn(
+                    f"{self.name}: the primitive {error} has no rule in jaxosim.fused, so XLA "
+                    "runs the whole of it",
+                    stacklevel=2,
+                )
+                self._kernels[mapped] = None
+        return self._kernels[mapped]
+
+    def tangent(self, which: tuple[int, ...]) -> "Program":
+        """Tangents of the results, from all arguments and the tangents of some."""
+
+        def function(*values: Any) -> list[Any]:
+            primals, given = values[: len(self.in_avals)], values[len(self.in_avals) :]
+            results, tangents = jax.jvp(
+                lambda *some: self(*_replaced(primals, which, some)),
+                tuple(primals[i] for i in which),
+                given,
+            )
+            return [t for t, r in zip(tangents, results, strict=True) if is_inexact(r)]
+
+        avals = [*self.in_avals, *(self.in_avals[i] for i in which)]
+        return self._derive(("tangent", which), function, avals, (self, which))
+
+    def cotangent(self, which: tuple[int, ...], given: tuple[int, ...]) -> "Program":
+        """Cotangents of some arguments, from all arguments and the cotangents of some results."""
+
+        def function(*values: Any) -> list[Any]:
+            primals, cotangents = values[: len(self.in_avals)], values[len(self.in_avals) :]
+
+            def some_results(*some: Any) -> list[Any]:
+                results = self(*_replaced(primals, which, some))
+                return [results[i] for i in given]
+
+            back = jax.vjp(some_results, *(primals[i] for i in which))[1]
+            return list(back(list(cotangents)))
+
+        avals = [*self.in_avals, *(self.out_avals[i] for i in given)]
+        return self._derive(("cotangent", which, given), function, avals, None)
+
+    def _derive(
+        self, key: Any, function: Callable[..., list[Any]], avals: Sequence[Any], origin: Any
+    ) -> "Program":
+        if key not in self._derived:
+            structs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals]
+            jaxpr = jax.make_jaxpr(function)(*structs)
+            self._derived[key] = Program(jaxpr, f"{key[0]} of {self.name}", origin)
+        return self._derived[key]
+
+
+def is_inexact(value: Any) -> bool:
+    """Whether an array has derivatives."""
+    return jnp.issubdtype(value.dtype, jnp.inexact)
+
+
+def _replaced(values: Sequence[Any], which: Sequence[int], new: Sequence[Any]) -> list[Any]:
+    """Values, some of them replaced."""
+    result = list(values)
+    for place, value in zip(which, new, strict=True):
+        result[place] = value
+    return result
+
+
+# -------------------------------------------------------------------------- the operation
+
+operation_p = Primitive("fused")
+operation_p.multiple_results = True
+
+
+def bind(program: Program, arguments: Sequence[Any]) -> list[Any]:
+    """The results of a program for one world."""
+    return operation_p.bind(*arguments, program=program, mapped=(False,) * len(arguments))
+
+
+@operation_p.def_abstract_eval
+def _avals(*arguments: Any, program: Program, mapped: tuple[bool, ...]) -> list[Any]:
+    count = _world_count(arguments, mapped)
+    lead = () if count is None else (count,)
+    return [jax.core.ShapedArray((*lead, *a.shape), a.dtype) for a in program.out_avals]
+
+
+def _world_count(arguments: Sequence[Any], mapped: tuple[bool, ...]) -> int | None:
+    """Number of worlds; None for one without an axis."""
+    for argument, own in zip(arguments, mapped, strict=True):
+        if own:
+            return argument.shape[0]
+    return None
+
+
+def _by_jax(*arguments: Any, program: Program, mapped: tuple[bool, ...]) -> list[Any]:
+    """The same without a kernel."""
+    if not any(mapped):
+        return program(*arguments)
+    axes = tuple(0 if own else None for own in mapped)
+    return jax.vmap(program, axes)(*arguments)
+
+
+@functools.partial(jax.jit, static_argnames=("program", "mapped"))
+def _evaluated(*arguments: Any, program: Program, mapped: tuple[bool, ...]) -> list[Any]:
+    return operation_p.bind(*arguments, program=program, mapped=mapped)
+
+
+operation_p.def_impl(_evaluated)
+
+
+def _lower_by_jax(context: Any, *operands: Any, **params: Any) -> Any:
+    return mlir.lower_fun(_by_jax, multiple_results=True)(context, *operands, **params)
+
+
+def _lower_for_cpu(
+    context: Any, *operands: Any, program: Program, mapped: tuple[bool, ...]
+) -> Any:
+    params = {"program": program, "mapped": mapped}
+    if not llvm.is_available() or not program.out_avals:
+        return _lower_by_jax(context, *operands, **params)
+    alone = not any(mapped)
+    kernel = program.kernel((True,) * len(mapped) if alone else mapped)
+    if kernel is None:
+        return _lower_by_jax(context, *operands, **params)
+
+    def call(*arguments: Any) -> list[Any]:
+        count = 1 if alone else _world_count(arguments, mapped)
+        outputs = [jax.ShapeDtypeStruct((count, *a.shape), a.dtype) for a in program.out_avals]
+        given = [arguments[i][None] if alone else arguments[i] for i in kernel.used]
+        results = jax.ffi.ffi_call(kernel.target, outputs)(*given)
+        return [r[0] for r in results] if alone else list(results)
+
+    return mlir.lower_fun(call, multiple_results=True)(context, *operands)
+
+
+mlir.register_lowering(operation_p, _lower_by_jax)
+mlir.register_lowering(operation_p, _lower_for_cpu, platform="cpu")
+
+
+def _batched(
+    arguments: Sequence[Any],
+    axes: Sequence[int | None],
+    *,
+    program: Program,
+    mapped: tuple[bool, ...],
+) -> tuple[list[Any], list[int]]:
+    """More worlds: a second axis of worlds is joined with the first."""
+    size = next(x.shape[a] for x, a in zip(arguments, axes, strict=True) if a is not None)
+    front = [x if a is None else jnp.moveaxis(x, a, 0) for x, a in zip(arguments, axes, strict=True)]
+    new = [a is not None for a in axes]
+    if not any(mapped):
+        results = operation_p.bind(*front, program=program, mapped=tuple(new))
+        return results, [0] * len(results)
+    count = next(
+        x.shape[1 if own_new else 0]
+        for x, own, own_new in zip(front, mapped, new, strict=True)
+        if own
+    )
+    joined = []
+    for x, own, own_new in zip(front, mapped, new, strict=True):
+        if own_new and not own:
+            x = jnp.broadcast_to(x[:, None], (size, count, *x.shape[1:]))
+        elif own and not own_new:
+            x = jnp.broadcast_to(x[None], (size, *x.shape))
+        joined.append(x.reshape(size * count, *x.shape[2:]) if own or own_new else x)
+    both = tuple(own or own_new for own, own_new in zip(mapped, new, strict=True))
+    results = operation_p.bind(*joined, program=program, mapped=both)
+    return [r.reshape(size, count, *r.shape[1:]) for r in results], [0] * len(results)
+
+
+batching.primitive_batchers[operation_p] = _batched
+
+# --------------------------------------------------------------------------- derivatives
+
+
+def _jvp(
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    program: Program,
+    mapped: tuple[bool, ...],
+) -> tuple[list[Any], list[Any]]:
+    results = operation_p.bind(*primals, program=program, mapped=mapped)
+    which = tuple(
+        i
+        for i, (x, t) in enumerate(zip(primals, tangents, strict=True))
+        if not isinstance(t, ad.Zero) and is_inexact(x)
+    )
+    derived = program.tangent(which)
+    given = operation_p.bind(
+        *primals,
+        *(tangents[i] for i in which),
+        program=derived,
+        mapped=(*mapped, *(mapped[i] for i in which)),
+    )
+    found = iter(given)
+    out = [next(found) if is_inexact(r) else ad.Zero(jax.typeof(r).to_tangent_aval()) for r in results]
+    return results, out
+
+
+ad.primitive_jvps[operation_p] = _jvp
+
+
+def _transposed(
+    cotangents: Sequence[Any],
+    *arguments: Any,
+    program: Program,
+    mapped: tuple[bool, ...],
+) -> list[Any]:
+    """Cotangents of a tangent program's tangents."""
+    origin, which = program.origin
+    count = len(origin.in_avals)
+    primals, own = arguments[:count], mapped[:count]
+    inexact = [i for i, aval in enumerate(origin.out_avals) if is_inexact(aval)]
+    live = [k for k, c in enumerate(cotangents) if not isinstance(c, ad.Zero)]
+    given = tuple(inexact[k] for k in live)
+    asked = [k for k in range(len(which)) if ad.is_undefined_primal(arguments[count + k])]
+    if len(asked) != len(which):
+        raise NotImplementedError("a tangent program is transposed by all of its tangents")
+    if not live:
+        return [None] * count + [ad.Zero(arguments[count + k].aval) for k in asked]
+    many = any(mapped)
+    back = operation_p.bind(
+        *primals,
+        *(cotangents[k] for k in live),
+        program=origin.cotangent(which, given),
+        mapped=(*own, *([many] * len(live))),
+    )
+    # What all worlds share has the sum of the worlds' cotangents.
+    summed = [
+        x if mapped[count + k] or not many else jnp.sum(x, axis=0) for k, x in enumerate(back)
+    ]
+    return [None] * count + summed
+
+
+ad.primitive_transposes[operation_p] = _transposed
