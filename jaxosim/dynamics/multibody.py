@@ -6,9 +6,13 @@ and transmitted forces are plain sums over the bodies outboard of a joint.
 Source: Featherstone (2008), composite-rigid-body algorithm and recursive Newton-Euler.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
 from jaxosim.placement import chosen, settled
 from jaxosim.products import cross, row_products, scaled, static_sum
@@ -100,7 +104,7 @@ def solve_positive(matrix: jax.Array, inverse: jax.Array, rhs: jax.Array) -> jax
       inverse: `[n, n]` by `inverse_positive`; derivatives count on its being the matrix's.
       rhs: `[n]`.
     """
-    return matvec(inverse, rhs)
+    return _solve_p.bind(inverse, rhs)
 
 
 @solve_positive.defjvp
@@ -109,9 +113,9 @@ def _solve_positive_jvp(
     tangents: tuple[jax.Array, jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
     _, inverse, rhs = primals
-    x = matvec(inverse, rhs)
+    x = _solve_p.bind(inverse, rhs)
     change = symmetric(_lower(tangents[0]))
-    return x, matvec(inverse, tangents[2] - matvec(change, x))
+    return x, _solve_p.bind(inverse, tangents[2] - matvec(change, x))
 
 
 def inverse_positive(matrix: jax.Array) -> jax.Array:
@@ -120,17 +124,23 @@ def inverse_positive(matrix: jax.Array) -> jax.Array:
     By elimination, not by LAPACK: batched LAPACK calls of jaxlib 0.10 wait for each other forever
     when two of them run at once on a CPU with two threads. A pivot is never smaller than rounding
     allows, so that next to gimbal lock the result is large, but not NaN. Factors would take fewer
-    operations, but twice as many passes over a batch, and short ones.
+    operations, but twice as many passes over a batch, and short ones; a fused kernel takes those
+    (`jaxosim/fused/rules_positive.py`), and then this is whatever `solve_positive` needs.
 
     Args:
       matrix: `[n, n]`, of which only the lower triangle is read.
     """
+    return _inverse_p.bind(jax.lax.stop_gradient(matrix), slack=_PIVOT_SLACK)
+
+
+def _inverse(matrix: jax.Array, slack: int) -> jax.Array:
+    """The inverse, pairs of unknowns exchanged one after the other."""
     count = len(matrix)
-    rest = symmetric(_lower(jax.lax.stop_gradient(matrix)))
+    rest = symmetric(_lower(matrix))
     if count % 2:  # a last odd unknown is paired with one that stands alone
         partner = np.diag(np.arange(count + 1) == count).astype(matrix.dtype)
         rest = settled(jnp.pad(rest, ((0, 1), (0, 1))) + partner)
-    least = _PIVOT_SLACK * jnp.finfo(matrix.dtype).eps * diagonal(rest)
+    least = slack * jnp.finfo(matrix.dtype).eps * diagonal(rest)
     for k in range(0, len(rest), 2):
         rest = _exchange(rest, k, least[k : k + 2])
     return -rest[:count, :count]
@@ -161,6 +171,28 @@ def _exchange(rest: jax.Array, k: int, least: jax.Array) -> jax.Array:
     return settled(
         rest * np.outer(others, others) - left[:, :1] * solved[:1] - left[:, 1:] * solved[1:]
     )
+
+
+_inverse_p = Primitive("inverse_positive")
+_inverse_p.def_impl(_inverse)
+_inverse_p.def_abstract_eval(lambda matrix, slack: matrix)
+mlir.register_lowering(_inverse_p, mlir.lower_fun(_inverse, multiple_results=False))
+batching.primitive_batchers[_inverse_p] = lambda values, axes, slack: (
+    jax.vmap(functools.partial(_inverse, slack=slack), axes)(*values),
+    0,
+)
+
+_solve_p = Primitive("solve_by_inverse")
+_solve_p.def_impl(matvec)
+_solve_p.def_abstract_eval(lambda inverse, rhs: rhs)
+mlir.register_lowering(_solve_p, mlir.lower_fun(matvec, multiple_results=False))
+# Linear in the right-hand side; the inverse is a constant, and symmetric.
+ad.defjvp2(_solve_p, None, lambda tangent, _, inverse, rhs: _solve_p.bind(inverse, tangent))
+ad.primitive_transposes[_solve_p] = lambda cotangent, inverse, rhs: (
+    None,
+    cotangent if isinstance(cotangent, ad.Zero) else _solve_p.bind(inverse, cotangent),
+)
+batching.primitive_batchers[_solve_p] = lambda values, axes: (jax.vmap(matvec, axes)(*values), 0)
 
 
 def body_accelerations(

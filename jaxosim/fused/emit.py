@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from jaxosim.fused.graph import Graph
-from jaxosim.fused.schedule import Chunk, Repeat, Schedule
+from jaxosim.fused.schedule import Schedule
 
 TABLE_CELL = 8  # bytes of a number in the table
 FIRST_ARGUMENT = 2  # place; before it the lanes' rows, which may be twice as wide as others
@@ -93,7 +93,11 @@ class Emitter:
     Attributes:
       lines: of IR.
       declared: intrinsics that the lines call, with their declarations.
+      globals: constants that the lines read.
+      permutes: whether AVX-512's permutations of 16 numbers may be used.
     """
+
+    permutes = False
 
     def __init__(
         self,
@@ -119,6 +123,7 @@ class Emitter:
         self.arguments, self.width, self.cell, self.prefix = arguments, width, cell, prefix
         self.lines: list[str] = []
         self.declared: dict[str, str] = {}
+        self.globals: list[str] = []
         self.table = {node: place for place, node in enumerate(schedule.outer)}
         self._count = 0
 
@@ -262,9 +267,7 @@ class Emitter:
         address = self.new(f"getelementptr ptr, ptr %in, i64 {position}")
         base = self.new(f"load ptr, ptr {address}, align 8")
         kind = "i8" if dtype == "bool" else kind_of(dtype)
-        pointers = self.new(
-            f"getelementptr {kind}, ptr {base}, {self.vector('i64')} {index}"
-        )
+        pointers = self.new(f"getelementptr {kind}, ptr {base}, {self.vector('i64')} {index}")
         if self.width == 1:
             value = f"load {kind}, ptr {pointers}, align {size_of(dtype)}"
         else:

@@ -1,6 +1,8 @@
 """LLVM IR of the operations on values."""
 
-from jaxosim.fused.emit import Emitter, kind_of, size_of
+import numpy as np
+
+from jaxosim.fused.emit import Emitter, kind_of, literal, size_of
 
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "rem": "frem"}
 _CONTRACTED = frozenset(("add", "sub", "mul"))
@@ -25,6 +27,9 @@ class ExpressionEmitter(Emitter):
         if op == "lookup":
             self._look_up(node)
             return
+        if op == "table":
+            self._table(node)
+            return
         names = [self.name(a) for a in args]
         self.add(f"%t{node} = {self._expression(op, names, self.graph.dtype[args[0]], dtype)}")
 
@@ -39,6 +44,56 @@ class ExpressionEmitter(Emitter):
         if self.arguments[number].mapped:
             index = self.new(f"add {wide} {index}, {self._row(number)}")
         self._load_from_array(number, index, graph.dtype[node], f"%t{node}")
+
+    def _table(self, node: int) -> None:
+        """Entries of a table of constants, one for each lane."""
+        graph = self.graph
+        dtype, (data, count) = graph.dtype[node], graph.data[node]
+        values, kind = np.frombuffer(data, dtype), kind_of(dtype)
+        (at,) = graph.args[node]
+        index, given = self.name(at), self.type_of(graph.dtype[at])
+        if self.permutes and dtype == "float32" and count <= 2 * self.width:
+            index = self._as_int32(index, graph.dtype[at])
+            self.add(f"%t{node} = {self._permuted(values, index)}")
+            return
+        name = f"@{self.prefix}table{node}"
+        entries = ", ".join(f"{kind} {literal(v, dtype)}" for v in values)
+        self.globals.append(f"{name} = private constant [{count} x {kind}] [{entries}]")
+        wide = self.vector("i64")
+        if not graph.dtype[at].endswith("64"):
+            index = self.new(f"sext {given} {index} to {wide}")
+        pointers = self.new(f"getelementptr {kind}, ptr {name}, {wide} {index}")
+        if self.width == 1:
+            self.add(f"%t{node} = load {kind}, ptr {pointers}, align {size_of(dtype)}")
+        else:
+            self.add(f"%t{node} = {self.gather(pointers, kind, size_of(dtype))}")
+
+    def _as_int32(self, index: str, dtype: str) -> str:
+        if dtype.endswith("32"):
+            return index
+        how = "trunc" if dtype.endswith("64") else "sext"
+        return self.new(f"{how} {self.type_of(dtype)} {index} to {self.vector('i32')}")
+
+    def _permuted(self, values: np.ndarray, index: str) -> str:
+        """Of one or two registers full of entries, by AVX-512's permutations."""
+        vector, places = self.vector("float"), self.vector("i32")
+        padded = np.resize(values, self.width * (1 if len(values) <= self.width else 2))
+        entries = [f"float {literal(v, 'float32')}" for v in padded]
+        halves = [
+            f"<{', '.join(entries[k : k + self.width])}>"
+            for k in range(0, len(entries), self.width)
+        ]
+        if len(halves) == 1:
+            return self.call(
+                "llvm.x86.avx512.permvar.sf.512", vector, (vector, halves[0]), (places, index)
+            )
+        return self.call(
+            "llvm.x86.avx512.vpermi2var.ps.512",
+            vector,
+            (vector, halves[0]),
+            (places, index),
+            (vector, halves[1]),
+        )
 
     def _expression(self, op: str, x: list[str], given: str, dtype: str) -> str:
         """The expression of an operation on values of the dtype `given`."""

@@ -1,4 +1,4 @@
-"""LLVM IR of the functions of a schedule: its chunks, its loops, and one that calls them in order."""
+"""LLVM IR of the functions of a schedule: chunks, loops, and one that calls them in order."""
 
 from collections.abc import Sequence
 

@@ -62,10 +62,12 @@ class Graph:
     Others: `const` (data: the bytes), `argument` (data: number of the argument, element),
     `carry` and `slice` (data: region, place), `loop` (data: region), `loop_result` (data: place),
     `loop_stacked` (data: iteration, place), `lookup` (data: number of an argument and its offset;
-    argument: an index from there on).
+    argument: an index from there on), `table` (data: the bytes and number of its entries;
+    argument: the place of one).
     """
 
     def __init__(self) -> None:
+        """Begin without nodes."""
         self.op: list[str] = []
         self.args: list[tuple[int, ...]] = []
         self.dtype: list[str] = []

@@ -63,9 +63,7 @@ class Interpreter:
         self._definitions: dict[Any, core.ClosedJaxpr] = {}
         self._expanded: dict[tuple, int] = {}
 
-    def run(
-        self, jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Nodes]
-    ) -> list[Nodes]:
+    def run(self, jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Nodes]) -> list[Nodes]:
         """Nodes of the results of a jaxpr.
 
         Raises:
@@ -180,9 +178,7 @@ def primitive_without_rule(jaxpr: core.Jaxpr) -> str | None:
     return None
 
 
-def graph_of(
-    jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]
-) -> tuple[Graph, list[Nodes]]:
+def graph_of(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> tuple[Graph, list[Nodes]]:
     """The graph of a closed jaxpr, and the nodes of its results.
 
     Args:
@@ -197,9 +193,7 @@ def graph_of(
     for number, (variable, own) in enumerate(zip(jaxpr.jaxpr.invars, mapped, strict=True)):
         aval = variable.aval
         region, dtype = (WORLD if own else SHARED), np.dtype(aval.dtype).name
-        nodes = [
-            graph.node("argument", (), dtype, (number, i), region) for i in range(aval.size)
-        ]
+        nodes = [graph.node("argument", (), dtype, (number, i), region) for i in range(aval.size)]
         inputs.append(np.array(nodes, int).reshape(aval.shape))
     return graph, Interpreter(graph).closed(jaxpr, inputs)
 
@@ -210,5 +204,6 @@ from jaxosim.fused import (  # noqa: E402
     rules_control,  # noqa: F401
     rules_elementwise,  # noqa: F401
     rules_indexing,  # noqa: F401
+    rules_positive,  # noqa: F401
     rules_sums,  # noqa: F401
 )

@@ -101,12 +101,16 @@ def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule]:
     taken = sum(run.count for run in runs_in)
     argument = {node: places[graph.data[node]] for node in schedule.arguments}
     layout = Layout.of(schedule, argument, taken)
-    emitter = FunctionEmitter(schedule, layout, scalars.arguments, width=width, cell=cell, prefix="world_")
+    emitter = FunctionEmitter(
+        schedule, layout, scalars.arguments, width=width, cell=cell, prefix="world_"
+    )
+    emitter.permutes = width == 16 and llvm.host().has_permutations
     emitter.functions()
     movement = Movement(emitter, scalars.outputs)
     block = movement.functions(runs_in, result_runs(scalars.outputs, width, layout.results))
     shared, shared_scratch, shared_declared = _shared(scalars, schedule)
     text = [
+        *emitter.globals,
         *emitter.lines,
         block,
         shared,
@@ -123,7 +127,7 @@ def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule]:
         *sorted({*emitter.declared.values(), *shared_declared.values()}),
         _attributes(width * cell),
     ]
-    return "\n".join(text), schedule
+    return _declared_once("\n".join(text)), schedule
 
 
 def _shared(scalars: Scalars, world: Schedule) -> tuple[str, int, dict[str, str]]:
@@ -134,7 +138,9 @@ def _shared(scalars: Scalars, world: Schedule) -> tuple[str, int, dict[str, str]
     schedule = Schedule(graph, world.outer, SHARED, _CHUNK)
     cell = 8
     layout = Layout.of(schedule, {}, 0)
-    emitter = FunctionEmitter(schedule, layout, scalars.arguments, width=1, cell=cell, prefix="shared_")
+    emitter = FunctionEmitter(
+        schedule, layout, scalars.arguments, width=1, cell=cell, prefix="shared_"
+    )
     emitter.functions()
     signature = "ptr noalias %s, ptr noalias %t, ptr noalias %in"
     emitter.add(f"define internal void @shared({signature}) noinline #0 {{")
@@ -145,7 +151,14 @@ def _shared(scalars: Scalars, world: Schedule) -> tuple[str, int, dict[str, str]
         target = emitter.new(f"getelementptr i8, ptr %t, i64 {TABLE_CELL * number}")
         emitter.store_place(target, value, dtype)
     emitter.add("ret void\n}")
-    return "\n".join(emitter.lines), layout.end * cell, emitter.declared
+    return "\n".join([*emitter.globals, *emitter.lines]), layout.end * cell, emitter.declared
+
+
+def _declared_once(ir: str) -> str:
+    """The same IR without the second declaration of anything."""
+    lines = ir.split("\n")
+    declarations = dict.fromkeys(line for line in lines if line.startswith("declare "))
+    return "\n".join([*(x for x in lines if not x.startswith("declare ")), *declarations])
 
 
 def _attributes(vector_bytes: int) -> str:

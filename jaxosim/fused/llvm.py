@@ -19,7 +19,7 @@ _LEAST_VERSION = (0, 45)  # of llvmlite: before, its LLVM does not read `splat`
 
 @functools.cache
 def _binding() -> Any:
-    """llvmlite's binding; None where it is missing or too old."""
+    """Llvmlite's binding; None where it is missing or too old."""
     try:
         import llvmlite
         import llvmlite.binding as binding
@@ -46,11 +46,13 @@ class Processor:
       name: as LLVM calls it.
       features: as LLVM lists them.
       vector_bytes: of its widest vector registers.
+      has_permutations: whether it can choose among 16 numbers of a register.
     """
 
     name: str
     features: str
     vector_bytes: int
+    has_permutations: bool
 
 
 @functools.cache
@@ -65,7 +67,9 @@ def host() -> Processor:
     asked = int(os.environ.get("JAXOSIM_VECTOR_BYTES", widest))
     if asked not in (16, 32, 64):
         raise ValueError(f"JAXOSIM_VECTOR_BYTES: expected 16, 32 or 64, got {asked}")
-    return Processor(binding.get_host_cpu_name(), features.flatten(), asked)
+    return Processor(
+        binding.get_host_cpu_name(), features.flatten(), asked, bool(features.get("avx512f"))
+    )
 
 
 def digest_of(ir: str) -> str:

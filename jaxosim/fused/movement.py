@@ -176,9 +176,7 @@ store {vector} %inside, ptr %s, align 8"""
             return name
         vector = f"<{width} x {kind}>"
         align = size_of(dtype)
-        lines = [
-            f"define internal void @{name}(ptr %a, i64 %ap, ptr %b, i64 %bp) noinline #0 {{"
-        ]
+        lines = [f"define internal void @{name}(ptr %a, i64 %ap, ptr %b, i64 %bp) noinline #0 {{"]
         rows = []
         for k in range(width):
             lines += [

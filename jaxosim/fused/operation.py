@@ -164,9 +164,7 @@ def _lower_by_jax(context: Any, *operands: Any, **params: Any) -> Any:
     return mlir.lower_fun(_by_jax, multiple_results=True)(context, *operands, **params)
 
 
-def _lower_for_cpu(
-    context: Any, *operands: Any, program: Program, mapped: tuple[bool, ...]
-) -> Any:
+def _lower_for_cpu(context: Any, *operands: Any, program: Program, mapped: tuple[bool, ...]) -> Any:
     params = {"program": program, "mapped": mapped}
     if not llvm.is_available() or not program.out_avals:
         return _lower_by_jax(context, *operands, **params)
@@ -198,7 +196,9 @@ def _batched(
 ) -> tuple[list[Any], list[int]]:
     """More worlds: a second axis of worlds is joined with the first."""
     size = next(x.shape[a] for x, a in zip(arguments, axes, strict=True) if a is not None)
-    front = [x if a is None else jnp.moveaxis(x, a, 0) for x, a in zip(arguments, axes, strict=True)]
+    front = [
+        x if a is None else jnp.moveaxis(x, a, 0) for x, a in zip(arguments, axes, strict=True)
+    ]
     new = [a is not None for a in axes]
     if not any(mapped):
         results = operation_p.bind(*front, program=program, mapped=tuple(new))
@@ -246,7 +246,9 @@ def _jvp(
         mapped=(*mapped, *(mapped[i] for i in which)),
     )
     found = iter(given)
-    out = [next(found) if is_inexact(r) else ad.Zero(jax.typeof(r).to_tangent_aval()) for r in results]
+    out = [
+        next(found) if is_inexact(r) else ad.Zero(jax.typeof(r).to_tangent_aval()) for r in results
+    ]
     return results, out
 
 

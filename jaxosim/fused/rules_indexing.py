@@ -13,11 +13,14 @@ from jax.lax import GatherScatterMode
 
 from jaxosim.fused.interpreter import Interpreter, Nodes, Unsupported, rule
 
+_SHORTEST_TABLE = 3  # known numbers; among fewer, comparisons are faster
 _LONGEST_CHOICE = 24  # elements; among more of an argument, memory is faster than comparisons
 
 
 def _choose(run: Interpreter, cases: list[Nodes], which: Nodes, dtype: Any) -> Nodes:
     """Of arrays of equal shape the one with a number `which`, which is within their range."""
+    if len(cases) > _SHORTEST_TABLE and all(map(run.is_constant, cases)):
+        return _from_table(run, cases, which)
     if len(cases) > _LONGEST_CHOICE:
         found = _look_up(run, cases, which)
         if found is not None:
@@ -27,6 +30,21 @@ def _choose(run: Interpreter, cases: list[Nodes], which: Nodes, dtype: Any) -> N
         here = run.map("ge", which, run.constants(np.array(number, run.dtype_of(which))))
         result = run.map("select", here, cases[number], result, dtype=dtype)
     return result
+
+
+def _from_table(run: Interpreter, cases: list[Nodes], which: Nodes) -> Nodes:
+    """The same from a table of known numbers."""
+    graph, columns = run.graph, np.stack(cases).reshape(len(cases), -1).T
+    places = np.broadcast_to(which, cases[0].shape).ravel().tolist()
+    nodes = []
+    for place, column in zip(places, columns.tolist(), strict=True):
+        if len(set(column)) == 1:
+            nodes.append(column[0])
+            continue
+        values = np.array([graph.value(n) for n in column])
+        data = (values.tobytes(), len(values))
+        nodes.append(graph.node("table", (place,), values.dtype.name, data))
+    return np.array(nodes, int).reshape(cases[0].shape)
 
 
 def _look_up(run: Interpreter, cases: list[Nodes], which: Nodes) -> Nodes | None:

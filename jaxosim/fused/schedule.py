@@ -132,9 +132,7 @@ class Schedule:
                     result.append(node)
         return result
 
-    def _items(
-        self, region: int, *groups: Sequence[int]
-    ) -> list[list[Chunk | Repeat]]:
+    def _items(self, region: int, *groups: Sequence[int]) -> list[list[Chunk | Repeat]]:
         """Chunks and loops for each of some groups of roots, one group after the other."""
         done: set[int] = set()
         return [self._cut(region, self._order(region, roots, done)) for roots in groups]
@@ -202,9 +200,7 @@ class Schedule:
         start, last = self._lifetimes()
         copied = {n for n in self._ends() if self._is_kept(n)}
         for chunk in self.chunks:
-            chunk.stores = [
-                n for n in chunk.nodes if last.get(n, -1) > chunk.number or n in copied
-            ]
+            chunk.stores = [n for n in chunk.nodes if last.get(n, -1) > chunk.number or n in copied]
             start.update(dict.fromkeys(chunk.stores, chunk.number))
         free: list[int] = []
         ending: list[tuple[int, int]] = []

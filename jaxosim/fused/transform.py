@@ -49,7 +49,7 @@ def using(kernel: str) -> Iterator[None]:
     if kernel == "fused" and not is_available():
         raise ValueError(
             'kernel="fused": kernels need llvmlite 0.45 or later (pip install llvmlite), on Linux '
-            "or macOS; expected them, or kernel=\"auto\""
+            'or macOS; expected them, or kernel="auto"'
         )
     with _as_they_are() if kernel == "xla" else contextlib.nullcontext():
         yield
@@ -87,9 +87,7 @@ class _Traced:
         self.tree = trees[0]
         invars, outvars = closed.jaxpr.invars, closed.jaxpr.outvars
         places = {v: i for i, v in enumerate(invars)}
-        self.passed = [
-            None if isinstance(v, core.Literal) else places.get(v) for v in outvars
-        ]
+        self.passed = [None if isinstance(v, core.Literal) else places.get(v) for v in outvars]
         made = [place is None for place in self.passed]
         jaxpr, used = partial_eval.dce_jaxpr(closed.jaxpr, made)
         self.taken = [i for i, own in enumerate(used) if own]
@@ -182,9 +180,7 @@ class _Arguments:
     def whole(self, leaves: Sequence[Any]) -> list[Any]:
         """All arguments, with other leaves."""
         given = iter(jax.tree.unflatten(self._tree, leaves))
-        return [
-            self.fixed[i] if i in self.fixed else next(given) for i in range(self._count)
-        ]
+        return [self.fixed[i] if i in self.fixed else next(given) for i in range(self._count)]
 
 
 def _traced(function: Callable[..., Any], arguments: _Arguments) -> _Traced | None:

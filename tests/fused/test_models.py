@@ -1,0 +1,160 @@
+"""All that jaxosim traces goes through the fused kernel, and comes out as XLA has it."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.extend import core
+
+import jaxosim
+from jaxosim.fused import using
+from jaxosim.fused.interpreter import RULES, primitive_without_rule
+
+TASKS = ["ProstheticsEnv", "L2RunEnv", "Arm2DEnv", "L2M2019Env"]
+WALKER = "gait14dof22musc_pros"
+# Draws new targets within a step, which stays with XLA; its control step is fused.
+DRAWS = {"L2M2019Env": "random_split"}
+WORLDS = 5
+
+
+def _some_slow(names, *fast):
+    return [pytest.param(n, marks=[] if n in fast else pytest.mark.slow) for n in names]
+
+
+def worlds(name, dtype=jnp.float64):
+    """A few worlds near the default pose, in motion, and their excitations."""
+    model, params = jaxosim.load_model(name)
+    params = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == jnp.float64 else x, params)
+    state = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+    rng = np.random.default_rng(0)
+
+    def near(value, spread):
+        moved = np.asarray(value)[None] + spread * rng.normal(size=(WORLDS, *value.shape))
+        return jnp.asarray(moved, dtype)
+
+    free = ~model.locked
+    states = jaxosim.State(
+        time=jnp.zeros(WORLDS, dtype),
+        q=near(state.q, 0.1 * free),
+        u=near(state.u, 0.5 * free),
+        activation=jnp.asarray(rng.uniform(0.05, 0.9, (WORLDS, len(model.muscle_names))), dtype),
+        fiber_length=near(state.fiber_length, 1e-3),
+    )
+    excitation = jnp.asarray(rng.uniform(0, 1, (WORLDS, len(model.muscle_names))), dtype)
+    return model, params, states, excitation
+
+
+def both(function, *arguments):
+    """Results by the kernel and by XLA."""
+    fused = jax.jit(jax.vmap(function))(*arguments)
+    with using("xla"):
+        return fused, jax.jit(jax.vmap(lambda *given: function(*given)))(*arguments)
+
+
+def close(pair, rtol):
+    for a, b in zip(*map(jax.tree.leaves, pair), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
+            assert jnp.all(a == b)
+        elif jnp.issubdtype(a.dtype, jnp.floating):
+            scale = np.maximum(1, np.abs(b))
+            np.testing.assert_allclose(a / scale, b / scale, rtol=0, atol=rtol)
+        else:
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", _some_slow(jaxosim.bundled_models(), "arm2dof6musc", WALKER))
+def test_rates_are_those_of_xla(name):
+    model, params, states, excitation = worlds(name)
+    close(
+        both(functools.partial(jaxosim.state_derivative, model, params), states, excitation), 1e-9
+    )
+
+
+@pytest.mark.parametrize("name", _some_slow([WALKER, "arm2dof6musc"], "arm2dof6musc"))
+def test_a_step_is_that_of_xla(name):
+    model, params, states, excitation = worlds(name)
+    close(both(functools.partial(jaxosim.step, model, params), states, excitation), 1e-8)
+
+
+@pytest.mark.parametrize("method", ["rk4", "euler", "merson"])
+def test_a_step_of_each_method_is_that_of_xla(method):
+    model, params, states, excitation = worlds("arm2dof6musc")
+    options = jaxosim.Options(method=method, substeps=20, accuracy=1e-6)
+    step = functools.partial(jaxosim.step, model, params, options=options)
+    close(both(step, states, excitation), 1e-9)
+
+
+def test_a_gradient_is_that_of_xla_in_both_modes():
+    model, params, states, excitation = worlds("arm2dof6musc")
+
+    def end(state, excitation):
+        return jaxosim.step(model, params, state, excitation).q
+
+    def reverse(state, excitation):
+        return jax.grad(lambda *given: end(*given).sum(), argnums=(0, 1))(state, excitation)
+
+    def forward(state, excitation):
+        return jax.jvp(lambda e: end(state, e), (excitation,), (jnp.ones_like(excitation),))[1]
+
+    close(both(reverse, states, excitation), 1e-8)
+    close(both(forward, states, excitation), 1e-8)
+
+
+def test_params_of_each_world_give_what_shared_ones_give():
+    model, params, states, excitation = worlds("arm2dof6musc")
+    step = functools.partial(jaxosim.step, model)
+    own = jax.tree.map(lambda x: jnp.broadcast_to(x, (WORLDS, *x.shape)), params)
+    baked = jax.jit(jax.vmap(functools.partial(step, params)))(states, excitation)
+    shared = jax.jit(jax.vmap(step, (None, 0, 0)))(params, states, excitation)
+    each = jax.jit(jax.vmap(step))(own, states, excitation)
+    close((shared, baked), 1e-10)
+    close((each, baked), 1e-10)
+
+
+@pytest.mark.parametrize("task", _some_slow(TASKS, "ProstheticsEnv", "Arm2DEnv"))
+def test_a_decision_is_that_of_xla(task):
+    env = jaxosim.make(task)
+    es = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), WORLDS))
+    action = jax.random.uniform(jax.random.key(1), (WORLDS, env.action_size), jnp.float64)
+    close(both(env.step, es, action), 1e-7)
+
+
+def test_what_is_not_finite_is_held_and_told():
+    env = jaxosim.make("Arm2DEnv")
+    es = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 3))
+    bad = es.state.u.at[1, 0].set(jnp.nan)
+    es = dataclasses.replace(es, state=dataclasses.replace(es.state, u=bad))
+    action = jnp.full((3, env.action_size), 0.3)
+    after = jax.jit(jax.vmap(env.step))(es, action)
+    np.testing.assert_array_equal(after.info["finite"], [True, False, True])
+    np.testing.assert_array_equal(after.done, [False, True, False])
+
+
+def _primitives(jaxpr, found):
+    for equation in jaxpr.eqns:
+        found.add(equation.primitive.name)
+        for value in equation.params.values():
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                if isinstance(part, core.ClosedJaxpr):
+                    _primitives(part.jaxpr, found)
+                elif isinstance(part, core.Jaxpr):
+                    _primitives(part, found)
+    return found
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_primitive_of_a_task_has_a_rule(task):
+    env = jaxosim.make(task)
+    es = jax.eval_shape(env.reset, jax.random.key(0))
+    action = jax.ShapeDtypeStruct((env.action_size,), jnp.float64)
+    with using("xla"):
+        jaxpr = jax.make_jaxpr(env.step)(es, action).jaxpr
+    missing = primitive_without_rule(jaxpr)
+    known = _primitives(jaxpr, set()) & set(RULES)
+    expected = DRAWS.get(task)
+    assert missing == expected, f"write a rule for {missing} in jaxosim/fused/rules_*.py"
+    assert len(known) > 30
