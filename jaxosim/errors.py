@@ -14,4 +14,8 @@ class ModelMismatchError(ValueError):
 
 
 class TableFormatError(ValueError):
-    """The file is no `.sto` or `.mot` table, or lacks what was asked of it: file, line, why."""
+    """The file is no table or archive of ours, or lacks what was asked of it: file, line, why."""
+
+
+class TableFormatWarning(UserWarning):
+    """A table is wrong in a way that OpenSim passes over: file, lines, how it was read."""

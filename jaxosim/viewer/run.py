@@ -165,7 +165,7 @@ def load_run(path: str | os.PathLike[str], model: str | None = None) -> Run:
         return _load_arrays(path, model)
     table = read_table(path)
     structure, params = load_model(model or _bundled(path, table.name))
-    states = read_motion(path, structure, params)
+    states = read_motion(table, structure, params)
     fields = {name: np.asarray(getattr(states, name))[:, None] for name in _FIELDS}
     return Run(path.name, structure, params, _host_states(table.time, fields))
 
