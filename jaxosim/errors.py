@@ -5,6 +5,10 @@ class OsimFormatError(ValueError):
     """The file is not a readable OpenSim model: the message names file, element and expectation."""
 
 
+class OsimFormatWarning(UserWarning):
+    """A model file is wrong in a way that OpenSim passes over: file, line, how it was read."""
+
+
 class UnsupportedComponentError(ValueError):
     """The file is a model, but holds components we do not simulate; the message lists them all."""
 
