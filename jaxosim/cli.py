@@ -33,6 +33,7 @@ from jaxosim.errors import (
     TableFormatError,
     UnsupportedComponentError,
 )
+from jaxosim.files import replacing
 from jaxosim.models import bundled_models, load_model
 from jaxosim.types import Model, Params
 from jaxosim.viewer.extras import MissingExtraError
@@ -197,7 +198,7 @@ def rollout(
     _check_size(structure, job, keep=out is not None)
     console = cli_report.output_console()
     console.print(cli_report.summary_table(structure, params))
-    with cli_view.replacing(out) if out else contextlib.nullcontext() as unfinished:
+    with replacing(out) if out else contextlib.nullcontext() as unfinished:
         result = _simulate(structure, params, job, console, keep=out is not None)
         if unfinished:
             _write(unfinished, structure, params, job, result)

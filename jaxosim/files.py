@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _TOKEN_BYTES = 8
+_STEM_LENGTH = 40  # of the name that goes on: file systems allow 255 bytes
+_underway: set[Path] = set()  # files of blocks that have not ended
 
 
 @contextlib.contextmanager
@@ -20,25 +22,27 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     It has the suffix of `path`, and is made before the block begins, so that a folder in which
     nothing can be written is found out at once. On any exception it is removed. A process that is
-    killed leaves it behind, named `.jaxosim-…`; it can be deleted.
+    killed leaves it behind, named `.run.0123456789abcdef.npz` for `run.npz`; it can be deleted.
 
     Args:
-      path: the file to write. A link is followed; what is no regular file (a device, a pipe) is
-        written in place.
+      path: the file to write. A link is followed. What is no regular file (a device, a pipe) is
+        written in place, and so is the new file of another block.
 
     Raises:
       OSError: the file cannot be written; the message names it.
     """
     target = Path(os.path.realpath(path))
     mode = _mode(path, target)
-    if mode is not None and not stat.S_ISREG(mode):
+    if target in _underway or (mode is not None and not stat.S_ISREG(mode)):
         yield target
         return
-    unfinished = target.with_name(f".jaxosim-{secrets.token_hex(_TOKEN_BYTES)}{target.suffix}")
+    token = secrets.token_hex(_TOKEN_BYTES)  # no number of a process, which comes again
+    unfinished = target.with_name(f".{target.stem[:_STEM_LENGTH]}.{token}{target.suffix}")
     try:
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise _cannot_write(path, error) from error
+    _underway.add(unfinished)
     try:
         if mode is not None:
             unfinished.chmod(stat.S_IMODE(mode))
@@ -53,6 +57,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         unfinished.unlink(missing_ok=True)
+        _underway.discard(unfinished)
 
 
 def _mode(path: str | os.PathLike[str], target: Path) -> int | None:

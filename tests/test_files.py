@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from jaxosim.files import replacing
+from tests.full_disk import full_disk
 
 
 @pytest.fixture
@@ -75,17 +76,8 @@ def test_a_kill_leaves_the_old_file_and_does_not_block_the_next_write(old):
 
 
 def test_a_full_disk_is_named_and_leaves_the_old_file(old):
-    """A limit on the size of files ends the writing as a full disk does."""
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
-    try:
-        with pytest.raises(OSError, match=rf"cannot write {old}: File too large") as caught:
-            write(old, bytes(4096))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, former)
+    with full_disk(), pytest.raises(OSError, match=f"cannot write {old}: File too large") as caught:
+        write(old, bytes(4096))
     assert caught.value.errno
     assert old.read_bytes() == b"old"
     assert only(old)
@@ -105,6 +97,15 @@ def test_an_unwritable_place_is_named_before_the_work_begins(tmp_path, old):
 def test_errors_about_other_files_keep_their_words(old):
     with pytest.raises(FileNotFoundError, match="absent"), replacing(old):
         open(old.with_name("absent"))
+
+
+def test_a_block_within_a_block_writes_the_same_file(old):
+    with replacing(old) as outer:
+        with replacing(outer) as inner:
+            assert inner == outer
+            inner.write_bytes(b"new")
+        assert old.read_bytes() == b"old"
+    assert old.read_bytes() == b"new"
 
 
 def test_permissions_and_links_stay(old):

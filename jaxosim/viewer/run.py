@@ -6,7 +6,6 @@ bundled model is followed, anything else has to be given.
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxosim.archive import Archive, write_archive
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError, TableFormatError
@@ -23,8 +23,9 @@ from jaxosim.sto import read_motion, read_table
 from jaxosim.types import Model, Params, State
 
 SUFFIXES = (".npz", ".sto", ".mot")
-_MAX_BYTES = 4 * 1024**3
 _FIELDS = ("q", "u", "activation", "fiber_length")
+_NAMES = ("coordinate_names", "muscle_names")
+_ARRAYS = {"time", *_FIELDS, "excitation", "target_velocity", *_NAMES, "metadata"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def write_run(
     """Write a run as `.npz`, which `load_run` reads.
 
     Args:
-      path: the file.
+      path: the file, `.npz`; one that is there is replaced when all is written.
       run: the motion.
       metadata: what else is to be known of it, as JSON; it is not read back.
       **more: other arrays; not read back either.
@@ -132,7 +133,9 @@ def write_run(
         "muscle_names": np.array(run.model.muscle_names, dtype=str),
         "metadata": np.array(json.dumps({"model": run.model.name, **(metadata or {})})),
     }
-    np.savez(path, **arrays)
+    name = os.fspath(path)
+    values = {key: np.asarray(array) for key, array in arrays.items()}
+    write_archive(name if name.endswith(".npz") else f"{name}.npz", values)
 
 
 def _host_states(time: np.ndarray, fields: dict[str, np.ndarray]) -> State:
@@ -184,7 +187,7 @@ def _load_arrays(path: Path, model: str | None) -> Run:
     except (KeyError, ValueError, TypeError) as error:
         raise TableFormatError(f"{path}: expected what `jaxosim rollout` writes") from error
     structure, params = load_model(model or _bundled(path, named))
-    for key in ("coordinate_names", "muscle_names"):
+    for key in _NAMES:
         if tuple(map(str, np.atleast_1d(arrays.get(key, ())))) != getattr(structure, key):
             raise ModelMismatchError(f"{path}: its {key} are not those of {structure.name}")
     time = np.asarray(arrays.get("time", ()), float)
@@ -210,12 +213,6 @@ def _is_velocity(values: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive; objects, which could run code, are refused."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
-                raise TableFormatError(f"{path}: expected at most {_MAX_BYTES} bytes of arrays")
-        with np.load(path, allow_pickle=False) as loaded:
-            return {key: loaded[key] for key in loaded.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
-        raise TableFormatError(f"{path}: expected an archive of arrays: {error}") from error
+    """The arrays of an archive that a run has; objects, which could run code, are refused."""
+    with Archive(path) as archive:
+        return {name: archive.read(name) for name in archive.names if name in _ARRAYS}

@@ -7,6 +7,7 @@ import pytest
 
 from jaxosim.errors import TableFormatError, TableFormatWarning
 from jaxosim.sto import Table, read_table, write_table
+from tests.full_disk import full_disk
 
 HEADER = "motion\nversion=1\nnRows=2\nnColumns=3\ninDegrees=no\nendheader\n"
 ROWS = "time\ta\tb\n0\t1\t2\n0.5\t3\t4\n"
@@ -27,6 +28,16 @@ def test_a_table_survives_the_way_through_a_file(tmp_path):
     assert (back.labels, back.in_degrees, back.name) == (("x", "/a/b"), True, "two lines")
     np.testing.assert_array_equal(back.time, table.time)
     np.testing.assert_array_equal(back.values, values)
+
+
+def test_a_full_disk_leaves_the_old_table(tmp_path):
+    path, table = tmp_path / "t.sto", Table(("x",), np.arange(99.0), np.zeros((99, 1)))
+    write_table(path, table)
+    old = path.read_bytes()
+    with full_disk(), pytest.raises(OSError, match=f"cannot write {path}: "):
+        write_table(path, table)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

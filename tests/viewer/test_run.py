@@ -15,6 +15,7 @@ from jaxosim.errors import ModelMismatchError, TableFormatError
 from jaxosim.viewer.films import frame_numbers
 from jaxosim.viewer.run import load_run, record_episode, write_run
 from jaxosim.viewer.scene import default_state
+from tests.full_disk import full_disk
 
 
 def test_an_archive_is_read_whole(run_file, made_up_run):
@@ -25,6 +26,15 @@ def test_an_archive_is_read_whole(run_file, made_up_run):
     np.testing.assert_array_equal(run.target(1), made_up_run.target_velocity[:, 1])
     with pytest.raises(ModelMismatchError, match="world from 0 to 1, got 2"):
         run.world(2)
+
+
+def test_a_full_disk_leaves_the_old_run(run_file, made_up_run):
+    old = run_file.read_bytes()
+    others = set(run_file.parent.iterdir())
+    with full_disk(), pytest.raises(OSError, match=f"cannot write {run_file}: "):
+        write_run(run_file, made_up_run)
+    assert run_file.read_bytes() == old
+    assert set(run_file.parent.iterdir()) == others
 
 
 def test_a_table_is_read_as_one_world(made_up_run, tmp_path):
