@@ -184,27 +184,44 @@ def _load_arrays(path: Path, model: str | None) -> Run:
     try:
         metadata = json.loads(str(arrays["metadata"]))
         named = str(metadata["model"])
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise TableFormatError(f"{path}: expected what `jaxosim rollout` writes") from error
     structure, params = load_model(model or _bundled(path, named))
     for key in _NAMES:
         if tuple(map(str, np.atleast_1d(arrays.get(key, ())))) != getattr(structure, key):
             raise ModelMismatchError(f"{path}: its {key} are not those of {structure.name}")
-    time = np.asarray(arrays.get("time", ()), float)
+    time = _read_time(path, arrays.get("time"))
     sizes = len(structure.coordinate_names), len(structure.muscle_names)
     fields = {}
     for name, size in zip(_FIELDS, (sizes[0], sizes[0], sizes[1], sizes[1]), strict=True):
         values = arrays.get(name)
-        if values is None or values.ndim != 3 or values.dtype.kind != "f" or not len(time):
+        if values is None or values.ndim != 3 or values.dtype.kind != "f":
             raise TableFormatError(f"{path}: expected {name} as [time, world, ...] numbers")
         if (values.shape[0], values.shape[2]) != (len(time), size) or not values.shape[1]:
             raise ModelMismatchError(f"{path}: {name} has an unfitting shape {values.shape}")
         fields[name] = values
+    counts = {name: values.shape[1] for name, values in fields.items()}
+    if len(set(counts.values())) > 1:
+        raise ModelMismatchError(f"{path}: expected as many worlds in each array, found {counts}")
+    worlds = counts["q"]
     target = arrays.get("target_velocity")
-    if target is not None and not _is_velocity(target, fields["q"].shape[:2]):
+    if target is not None and not _is_velocity(target, (len(time), worlds)):
         raise TableFormatError(f"{path}: expected target_velocity as [time, world, 3] numbers")
-    states = _host_states(time, fields)
-    return Run(path.name, structure, params, states, arrays.get("excitation"), target)
+    excitation = arrays.get("excitation")
+    shape = len(time) - 1, worlds, sizes[1]
+    if excitation is not None and (excitation.shape != shape or excitation.dtype.kind != "f"):
+        raise TableFormatError(f"{path}: expected excitation as {list(shape)} numbers")
+    return Run(path.name, structure, params, _host_states(time, fields), excitation, target)
+
+
+def _read_time(path: Path, values: np.ndarray | None) -> np.ndarray:
+    """Times in double precision, which have to be finite and not fall."""
+    if values is None or values.ndim != 1 or values.dtype.kind not in "fiu" or not len(values):
+        raise TableFormatError(f"{path}: expected time as [time] numbers")
+    time = values.astype(float)
+    if not np.all(np.isfinite(time)) or np.any(np.diff(time) < 0):
+        raise TableFormatError(f"{path}: expected finite times, none before the last")
+    return time
 
 
 def _is_velocity(values: np.ndarray, shape: tuple[int, ...]) -> bool:
