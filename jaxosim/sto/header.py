@@ -11,13 +11,16 @@ degrees whatever such a line says.
 Source: OpenSim `Storage::parseHeaders` and `Storage::Storage`, `DelimFileAdapter::extendRead`.
 """
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jaxosim.errors import TableFormatError
 from jaxosim.models.osim_xml import quote
 
 _MAX_LINES = 1000
+_MAX_NOTES = 3  # that are told in words
 _COUNTS = {
     "nRows": "rows",
     "nr": "rows",
@@ -35,6 +38,26 @@ _NO_NAMES = {"#", "range", "Range", "wrap", "Wrap", "WRAP", "event", "units"} | 
 }
 _KEY = re.compile(r"([^ \t=]*)([ \t=]*)(.*)")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}(?![0-9])")  # longer ones count nothing
+
+
+class Notes:
+    """What has to be told of a file: the first few, and how many there are."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._first: list[str] = []
+        self._count = 0
+
+    def add(self, note: str) -> None:
+        """One more."""
+        if len(self._first) < _MAX_NOTES:
+            self._first.append(note)
+        self._count += 1
+
+    def __str__(self) -> str:
+        """All in one line, empty if there are none."""
+        more = self._count - len(self._first)
+        return "; ".join(self._first) + (f"; and {more} more" if more else "")
 
 
 @dataclass
@@ -61,18 +84,18 @@ class Header:
     comment: bool | None = None
     storage: bool = False
     line_count: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
 
-def read_header(source: str, lines: list[str]) -> Header:
-    """Read the lines up to `endheader`.
+def read_header(source: str, lines: Iterator[str]) -> Header:
+    """Read the lines up to `endheader`, and none after it.
 
     Raises:
       TableFormatError: there is no such line, or a line contradicts another.
     """
     header = Header()
     is_first = True
-    for number, raw in enumerate(lines[:_MAX_LINES], start=1):
+    for number, raw in enumerate(itertools.islice(lines, _MAX_LINES), start=1):
         line = raw.strip(" \t\r")
         if line.lower() == "endheader":
             header.line_count = number
@@ -91,7 +114,7 @@ def in_degrees(source: str, header: Header) -> bool:
     storage = header.storage or (header.version < 1 and source.lower().endswith(".mot"))
     if header.flag is None:
         if header.comment is False and storage:
-            header.notes.append(
+            header.notes.add(
                 "the header says radians, but without a version=1 OpenSim takes angles of a .mot "
                 "for degrees, and so are they read"
             )
@@ -99,7 +122,7 @@ def in_degrees(source: str, header: Header) -> bool:
     if header.flag != storage:
         # OpenSim differs: its TimeSeriesTable has the flag, its Storage the opposite.
         unit = "yes" if header.flag else "no"
-        header.notes.append(
+        header.notes.add(
             f"inDegrees={unit} is followed, as OpenSim's TimeSeriesTable does; its Storage takes "
             "the opposite, for want of a version=1 at the head"
         )
@@ -117,7 +140,7 @@ def _read_line(header: Header, source: str, number: int, line: str) -> bool:
         if count:
             setattr(header, _COUNTS[key], (int(count[0]), number))
         else:
-            header.notes.append(f"line {number}: no number after {key}: {quote(value)}")
+            header.notes.add(f"line {number}: no number after {key}: {quote(value)}")
     elif key == "version":
         version = _INTEGER.match(value)
         header.version = int(version[0]) if version else 0

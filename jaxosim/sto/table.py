@@ -7,12 +7,15 @@ refuses (times that do not rise), so do we. `header.py` has the rules of the hea
 Source: OpenSim `STOFileAdapter`, `Storage`.
 """
 
+import codecs
 import collections
+import io
 import os
 import re
 import stat
 import warnings
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +23,12 @@ import numpy as np
 from jaxosim.errors import TableFormatError, TableFormatWarning
 from jaxosim.files import replacing
 from jaxosim.models.osim_xml import quote
-from jaxosim.sto.header import Header, in_degrees, read_header
+from jaxosim.sto.header import Header, Notes, in_degrees, read_header
 
 MAX_BYTES = 512 * 1024 * 1024
+_MAX_COLUMNS = 1_000_000  # a column costs hundreds of bytes, though its label may have two
 _TIME = "time"
-_NOTES = 3  # of them enter a warning
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # What the libraries of C print for NaN: nan, -nan(ind), 1.#QNAN, -1.#IND0.
 _NAN = re.compile(r"[+-]?(?:nan(?:\([a-z0-9_]*\))?|1\.#(?:qnan|snan|ind)0*)", re.IGNORECASE)
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
@@ -76,10 +79,10 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     source = os.fspath(path)
     lines = _read_lines(source)
     header = read_header(source, lines)
-    number = header.line_count
-    while number + 1 < len(lines) and not lines[number].strip():
-        number += 1
-    labels = _read_labels(source, lines, number, header)
+    number, line = header.line_count + 1, next(lines, "")
+    while not line.strip() and (after := next(lines, None)) is not None:
+        number, line = number + 1, after
+    labels = _read_labels(f"{source}, line {number}", line)
     rows = _read_rows(source, lines, number + 1, len(labels), header.notes)
     _compare_counts(header, len(rows), len(labels))
     table = Table(
@@ -90,7 +93,8 @@ def read_table(path: str | os.PathLike[str]) -> Table:
         name=header.name,
         source=source,
     )
-    _warn(source, header.notes)
+    if told := str(header.notes):
+        warnings.warn(f"{source}: {told}", TableFormatWarning, stacklevel=2)
     return table
 
 
@@ -135,29 +139,33 @@ def write_table(path: str | os.PathLike[str], table: Table) -> None:
         file.writelines("\t".join(map(repr, row.tolist())) + "\n" for row in rows)
 
 
-def _read_lines(source: str) -> list[str]:
+def _read_lines(source: str) -> Iterator[str]:
+    """The lines of a file one after the other; all at once would take twenty times their bytes."""
     status = os.stat(source)
     if not stat.S_ISREG(status.st_mode):  # a pipe or device would block or never end
         raise TableFormatError(f"{source}: expected a file, this is a directory or device")
     if status.st_size > MAX_BYTES:
         raise TableFormatError(f"{source}: expected at most {MAX_BYTES} bytes")
     with open(source, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("iso-8859-1")  # names with accents, saved by an old editor
-    if "\0" in text:
+        data = file.read(status.st_size).removeprefix(codecs.BOM_UTF8)
+    if b"\0" in data:
         raise TableFormatError(f"{source}: expected a text table, found binary data")
-    return text.split("\n")
+    encoding = "utf-8"
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        encoding = "iso-8859-1"  # names with accents, saved by an old editor
+    for line in io.BytesIO(data):
+        yield line.decode(encoding).removesuffix("\n")
 
 
-def _read_labels(source: str, lines: list[str], number: int, header: Header) -> tuple[str, ...]:
-    place = f"{source}, line {number + 1}"
-    line = lines[number].strip() if number < len(lines) else ""
+def _read_labels(place: str, line: str) -> tuple[str, ...]:
+    line = line.strip()
     # OpenSim allows spaces within labels where tabs part them, and passes over empty ones.
-    words = [word.strip() for word in line.split("\t")] if "\t" in line else line.split()
-    labels = tuple(word for word in words if word)
+    words = line.split("\t" if "\t" in line else None, _MAX_COLUMNS)
+    if len(words) > _MAX_COLUMNS:
+        raise TableFormatError(f"{place}: expected at most {_MAX_COLUMNS} columns")
+    labels = tuple(word.strip() for word in words if word.strip())
     if not labels or labels[0].lower() != _TIME:
         raise TableFormatError(
             f"{place}: expected column labels, 'time' first, found {quote(line)}"
@@ -176,30 +184,23 @@ def _compare_counts(header: Header, row_count: int, column_count: int) -> None:
         ("columns", header.columns, column_count),
     ):
         if promised is not None and promised[0] != found:
-            header.notes.append(f"line {promised[1]}: says {promised[0]} {key}, found {found}")
-
-
-def _warn(source: str, notes: list[str]) -> None:
-    """One warning for all that is to be told of a file."""
-    if notes:
-        more = f"; and {len(notes) - _NOTES} more" if len(notes) > _NOTES else ""
-        message = f"{source}: {'; '.join(notes[:_NOTES])}{more}"
-        warnings.warn(message, TableFormatWarning, stacklevel=3)
+            header.notes.add(f"line {promised[1]}: says {promised[0]} {key}, found {found}")
 
 
 def _read_rows(
-    source: str, lines: list[str], first: int, column_count: int, notes: list[str]
+    source: str, lines: Iterator[str], first: int, column_count: int, notes: Notes
 ) -> np.ndarray:
     """All rows as `[time, column]`, time first."""
     numbers = array("d")
-    for number, line in enumerate(lines[first:], start=first + 1):
+    for number, line in enumerate(lines, start=first):
         if not line or line.isspace():
             continue
         start = len(numbers)
         cells = _split(line, column_count)
         if len(cells) != column_count:
+            found = len(cells) if len(cells) < column_count else "more"
             raise TableFormatError(
-                f"{source}, line {number}: expected {column_count} numbers, found {len(cells)}"
+                f"{source}, line {number}: expected {column_count} numbers, found {found}"
             )
         try:
             if "_" in line or not line.isascii():  # Python reads 1_0 and digits of other scripts
@@ -209,7 +210,8 @@ def _read_rows(
             del numbers[start:]
             numbers.extend(_cell(f"{source}, line {number}", cell) for cell in cells)
             bad = [cell.strip() for cell in cells if not _is_plain(cell.strip())]
-            notes.extend(f"line {number}: {quote(word)} is read as NaN" for word in bad[:1])
+            if bad:
+                notes.add(f"line {number}: {quote(bad[0])} is read as NaN")
         before = numbers[start - column_count] if start else -np.inf
         if not np.isfinite(numbers[start]) or not numbers[start] > before:
             raise TableFormatError(
@@ -222,10 +224,10 @@ def _read_rows(
 
 def _split(line: str, count: int) -> list[str]:
     """The cells of a row; between tabs they may be empty, as in OpenSim's own reader."""
-    words = line.split()
+    words = line.split(None, count)  # no more, of a line that may be long
     if len(words) == count or "\t" not in line:
         return words
-    cells = line.split("\t")
+    cells = line.split("\t", count + 1)
     return cells if cells[-1].strip() else cells[:-1]
 
 

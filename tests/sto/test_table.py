@@ -1,5 +1,7 @@
 """The format of `.sto` and `.mot` files, and one clear line for what is none."""
 
+import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -156,6 +158,11 @@ def test_the_name_is_the_one_that_opensim_finds(tmp_path, opensim, header, name)
         (HEADER + "time\ta\ta\n", "line 7: expected unlike labels, 'a' is twice"),
         (HEADER + "time\ta\tb\n", "expected at least one row"),
         (HEADER + "time\ta\tb\n0\t1\n", "line 8: expected 3 numbers, found 2"),
+        (HEADER + "time\ta\tb\n0\t1\t2\t3\n", "line 8: expected 3 numbers, found more"),
+        (HEADER + "time\ta\tb\n0 1 2 3\n", "line 8: expected 3 numbers, found more"),
+        (HEADER + "time\ta\tb\n0\t\t2\t3\t4\n", "line 8: expected 3 numbers, found more"),
+        (HEADER + "time" + "\ta" * 1_000_000 + "\n", "line 7: expected at most 1000000 columns"),
+        (HEADER + "time\ta\tb\n0\t1\t" + "1" * 100_000 + "x\n", "line 8: expected a number"),
         (HEADER + "time\ta\tb\n0\t1\tx2\n", "line 8: expected a number, found 'x2'"),
         (HEADER + "time\ta\tb\n1\t1\t2\n0\t1\t2\n", "line 9: expected a time after the last"),
         (HEADER + "time\ta\tb\n1\t1\t2\n1\t3\t4\n", "line 9: expected a time after the last"),
@@ -210,6 +217,35 @@ def test_faults_that_opensim_reads_are_read_with_one_warning(tmp_path, opensim, 
     theirs = opensim.TimeSeriesTable(str(tmp_path / "table.sto"))
     np.testing.assert_array_equal(table.time, theirs.getIndependentColumn())
     np.testing.assert_array_equal(table.values, theirs.getMatrix().to_numpy())
+
+
+def test_many_columns_cost_time_in_proportion(tmp_path):
+    """32,000 took 12 s when each label was looked for among all; now 0.02 s."""
+    count = 32_000
+    labels = "".join(f"\tc{number}" for number in range(count))
+    text = "wide\nendheader\ntime" + labels + "\n0" + "\t1.5" * count + "\n1" + "\t2.5" * count
+    begun = time.perf_counter()
+    table = reading(tmp_path, text)
+    assert time.perf_counter() - begun < 2
+    assert table.values.shape == (2, count)
+
+
+@pytest.mark.parametrize("row", ["{} 1", "{}\t\t", ""])
+def test_many_rows_cost_memory_in_proportion(tmp_path, row):
+    """Thirty times the file when its lines and numbers were kept as objects."""
+    rows = "".join(row.format(number) + "\n" for number in range(1, 30_000))
+    text = "long\nendheader\ntime\ta\n0\t1\n" + rows
+    path = tmp_path / "long.sto"
+    path.write_text(text)
+    tracemalloc.start()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TableFormatWarning)
+            read_table(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(text) + 50_000
 
 
 def test_a_warning_names_the_first_faults_and_counts_the_rest(tmp_path):
