@@ -13,7 +13,9 @@ import os
 import pathlib
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import click
 import jax
@@ -30,7 +32,9 @@ from jaxosim.cores import use_cores
 from jaxosim.errors import (
     ModelMismatchError,
     OsimFormatError,
+    OsimFormatWarning,
     TableFormatError,
+    TableFormatWarning,
     UnsupportedComponentError,
 )
 from jaxosim.files import replacing
@@ -49,6 +53,7 @@ _OUR_ERRORS = (
     TableFormatError,
     MissingExtraError,
 )
+_OUR_WARNINGS = (OsimFormatWarning, TableFormatWarning)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -57,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
     sys.unraisablehook = _interrupt_again
+    warnings.showwarning = _show_warning
     status = _status(arguments)
     if status == _INTERRUPTED:
         os._exit(status)  # XLA may be compiling in a thread that does not survive a normal exit
@@ -88,6 +94,16 @@ def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
         threading.Timer(_MOMENT, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(ignored)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any
+) -> None:
+    """Print a warning about a user's file as one line; others as Python prints them."""
+    if issubclass(category, _OUR_WARNINGS):
+        _complain(f"warning: {message}", 0)
+    else:
+        click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)
 
 
 def _complain(message: str, status: int) -> int:

@@ -2,6 +2,9 @@
 
 import os
 import random
+import subprocess
+import sys
+import time
 import zipfile
 
 import numpy as np
@@ -115,6 +118,26 @@ def test_files_that_are_no_archives_are_refused(tmp_path):
         Archive(tmp_path)
     with pytest.raises(FileNotFoundError):
         Archive(tmp_path / "absent.npz")
+
+
+def test_a_kill_while_writing_leaves_a_whole_archive(tmp_path):
+    path = tmp_path / "state.npz"
+    code = (
+        "import sys, numpy as np\nfrom jaxosim.archive import write_archive\n"
+        "for number in range(10**6):\n"
+        "    write_archive(sys.argv[1], {'a': np.full(10**6, number)})\n"
+        "    print(number, flush=True)\n"
+    )
+    rng = random.Random(0)
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(rng.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        values = read(path)["a"]
+        assert values.shape == (10**6,) and np.all(values == values[0])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
