@@ -108,6 +108,16 @@ def read_header(source: str, lines: Iterator[str]) -> Header:
     raise TableFormatError(f"{source}: expected a line 'endheader' in the first lines")
 
 
+def name_line(name: str) -> str:
+    """A first line that is read as this name, whatever keys it may look like."""
+    line = " ".join(name.split()) or "table"
+    try:
+        is_key = line.lower() == "endheader" or _read_line(Header(), "", 1, line)
+    except TableFormatError:
+        is_key = True
+    return f"name {line}" if is_key else line
+
+
 def in_degrees(source: str, header: Header) -> bool:
     """Whether angles are in degrees; a doubt is noted in the header."""
     # OpenSim differs: it takes the file for a .mot if any folder of its path is named so.

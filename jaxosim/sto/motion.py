@@ -13,6 +13,7 @@ import os
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jaxosim.errors import ModelMismatchError, TableFormatError
 from jaxosim.models.osim_xml import quote
@@ -76,9 +77,10 @@ def write_controls(path: _Path, model: Model, time: np.ndarray, excitation: np.n
     time = _times(time)
     values = _field(excitation, "excitation", len(time), len(model.muscle_names))
     if len(time) == 1:  # OpenSim needs two rows to be a function of time
-        ends = time + _JUMP
+        ends = np.maximum(time + _JUMP, np.nextafter(time, np.inf))
     else:
-        ends = np.maximum(time[1:] - _JUMP, (time[:-1] + time[1:]) / 2)
+        ends = np.minimum(time[1:] - _JUMP, np.nextafter(time[1:], -np.inf))
+        ends = np.maximum(ends, (time[:-1] + time[1:]) / 2)
     count = len(time) + len(ends)
     held = np.empty(count)
     held[::2], held[1::2] = time, ends
@@ -183,7 +185,7 @@ def read_controls(path: _Path, model: Model) -> tuple[np.ndarray, np.ndarray]:
     _refuse_missing(table, missing)
     found = [index for index in columns if index is not None]
     for index in found:
-        _refuse_nonfinite(table, index)
+        _refuse_nonfinite(table, index, np.float64)
     values = table.values[:, found]
     kept = ~_ends_of_holds(table.time, values)
     return table.time[kept], values[kept]
@@ -195,7 +197,7 @@ def _ends_of_holds(time: np.ndarray, values: np.ndarray) -> np.ndarray:
     gaps = np.append(np.diff(time), np.inf)  # to the row after
     if len(time) == 2:  # one row, and the end of its hold
         gaps = np.repeat(gaps[0], 2)
-    return ends & (gaps <= 1.5 * _JUMP)
+    return ends & (gaps <= np.maximum(1.5 * _JUMP, np.spacing(np.abs(time))))
 
 
 def _state_columns(model: Model) -> list[tuple[str, int, tuple[str, ...]]]:
@@ -226,6 +228,7 @@ def _read_motion(table: Table, model: Model, params: Params, complete: bool) -> 
             ("fiber_length", muscles.default_fiber_length),
         )
     }
+    dtype = params.coordinates.default_value.dtype
     numbers = _numbers(table)
     missing, coordinate_count = [], 0
     for field, index, names in _state_columns(model):
@@ -240,7 +243,7 @@ def _read_motion(table: Table, model: Model, params: Params, complete: bool) -> 
                 values = np.deg2rad(values)
             if model.locked[index] and np.all(np.isnan(values)):
                 continue
-        _refuse_nonfinite(table, found)
+        _refuse_nonfinite(table, found, dtype)
         fields[field][:, index] = values
     if complete:
         _refuse_missing(table, missing)
@@ -249,7 +252,6 @@ def _read_motion(table: Table, model: Model, params: Params, complete: bool) -> 
             f"{table.source}: expected columns of the coordinates of {model.name}, such as "
             f"{model.coordinate_names[0]!r}"
         )
-    dtype = params.coordinates.default_value.dtype
     return State(
         time=jnp.asarray(table.time, dtype),
         **{name: jnp.asarray(values, dtype) for name, values in fields.items()},
@@ -266,13 +268,15 @@ def _find(numbers: dict[str, int], names: tuple[str, ...]) -> int | None:
     return next((numbers[name] for name in names if name in numbers), None)
 
 
-def _refuse_nonfinite(table: Table, column: int) -> None:
+def _refuse_nonfinite(table: Table, column: int, dtype: DTypeLike) -> None:
+    """Refuse NaN, infinity, and what becomes infinite in this dtype."""
     values = table.values[:, column]
-    bad = np.flatnonzero(~np.isfinite(values))
+    with np.errstate(over="ignore"):
+        bad = np.flatnonzero(~np.isfinite(values.astype(dtype)))
     if len(bad):
         raise TableFormatError(
             f"{table.source}: expected finite numbers in the column {quote(table.labels[column])}, "
-            f"found {values[bad[0]]} at {table.time[bad[0]]} s"
+            f"found {values[bad[0]]} at {table.time[bad[0]]} s ({np.dtype(dtype).name})"
         )
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from jaxosim.errors import TableFormatError, TableFormatWarning
 from jaxosim.files import replacing
 from jaxosim.models.osim_xml import quote
-from jaxosim.sto.header import Header, Notes, in_degrees, read_header
+from jaxosim.sto.header import Header, Notes, in_degrees, name_line, read_header
 
 MAX_BYTES = 512 * 1024 * 1024
 _MAX_COLUMNS = 1_000_000  # a column costs hundreds of bytes, though its label may have two
@@ -106,13 +106,15 @@ def write_table(path: str | os.PathLike[str], table: Table) -> None:
       table: what to write; its `source` is not used.
 
     Raises:
-      TableFormatError: labels and values do not fit each other, a label holds white space, or
-        times do not rise.
+      TableFormatError: labels and values do not fit each other, a label holds white space or is
+        there twice, or times do not rise.
       OSError: the file cannot be written.
     """
-    for label in (*table.labels,):
+    for label in table.labels:
         if not label or label.split() != [label]:
             raise TableFormatError(f"{table.source}: expected a label of one word: {quote(label)}")
+    if len({_TIME, *table.labels}) <= len(table.labels):
+        raise TableFormatError(f"{table.source}: expected unlike labels, none of them 'time'")
     if table.values.shape != (len(table.time), len(table.labels)):
         expected = (len(table.time), len(table.labels))
         raise TableFormatError(
@@ -122,7 +124,7 @@ def write_table(path: str | os.PathLike[str], table: Table) -> None:
         raise TableFormatError(f"{table.source}: expected finite times, each after the one before")
     rows = np.column_stack([table.time, table.values]).astype(np.float64)
     header = [
-        " ".join(table.name.split()) or "table",
+        name_line(table.name),
         f"inDegrees={'yes' if table.in_degrees else 'no'}",
         f"nColumns={rows.shape[1]}",
         f"nRows={rows.shape[0]}",

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -280,6 +281,28 @@ def test_opensim_replays_a_rollout_from_its_controls(tmp_path, opensim, method):
     coordinates = [arm.getCoordinateSet().get(name) for name in model.coordinate_names]
     theirs = [coordinate.getValue(state) for coordinate in coordinates]
     np.testing.assert_allclose(ours.q[-1], theirs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("start", [0.0, 1e5, 1e8, 1e12])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_controls_are_read_back_at_any_time(model, tmp_path, start, count):
+    time = start + np.arange(count)
+    excitation = np.random.default_rng(2).uniform(0, 1, (count, len(model.muscle_names)))
+    path = tmp_path / "controls.sto"
+    for values in (excitation, np.full_like(excitation, 0.5)):
+        sto.write_controls(path, model, time, values)
+        np.testing.assert_array_equal(sto.read_controls(path, model)[0], time)
+        np.testing.assert_array_equal(sto.read_controls(path, model)[1], values)
+
+
+def test_a_number_too_large_for_the_dtype_of_the_model_is_an_error(tmp_path):
+    model, params = jaxosim.load_model("arm2dof6musc")
+    single = jax.tree.map(lambda leaf: leaf.astype(np.float32), params)
+    path = tmp_path / "motion.mot"
+    sto.write_coordinates(path, model, np.zeros(1), np.array([[1e39, 0]]), in_degrees=False)
+    assert sto.read_motion(path, model, params).q[0, 0] == 1e39
+    with pytest.raises(TableFormatError, match=r"found 1e\+39 at 0.0 s \(float32\)"):
+        sto.read_motion(path, model, single)
 
 
 def test_rows_of_other_controls_are_all_kept(model, tmp_path):

@@ -267,12 +267,30 @@ def test_a_directory_is_refused(tmp_path):
         read_table(tmp_path)
 
 
+@pytest.mark.opensim
+@pytest.mark.parametrize(
+    "name",
+    ["walk", "inDegrees=yes", "inDegrees=perhaps", "endheader", "nRows 7", "version=0", "name name"]
+    + ["# one", "Angles are in degrees.", "DataType=Vec3", "two  words"],
+)
+def test_every_name_is_read_back_as_a_name(tmp_path, opensim, name):
+    path = tmp_path / "t.mot"
+    write_table(path, Table(("x",), np.arange(2.0), np.ones((2, 1)), False, name))
+    back = read_table(path)
+    assert (back.name, back.in_degrees) == (" ".join(name.split()), False)
+    assert not opensim.Storage(str(path)).isInDegrees()
+    assert opensim.TimeSeriesTable(str(path)).getNumRows() == 2
+
+
 def test_what_cannot_be_read_back_is_not_written(tmp_path):
     path = tmp_path / "t.sto"
     with pytest.raises(TableFormatError, match="one word"):
         write_table(path, Table(("a b",), np.zeros(1), np.zeros((1, 1))))
     with pytest.raises(TableFormatError, match="shape"):
         write_table(path, Table(("a",), np.zeros(1), np.zeros((1, 2))))
+    for labels in (("a", "a"), ("time", "b")):
+        with pytest.raises(TableFormatError, match="unlike labels"):
+            write_table(path, Table(labels, np.zeros(1), np.zeros((1, 2))))
     for times in ([0, 0], [0.5, 0], [0, np.nan]):
         with pytest.raises(TableFormatError, match="finite times, each after the one before"):
             write_table(path, Table(("a",), np.array(times, float), np.zeros((2, 1))))
