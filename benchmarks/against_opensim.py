@@ -23,6 +23,7 @@ from jaxosim.bench.drift import TIMES, summary
 from jaxosim.bench.report import Bar, contest_table
 from jaxosim.bench.workload import MODEL
 from jaxosim.cores import core_count
+from jaxosim.files import replacing
 from jaxosim.viewer.extras import MissingExtraError, require
 
 NAME = "against_opensim"
@@ -99,7 +100,8 @@ def plot(entries: list[Entry]) -> Path:
     axes.legend(fontsize=7)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{NAME}.png"
-    figure.savefig(path, dpi=150)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, dpi=150)
     return path
 
 

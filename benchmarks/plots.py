@@ -7,6 +7,7 @@ from typing import Any
 
 from record import RESULTS
 
+from jaxosim.files import replacing
 from jaxosim.viewer.extras import MissingExtraError, require
 
 
@@ -39,5 +40,6 @@ def panels(name: str, titles: Sequence[str]) -> Iterator[Sequence[Any]]:
         axis.grid(alpha=0.3)
     yield axes
     RESULTS.mkdir(exist_ok=True)
-    figure.savefig(RESULTS / f"{name}.png", dpi=120)
+    with replacing(RESULTS / f"{name}.png") as unfinished:
+        figure.savefig(unfinished, dpi=120)
     print(f"drawn: {RESULTS / name}.png")

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.registry import ENVS, make
+from jaxosim.files import replacing
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "observations"
 VARIANTS = {  # those whose entries differ
@@ -49,7 +50,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in ENVS:
         path = FOLDER / f"{name}.md"
-        path.write_text(page(name), encoding="utf-8")
+        with replacing(path) as unfinished:
+            unfinished.write_text(page(name), encoding="utf-8")
         print(path)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from jaxosim import bundled_models, load_model
+from jaxosim.files import replacing
 from jaxosim.viewer.pictures import Camera, render_frame
 from jaxosim.viewer.scene import default_state
 
@@ -40,7 +41,8 @@ def main(names: list[str]) -> None:
             frame = render_frame(model, params, state, SIZE, Camera(view))
             picture = Image.fromarray(frame).quantize(COLORS)
             path = FOLDER / f"{name}_{view}.png"
-            picture.save(path, optimize=True)
+            with replacing(path) as unfinished:
+                picture.save(unfinished, optimize=True)
             print(path, path.stat().st_size)
 
 

@@ -30,6 +30,7 @@ from optimising.task import Task, Variables, leaning_walker
 
 import jaxosim
 from jaxosim import sto
+from jaxosim.files import replacing
 
 
 def random_starts(task: Task, worlds: int, knots: int, seed: int) -> Variables:
@@ -129,7 +130,8 @@ def main(out, cores, lean, steps, speed, accuracy, **settings) -> None:
         raise click.UsageError(f"--worlds: expected a multiple of {share}, to share them out")
     out.mkdir(parents=True, exist_ok=True)
     result = optimise(out, leaning_walker(lean, steps, speed), accuracy, **settings)
-    (out / "result.json").write_text(json.dumps(result, indent=1))
+    with replacing(out / "result.json") as unfinished:
+        unfinished.write_text(json.dumps(result, indent=1))
     console.print(summary(result))
 
 
@@ -210,7 +212,7 @@ def with_ankle(
 
 def write_history(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
     """One row for each iteration."""
-    with path.open("w", newline="") as file:
+    with replacing(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

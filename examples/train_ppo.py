@@ -30,6 +30,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 import jaxosim
 from jaxosim import sto
 from jaxosim.envs.batch import select
+from jaxosim.files import replacing
 
 try:
     import rejax
@@ -228,13 +229,12 @@ class Run:
 
     def save(self) -> None:
         """Write curve and checkpoint, each in one piece: what a crash leaves can be resumed."""
-        settings, part = dataclasses.asdict(self.settings), self.folder / "part"
-        (self.folder / "settings.json").write_text(json.dumps(settings))
+        with replacing(self.folder / "settings.json") as part:
+            part.write_text(json.dumps(dataclasses.asdict(self.settings)))
         rows, names = [list(row.values()) for row in self.curve], ",".join(self.curve[0])
-        np.savetxt(part, rows, "%.10g", delimiter=",", header=names, comments="")
-        os.replace(part, self.folder / "curve.csv")
-        jaxosim.save_state(part, self._stored())
-        os.replace(part, self.folder / "checkpoint.npz")
+        with replacing(self.folder / "curve.csv") as part:
+            np.savetxt(part, rows, "%.10g", delimiter=",", header=names, comments="")
+        jaxosim.save_state(self.folder / "checkpoint.npz", self._stored())
 
     def load(self) -> None:
         """Go on where `save` was last called.
@@ -243,16 +243,14 @@ class Run:
           jaxosim.ModelMismatchError: what is there was not written by these settings.
         """
         stored = jaxosim.load_state(self.folder / "checkpoint.npz", self._stored())
-        self.train_state = stored["train_state"]
-        self.updates, self.seconds = int(stored["updates"]), float(stored["seconds"])
+        vars(self).update(stored)
         with (self.folder / "curve.csv").open() as file:
             names = file.readline().strip().split(",")
             rows = np.loadtxt(file, delimiter=",", ndmin=2, max_rows=self.updates).tolist()
         self.curve = [dict(zip(names, row, strict=True)) for row in rows]
 
     def _stored(self) -> dict[str, Any]:
-        numbers = {"updates": jnp.int32(self.updates), "seconds": jnp.float32(self.seconds)}
-        return {"train_state": self.train_state, **numbers}
+        return {name: getattr(self, name) for name in ("train_state", "updates", "seconds")}
 
 
 def train(run: Run, minutes: float, updates: int | None, every: int) -> None:
@@ -290,7 +288,8 @@ def evaluate(run: Run, episodes: int) -> None:
         numbers = returns.mean(), returns.std(), lengths.mean()
         table.add_row(name, *(f"{number:.2f}" for number in numbers))
     console.print(table)
-    (run.folder / "evaluation.json").write_text(json.dumps(report))
+    with replacing(run.folder / "evaluation.json") as part:
+        part.write_text(json.dumps(report))
     rows = 1 + -(-int(lengths[0]) // env.action_repeat)  # after its end a world stands still
     states = jax.tree.map(lambda x: x[:rows], states)
     sto.write_states(run.folder / "episode.sto", env.structure, states)
@@ -329,7 +328,8 @@ def draw(run: Run) -> None:
     for axes, name in zip(figure.subplots(1, 2), ("return", "length"), strict=True):
         axes.plot([row["steps"] for row in run.curve], [row[name] for row in run.curve])
         axes.set(xlabel="control steps", ylabel=f"{name} of an episode")
-    figure.savefig(run.folder / "curve.png", dpi=120)
+    with replacing(run.folder / "curve.png") as part:
+        figure.savefig(part, dpi=120)
 
 
 def open_run(settings: Settings, folder: pathlib.Path, resume: bool) -> Run:

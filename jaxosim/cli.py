@@ -13,7 +13,9 @@ import os
 import pathlib
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import click
 import jax
@@ -30,9 +32,12 @@ from jaxosim.cores import use_cores
 from jaxosim.errors import (
     ModelMismatchError,
     OsimFormatError,
+    OsimFormatWarning,
     TableFormatError,
+    TableFormatWarning,
     UnsupportedComponentError,
 )
+from jaxosim.files import replacing
 from jaxosim.models import bundled_models, load_model
 from jaxosim.types import Model, Params
 from jaxosim.viewer.extras import MissingExtraError
@@ -48,6 +53,7 @@ _OUR_ERRORS = (
     TableFormatError,
     MissingExtraError,
 )
+_OUR_WARNINGS = (OsimFormatWarning, TableFormatWarning)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
     sys.unraisablehook = _interrupt_again
+    warnings.showwarning = _show_warning
     status = _status(arguments)
     if status == _INTERRUPTED:
         os._exit(status)  # XLA may be compiling in a thread that does not survive a normal exit
@@ -87,6 +94,16 @@ def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
         threading.Timer(_MOMENT, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(ignored)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any
+) -> None:
+    """Print a warning about a user's file as one line; others as Python prints them."""
+    if issubclass(category, _OUR_WARNINGS):
+        _complain(f"warning: {message}", 0)
+    else:
+        click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)
 
 
 def _complain(message: str, status: int) -> int:
@@ -197,7 +214,7 @@ def rollout(
     _check_size(structure, job, keep=out is not None)
     console = cli_report.output_console()
     console.print(cli_report.summary_table(structure, params))
-    with cli_view.replacing(out) if out else contextlib.nullcontext() as unfinished:
+    with replacing(out) if out else contextlib.nullcontext() as unfinished:
         result = _simulate(structure, params, job, console, keep=out is not None)
         if unfinished:
             _write(unfinished, structure, params, job, result)

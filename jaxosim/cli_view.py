@@ -1,16 +1,14 @@
 """The commands that show motion: `jaxosim view`, `jaxosim plot` and `jaxosim render`."""
 
-import contextlib
-import os
 import pathlib
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import click
 import rich.progress
 
 from jaxosim import cli_report
+from jaxosim.files import replacing
 from jaxosim.models import load_model
 from jaxosim.viewer import films, page, pictures, plots, web
 from jaxosim.viewer.run import Run, is_run, load_run
@@ -65,27 +63,6 @@ def out_option(*suffixes: str, required: bool = True) -> Any:
         callback=_suffix(*suffixes),
         help=f"The file to write: {', '.join(suffixes)}.",
     )
-
-
-@contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A new file beside `path` that takes its place when all has gone well.
-
-    It is made before the work begins, so that an unwritable place is found out at once.
-
-    Raises:
-      ClickException: the file cannot be made there.
-    """
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        unfinished.touch(exist_ok=False)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def motion(name: str, model: str | None) -> Run:

@@ -5,6 +5,10 @@ class OsimFormatError(ValueError):
     """The file is not a readable OpenSim model: the message names file, element and expectation."""
 
 
+class OsimFormatWarning(UserWarning):
+    """A model file is wrong in a way that OpenSim passes over: file, line, how it was read."""
+
+
 class UnsupportedComponentError(ValueError):
     """The file is a model, but holds components we do not simulate; the message lists them all."""
 
@@ -14,4 +18,8 @@ class ModelMismatchError(ValueError):
 
 
 class TableFormatError(ValueError):
-    """The file is no `.sto` or `.mot` table, or lacks what was asked of it: file, line, why."""
+    """The file is no table or archive of ours, or lacks what was asked of it: file, line, why."""
+
+
+class TableFormatWarning(UserWarning):
+    """A table is wrong in a way that OpenSim passes over: file, lines, how it was read."""

@@ -163,7 +163,7 @@ def test_an_existing_file_survives_a_failure(run, pendulum, tmp_path, monkeypatc
     def fail(*arguments, **options):
         raise OSError("disk full")
 
-    monkeypatch.setattr(np, "savez", fail)
+    monkeypatch.setattr(np.lib.format, "write_array", fail)
     status, _, error = run("rollout", pendulum, *SHORT, "--out", out)
     assert (status, error.splitlines()[-1]) == (1, "jaxosim: disk full")
     assert out.read_bytes() == b"precious"

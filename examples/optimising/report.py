@@ -11,6 +11,7 @@ from optimising.task import Outcome, Task, Variables
 
 import jaxosim
 from jaxosim import sto
+from jaxosim.files import replacing
 from jaxosim.viewer.run import Run, write_run
 
 
@@ -110,7 +111,8 @@ def draw(
     draw_stiffness(spring, ankle)
     draw_muscles(figure, muscles, found)
     draw_motion(motion, found, played.get(found.name, {}).get("q_in_opensim"))
-    figure.savefig(path, dpi=100)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, dpi=100)
 
 
 def draw_stiffness(axes: Any, ankle: dict[str, Any]) -> None:

@@ -1,16 +1,22 @@
 """Typed reading of the small elements: numbers, flags, lists of names.
 
-Values are demanded exactly: the right count, finite unless said otherwise, decimal notation.
+Values are demanded exactly: the right count, finite unless said otherwise, decimal notation. A
+comma may end a number, `0.1, 0.2, 0.3`, which OpenSim passes over; the file is warned of.
 """
 
+import contextlib
+import contextvars
 import math
 import re
+from collections.abc import Iterator
 
 from jaxosim.errors import OsimFormatError
 from jaxosim.models.osim_xml import Element, quote
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
 _SPECIAL = re.compile(r"([+-]?)(nan|inf|infinity)", re.IGNORECASE)
+_with_commas: contextvars.ContextVar[list[Element] | None]
+_with_commas = contextvars.ContextVar("elements with commas", default=None)
 _TOKEN_LENGTH = 64  # no decimal of double precision needs more; keeps the patterns fast
 
 
@@ -45,6 +51,17 @@ def number(element: Element) -> float:
     return numbers(element, 1)[0]
 
 
+@contextlib.contextmanager
+def noting_commas() -> Iterator[list[Element]]:
+    """Collect the elements within whose numbers commas are passed over, while the block runs."""
+    noted: list[Element] = []
+    token = _with_commas.set(noted)
+    try:
+        yield noted
+    finally:
+        _with_commas.reset(token)
+
+
 def boolean(element: Element) -> bool:
     """The flag of an element: true or false in any case, or 1 or 0."""
     value = {"true": True, "1": True, "false": False, "0": False}.get(element.text.strip().lower())
@@ -57,6 +74,13 @@ def boolean(element: Element) -> bool:
 def _number(element: Element, word: str, allow_infinite: bool) -> float:
     if len(word) > _TOKEN_LENGTH:
         raise _no_number(element, word)
+    if word.endswith(","):
+        # OpenSim differs: it reads whatever follows a number as nothing, so that 0,5 becomes 0 and
+        # 0,0,1 a single number too few, for which it takes the default without a word.
+        word = word[:-1]
+        noted = _with_commas.get()
+        if noted is not None:
+            noted.append(element)
     special = _SPECIAL.fullmatch(word)
     if not special and not _DECIMAL.fullmatch(word):
         raise _no_number(element, word)

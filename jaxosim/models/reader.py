@@ -7,10 +7,11 @@ ever opened, whatever the file refers to.
 """
 
 import os
+import warnings
 
-from jaxosim.errors import OsimFormatError
+from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.models.osim_upgrade import upgrade
-from jaxosim.models.osim_values import numbers
+from jaxosim.models.osim_values import noting_commas, numbers
 from jaxosim.models.osim_xml import Document, Element, parse_document, read_bytes
 from jaxosim.models.reader_context import CannotContinue, Context, member_list
 from jaxosim.models.reader_forces import (
@@ -99,11 +100,19 @@ def parse_model(data: bytes, source: str) -> ModelSpec:
       OsimFormatError: the bytes are not a readable OpenSim model.
     """
     try:
-        document = parse_document(data)
-        upgrade(document.model, document.version)
-        return _read_document(document, source)
+        with noting_commas() as noted:
+            document = parse_document(data)
+            upgrade(document.model, document.version)
+            spec = _read_document(document, source)
     except OsimFormatError as error:
         raise OsimFormatError(f"{source}: {error}") from error
+    if noted:
+        first = noted[0]
+        message = f"{source}: line {first.line}: {first.path()}: passed over commas between numbers"
+        lines = len({element.line for element in noted})
+        more = f", and on {lines - 1} more lines" if lines > 1 else ""
+        warnings.warn(message + more, OsimFormatWarning, stacklevel=2)
+    return spec
 
 
 def _read_document(document: Document, source: str) -> ModelSpec:

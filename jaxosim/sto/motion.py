@@ -5,31 +5,37 @@ States are written under their OpenSim paths, `/jointset/<joint>/<coordinate>/va
 such a table into states of the same model. Read are these and the names of OpenSim 3
 (`<coordinate>`, `<coordinate>_u`, `<muscle>.activation`, `<muscle>.fiber_length`). Rotational
 coordinates and their speeds are converted when the header says degrees.
+
+Numbers that become states or controls have to be finite; NaN in other columns stays there.
 """
 
 import os
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jaxosim.errors import ModelMismatchError, TableFormatError
+from jaxosim.models.osim_xml import quote
 from jaxosim.sto.table import Table, read_table, write_table
 from jaxosim.types import Model, Params, State
 
 _Path = str | os.PathLike[str]
 _SHOWN = 4  # names of missing columns in a message
+_JUMP = 1e-9  # s, in which written controls go from one row to the next
 
 
 def write_states(path: _Path, model: Model, states: State) -> None:
     """Write the trajectory of one world as a states table.
 
     Args:
-      path: the file to write; overwritten.
+      path: the file to write; one that is there is replaced when all is written.
       model: whose trajectory it is.
       states: fields `[time, ...]` as `rollout` gives them, with no world axis.
 
     Raises:
       ModelMismatchError: the arrays are not one world's trajectory of this model.
+      TableFormatError: times do not rise.
       OSError: the file cannot be written.
     """
     time = _times(states.time)
@@ -53,19 +59,33 @@ def write_states(path: _Path, model: Model, states: State) -> None:
 def write_controls(path: _Path, model: Model, time: np.ndarray, excitation: np.ndarray) -> None:
     """Write muscle excitations as a controls table, one column per muscle under its name.
 
+    OpenSim's `PrescribedController` replays what `rollout` did with them, with its own
+    interpolation (straight lines) as well as with method 0 (rows held): a second row ends each
+    hold 1 ns before the next row begins. `read_controls` leaves these rows out again.
+
     Args:
-      path: the file to write; overwritten.
+      path: the file to write; one that is there is replaced when all is written.
       model: whose muscles they excite.
-      time: `[time]` (s); row k is held from its time to the next one's.
+      time: `[time]` (s), rising; row k is held from its time to the next one's.
       excitation: `[time, muscle]` (1).
 
     Raises:
       ModelMismatchError: the arrays do not fit each other or the model.
+      TableFormatError: times do not rise.
       OSError: the file cannot be written.
     """
     time = _times(time)
     values = _field(excitation, "excitation", len(time), len(model.muscle_names))
-    _write(path, "controls", list(model.muscle_names), time, list(values.T))
+    if len(time) == 1:  # OpenSim needs two rows to be a function of time
+        ends = np.maximum(time + _JUMP, np.nextafter(time, np.inf))
+    else:
+        ends = np.minimum(time[1:] - _JUMP, np.nextafter(time[1:], -np.inf))
+        ends = np.maximum(ends, (time[:-1] + time[1:]) / 2)
+    count = len(time) + len(ends)
+    held = np.empty(count)
+    held[::2], held[1::2] = time, ends
+    rows = np.repeat(values, 2, axis=0)[:count]
+    _write(path, "controls", list(model.muscle_names), held, list(rows.T))
 
 
 def write_coordinates(
@@ -74,7 +94,7 @@ def write_coordinates(
     """Write coordinate values as a motion, as inverse kinematics and OpenSim's GUI do.
 
     Args:
-      path: the file to write; overwritten.
+      path: the file to write; one that is there is replaced when all is written.
       model: whose coordinates they are.
       time: `[time]` (s).
       q: `[time, coordinate]` (rad | m).
@@ -82,6 +102,7 @@ def write_coordinates(
 
     Raises:
       ModelMismatchError: the arrays do not fit each other or the model.
+      TableFormatError: times do not rise.
       OSError: the file cannot be written.
     """
     time = _times(time)
@@ -101,25 +122,32 @@ def read_states(path: _Path, model: Model, params: Params) -> State:
       States of one world, fields `[time, ...]`.
 
     Raises:
-      TableFormatError: the file is no table, or columns are missing.
+      TableFormatError: the file is no table, columns are missing, or hold NaN or infinity.
       OSError: the file cannot be read.
     """
     return _read_motion(read_table(path), model, params, complete=True)
 
 
-def read_motion(path: _Path, model: Model, params: Params) -> State:
+def read_motion(path: _Path | Table, model: Model, params: Params) -> State:
     """Read any table that holds values of coordinates; whatever it lacks has its default.
 
     Speeds that it lacks are zero: a recorded motion is shown, not simulated.
+
+    Args:
+      path: the file, or the table that `read_table` read from it.
+      model: whose motion it is.
+      params: of the model, for the defaults.
 
     Returns:
       States of one world, fields `[time, ...]`.
 
     Raises:
-      TableFormatError: the file is no table, or no column is a coordinate of the model.
+      TableFormatError: the file is no table, no column is a coordinate of the model, or a column of
+        the model holds NaN or infinity.
       OSError: the file cannot be read.
     """
-    return _read_motion(read_table(path), model, params, complete=False)
+    table = path if isinstance(path, Table) else read_table(path)
+    return _read_motion(table, model, params, complete=False)
 
 
 def read_coordinates(path: _Path, model: Model, params: Params) -> tuple[np.ndarray, np.ndarray]:
@@ -129,31 +157,47 @@ def read_coordinates(path: _Path, model: Model, params: Params) -> tuple[np.ndar
       Times `[time]` (s) and values `[time, coordinate]` (rad | m).
 
     Raises:
-      TableFormatError: the file is no table, or no column is a coordinate of the model.
+      TableFormatError: the file is no table, no column is a coordinate of the model, or a column of
+        the model holds NaN or infinity.
       OSError: the file cannot be read.
     """
-    states = read_motion(path, model, params)
-    return np.asarray(read_table(path).time), np.asarray(states.q, np.float64)
+    table = read_table(path)
+    return table.time, np.asarray(read_motion(table, model, params).q, np.float64)
 
 
 def read_controls(path: _Path, model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Read muscle excitations from a controls table.
+    """Read muscle excitations from a controls table; of `write_controls`, the rows given to it.
 
     Returns:
       Times `[time]` (s) and excitations `[time, muscle]` (1).
 
     Raises:
-      TableFormatError: the file is no table, or a muscle has no column.
+      TableFormatError: the file is no table, a muscle has no column, or one with NaN or infinity.
       OSError: the file cannot be read.
     """
     table = read_table(path)
+    numbers = _numbers(table)
     columns = [
-        _find(table, (f"/forceset/{name}", name, f"{name}.excitation"))
+        _find(numbers, (f"/forceset/{name}", name, f"{name}.excitation"))
         for name in model.muscle_names
     ]
     missing = [n for n, found in zip(model.muscle_names, columns, strict=True) if found is None]
     _refuse_missing(table, missing)
-    return table.time, table.values[:, [index for index in columns if index is not None]]
+    found = [index for index in columns if index is not None]
+    for index in found:
+        _refuse_nonfinite(table, index, np.float64)
+    values = table.values[:, found]
+    kept = ~_ends_of_holds(table.time, values)
+    return table.time[kept], values[kept]
+
+
+def _ends_of_holds(time: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Which rows only end the hold of the row before, `[time]`; see `write_controls`."""
+    ends = np.append(False, np.all(values[1:] == values[:-1], axis=1))
+    gaps = np.append(np.diff(time), np.inf)  # to the row after
+    if len(time) == 2:  # one row, and the end of its hold
+        gaps = np.repeat(gaps[0], 2)
+    return ends & (gaps <= np.maximum(1.5 * _JUMP, np.spacing(np.abs(time))))
 
 
 def _state_columns(model: Model) -> list[tuple[str, int, tuple[str, ...]]]:
@@ -184,9 +228,11 @@ def _read_motion(table: Table, model: Model, params: Params, complete: bool) -> 
             ("fiber_length", muscles.default_fiber_length),
         )
     }
+    dtype = params.coordinates.default_value.dtype
+    numbers = _numbers(table)
     missing, coordinate_count = [], 0
     for field, index, names in _state_columns(model):
-        found = _find(table, names)
+        found = _find(numbers, names)
         if found is None:
             missing.append(names[0])
             continue
@@ -197,6 +243,7 @@ def _read_motion(table: Table, model: Model, params: Params, complete: bool) -> 
                 values = np.deg2rad(values)
             if model.locked[index] and np.all(np.isnan(values)):
                 continue
+        _refuse_nonfinite(table, found, dtype)
         fields[field][:, index] = values
     if complete:
         _refuse_missing(table, missing)
@@ -205,16 +252,32 @@ def _read_motion(table: Table, model: Model, params: Params, complete: bool) -> 
             f"{table.source}: expected columns of the coordinates of {model.name}, such as "
             f"{model.coordinate_names[0]!r}"
         )
-    dtype = params.coordinates.default_value.dtype
     return State(
         time=jnp.asarray(table.time, dtype),
         **{name: jnp.asarray(values, dtype) for name, values in fields.items()},
     )
 
 
-def _find(table: Table, names: tuple[str, ...]) -> int | None:
-    """Number of the first column that has one of these names."""
-    return next((table.labels.index(name) for name in names if name in table.labels), None)
+def _numbers(table: Table) -> dict[str, int]:
+    """Number of each column, by label."""
+    return {label: index for index, label in enumerate(table.labels)}
+
+
+def _find(numbers: dict[str, int], names: tuple[str, ...]) -> int | None:
+    """Number of the column that has the first of these names that occurs."""
+    return next((numbers[name] for name in names if name in numbers), None)
+
+
+def _refuse_nonfinite(table: Table, column: int, dtype: DTypeLike) -> None:
+    """Refuse NaN, infinity, and what becomes infinite in this dtype."""
+    values = table.values[:, column]
+    with np.errstate(over="ignore"):
+        bad = np.flatnonzero(~np.isfinite(values.astype(dtype)))
+    if len(bad):
+        raise TableFormatError(
+            f"{table.source}: expected finite numbers in the column {quote(table.labels[column])}, "
+            f"found {values[bad[0]]} at {table.time[bad[0]]} s ({np.dtype(dtype).name})"
+        )
 
 
 def _refuse_missing(table: Table, missing: list[str]) -> None:

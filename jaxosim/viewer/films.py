@@ -1,5 +1,7 @@
 """A run as a picture or a film in a file. Needs the extra `video`."""
 
+import errno
+import io
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from jaxosim.files import replacing
 from jaxosim.types import State
 from jaxosim.viewer.extras import require
 from jaxosim.viewer.instant import instants_function
@@ -51,7 +54,7 @@ def render_run(
 
     Args:
       run: what to draw.
-      out: the file.
+      out: the file; one that is there is replaced when all is written.
       size: width and height in pixels.
       camera: from where.
       grid: rows and columns of worlds side by side.
@@ -76,9 +79,16 @@ def render_run(
     run.world(first_world)  # refuses a world that is not there
     worlds = range(first_world, min(first_world + grid[0] * grid[1], run.world_count))
     frames = _frames(run, numbers, list(worlds), size, camera, grid, geometry, advance)
+    with replacing(out) as unfinished:
+        _write(unfinished, frames, rate)
+    return out
+
+
+def _write(out: Path, frames: Iterator[np.ndarray], rate: float) -> None:
+    """Write frames into a file of the kind that its suffix names."""
     imageio = require("imageio.v2", "video")
     if out.suffix.lower() == ".mp4":
-        require("imageio_ffmpeg", "video")
+        ffmpeg = require("imageio_ffmpeg", "video")
         options = {"fps": rate, "codec": "libx264", "quality": _QUALITY, "macro_block_size": 2}
         with warnings.catch_warnings():
             # JAX warns of forks; this one becomes another program at once.
@@ -86,11 +96,18 @@ def render_run(
             with imageio.get_writer(out, format="FFMPEG", **options) as writer:
                 for frame in frames:
                     writer.append_data(frame)
-    elif out.suffix.lower() == ".gif":
-        imageio.mimsave(out, list(frames), duration=1000 / rate, loop=0)
+            try:  # nobody tells of a disk that ffmpeg found full: its index comes last
+                ffmpeg.count_frames_and_secs(str(out))
+            except RuntimeError as error:
+                reason = "ffmpeg did not finish (is the disk full?)"
+                raise OSError(errno.EIO, reason, str(out)) from error
+        return
+    picture = io.BytesIO()  # a writer that fails in a file tries once more when it is collected
+    if out.suffix.lower() == ".gif":
+        imageio.mimsave(picture, list(frames), format="GIF", duration=1000 / rate, loop=0)
     else:
-        imageio.imwrite(out, list(frames)[0])
-    return out
+        imageio.imwrite(picture, list(frames)[0], format=out.suffix[1:])
+    out.write_bytes(picture.getvalue())
 
 
 def _frames(

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from jaxosim.files import replacing
 from jaxosim.viewer.films import frame_numbers
 from jaxosim.viewer.instant import instants_function
 from jaxosim.viewer.run import Run
@@ -30,7 +31,7 @@ def write_page(
 
     Args:
       run: what to play.
-      out: the file.
+      out: the file; one that is there is replaced when all is written.
       world: which world of it.
       rate: frames per second.
       follow: whether the view moves along with the model.
@@ -38,6 +39,7 @@ def write_page(
 
     Raises:
       MissingExtraError: viser is not installed.
+      OSError: the file cannot be written.
     """
     states, target = run.world(world), run.target(world)
     numbers = frame_numbers(run.time, rate)
@@ -60,5 +62,6 @@ def write_page(
         html = recording.as_html()
     finally:
         server.stop()
-    Path(out).write_text(html, encoding="utf-8")
+    with replacing(out) as unfinished:
+        unfinished.write_text(html, encoding="utf-8")
     return Path(out)

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxosim.errors import ModelMismatchError
+from jaxosim.files import replacing
 from jaxosim.types import Model
 from jaxosim.viewer.extras import require
 from jaxosim.viewer.instant import instants_function
@@ -37,13 +38,14 @@ def plot_runs(
 
     Args:
       runs: of models that share at least one coordinate.
-      out: the file, `.png` or `.svg`.
+      out: the file, `.png` or `.svg`; one that is there is replaced when all is written.
       quantities: which of `QUANTITIES`.
       reference: if given, what is drawn is each run minus this.
 
     Raises:
       ModelMismatchError: the runs have nothing in common.
       MissingExtraError: matplotlib is not installed.
+      OSError: the file cannot be written.
     """
     figure_class = require("matplotlib.figure", "plot").Figure
     panels = [
@@ -66,7 +68,8 @@ def plot_runs(
         axis.set_xlabel("time (s)", fontsize=7)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=4, fontsize=8)
-    figure.savefig(out, dpi=110)
+    with replacing(out) as unfinished:
+        figure.savefig(unfinished, dpi=110)
     return Path(out)
 
 

@@ -6,7 +6,6 @@ bundled model is followed, anything else has to be given.
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxosim.archive import Archive, write_archive
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError, TableFormatError
@@ -23,8 +23,9 @@ from jaxosim.sto import read_motion, read_table
 from jaxosim.types import Model, Params, State
 
 SUFFIXES = (".npz", ".sto", ".mot")
-_MAX_BYTES = 4 * 1024**3
 _FIELDS = ("q", "u", "activation", "fiber_length")
+_NAMES = ("coordinate_names", "muscle_names")
+_ARRAYS = {"time", *_FIELDS, "excitation", "target_velocity", *_NAMES, "metadata"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def write_run(
     """Write a run as `.npz`, which `load_run` reads.
 
     Args:
-      path: the file.
+      path: the file, `.npz`; one that is there is replaced when all is written.
       run: the motion.
       metadata: what else is to be known of it, as JSON; it is not read back.
       **more: other arrays; not read back either.
@@ -132,7 +133,9 @@ def write_run(
         "muscle_names": np.array(run.model.muscle_names, dtype=str),
         "metadata": np.array(json.dumps({"model": run.model.name, **(metadata or {})})),
     }
-    np.savez(path, **arrays)
+    name = os.fspath(path)
+    values = {key: np.asarray(array) for key, array in arrays.items()}
+    write_archive(name if name.endswith(".npz") else f"{name}.npz", values)
 
 
 def _host_states(time: np.ndarray, fields: dict[str, np.ndarray]) -> State:
@@ -165,7 +168,7 @@ def load_run(path: str | os.PathLike[str], model: str | None = None) -> Run:
         return _load_arrays(path, model)
     table = read_table(path)
     structure, params = load_model(model or _bundled(path, table.name))
-    states = read_motion(path, structure, params)
+    states = read_motion(table, structure, params)
     fields = {name: np.asarray(getattr(states, name))[:, None] for name in _FIELDS}
     return Run(path.name, structure, params, _host_states(table.time, fields))
 
@@ -181,27 +184,44 @@ def _load_arrays(path: Path, model: str | None) -> Run:
     try:
         metadata = json.loads(str(arrays["metadata"]))
         named = str(metadata["model"])
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise TableFormatError(f"{path}: expected what `jaxosim rollout` writes") from error
     structure, params = load_model(model or _bundled(path, named))
-    for key in ("coordinate_names", "muscle_names"):
+    for key in _NAMES:
         if tuple(map(str, np.atleast_1d(arrays.get(key, ())))) != getattr(structure, key):
             raise ModelMismatchError(f"{path}: its {key} are not those of {structure.name}")
-    time = np.asarray(arrays.get("time", ()), float)
+    time = _read_time(path, arrays.get("time"))
     sizes = len(structure.coordinate_names), len(structure.muscle_names)
     fields = {}
     for name, size in zip(_FIELDS, (sizes[0], sizes[0], sizes[1], sizes[1]), strict=True):
         values = arrays.get(name)
-        if values is None or values.ndim != 3 or values.dtype.kind != "f" or not len(time):
+        if values is None or values.ndim != 3 or values.dtype.kind != "f":
             raise TableFormatError(f"{path}: expected {name} as [time, world, ...] numbers")
         if (values.shape[0], values.shape[2]) != (len(time), size) or not values.shape[1]:
             raise ModelMismatchError(f"{path}: {name} has an unfitting shape {values.shape}")
         fields[name] = values
+    counts = {name: values.shape[1] for name, values in fields.items()}
+    if len(set(counts.values())) > 1:
+        raise ModelMismatchError(f"{path}: expected as many worlds in each array, found {counts}")
+    worlds = counts["q"]
     target = arrays.get("target_velocity")
-    if target is not None and not _is_velocity(target, fields["q"].shape[:2]):
+    if target is not None and not _is_velocity(target, (len(time), worlds)):
         raise TableFormatError(f"{path}: expected target_velocity as [time, world, 3] numbers")
-    states = _host_states(time, fields)
-    return Run(path.name, structure, params, states, arrays.get("excitation"), target)
+    excitation = arrays.get("excitation")
+    shape = len(time) - 1, worlds, sizes[1]
+    if excitation is not None and (excitation.shape != shape or excitation.dtype.kind != "f"):
+        raise TableFormatError(f"{path}: expected excitation as {list(shape)} numbers")
+    return Run(path.name, structure, params, _host_states(time, fields), excitation, target)
+
+
+def _read_time(path: Path, values: np.ndarray | None) -> np.ndarray:
+    """Times in double precision, which have to be finite and not fall."""
+    if values is None or values.ndim != 1 or values.dtype.kind not in "fiu" or not len(values):
+        raise TableFormatError(f"{path}: expected time as [time] numbers")
+    time = values.astype(float)
+    if not np.all(np.isfinite(time)) or np.any(np.diff(time) < 0):
+        raise TableFormatError(f"{path}: expected finite times, none before the last")
+    return time
 
 
 def _is_velocity(values: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -210,12 +230,6 @@ def _is_velocity(values: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive; objects, which could run code, are refused."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
-                raise TableFormatError(f"{path}: expected at most {_MAX_BYTES} bytes of arrays")
-        with np.load(path, allow_pickle=False) as loaded:
-            return {key: loaded[key] for key in loaded.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
-        raise TableFormatError(f"{path}: expected an archive of arrays: {error}") from error
+    """The arrays of an archive that a run has; objects, which could run code, are refused."""
+    with Archive(path) as archive:
+        return {name: archive.read(name) for name in archive.names if name in _ARRAYS}

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -228,20 +229,128 @@ def test_opensim_reads_coordinates_in_both_units(model, states, tmp_path, opensi
     np.testing.assert_allclose(table.getMatrix().to_numpy(), states.q, rtol=1e-14)
 
 
+def driven(opensim, path, method):
+    """An arm of live OpenSim with a controls file, its state, and what keeps them alive."""
+    arm = opensim.Model(str(resolve("arm2dof6musc")))
+    controller = opensim.PrescribedController()
+    controller.set_controls_file(str(path))
+    if method is not None:
+        controller.set_interpolation_method(method)
+    arm.addController(controller)
+    return arm, arm.initSystem(), controller
+
+
 @pytest.mark.opensim
-def test_opensim_is_driven_by_our_controls(tmp_path, opensim):
+@pytest.mark.parametrize("method", [None, 0, 1])
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_opensim_holds_our_controls_by_every_method(tmp_path, opensim, method, count):
     model, _ = jaxosim.load_model("arm2dof6musc")
-    excitation = np.linspace(0.1, 0.6, 6)[None] * np.ones((2, 1))
+    time = np.round(0.5 + np.arange(count) * 0.01, 9)
+    excitation = np.random.default_rng(3).uniform(0, 1, (count, 6))
     path = tmp_path / "controls.sto"
-    sto.write_controls(path, model, np.array([0.0, 1.0]), excitation)
-    oracle = opensim.Model(str(resolve("arm2dof6musc")))
-    oracle.addController(opensim.PrescribedController(str(path), 1))
-    state = oracle.initSystem()
-    state.setTime(0.5)
-    oracle.realizeVelocity(state)
-    controls = oracle.getControls(state)
-    found = [controls.get(index) for index in range(6)]
-    np.testing.assert_allclose(found, excitation[0], atol=1e-12)
+    sto.write_controls(path, model, time, excitation)
+    arm, state, _kept = driven(opensim, path, method)
+    for moment in (1e-6, 0.005, 0.009999):
+        for row in range(count):
+            state.setTime(time[row] + moment)
+            arm.realizeVelocity(state)
+            controls = arm.getControls(state)
+            found = [controls.get(index) for index in range(6)]
+            np.testing.assert_allclose(found, excitation[row], atol=1e-12)
+    np.testing.assert_array_equal(sto.read_controls(path, model)[0], time)
+    np.testing.assert_array_equal(sto.read_controls(path, model)[1], excitation)
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("method", [None, 0])
+def test_opensim_replays_a_rollout_from_its_controls(tmp_path, opensim, method):
+    """One integration without stops ends where each row held for its control step ends."""
+    model, params = jaxosim.load_model("arm2dof6musc")
+    excitation = np.random.default_rng(4).uniform(0, 1, (20, 6))
+    path = tmp_path / "controls.sto"
+    sto.write_controls(path, model, np.round(np.arange(20) * 0.01, 9), excitation)
+    arm, state, _kept = driven(opensim, path, method)
+    arm.equilibrateMuscles(state)
+    start = jaxosim.initial_state(model, params)
+    options = jaxosim.Options.reference(1e-8)
+    ours = jaxosim.rollout(model, params, start, excitation, options)
+    manager = opensim.Manager(arm)
+    manager.setIntegratorAccuracy(1e-8)
+    manager.initialize(state)
+    state = manager.integrate(0.2)
+    coordinates = [arm.getCoordinateSet().get(name) for name in model.coordinate_names]
+    theirs = [coordinate.getValue(state) for coordinate in coordinates]
+    np.testing.assert_allclose(ours.q[-1], theirs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("start", [0.0, 1e5, 1e8, 1e12])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_controls_are_read_back_at_any_time(model, tmp_path, start, count):
+    time = start + np.arange(count)
+    excitation = np.random.default_rng(2).uniform(0, 1, (count, len(model.muscle_names)))
+    path = tmp_path / "controls.sto"
+    for values in (excitation, np.full_like(excitation, 0.5)):
+        sto.write_controls(path, model, time, values)
+        np.testing.assert_array_equal(sto.read_controls(path, model)[0], time)
+        np.testing.assert_array_equal(sto.read_controls(path, model)[1], values)
+
+
+def test_a_number_too_large_for_the_dtype_of_the_model_is_an_error(tmp_path):
+    model, params = jaxosim.load_model("arm2dof6musc")
+    single = jax.tree.map(lambda leaf: leaf.astype(np.float32), params)
+    path = tmp_path / "motion.mot"
+    sto.write_coordinates(path, model, np.zeros(1), np.array([[1e39, 0]]), in_degrees=False)
+    assert sto.read_motion(path, model, params).q[0, 0] == 1e39
+    with pytest.raises(TableFormatError, match=r"found 1e\+39 at 0.0 s \(float32\)"):
+        sto.read_motion(path, model, single)
+
+
+def test_rows_of_other_controls_are_all_kept(model, tmp_path):
+    """Repeated rows and close times are no ends of holds unless both come together."""
+    muscles = len(model.muscle_names)
+    path = tmp_path / "controls.sto"
+    for time in ([0, 0.1], [0, 0.1, 0.2], [0, 1e-9, 0.1], [0, 0.1, 0.1 + 1e-9]):
+        excitation = np.arange(len(time))[:, None] * np.ones(muscles)
+        sto.write_table(path, sto.Table(model.muscle_names, np.array(time), excitation))
+        np.testing.assert_array_equal(sto.read_controls(path, model)[0], time)
+    for time in ([0, 0.1], [0, 0.1, 0.2]):
+        excitation = np.ones((len(time), muscles))
+        sto.write_table(path, sto.Table(model.muscle_names, np.array(time), excitation))
+        np.testing.assert_array_equal(sto.read_controls(path, model)[0], time)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_none_is_an_error_where_it_would_be_used(model, states, tmp_path, value):
+    _, params = jaxosim.load_model(MODEL)
+    path = tmp_path / "states.sto"
+    states.q[3, model.coordinate_names.index("knee_angle_r")] = value
+    sto.write_states(path, model, states)
+    complaint = f"states.sto: expected finite .*knee_angle_r/value', found {value} at 0.03 s"
+    for read_file in (sto.read_states, sto.read_motion, sto.read_coordinates):
+        with pytest.raises(TableFormatError, match=complaint):
+            read_file(path, model, params)
+    assert np.isnan(sto.read_table(path).values).any() or value == np.inf
+    excitation = np.full((2, len(model.muscle_names)), 0.5)
+    excitation[1, 4] = value
+    sto.write_controls(path, model, np.array([0, 1]), excitation)
+    with pytest.raises(TableFormatError, match=f"{model.muscle_names[4]}', found {value} at 1.0 s"):
+        sto.read_controls(path, model)
+
+
+def test_nan_of_a_locked_coordinate_is_its_default_and_elsewhere_is_not_looked_at(tmp_path):
+    model, params = jaxosim.load_model("gait14dof22musc")
+    locked = model.coordinate_names[int(np.flatnonzero(model.locked)[0])]
+    path = tmp_path / "motion.sto"
+    text = f"m\nversion=3\nendheader\ntime\tpelvis_ty\t{locked}\tgrf\n"
+    path.write_text(text + "0\t0.9\tnan\tnan\n1\t0.9\tnan\t5\n")
+    q = sto.read_coordinates(path, model, params)[1]
+    index = model.coordinate_names.index(locked)
+    np.testing.assert_array_equal(
+        q[:, index], np.repeat(params.coordinates.default_value[index], 2)
+    )
+    path.write_text(text + "0\t0.9\tnan\tnan\n1\t0.9\t0.1\t5\n")
+    with pytest.raises(TableFormatError, match=f"column '{locked}', found nan at 0.0 s"):
+        sto.read_coordinates(path, model, params)
 
 
 @pytest.mark.opensim

@@ -1,8 +1,10 @@
 """The stand-alone page and the web viewer in a headless Chromium: they play, and sliders move."""
 
 import dataclasses
+import errno
 import http.client
 import io
+import pathlib
 import re
 import socket
 import threading
@@ -50,6 +52,21 @@ def offline_page(browser, made_up_run, tmp_path_factory):
     from jaxosim.viewer.page import write_page
 
     return write_page(made_up_run, tmp_path_factory.mktemp("page") / "run.html", rate=10)
+
+
+def test_a_full_disk_leaves_the_old_page(offline_page, made_up_run, monkeypatch):
+    from jaxosim.viewer.page import write_page
+
+    def fail(path, *arguments, **options):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    old = offline_page.read_bytes()
+    monkeypatch.setattr(pathlib.Path, "write_text", fail)
+    with pytest.raises(OSError, match=f"cannot write {offline_page}: No space left"):
+        write_page(made_up_run, offline_page, rate=10)
+    assert offline_page.read_bytes() == old
+    assert list(offline_page.parent.iterdir()) == [offline_page]
 
 
 def test_the_page_plays_offline_and_pauses(browser, offline_page):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxosim import cli
+from jaxosim import cli, sto
 
 
 def run(arguments, capsys):
@@ -55,6 +55,16 @@ def test_what_goes_wrong_is_one_line(
     assert complaint in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_doubtful_table_is_told_in_one_line(made_up_run, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
+    path, out = tmp_path / "run.sto", tmp_path / "plot.png"
+    sto.write_states(path, made_up_run.model, made_up_run.world(0))
+    path.write_text(path.read_text().replace("nRows=51", "nRows=50"))
+    status, _, error = run(["plot", path, "--what", "angles", "--out", out], capsys)
+    assert status == 0
+    assert error == f"jaxosim: warning: {path}: line 4: says 50 rows, found 51\n"
 
 
 @pytest.mark.parametrize("command", ["plot", "render", "view"])

@@ -9,6 +9,7 @@ import jaxosim
 from jaxosim.viewer.films import render_run
 from jaxosim.viewer.pictures import Camera, render_frame
 from jaxosim.viewer.scene import default_state
+from tests.full_disk import full_disk
 from tests.viewer.conftest import still_activated
 
 pytestmark = pytest.mark.usefixtures("renderer")
@@ -75,6 +76,17 @@ def test_a_film_has_its_frames_and_they_differ(made_up_run, tmp_path):
     left, right = frames[-1][:, :80].astype(int), frames[-1][:, 80:].astype(int)
     assert np.abs(left - right).mean() > 0.5  # two worlds
     assert abs(imageio.immeta(path, plugin="FFMPEG")["fps"] - 30) < 0.1
+
+
+@pytest.mark.parametrize("name", ["walk.mp4", "walk.gif", "walk.png"])
+def test_a_full_disk_leaves_the_old_film(made_up_run, tmp_path, name):
+    pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is not installed (extra `video`)")
+    path = render_run(made_up_run, tmp_path / name, size=(160, 160))
+    old = path.read_bytes()
+    with full_disk(), pytest.raises(OSError, match=f"cannot write {path}: "):
+        render_run(made_up_run, path, size=(160, 160))
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_gif_and_png(made_up_run, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from jaxosim.viewer.extras import MissingExtraError, require
 from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot_runs
+from tests.full_disk import full_disk
 
 
 def test_angles_are_in_degrees_and_lengths_in_metres(walker_run):
@@ -21,6 +22,17 @@ def test_ground_reactions_push_up_on_each_side(walker_run):
     assert set(series) == {f"{side} {axis}" for side in ("right", "left") for axis in "xyz"}
     assert series["right y"].shape == (51, 2)
     assert series["left y"].min() >= 0 and series["left y"].max() > 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_a_full_disk_leaves_the_old_plot(walker_run, tmp_path, suffix):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
+    path = plot_runs([walker_run], tmp_path / f"plot{suffix}", ["angles"])
+    old = path.read_bytes()
+    with full_disk(), pytest.raises(OSError, match=f"cannot write {path}: "):
+        plot_runs([walker_run], path, ["angles"])
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".svg", b"<?xml")])

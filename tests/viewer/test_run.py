@@ -15,6 +15,7 @@ from jaxosim.errors import ModelMismatchError, TableFormatError
 from jaxosim.viewer.films import frame_numbers
 from jaxosim.viewer.run import load_run, record_episode, write_run
 from jaxosim.viewer.scene import default_state
+from tests.full_disk import full_disk
 
 
 def test_an_archive_is_read_whole(run_file, made_up_run):
@@ -25,6 +26,16 @@ def test_an_archive_is_read_whole(run_file, made_up_run):
     np.testing.assert_array_equal(run.target(1), made_up_run.target_velocity[:, 1])
     with pytest.raises(ModelMismatchError, match="world from 0 to 1, got 2"):
         run.world(2)
+
+
+def test_a_full_disk_leaves_the_old_run(made_up_run, tmp_path):
+    path = tmp_path / "run.npz"
+    write_run(path, made_up_run)
+    old = path.read_bytes()
+    with full_disk(), pytest.raises(OSError, match=f"cannot write {path}: "):
+        write_run(path, made_up_run)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_table_is_read_as_one_world(made_up_run, tmp_path):
@@ -74,6 +85,68 @@ def test_wrong_shapes_are_refused(run_file, tmp_path):
         np.savez(tmp_path / "run.npz", **dict(np.load(run_file)) | {"target_velocity": wrong})
         with pytest.raises(TableFormatError, match="run.npz: expected target_velocity as"):
             load_run(tmp_path / "run.npz")
+
+
+STRANGE = {
+    "no rows": lambda values: values[:0],
+    "text": lambda values: values.astype(str),
+    "complex": lambda values: values.astype(complex),
+    "whole numbers": lambda values: values.astype(int),
+    "one axis more": lambda values: values[None],
+    "a number": lambda values: np.array(0.5),
+    "fewer": lambda values: values[:-1],
+    "the other way round": lambda values: values.T,
+    "records": lambda values: np.zeros(values.shape, [("x", "f8")]),
+    "bytes": lambda values: np.zeros(values.shape, "S3"),
+    "void": lambda values: np.zeros(values.shape, "V2"),
+}
+
+
+@pytest.mark.parametrize("change", STRANGE)
+@pytest.mark.parametrize("name", ["q", "u", "activation", "fiber_length", "excitation", "time"])
+def test_strange_arrays_are_refused_in_one_line(run_file, tmp_path, name, change):
+    if (name, change) == ("time", "whole numbers"):
+        pytest.skip("times may be whole numbers")
+    arrays = dict(np.load(run_file))
+    muscles, (count, worlds, _) = len(arrays["muscle_names"]), arrays["q"].shape
+    arrays.setdefault("excitation", np.zeros((count - 1, worlds, muscles)))
+    np.savez(tmp_path / "run.npz", **arrays)
+    assert load_run(tmp_path / "run.npz").world_count == worlds
+    if (name, change) == ("time", "the other way round"):
+        arrays["time"] = arrays["time"][::-1]
+    else:
+        arrays[name] = STRANGE[change](arrays[name])
+    np.savez(tmp_path / "run.npz", **arrays)
+    with pytest.raises((TableFormatError, ModelMismatchError), match="run.npz: ") as caught:
+        load_run(tmp_path / "run.npz")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, values",
+    [
+        ("time", np.full(51, np.nan)),
+        ("metadata", np.array("[" * 100_000)),
+        ("metadata", np.array("[1]")),
+        ("metadata", np.array('{"model": null}')),
+        ("metadata", np.zeros(3)),
+        ("coordinate_names", np.zeros((2, 2))),
+        ("muscle_names", np.array("one")),
+    ],
+)
+def test_strange_names_and_times_are_refused_in_one_line(run_file, tmp_path, name, values):
+    np.savez(tmp_path / "run.npz", **dict(np.load(run_file)) | {name: values})
+    with pytest.raises((TableFormatError, ModelMismatchError), match="run.npz: ") as caught:
+        load_run(tmp_path / "run.npz")
+    assert "\n" not in str(caught.value)
+
+
+def test_worlds_that_are_not_everywhere_are_refused(run_file, tmp_path):
+    arrays = dict(np.load(run_file))
+    arrays["u"] = arrays["u"][:, :1]
+    np.savez(tmp_path / "run.npz", **arrays)
+    with pytest.raises(ModelMismatchError, match="as many worlds in each array"):
+        load_run(tmp_path / "run.npz")
 
 
 def world(state, target):
