@@ -6,14 +6,36 @@ which becomes a product, and products and sums, which may be contracted to multi
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from jaxosim.fused.graph import Graph
 
-Simplifier = Callable[["Graph", tuple[int, ...], str], "int | None"]
+class Nodes(Protocol):
+    """What is asked of a graph, see `graph.Graph`."""
+
+    op: list[str]
+    args: list[tuple[int, ...]]
+    dtype: list[str]
+
+    def make(self, op: str, *args: int, dtype: str | None = None) -> int:
+        """The node of an operation."""
+        ...
+
+    def const(self, value: Any, dtype: str) -> int:
+        """A constant."""
+        ...
+
+    def value(self, number: int) -> Any:
+        """The number that a constant stands for; None for other nodes."""
+        ...
+
+    def is_value(self, number: int, value: float) -> bool:
+        """Whether a node is the constant of that value."""
+        ...
+
+
+Simplifier = Callable[[Nodes, tuple[int, ...], str], int | None]
 
 
 def _shift_right_logical(a: Any, b: Any) -> Any:
@@ -82,7 +104,7 @@ def fold(op: str, values: list[Any], dtype: str) -> Any:
 # ------------------------------------------------------------------------- simplifications
 
 
-def _add(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _add(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     a, b = args
     if g.is_value(a, 0):
         return b
@@ -96,7 +118,7 @@ def _add(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _sub(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _sub(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     a, b = args
     if g.is_value(b, 0):
         return a
@@ -108,7 +130,7 @@ def _sub(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _mul(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _mul(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     a, b = args
     for x, y in ((a, b), (b, a)):
         value = g.value(x)
@@ -134,7 +156,7 @@ def _mul(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _div(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _div(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     a, b = args
     if g.is_value(b, 1):
         return a
@@ -150,7 +172,7 @@ def _div(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _neg(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _neg(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     (a,) = args
     if g.op[a] == "neg":
         return g.args[a][0]
@@ -159,18 +181,18 @@ def _neg(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _abs(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _abs(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     (a,) = args
     if g.op[a] == "neg":
         return g.make("abs", g.args[a][0])
     return a if g.op[a] == "abs" else None
 
 
-def _extremum(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _extremum(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     return args[0] if args[0] == args[1] else None
 
 
-def _select(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _select(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     condition, yes, no = args
     chosen = g.value(condition)
     if chosen is not None:
@@ -187,7 +209,7 @@ def _select(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _convert(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _convert(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     (a,) = args
     given = g.dtype[a]
     if given == dtype:
@@ -199,7 +221,7 @@ def _convert(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _bitcast(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _bitcast(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     (a,) = args
     if g.dtype[a] == dtype:
         return a
@@ -208,7 +230,7 @@ def _bitcast(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _and(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _and(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     a, b = args
     if a == b:
         return a
@@ -219,7 +241,7 @@ def _and(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return None
 
 
-def _or(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _or(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     a, b = args
     if a == b:
         return a
@@ -231,7 +253,7 @@ def _or(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return b if g.is_value(a, 0) else a if g.is_value(b, 0) else None
 
 
-def _xor(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _xor(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     a, b = args
     if dtype == "bool":
         for x, y in ((a, b), (b, a)):
@@ -241,17 +263,17 @@ def _xor(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
     return b if g.is_value(a, 0) else a if g.is_value(b, 0) else None
 
 
-def _not(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _not(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     (a,) = args
     return g.args[a][0] if g.op[a] == "not" else None
 
 
-def _shift(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _shift(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     return args[0] if g.is_value(args[1], 0) else None
 
 
 def _compare(op: str) -> Simplifier:
-    def simplify(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+    def simplify(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
         a, b = args
         if g.dtype[a] == "bool" and op in ("eq", "ne"):
             differ = g.make("xor", a, b, dtype="bool")
@@ -263,11 +285,11 @@ def _compare(op: str) -> Simplifier:
     return simplify
 
 
-def _fma_simpler(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _fma_simpler(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     return args[2] if g.is_value(args[0], 0) or g.is_value(args[1], 0) else None
 
 
-def _is_finite(g: "Graph", args: tuple[int, ...], dtype: str) -> int | None:
+def _is_finite(g: Nodes, args: tuple[int, ...], dtype: str) -> int | None:
     if g.dtype[args[0]][0] != "f":
         return g.const(True, "bool")
     infinity = g.const(np.inf, g.dtype[args[0]])

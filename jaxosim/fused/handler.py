@@ -9,12 +9,87 @@ leave frees the record. A world's result depends on nothing but its own numbers.
 """
 
 # Of XLA_FFI_CallFrame: the API, the context, and the arrays of arguments and results.
-_API, _CONTEXT, _ARGUMENTS, _RESULTS, _RESULT_COUNT = 16, 24, 72, 112, 96
+_API, _CONTEXT, _ARGUMENTS, _RESULTS = 16, 24, 72, 112
 _BUFFER_DATA, _BUFFER_DIMS = 24, 40  # of XLA_FFI_Buffer
 _SCHEDULE, _NUM_THREADS = 136, 144  # functions of XLA_FFI_Api
 
 # Of our record: next block, blocks, blocks done, owners, arguments, results, table, worlds.
 _RECORD = 64
+
+
+_METADATA = """%ep = getelementptr i8, ptr %frame, i64 8
+%extension = load ptr, ptr %ep, align 8
+%plain = icmp eq ptr %extension, null
+br i1 %plain, label %execute, label %metadata
+metadata:
+%mp = getelementptr i8, ptr %extension, i64 24
+%m = load ptr, ptr %mp, align 8
+%major = getelementptr i8, ptr %m, i64 24
+store i32 0, ptr %major, align 4
+%minor = getelementptr i8, ptr %m, i64 28
+store i32 {api_minor}, ptr %minor, align 4
+ret ptr null"""
+
+_BUFFERS = f"""execute:
+%ap = getelementptr i8, ptr %frame, i64 {_ARGUMENTS}
+%args = load ptr, ptr %ap, align 8
+%rp = getelementptr i8, ptr %frame, i64 {_RESULTS}
+%rets = load ptr, ptr %rp, align 8
+%wb = load ptr, ptr %rets, align 8
+%wd = getelementptr i8, ptr %wb, i64 {_BUFFER_DIMS}
+%dims = load ptr, ptr %wd, align 8
+%worlds = load i64, ptr %dims, align 8
+%none = icmp sle i64 %worlds, 0
+br i1 %none, label %leave, label %prepare
+leave:
+ret ptr null"""
+
+_DEALING = f"""%apip = getelementptr i8, ptr %frame, i64 {_API}
+%api = load ptr, ptr %apip, align 8
+%ctxp = getelementptr i8, ptr %frame, i64 {_CONTEXT}
+%ctx = load ptr, ptr %ctxp, align 8
+%alone = icmp slt i64 %blocks, {{fewest_blocks}}
+br i1 %alone, label %take, label %ask
+ask:
+%threads = call i64 @threads(ptr %api, ptr %ctx)
+%most = call i64 @llvm.smin.i64(i64 %threads, i64 %blocks)
+br label %take
+take:
+%asked = phi i64 [ 1, %prepare ], [ %most, %ask ]
+%owners = call i64 @llvm.smax.i64(i64 %asked, i64 1)
+{{owners}}
+%helped = icmp sgt i64 %owners, 1
+br i1 %helped, label %hand, label %own
+hand:
+%others = sub i64 %owners, 1
+call void @schedule(ptr %api, ptr %ctx, ptr %record, i64 %others)
+br label %own
+own:
+call void @take_blocks(ptr %record)
+br label %wait
+wait:
+%donep = getelementptr i8, ptr %record, i64 16
+%done = load atomic i64, ptr %donep acquire, align 8
+%finished = icmp uge i64 %done, %blocks
+br i1 %finished, label %over, label %pause
+pause:
+call void @sched_yield()
+br label %wait
+over:
+call void @leave(ptr %record)
+ret ptr null
+}}}}"""
+
+# Offset, type and value of each field but the first; the owners come last.
+_FIELDS = (
+    (8, "i64", "%blocks"),
+    (16, "i64", "0"),
+    (32, "ptr", "%in"),
+    (40, "ptr", "%out"),
+    (48, "ptr", "%table"),
+    (56, "i64", "%worlds"),
+)
+_OWNERS = (24, "i64", "%owners")
 
 
 def handler(
@@ -41,98 +116,30 @@ def handler(
       fewest_blocks: with fewer, no other thread is asked.
     """
     addresses = _RECORD + 8 * (arguments + results)
-    record = addresses + table
     shared = ""
     if table:
         shared = f"""%ss0 = alloca i8, i64 {shared_scratch + 64}, align 64
 call void @shared(ptr %ss0, ptr %table, ptr %in)"""
-    return (
-        _work(scratch, width)
-        + f"""
-define ptr @handler(ptr %frame) #0 {{
-%ep = getelementptr i8, ptr %frame, i64 8
-%extension = load ptr, ptr %ep, align 8
-%plain = icmp eq ptr %extension, null
-br i1 %plain, label %execute, label %metadata
-metadata:
-%mp = getelementptr i8, ptr %extension, i64 24
-%m = load ptr, ptr %mp, align 8
-%major = getelementptr i8, ptr %m, i64 24
-store i32 0, ptr %major, align 4
-%minor = getelementptr i8, ptr %m, i64 28
-store i32 {api_minor}, ptr %minor, align 4
-ret ptr null
-execute:
-%ap = getelementptr i8, ptr %frame, i64 {_ARGUMENTS}
-%args = load ptr, ptr %ap, align 8
-%rp = getelementptr i8, ptr %frame, i64 {_RESULTS}
-%rets = load ptr, ptr %rp, align 8
-%wb = load ptr, ptr %rets, align 8
-%wd = getelementptr i8, ptr %wb, i64 {_BUFFER_DIMS}
-%dims = load ptr, ptr %wd, align 8
-%worlds = load i64, ptr %dims, align 8
-%none = icmp sle i64 %worlds, 0
-br i1 %none, label %leave, label %prepare
-leave:
-ret ptr null
-prepare:
-%record = call ptr @malloc(i64 {record + 64})
+    return "\n".join(
+        [
+            _work(scratch, width),
+            "define ptr @handler(ptr %frame) #0 {",
+            _METADATA.format(api_minor=api_minor),
+            _BUFFERS,
+            f"""prepare:
+%record = call ptr @malloc(i64 {addresses + table + 64})
 %in = getelementptr i8, ptr %record, i64 {_RECORD}
 %out = getelementptr i8, ptr %in, i64 {8 * arguments}
-%table = getelementptr i8, ptr %record, i64 {addresses}
-{_copy_addresses("args", "in", arguments)}
-{_copy_addresses("rets", "out", results)}
-{shared}
-%w0 = add i64 %worlds, {width - 1}
-%blocks = udiv i64 %w0, {width}
-store i64 0, ptr %record, align 8
-{_store_field(8, "i64", "%blocks")}
-{_store_field(16, "i64", "0")}
-{_store_field(32, "ptr", "%in")}
-{_store_field(40, "ptr", "%out")}
-{_store_field(48, "ptr", "%table")}
-{_store_field(56, "i64", "%worlds")}
-%alone = icmp slt i64 %blocks, {fewest_blocks}
-br i1 %alone, label %take, label %ask
-ask:
-%apip = getelementptr i8, ptr %frame, i64 {_API}
-%api = load ptr, ptr %apip, align 8
-%ctxp = getelementptr i8, ptr %frame, i64 {_CONTEXT}
-%ctx = load ptr, ptr %ctxp, align 8
-%threads = call i64 @threads(ptr %api, ptr %ctx)
-%most = call i64 @llvm.smin.i64(i64 %threads, i64 %blocks)
-br label %take
-take:
-%helpers0 = phi i64 [ 1, %prepare ], [ %most, %ask ]
-%owners = call i64 @llvm.smax.i64(i64 %helpers0, i64 1)
-{_store_field(24, "i64", "%owners")}
-%helped = icmp sgt i64 %owners, 1
-br i1 %helped, label %hand, label %own
-hand:
-%apip2 = getelementptr i8, ptr %frame, i64 {_API}
-%api2 = load ptr, ptr %apip2, align 8
-%ctxp2 = getelementptr i8, ptr %frame, i64 {_CONTEXT}
-%ctx2 = load ptr, ptr %ctxp2, align 8
-%others = sub i64 %owners, 1
-call void @schedule(ptr %api2, ptr %ctx2, ptr %record, i64 %others)
-br label %own
-own:
-call void @take_blocks(ptr %record)
-br label %wait
-wait:
-%donep = getelementptr i8, ptr %record, i64 16
-%done = load atomic i64, ptr %donep acquire, align 8
-%finished = icmp uge i64 %done, %blocks
-br i1 %finished, label %over, label %pause
-pause:
-call void @sched_yield()
-br label %wait
-over:
-call void @leave(ptr %record)
-ret ptr null
-}}
-"""
-        + _THREADS
+%table = getelementptr i8, ptr %record, i64 {addresses}""",
+            _copy_addresses("args", "in", arguments),
+            _copy_addresses("rets", "out", results),
+            shared,
+            f"%w0 = add i64 %worlds, {width - 1}\n%blocks = udiv i64 %w0, {width}",
+            "store i64 0, ptr %record, align 8",
+            *(_store_field(*field) for field in _FIELDS),
+            _DEALING.format(fewest_blocks=fewest_blocks, owners=_store_field(*_OWNERS)),
+            _THREADS,
+        ]
     )
 
 

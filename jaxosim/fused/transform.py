@@ -174,7 +174,7 @@ class _Arguments:
             shape,
             tuple(map(id, constants)),
             tuple((x.shape, x.dtype, x.weak_type) for x in map(jax.typeof, self.leaves)),
-            jax.config.jax_enable_x64,
+            jax.dtypes.canonicalize_dtype(float),
         )
 
     def whole(self, leaves: Sequence[Any]) -> list[Any]:
