@@ -31,6 +31,7 @@ CHECK_EXTRAS = ["dev", "rejax", "skrl", "opensim", "view", "video", "plot"]
 # Brax needs an old JAX anyway; and here gymnax is the newest, which rejax cannot take.
 OLDEST_EXTRAS = ["test", "brax", "gymnax"]
 OLDEST_TESTS = [
+    *["tests/fused/test_rules.py", "tests/fused/test_transform.py"],
     *["tests/test_placement.py", "tests/dynamics/test_multibody.py", "tests/envs/test_batch.py"],
     *["tests/gym_api/test_brax.py", "tests/gym_api/test_gymnax.py", "tests/test_training.py"],
 ]

@@ -26,7 +26,7 @@ from jaxosim.placement import chosen
 from jaxosim.spatial import matvec
 from jaxosim.types import InstanceInfo, Model, Params, State, StateDerivative
 
-_TINY = float(np.finfo(np.float32).tiny)  # keeps the root's slope finite for a world at rest
+_TINY = 1e-12  # J: keeps the root's slope finite for a world at rest, also times that of a quotient
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +95,16 @@ class EvaluatedWorld:
         return ShiftedWorld(self.model, shift(self.model, lin, g))
 
     def size(self, change: State) -> jax.Array:
-        """Root of the energy in a change of the speeds, as if each moved alone."""
+        """Root of the energy in a change of the speeds, as if each moved alone.
+
+        Squares are those of speeds over the largest, lest they overflow: stages of a step may be
+        1e30 (a tendon far beyond its strain), which then count for nothing but must not make the
+        gradient NaN.
+        """
         u = chosen(change.u, self.model.tree.free)
-        return jnp.sqrt(jnp.sum(u * u * diagonal(self.evaluation.mass)) + _TINY)
+        scale = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(u), initial=0.0), 1.0))
+        u = u / scale
+        return scale * jnp.sqrt(jnp.sum(u * u * diagonal(self.evaluation.mass)) + _TINY)
 
 
 @dataclasses.dataclass(frozen=True)

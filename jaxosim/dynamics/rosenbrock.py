@@ -177,6 +177,7 @@ def _increment(problem: Stiff, state: Tree, sides: Any, here: Evaluated, h: jax.
         third,
     )
     most = _LARGER * here.size(linear) + _LEAST * here.size(state)
-    size = here.size(rest)
-    within = most / jnp.maximum(size, jnp.finfo(size.dtype).tiny)
-    return add(linear, (jnp.minimum(within, 1.0), rest))
+    # The larger of the two as divisor: a quotient that is not wanted must not overflow, for its
+    # cotangent, zero, would be multiplied by infinity.
+    within = most / jnp.maximum(here.size(rest), most)
+    return add(linear, (within, rest))
