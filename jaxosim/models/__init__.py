@@ -5,12 +5,10 @@ import hashlib
 import os
 from collections import OrderedDict
 
-import jax
-import jax.numpy as jnp
-
 from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.compile import compile_model
 from jaxosim.models.osim_xml import read_bytes
+from jaxosim.models.precision import in_working_precision
 from jaxosim.models.reader import parse_model, read_model
 from jaxosim.types import Model, Params
 
@@ -49,9 +47,9 @@ def load_model(name_or_path: str | os.PathLike[str]) -> tuple[Model, Params]:
       Structure and numbers; numbers are float64 if JAX's x64 mode is on, else float32.
 
     Raises:
-      OsimFormatError: the file cannot be read as an OpenSim model.
+      OsimFormatError: the file cannot be read as an OpenSim model, or not in float32.
       UnsupportedComponentError: it holds components that we would simulate wrongly.
     """
     path = resolve(name_or_path)
     model, numbers = _compile_once(os.fspath(path), read_bytes(path))
-    return model, jax.tree.map(jnp.asarray, numbers)
+    return model, in_working_precision(model, numbers)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxosim.functions import FunctionBank, FunctionParams, simm_spline_cubics
+from jaxosim.functions import FunctionBank, FunctionParams, knot_distances, simm_spline_cubics
 from jaxosim.models.spec import (
     ConstantSpec,
     FunctionSpec,
@@ -83,7 +83,7 @@ def compile_functions(functions: Sequence[FunctionSpec]) -> tuple[FunctionBank, 
     cubics = [simm_spline_cubics(x, y) for x, y in zip(spline_x, spline_y, strict=True)]
     lines_x, lines_y = _knots(functions, lines)
     segments = [
-        np.stack([y[:-1], np.diff(y) / np.diff(x)], axis=1)
+        np.stack([y[:-1], np.diff(y) / knot_distances(x)], axis=1)
         for x, y in zip(lines_x, lines_y, strict=True)
     ]
     knot_width = max([2, *map(len, spline_x)])

@@ -81,6 +81,8 @@ def _read_coordinate(context: Context, element: Element) -> CoordinateSpec:
     default = context.number(element, "default_value", 0.0)
     low, high = context.range(element, (-10.0, 10.0))
     clamped = context.boolean(element, "clamped", False)
+    if clamped and low > high:
+        raise element.error(f"expected a range in ascending order, found {low} and {high}")
     if clamped and not low - _CLAMP_SLACK < default < high + _CLAMP_SLACK:
         raise element.error(f"expected default_value within {low} and {high}, found {default}")
     function = context.object_property(element, "prescribed_function", FUNCTION_CLASSES)

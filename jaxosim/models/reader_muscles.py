@@ -73,6 +73,8 @@ _LAWS: tuple[_Law, ...] = (
     ("max_contraction_velocity above 0", lambda m: m.max_contraction_velocity > 0),
     ("max_isometric_force of at least 0", lambda m: m.max_isometric_force >= 0),
     ("fv_linear_extrap_threshold below 1", lambda m: m.fv_linear_extrap_threshold < 1),
+    # OpenSim differs: a hundredth of optimal length is the shortest fiber then.
+    ("maximum_pennation_angle above 0", lambda m: m.maximum_pennation_angle > 0),
 )
 
 

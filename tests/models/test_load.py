@@ -2,8 +2,12 @@
 
 import os
 
+import jax
+import pytest
+
 import jaxosim
 from jaxosim import models
+from jaxosim.errors import OsimFormatError
 from tests.models.osim_text import body, model
 
 STAMP = (1_700_000_000, 1_700_000_000)
@@ -62,3 +66,25 @@ def test_models_long_unused_are_forgotten(tmp_path):
         write(path, str(mass))
         mass_of(path)
     assert len(models._compiled) == models._KEPT
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (model(bodies=body("a", "1e39")), "bodies.mass of 'a'"),
+        (model(bodies=body("a", inertia="1 1e39 1 0 0 0")), "bodies.inertia of 'a'"),
+        (model(rest="<gravity>0 -1e39 0</gravity>"), "gravity"),
+    ],
+)
+def test_numbers_beyond_float32_are_refused_in_it_and_named(tmp_path, text, words):
+    path = tmp_path / "a.osim"
+    path.write_text(text)
+    _, params = jaxosim.load_model(path)
+    assert all(leaf.dtype == "float64" for leaf in jax.tree.leaves(params))
+    jax.config.update("jax_enable_x64", False)
+    try:
+        with pytest.raises(OsimFormatError, match=words) as error:
+            jaxosim.load_model(path)
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert "a.osim" in str(error.value) and "1e+39" in str(error.value)

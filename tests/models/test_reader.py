@@ -171,7 +171,12 @@ FUNCTIONS = {
         LinearFunctionSpec((2, 0)),
     ),
     "multiplier": (
-        element("MultiplierFunction", "function", linear("2 0"), scale="3"),
+        element(
+            "MultiplierFunction",
+            "function",
+            f"<function>{linear('2 0')}</function>",
+            scale="3",
+        ),
         specs.MultiplierFunctionSpec(LinearFunctionSpec((2, 0)), 3),
     ),
 }

@@ -257,6 +257,10 @@ ERRORS = {
         model(joints=pin(clamped="true", range="0 1", default_value="2")),
         "within 0.0 and 1.0",
     ),
+    "clamped to a reversed range": (
+        model(joints=pin(clamped="true", range="1 -1")),
+        "range in ascending order",
+    ),
     # references
     "unknown body": (model(joints=pin(child="/bodyset/b")), "'/bodyset/b'"),
     "bare ground": (model(joints=pin("j", "ground")), "path of a frame"),
@@ -326,6 +330,14 @@ ERRORS = {
         "expected a Coordinate 'b'",
     ),
     "coordinate idle": (with_function(""), "to move something"),
+    "nothing to multiply": (
+        with_function('<MultiplierFunction name="function"><scale>2</scale></MultiplierFunction>'),
+        "MultiplierFunction.*expected a <function>",
+    ),
+    "multiplied function outside its property": (
+        with_function(element("MultiplierFunction", "function", linear(), scale="2")),
+        "MultiplierFunction.*expected a <function>",
+    ),
     "collinear": (model(joints=custom(axis("rotation1", "b", "0 3 0", linear()))), "collinear"),
     "no direction": (model(joints=custom(axis("rotation1", "b", "0 0 0", linear()))), "collinear"),
     "argument missing": (with_function(linear("1 2 3")), "takes 2"),
@@ -334,6 +346,8 @@ ERRORS = {
     "one knot": (spline("0", "0"), "two or more knots"),
     "unequal knots": (spline("0 1", "0"), "2 x and 1 y"),
     "falling knots": (spline("0 2 1", "0 0 0"), "ascending"),
+    "step at the first knot": (spline("0 0 1", "0 1 2"), "no two y for one x"),
+    "step at the last knot": (spline("0 1 1", "0 1 2"), "no two y for one x"),
     "NaN knot": (spline("0 nan", "0 0"), "finite"),
     "no knots": (with_function('<SimmSpline name="function"/>'), "x of its knots"),
     # forces
@@ -344,6 +358,7 @@ ERRORS = {
     "no activation": (in_muscle(minimum_activation="0"), "minimum_activation"),
     "control below activation": (in_muscle(min_control="0"), "min_control"),
     "slack-less": (in_muscle(tendon_slack_length="0"), "tendon_slack_length"),
+    "never pennate": (in_muscle(maximum_pennation_angle="0"), "maximum_pennation_angle above 0"),
     "flat curve": (in_muscle(Flen="1"), "Flen"),
     "NaN force": (in_muscle(max_isometric_force="NaN"), "finite"),
     "no stiffness": (model(contact(stiffness="0"), rest=SHAPES), "stiffness"),
