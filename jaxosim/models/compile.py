@@ -29,25 +29,36 @@ from jaxosim.models.spec import (
     ModelSpec,
     SpringGeneralizedForceSpec,
     Thelen2003MuscleSpec,
+    UnsupportedSpec,
 )
 from jaxosim.pytree import check_shapes
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, Model, Params
 
 _Force = TypeVar("_Force")
+_NAMES_SHOWN = 5  # of each class that is not supported
 
 
 def _refuse_unsupported(spec: ModelSpec) -> None:
-    """Name everything we would simulate wrongly, all at once."""
-    if spec.unsupported:
-        lines = [
-            f"  {item.class_name} '{item.name}'" + (f": {item.reason}" if item.reason else "")
-            for item in spec.unsupported
-        ]
-        raise UnsupportedComponentError(
-            f"{spec.source}: {len(lines)} component(s) that change the dynamics are not "
-            "supported:\n" + "\n".join(lines)
-        )
+    """Name everything we would simulate wrongly, all at once: a line for each class."""
+    if not spec.unsupported:
+        return
+    by_class: dict[str, list[UnsupportedSpec]] = {}
+    for item in spec.unsupported:
+        by_class.setdefault(item.class_name, []).append(item)
+    lines, count = [], 0
+    for class_name, items in by_class.items():
+        names = list(dict.fromkeys(item.name for item in items))  # one may have two reasons
+        count += len(names)
+        shown = ", ".join(f"'{name}'" for name in names[:_NAMES_SHOWN])
+        more = ", …" if len(names) > _NAMES_SHOWN else ""
+        reasons = " / ".join(dict.fromkeys(item.reason for item in items))
+        lines.append(f"  {class_name} ({len(names)}): {shown}{more}: {reasons}")
+    raise UnsupportedComponentError(
+        f"{spec.source}: {count} component(s) of {len(lines)} class(es) that change the motion are "
+        "not supported:\n" + "\n".join(lines),
+        spec.unsupported,
+    )
 
 
 def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:

@@ -81,7 +81,7 @@ def _read(context: Context, element: Element) -> FunctionSpec:
                 raise element.error("expected a <function> that holds the function to multiply")
             inner = _read(context, holder.children[0])
             return MultiplierFunctionSpec(inner, context.number(element, "scale", 1.0))
-    context.refuse(element.tag, element.path(), "a function of this class is not simulated")
+    context.refuse(element.tag, element.path(), "functions of this class are not simulated")
     return ConstantSpec(0.0)
 
 

@@ -88,7 +88,8 @@ def _read_coordinate(context: Context, element: Element) -> CoordinateSpec:
     function = context.object_property(element, "prescribed_function", FUNCTION_CLASSES)
     # OpenSim takes back the flag if there is no function.
     if context.boolean(element, "prescribed", False) and function is not None:
-        context.refuse("Coordinate", element.name, "prescribed coordinates are not simulated")
+        reason = "prescribed coordinates are not simulated; set prescribed to false, or lock them"
+        context.refuse("Coordinate", element.name, reason)
     return CoordinateSpec(
         name=element.name,
         default_value=default,

@@ -1,12 +1,14 @@
 """What a model file may not hold: refused by name, or an error; and at what cost."""
 
+import pickle
 import random
 import time
 
 import pytest
 
-from jaxosim.errors import OsimFormatError
+from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.models.catalog import resolve
+from jaxosim.models.compile import compile_model
 from jaxosim.models.reader import parse_model, read_model
 from tests.models.osim_text import (
     SHAPES,
@@ -53,7 +55,7 @@ REFUSED = {
     ),
     "rigid tendon": (model(muscle(ignore_tendon_compliance="true")), "Thelen2003Muscle", "m1"),
     "no activation": (model(muscle(ignore_activation_dynamics="1")), "Thelen2003Muscle", "m1"),
-    "wrapping": (model(muscle(wraps=WRAP)), "PathWrap", "m1"),
+    "wrapping": (model(muscle(wraps=WRAP)), "PathWrap", "m1/w"),
     "path": (
         model(muscle().replace("GeometryPath", "FunctionBasedPath")),
         "FunctionBasedPath",
@@ -62,7 +64,7 @@ REFUSED = {
     "path point": (
         model(muscle(points=point("p", kind="StrangePoint") + point("q"))),
         "StrangePoint",
-        "p",
+        "m1/p",
     ),
     "force": (model(element("BushingForce", "b")), "BushingForce", "b"),
     "unknown force": (model(element("Banana", "b")), "Banana", "b"),
@@ -86,11 +88,6 @@ REFUSED = {
                 "</Coordinate>", '<Sine name="prescribed_function"/></Coordinate>'
             )
         ),
-        "Coordinate",
-        "q",
-    ),
-    "twin coordinates": (
-        model(bodies=body("a") + body("b"), joints=pin() + pin("k", "/ground", "/bodyset/b")),
         "Coordinate",
         "q",
     ),
@@ -146,7 +143,47 @@ def test_everything_refused_is_listed():
         muscle(wraps=WRAP),
         rest=members("ConstraintSet", element("WeldConstraint", "w")),
     )
-    assert [e[1] for e in refused(text)] == ["w", "b", "m1"]
+    assert [e[1] for e in refused(text)] == ["w", "b", "m1/w"]
+
+
+def test_what_stands_behind_a_refused_muscle_is_listed_too():
+    text = model(
+        muscle(
+            kind="Millard2012EquilibriumMuscle",
+            points=point("p1")
+            + point("x", kind="StrangePathPoint")
+            + point("p2", "/bodyset/a", "MovingPathPoint", '<Sine name="x_location"/>'),
+            wraps=WRAP.replace('name="w"', "") + WRAP.replace("PathWrapSet", "Again"),
+            ignore_tendon_compliance="true",
+        ),
+        element("PathSpring", "s", element("GeometryPath", "path", WRAP)),
+        muscle("off", kind="OtherMuscle", wraps=WRAP, appliesForce="false"),
+    )
+    found = refused(text)
+    assert [(class_name, name) for class_name, name, _ in found[:4]] == [
+        ("Millard2012EquilibriumMuscle", "m1"),
+        ("Millard2012EquilibriumMuscle", "m1"),
+        ("PathWrap", "m1/pathwrap"),
+        ("StrangePathPoint", "m1/x"),
+    ]
+    assert [class_name for class_name, _, _ in found[4:]] == ["Sine", "PathSpring", "PathWrap"]
+    assert "ignore_tendon_compliance" in found[1][2]
+
+
+def test_the_message_has_a_line_for_each_class_and_the_exception_everything():
+    wrapped = [muscle(f"m{i}", kind="OtherMuscle", wraps=WRAP) for i in range(40)]
+    spec = parse(model(*wrapped))
+    with pytest.raises(UnsupportedComponentError) as error:
+        compile_model(spec)
+    assert error.value.unsupported == spec.unsupported
+    assert len(error.value.unsupported) == 80
+    head, *lines = str(error.value).splitlines()
+    assert head == "test: 80 component(s) of 2 class(es) that change the motion are not supported:"
+    assert lines[0].startswith("  OtherMuscle (40): 'm0', 'm1', 'm2', 'm3', 'm4', …: ")
+    assert lines[1].startswith("  PathWrap (40): 'm0/w', ") and "via points" in lines[1]
+    assert len(lines) == 2
+    again = pickle.loads(pickle.dumps(error.value))
+    assert again.unsupported == spec.unsupported and str(again) == str(error.value)
 
 
 def test_other_files_are_never_opened(tmp_path):
