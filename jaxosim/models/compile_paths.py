@@ -68,8 +68,8 @@ def _segments(spec: ModelSpec, points: Sequence[_Point]) -> list[_Segment]:
     if sum(reach) * (reach[longest] + 1) > LARGEST_TABLE:
         raise OsimFormatError(
             f"{spec.source}: expected conditional path points to give at most {LARGEST_TABLE} "
-            f"pairs times conditions; most follow each other at point '{points[longest].spec.name}', "
-            f"{reach[longest]} in a row"
+            f"pairs times conditions; most follow each other at point "
+            f"'{points[longest].spec.name}', {reach[longest]} in a row"
         )
     segments = []
     for start in range(count):

@@ -229,17 +229,22 @@ def _frames(spec: ModelSpec) -> dict[str, np.ndarray]:
     return frames
 
 
+def _check_size(spec: ModelSpec) -> None:
+    """Refuse more coordinates than full matrices have place for."""
+    count = sum(len(joint.coordinates) for joint in spec.joints)
+    if count > MAX_COORDINATES:
+        raise OsimFormatError(
+            f"{spec.source}: expected at most {MAX_COORDINATES} coordinates, found {count}"
+        )
+
+
 def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointParams]:
     """Walk the joints from ground, fuse welds, and lay out axes and coordinates.
 
     Raises:
       OsimFormatError: the joints do not form a tree on ground, or have too many coordinates.
     """
-    count = sum(len(joint.coordinates) for joint in spec.joints)
-    if count > MAX_COORDINATES:
-        raise OsimFormatError(
-            f"{spec.source}: expected at most {MAX_COORDINATES} coordinates, found {count}"
-        )
+    _check_size(spec)
     edges = _walk(spec)
     moving, carrier = _mobile_order(spec, edges)
     bodies = _body_structure(spec, edges, carrier)
