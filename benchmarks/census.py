@@ -79,7 +79,8 @@ def row_of(path: Path, states: int, live: bool) -> dict:
     try:
         structure, _ = jaxosim.load_model(path)
     except jaxosim.UnsupportedComponentError as error:
-        classes = dict(Counter(item.class_name for item in error.unsupported))
+        named = {(item.class_name, item.name): None for item in error.unsupported}
+        classes = dict(Counter(class_name for class_name, _ in named))
         parts = (f"{class_name} ({count})" for class_name, count in classes.items())
         outcome, why = UNSUPPORTED, ", ".join(parts) or str(error)
     except jaxosim.OsimFormatError as error:

@@ -21,7 +21,7 @@ from jaxosim.models.reader_forces import (
 )
 from jaxosim.models.reader_frames import Component, component_tree, resolve_point, set_members
 from jaxosim.models.reader_graph import complete_tree
-from jaxosim.models.reader_joints import COORDINATE_COUNTS, read_joint
+from jaxosim.models.reader_joints import COORDINATE_COUNTS, OTHER_JOINT, read_joint
 from jaxosim.models.reader_muscles import read_thelen, refuse_parts
 from jaxosim.models.spec import (
     GROUND,
@@ -131,15 +131,18 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         for element in reversed(defaults.children if defaults else []):
             context.defaults[element.tag] = element
         gravity = context.vector(model, "gravity", _GRAVITY)
+        has_other_files = bool(context.unsupported)
         tree = component_tree(model)
         _refuse_parts(context, model, tree)
+        if has_other_files:
+            raise CannotContinue
         bodies = _read_bodies(context, tree)
         joints = _read_joints(context, tree, bodies)
         geometry = _read_geometry(context, tree)
         forces = _read_forces(context, tree)
         markers = _read_markers(context, tree)
     except CannotContinue:
-        pass  # the list of refusals says why; nobody will compile the rest
+        _refuse_classes(context, model)  # the list says why; nobody will compile the rest
     return ModelSpec(
         name=name,
         source=source,
@@ -172,8 +175,23 @@ def _refuse_other_files(context: Context, model: Element) -> None:
         for child in element.children:
             if child.tag not in _UNREAD and not (element is model and child.tag in _INERT_PARTS):
                 pending.append(child)
-    if context.unsupported:
-        raise CannotContinue
+
+
+def _refuse_classes(context: Context, model: Element) -> None:
+    """Complete the list where reading had to stop: joints and forces, by their classes alone."""
+    for joint in member_list(model, "JointSet"):
+        if joint.tag not in _JOINTS:
+            context.refuse(joint.tag, joint.name, OTHER_JOINT)
+    for force in member_list(model, "ForceSet"):
+        _refuse_force(context, force)
+
+
+def _refuse_force(context: Context, force: Element) -> None:
+    """Refuse a force of an unknown class, and what would not be simulated of any."""
+    if context.boolean(force, "appliesForce", True):
+        if force.tag not in _FORCES:
+            _refuse_switched_on(context, [force], "appliesForce", "forces of this class")
+        refuse_parts(context, force)
 
 
 def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
@@ -317,9 +335,7 @@ def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
             case "SpringGeneralizedForce":
                 forces.append(read_spring(context, element))
             case _:
-                _refuse_switched_on(context, [element], "appliesForce", "forces of this class")
-                if context.boolean(element, "appliesForce", True):
-                    refuse_parts(context, element)
+                _refuse_force(context, element)
     return tuple(forces)
 
 

@@ -41,6 +41,7 @@ _AXES: dict[str, Vec3] = {
     "translation2": (0.0, 1.0, 0.0),
     "translation3": (0.0, 0.0, 1.0),
 }
+OTHER_JOINT = "joints of this class are not simulated"
 _COLLINEAR = 1e-5  # OpenSim's bound on |a × b|
 _CLAMP_SLACK = math.sqrt(2.220446049250313e-16)  # SimTK::SqrtEps
 
@@ -58,7 +59,7 @@ def read_joint(context: Context, joint: Component) -> JointSpec:
         return _custom_joint(context, element, parent, child, listed)
     count = COORDINATE_COUNTS.get(element.tag)
     if count is None:
-        context.refuse(element.tag, element.name, "joints of this class are not simulated")
+        context.refuse(element.tag, element.name, OTHER_JOINT)
     elif not _lists_coordinates(element):
         listed = default_coordinates("", count)
     elif len(listed) != count:

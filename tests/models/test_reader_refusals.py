@@ -170,6 +170,33 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
     assert "ignore_tendon_compliance" in found[1][2]
 
 
+STOPPED = {
+    "unknown frame": {
+        "joints": pin(child="/f"),
+        "rest": "<components>" + element("StrangeFrame", "f") + "</components>",
+    },
+    "other file": {"rest": '<MarkerSet file="markers.xml"/>'},
+}
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_where_reading_has_to_stop_the_list_goes_on(name):
+    values = STOPPED[name]
+    strange = joint("StrangeJoint", "k", "/bodyset/a", "/bodyset/b")
+    joints = values.get("joints", pin()) + strange
+    rest = values["rest"] + members("ConstraintSet", element("WeldConstraint", "w"))
+    text = model(
+        muscle(kind="OtherMuscle", wraps=WRAP),
+        muscle("m2", wraps=WRAP),
+        bodies=body("a") + body("b"),
+        joints=joints,
+        rest=rest,
+    )
+    classes = {class_name for class_name, _, _ in refused(text)}
+    assert {"WeldConstraint", "StrangeJoint", "OtherMuscle", "PathWrap"} < classes
+    assert len([entry for entry in refused(text) if entry[0] == "PathWrap"]) == 2
+
+
 def test_the_message_has_a_line_for_each_class_and_the_exception_everything():
     wrapped = [muscle(f"m{i}", kind="OtherMuscle", wraps=WRAP) for i in range(40)]
     spec = parse(model(*wrapped))
