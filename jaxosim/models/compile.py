@@ -165,8 +165,8 @@ def _check_mass_matrix(
 ) -> None:
     """Refuse a mass matrix that is singular in any pose; warn of one that is in the default pose.
 
-    OpenSim refuses massless outermost bodies by name. Elsewhere its accelerations are NaN, or of the
-    wrong sign where an inertia is negative.
+    OpenSim refuses massless outermost bodies by name. Elsewhere its accelerations are NaN, or of
+    the wrong sign where an inertia is negative.
     """
     found = singular_coordinate(bodies, tree, params.joints, params.bodies, params.coordinates)
     if found is None:
