@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
     from jaxosim.models import bundled_models, load_model
     from jaxosim.outputs import StateDescription, describe, to_dict
-    from jaxosim.simulation import equilibrate_muscles, initial_state, rollout, step
+    from jaxosim.simulation import (
+        equilibrate_muscles,
+        find_equilibrium,
+        initial_state,
+        rollout,
+        step,
+    )
     from jaxosim.system import state_derivative
     from jaxosim.types import Model, Options, Params, State, StateDerivative
     from jaxosim.worlds import over_worlds, world_mesh, world_sharding
@@ -38,6 +44,7 @@ _HOMES = {
     "bundled_models": "models",
     "describe": "outputs",
     "equilibrate_muscles": "simulation",
+    "find_equilibrium": "simulation",
     "initial_state": "simulation",
     "load_model": "models",
     "load_state": "envs.storage",
@@ -68,6 +75,7 @@ __all__ = [
     "bundled_models",
     "describe",
     "equilibrate_muscles",
+    "find_equilibrium",
     "initial_state",
     "load_model",
     "load_state",

@@ -18,7 +18,7 @@ from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
 from jaxosim.pytree import array, pytree
-from jaxosim.simulation import initial_state, rollout
+from jaxosim.simulation import find_initial_state, rollout, warn_without_equilibrium
 from jaxosim.spatial import matvec
 from jaxosim.types import Model, Options, Params, State
 from jaxosim.worlds import over_worlds, world_mesh, world_sharding
@@ -157,7 +157,8 @@ def prepare(model: Model, params: Params, job: Job) -> Compiled:
     """
     start = time.perf_counter()
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, job.dtype), params)
-    one = jax.jit(lambda numbers: initial_state(model, numbers))(params)
+    one, found = jax.jit(lambda numbers: find_initial_state(model, numbers))(params)
+    warn_without_equilibrium(model, found)
     position = jax.jit(functools.partial(root_position, model))(params, one)
     state = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], job.batch, axis=0), one)
     mesh = world_mesh(world_count=job.batch)

@@ -10,7 +10,16 @@ class OsimFormatWarning(UserWarning):
 
 
 class UnsupportedComponentError(ValueError):
-    """The file is a model, but holds components we do not simulate; the message lists them all."""
+    """The file is a model, but holds components we do not simulate; the message sums them up.
+
+    Attributes:
+      unsupported: every one of them, as `models.spec.UnsupportedSpec`: class, name, reason.
+    """
+
+    def __init__(self, message: str, unsupported: tuple = ()):
+        """A message for people, and what it sums up."""
+        super().__init__(message)
+        self.unsupported = unsupported
 
 
 class ModelMismatchError(ValueError):

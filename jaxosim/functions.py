@@ -139,6 +139,11 @@ def _lines(
     return row[:, 0] + row[:, 1] * (x - left), row[:, 1], jnp.zeros_like(x)
 
 
+def knot_distances(x: np.ndarray) -> np.ndarray:
+    """Distances of successive knots `[interval]`, never quite zero."""
+    return np.maximum(_SMALLEST_KNOT_DISTANCE, np.diff(x))
+
+
 def simm_spline_cubics(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Cubic coefficients (y, b, c, d) `[interval, 4]` of OpenSim's SimmSpline through the knots.
 
@@ -148,18 +153,11 @@ def simm_spline_cubics(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Source: OpenSim `SimmSpline::calcCoefficients` (checked numerically).
     """
     count = len(x)
-    h = np.maximum(_SMALLEST_KNOT_DISTANCE, np.diff(x))
+    h = knot_distances(x)
     m = np.diff(y) / h
     if count == 2:
         return np.array([[y[0], m[0], 0.0, 0.0]])
-    matrix = np.zeros((count, count))
     rhs = np.zeros(count)
-    matrix[0, :2] = -h[0], h[0]
-    matrix[-1, -2:] = h[-1], -h[-1]
-    rows = np.arange(1, count - 1)
-    matrix[rows, rows - 1] = h[:-1]
-    matrix[rows, rows] = 2 * (h[:-1] + h[1:])
-    matrix[rows, rows + 1] = h[1:]
     bend = np.diff(m)
     rhs[1:-1] = bend
     if count > 3:
@@ -172,6 +170,20 @@ def simm_spline_cubics(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
         rhs[0] = h[0] ** 2 * third(0)
         rhs[-1] = -(h[-1] ** 2) * third(count - 4)
-    sigma = np.linalg.solve(matrix, rhs)
+    diagonal = np.concatenate([[-h[0]], 2 * (h[:-1] + h[1:]), [-h[-1]]])
+    sigma = _solve_tridiagonal(diagonal, h, rhs)
     b = m - h * (sigma[1:] + 2 * sigma[:-1])
     return np.stack([y[:-1], b, 3 * sigma[:-1], np.diff(sigma) / h], axis=1)
+
+
+def _solve_tridiagonal(diagonal: np.ndarray, beside: np.ndarray, rhs: np.ndarray) -> np.ndarray:
+    """Solve a symmetric tridiagonal system by elimination without pivots, as OpenSim does."""
+    pivots, x, off = diagonal.tolist(), rhs.tolist(), beside.tolist()
+    for i in range(1, len(x)):
+        factor = off[i - 1] / pivots[i - 1]
+        pivots[i] -= factor * off[i - 1]
+        x[i] -= factor * x[i - 1]
+    x[-1] /= pivots[-1]
+    for i in range(len(x) - 2, -1, -1):
+        x[i] = (x[i] - off[i] * x[i + 1]) / pivots[i]
+    return np.array(x)

@@ -4,13 +4,17 @@ A control step holds the excitation for `Options.step_size` (0.01 s, as osim-rl 
 """
 
 import dataclasses
+import warnings
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 
 from jaxosim.dynamics.charts import enter_chart, leave_chart
 from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
 from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
+from jaxosim.errors import ModelMismatchError
 from jaxosim.fused import KERNELS, fused, using
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_shapes, pytree
@@ -22,6 +26,7 @@ _FIRST_STEP = 0.01  # s, the first internal step that OpenSim's integrator tries
 _EXPLICIT = {"euler": euler_steps, "rk4": rk4_steps}
 _IMPLICIT = "ros3w"
 _ADAPTIVE = "merson"
+_NAMES_SHOWN = 5
 
 
 @pytree
@@ -33,39 +38,94 @@ class IntegratorMemory:
 
 
 def initial_state(
-    model: Model, params: Params, q: jax.Array | None = None, u: jax.Array | None = None
+    model: Model, params: Params, q: ArrayLike | None = None, u: ArrayLike | None = None
 ) -> State:
     """Default activations, muscles equilibrated, in the default pose or a given one.
+
+    A muscle without equilibrium is warned of, or told by `find_equilibrium` in a traced program.
 
     Args:
       model: structure.
       params: numbers.
       q: `[coordinate]` (rad | m) pose; the coordinates' defaults if absent.
       u: `[coordinate]` (rad/s | m/s) speeds; the defaults if absent. Locked ones become zero.
+
+    Raises:
+      ModelMismatchError: params, q or u do not have the model's shapes.
     """
+    state, found = find_initial_state(model, params, q, u)
+    warn_without_equilibrium(model, found)
+    return state
+
+
+def find_initial_state(
+    model: Model, params: Params, q: ArrayLike | None = None, u: ArrayLike | None = None
+) -> tuple[State, jax.Array]:
+    """As `initial_state`, and which muscles have an equilibrium, `[muscle]` bool."""
     check_shapes(params, model.sizes)
     coordinates = params.coordinates
-    q = coordinates.default_value if q is None else q
-    u = coordinates.default_speed_value if u is None else u
+    dtype = coordinates.default_value.dtype
+    pose = jnp.asarray(coordinates.default_value if q is None else q, dtype)
+    speed = jnp.asarray(coordinates.default_speed_value if u is None else u, dtype)
+    for name, value in (("q", pose), ("u", speed)):
+        if value.shape != (len(model.coordinate_names),):
+            raise ModelMismatchError(
+                f"{name}: expected {len(model.coordinate_names)} coordinates, "
+                f"got shape {value.shape}"
+            )
     state = State(
-        time=jnp.zeros((), q.dtype),
-        q=q,
-        u=jnp.where(model.locked, 0.0, u),
+        time=jnp.zeros((), dtype),
+        q=pose,
+        u=jnp.where(model.locked, 0.0, speed),
         activation=params.muscles.default_activation,
         fiber_length=params.muscles.default_fiber_length,
     )
-    return equilibrate_muscles(model, params, state)
+    return find_equilibrium(model, params, state)
+
+
+def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
+    """The same state with every fiber at the length where it balances its tendon.
+
+    Where OpenSim raises since a muscle has no equilibrium, this warns and names it; a traced
+    program cannot, and asks `find_equilibrium`.
+    """
+    balanced, found = find_equilibrium(model, params, state)
+    warn_without_equilibrium(model, found)
+    return balanced
 
 
 @fused(static_argnums=(0,), constant_argnums=(1,))
-def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
-    """The same state with every fiber at the length where it balances its tendon."""
+def find_equilibrium(model: Model, params: Params, state: State) -> tuple[State, jax.Array]:
+    """As `equilibrate_muscles`, and which muscles have an equilibrium at all.
+
+    Args:
+      model: structure.
+      params: numbers.
+      state: one world; `vmap` for many.
+
+    Returns:
+      The state, and `[muscle]` bool: false for a muscle whose fiber and tendon cannot carry the
+      same force, as on a path far too long for it. Its fiber length then means nothing.
+    """
     position = realize_position(model, params, state)
     velocity = realize_velocity(model, params, state, position)
-    length = equilibrium_fiber_length(
+    length, found = equilibrium_fiber_length(
         params.muscles, position.paths.length, velocity.lengthening_speed, state.activation
     )
-    return dataclasses.replace(state, fiber_length=length)
+    return dataclasses.replace(state, fiber_length=length), found
+
+
+def warn_without_equilibrium(model: Model, found: jax.Array) -> None:
+    """Name the muscles without equilibrium `[muscle]` in a warning, unless this is being traced."""
+    if isinstance(found, jax.core.Tracer) or bool(np.all(found)):
+        return
+    names = [model.muscle_names[i] for i in np.flatnonzero(~np.asarray(found))]
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+    warnings.warn(
+        f"{model.source}: fiber and tendon have no equilibrium in {len(names)} muscle(s): {shown}. "
+        "Their forces mean nothing: check path, optimal fiber and tendon slack length",
+        stacklevel=3,
+    )
 
 
 def _fixed_steps(

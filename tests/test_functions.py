@@ -1,6 +1,7 @@
 """Scalar functions against live OpenSim: values and derivatives at, between and beyond knots."""
 
 import functools
+import time
 
 import chex
 import jax
@@ -116,6 +117,22 @@ def test_lines_are_opensims_off_the_knots(opensim, count):
     assert not np.any(obtained[:, 2])
 
 
+@pytest.mark.opensim
+@pytest.mark.parametrize("x", [(0, 1, 1, 2), (0, 1, 1 + 1e-8, 2)])
+@pytest.mark.parametrize("kind", [SimmSplineSpec, PiecewiseLinearFunctionSpec])
+def test_inner_knots_of_one_abscissa_are_kept_apart_as_opensims(opensim, kind, x):
+    y = (0.0, 1.0, 2.5, 3.0)
+    live = getattr(opensim, kind.__name__.removesuffix("Spec"))()
+    for a, b in zip(x, y, strict=True):
+        live.addPoint(float(a), b)
+    bank, params = compile_functions([kind(tuple(map(float, x)), y)])
+    for place in (-0.5, 0.25, 0.75, 1.5, 2.5):
+        ours = evaluate(bank, params, jnp.array([place]))
+        expected = live_values(opensim, live, place)
+        np.testing.assert_allclose(ours.value[0], expected[0], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(ours.slope[0], expected[1], rtol=1e-9, atol=1e-9)
+
+
 # property
 
 
@@ -158,6 +175,14 @@ def test_beyond_the_ends_splines_are_straight():
 
 def test_a_repeated_knot_stays_finite():
     assert np.isfinite(simm_spline_cubics(np.array([0.0, 1.0, 1.0, 2.0]), np.arange(4.0))).all()
+
+
+def test_a_spline_of_many_knots_costs_little():
+    x = np.linspace(0.0, 10.0, 20_000)
+    start = time.process_time()
+    cubics = simm_spline_cubics(x, np.sin(x))
+    assert time.process_time() - start < 5.0
+    np.testing.assert_allclose(cubics[1:-1, 2], -np.sin(x[1:-2]) / 2, rtol=0, atol=1e-4)
 
 
 def test_an_empty_bank_gives_nothing():

@@ -93,6 +93,7 @@ PUBLIC_API = {
     "bundled_models",
     "describe",
     "equilibrate_muscles",
+    "find_equilibrium",
     "initial_state",
     "load_model",
     "load_state",

@@ -67,6 +67,24 @@ def test_initial_state_is_live_opensims(opensim, world):
         np.testing.assert_allclose(getattr(world[2], name), live[name], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("given", [[0, 0, 1, 0, 0], (0, 0, 1, 0, 0), np.array([0, 0, 1, 0, 0])])
+def test_a_pose_may_be_given_as_whole_numbers_or_a_list(world, given):
+    model, params, _, _ = world
+    state = jaxosim.initial_state(model, params, q=given, u=given)
+    expected = jaxosim.initial_state(
+        model, params, q=jnp.array([0.0, 0, 1, 0, 0]), u=jnp.array([0.0, 0, 1, 0, 0])
+    )
+    for ours, theirs in zip(jax.tree.leaves(state), jax.tree.leaves(expected), strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("given", [{"q": [0.0, 1.0]}, {"u": 3}, {"q": np.zeros((2, 5))}])
+def test_a_pose_of_another_model_is_refused(world, given):
+    with pytest.raises(ModelMismatchError, match="expected 5 coordinates"):
+        jaxosim.initial_state(world[0], world[1], **given)
+
+
 # property
 
 

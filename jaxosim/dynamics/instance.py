@@ -5,6 +5,7 @@ Computed once per call and, as long as Params are not batched, once for a whole 
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxosim.spatial import (
     body_xyz_rotation,
@@ -104,9 +105,20 @@ def _body_transforms(model: Model, params: Params) -> tuple[jax.Array, jax.Array
         p_MP = _with_ground(position)[inboard]
         R_MF = matmul(R_MP, R_in[level])
         p_MF = p_MP + matvec(R_MP, p_in[level])
-        rotation = rotation.at[level].set(matmul(R_MF, own_rotation[level]))
-        position = position.at[level].set(p_MF + matvec(R_MF, own_position[level]))
+        rotation = _with_rows(rotation, level, matmul(R_MF, own_rotation[level]))
+        position = _with_rows(position, level, p_MF + matvec(R_MF, own_position[level]))
     return rotation, position
+
+
+def _with_rows(values: jax.Array, level: np.ndarray, rows: jax.Array) -> jax.Array:
+    """The values with some rows replaced.
+
+    Not by `.at[level].set`: if `level` is one row, XLA on a CPU (jaxlib 0.10.2) writes the result
+    over `values` in place while the entries of that row are still being read for the next ones.
+    """
+    place = np.arange(len(values))
+    place[level] = len(values) + np.arange(len(level))
+    return jnp.concatenate([values, rows])[place]
 
 
 def _inboard_frames(

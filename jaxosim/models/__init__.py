@@ -1,30 +1,44 @@
 """Reading models: `.osim` file → ModelSpec → (Model, Params). Host and NumPy only, never traced."""
 
+import dataclasses
+import hashlib
 import os
-from functools import lru_cache
-from pathlib import Path
-
-import jax
-import jax.numpy as jnp
+from collections import OrderedDict
 
 from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.compile import compile_model
+from jaxosim.models.osim_xml import read_bytes
+from jaxosim.models.precision import in_working_precision
 from jaxosim.models.reader import parse_model, read_model
 from jaxosim.types import Model, Params
 
 __all__ = ["bundled_models", "compile_model", "load_model", "parse_model", "read_model"]
 
 
-@lru_cache(maxsize=64)
-def _load(path: Path, changed: int) -> tuple[Model, Params]:
-    """One file, read once as long as it does not change: one Model compiles once."""
-    return compile_model(read_model(path))
+_KEPT = 64  # models
+_compiled: OrderedDict[tuple[str, bytes], tuple[Model, Params]] = OrderedDict()
+
+
+def _compile_once(path: str, content: bytes) -> tuple[Model, Params]:
+    """One Model for one content of one file, so that what is traced with it is compiled once."""
+    home = os.path.abspath(path)
+    key = home, hashlib.sha256(content).digest()
+    found = _compiled.get(key)
+    if found is None:
+        model, numbers = compile_model(parse_model(content, path))
+        # What a relative path means may change before somebody looks for the file's meshes.
+        found = dataclasses.replace(model, source=home), numbers
+    # Last in the queue again; the same Model to threads that load it at once.
+    found = _compiled[key] = _compiled.pop(key, found)
+    if len(_compiled) > _KEPT:
+        _compiled.popitem(last=False)
+    return found
 
 
 def load_model(name_or_path: str | os.PathLike[str]) -> tuple[Model, Params]:
     """Read a bundled model or any `.osim` file.
 
-    Cached by file: a second call returns the same Model, so nothing compiles twice.
+    Cached by path and content: a second call returns the same Model, so nothing compiles twice.
 
     Args:
       name_or_path: a bundled name (`bundled_models()` lists them) or a path.
@@ -33,10 +47,9 @@ def load_model(name_or_path: str | os.PathLike[str]) -> tuple[Model, Params]:
       Structure and numbers; numbers are float64 if JAX's x64 mode is on, else float32.
 
     Raises:
-      OsimFormatError: the file cannot be read as an OpenSim model.
+      OsimFormatError: the file cannot be read as an OpenSim model, or not in float32.
       UnsupportedComponentError: it holds components that we would simulate wrongly.
     """
     path = resolve(name_or_path)
-    changed = path.stat().st_mtime_ns if path.is_file() else 0
-    model, numbers = _load(path, changed)
-    return model, jax.tree.map(jnp.asarray, numbers)
+    model, numbers = _compile_once(os.fspath(path), read_bytes(path))
+    return model, in_working_precision(model, numbers)

@@ -3,13 +3,14 @@
 # pyright: reportArgumentType=false
 # (Params are declared as JAX arrays; here they are still NumPy's.)
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
 import numpy as np
 
-from jaxosim.errors import UnsupportedComponentError
+from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.models.compile_floating import compile_floating
 from jaxosim.models.compile_forces import (
     compile_contacts,
@@ -19,6 +20,7 @@ from jaxosim.models.compile_forces import (
 )
 from jaxosim.models.compile_paths import compile_paths
 from jaxosim.models.compile_tree import compile_tree, is_rotational
+from jaxosim.models.singularity import singular_coordinate
 from jaxosim.models.spec import (
     CoordinateLimitForceSpec,
     CoordinateSpec,
@@ -27,24 +29,36 @@ from jaxosim.models.spec import (
     ModelSpec,
     SpringGeneralizedForceSpec,
     Thelen2003MuscleSpec,
+    UnsupportedSpec,
 )
 from jaxosim.pytree import check_shapes
+from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, Model, Params
 
 _Force = TypeVar("_Force")
+_NAMES_SHOWN = 5  # of each class that is not supported
 
 
 def _refuse_unsupported(spec: ModelSpec) -> None:
-    """Name everything we would simulate wrongly, all at once."""
-    if spec.unsupported:
-        lines = [
-            f"  {item.class_name} '{item.name}'" + (f": {item.reason}" if item.reason else "")
-            for item in spec.unsupported
-        ]
-        raise UnsupportedComponentError(
-            f"{spec.source}: {len(lines)} component(s) that change the dynamics are not "
-            "supported:\n" + "\n".join(lines)
-        )
+    """Name everything we would simulate wrongly, all at once: a line for each class."""
+    if not spec.unsupported:
+        return
+    by_class: dict[str, list[UnsupportedSpec]] = {}
+    for item in spec.unsupported:
+        by_class.setdefault(item.class_name, []).append(item)
+    lines, count = [], 0
+    for class_name, items in by_class.items():
+        names = list(dict.fromkeys(item.name for item in items))  # one may have two reasons
+        count += len(names)
+        shown = ", ".join(f"'{name}'" for name in names[:_NAMES_SHOWN])
+        more = ", …" if len(names) > _NAMES_SHOWN else ""
+        reasons = " / ".join(dict.fromkeys(item.reason for item in items))
+        lines.append(f"  {class_name} ({len(names)}): {shown}{more}: {reasons}")
+    raise UnsupportedComponentError(
+        f"{spec.source}: {count} component(s) of {len(lines)} class(es) that change the motion are "
+        "not supported:\n" + "\n".join(lines),
+        spec.unsupported,
+    )
 
 
 def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
@@ -75,6 +89,11 @@ def _bodies(spec: ModelSpec) -> BodyParams:
     )
 
 
+def _coordinates_of(*indices: np.ndarray) -> set[int]:
+    """All coordinates that occur in some index arrays."""
+    return {int(coordinate) for some in indices for coordinate in some}
+
+
 def _function_sizes(prefix: str, functions: object) -> dict[str, int]:
     """Axis lengths of a function bank, under its owner's name: two banks differ in them."""
     sizes = {}
@@ -90,7 +109,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
 
     Raises:
       UnsupportedComponentError: the file holds components that we would simulate wrongly.
-      OsimFormatError: its joints do not form a tree on ground.
+      OsimFormatError: its joints do not form a tree on ground, or a coordinate moves no inertia.
     """
     _refuse_unsupported(spec)
     coordinates = [(joint, c) for joint in spec.joints for c in joint.coordinates]
@@ -107,16 +126,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         _forces(spec, CoordinateLimitForceSpec), index, rotational
     )
     springs, spring_params = compile_springs(_forces(spec, SpringGeneralizedForceSpec), index)
-    looked_at = {
-        int(coordinate)
-        for some in (
-            paths.conditional_coordinate,
-            paths.moving_coordinate,
-            limits.coordinate,
-            springs.coordinate,
-        )
-        for coordinate in some
-    }
+    looked_at = _coordinates_of(
+        paths.conditional_coordinate, paths.moving_coordinate, limits.coordinate, springs.coordinate
+    )
     params = Params(
         gravity=np.array(spec.gravity, float),
         bodies=_bodies(spec),
@@ -129,6 +141,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         springs=spring_params,
         marker_location=np.array([m.location for m in spec.markers], float).reshape(-1, 3),
     )
+    _check_mass_matrix(spec, bodies, tree, params)
     structure = {
         "bodies": bodies,
         "tree": tree,
@@ -145,6 +158,42 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     )
     check_shapes(params, model.sizes)
     return model, params
+
+
+def _check_mass_matrix(
+    spec: ModelSpec, bodies: BodyStructure, tree: TreeStructure, params: Params
+) -> None:
+    """Refuse a mass matrix that is singular in any pose; warn of one that is in the default pose.
+
+    OpenSim refuses massless outermost bodies by name. Elsewhere its accelerations are NaN, or of
+    the wrong sign where an inertia is negative.
+    """
+    found = singular_coordinate(bodies, tree, params.joints, params.bodies, params.coordinates)
+    if found is None:
+        return
+    coordinate, everywhere = found
+    joint = int(tree.coordinate_joint[coordinate])
+    slot = int(tree.coordinate_slot[coordinate])
+    mobile = int(np.flatnonzero(tree.joint == joint)[0])
+    beyond = np.flatnonzero(tree.descendants[mobile])
+    mass = sum(spec.bodies[b].mass for b in np.flatnonzero(np.isin(bodies.mobile, beyond)))
+    name, body = spec.joints[joint].coordinates[slot].name, spec.bodies[int(tree.body[mobile])].name
+    what = f"coordinate '{name}' of joint '{spec.joints[joint].name}'"
+    if mass == 0.0:
+        raise OsimFormatError(
+            f"{spec.source}: expected body '{body}' to have mass, or to carry or be welded to a "
+            f"body that has: {what} moves it"
+        )
+    if everywhere:
+        raise OsimFormatError(
+            f"{spec.source}: expected {what} to move a positive inertia that no other coordinate "
+            f"moves alike (body '{body}'): the mass matrix is singular"
+        )
+    warnings.warn(
+        f"{spec.source}: the mass matrix is singular at the default pose, because of {what}: "
+        "OpenSim's accelerations are NaN there; start from another pose",
+        stacklevel=2,
+    )
 
 
 def _model(

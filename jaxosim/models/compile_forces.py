@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from jaxosim.errors import OsimFormatError
 from jaxosim.models.spec import (
     CoordinateLimitForceSpec,
     HuntCrossleyForceSpec,
@@ -19,6 +20,7 @@ from jaxosim.models.spec import (
 from jaxosim.structure import GROUND, ContactStructure, CoordinateForceStructure
 from jaxosim.types import ContactParams, LimitParams, SpringParams, Thelen2003Params
 
+MAX_PAIRS = 500_000  # of contact geometries
 _HALF_SPACE, _SPHERE = "ContactHalfSpace", "ContactSphere"
 
 
@@ -30,8 +32,9 @@ def _pairs(
     Two surfaces on one mobile body push on nothing, and two half-spaces never touch.
     """
     flat, round_ = [], []
-    for a, b in combinations(range(len(element)), 2):
-        if element[a] != element[b] or mobile[a] == mobile[b] or (half_space[a] and half_space[b]):
+    of_element = [np.flatnonzero(element == e).tolist() for e in np.unique(element)]
+    for a, b in (pair for own in of_element for pair in combinations(own, 2)):
+        if mobile[a] == mobile[b] or (half_space[a] and half_space[b]):
             continue
         if half_space[a] or half_space[b]:
             flat.append((a, b) if half_space[a] else (b, a))
@@ -46,6 +49,12 @@ def compile_contacts(
     """Hunt-Crossley forces: one geometry row per use, one material row per parameter set."""
     known = {geometry.name: geometry for geometry in spec.contact_geometry}
     body_index = {body.name: i for i, body in enumerate(spec.bodies)}
+    uses_of = [sum(len(m.geometry) for m in force.contact_parameters) for force in forces]
+    if sum(count * (count - 1) // 2 for count in uses_of) > MAX_PAIRS:
+        raise OsimFormatError(
+            f"{spec.source}: expected at most {MAX_PAIRS} pairs of contact geometries within "
+            f"HuntCrossleyForces, found {max(uses_of)} geometries in one"
+        )
     materials = [(e, m) for e, force in enumerate(forces) for m in force.contact_parameters]
     uses = [(e, i, known[g]) for i, (e, m) in enumerate(materials) for g in m.geometry]
     element = np.array([e for e, _, _ in uses], int)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxosim.functions import FunctionBank, FunctionParams, simm_spline_cubics
+from jaxosim.errors import OsimFormatError
+from jaxosim.functions import FunctionBank, FunctionParams, knot_distances, simm_spline_cubics
 from jaxosim.models.spec import (
     ConstantSpec,
     FunctionSpec,
@@ -17,6 +18,9 @@ from jaxosim.models.spec import (
     PolynomialFunctionSpec,
     SimmSplineSpec,
 )
+
+# Bound of tables whose rows are padded to the longest, in entries: 32 MB of indices.
+LARGEST_TABLE = 4_000_000
 
 
 def unscaled(function: FunctionSpec) -> tuple[FunctionSpec, float]:
@@ -64,26 +68,58 @@ def _knots(
     return xs, ys
 
 
-def compile_functions(functions: Sequence[FunctionSpec]) -> tuple[FunctionBank, FunctionParams]:
+def _length(function: FunctionSpec) -> int:
+    """How many coefficients or knots a function has."""
+    inner, _ = unscaled(function)
+    match inner:
+        case SimmSplineSpec() | PiecewiseLinearFunctionSpec():
+            return len(inner.x)
+        case PolynomialFunctionSpec():
+            return len(inner.coefficients)
+        case _:
+            return 2
+
+
+def _check_size(source: str, functions: Sequence[FunctionSpec]) -> None:
+    """Refuse functions whose table, every row as long as the longest, would have no place."""
+    longest = max(functions, key=_length, default=ConstantSpec(0.0))
+    length = _length(longest)
+    if len(functions) * length > LARGEST_TABLE:
+        kind = type(unscaled(longest)[0]).__name__.removesuffix("Spec")
+        raise OsimFormatError(
+            f"{source}: expected the number of functions times the longest {kind} to be at most "
+            f"{LARGEST_TABLE}, found {len(functions)} times {length}"
+        )
+
+
+def compile_functions(
+    functions: Sequence[FunctionSpec], source: str = ""
+) -> tuple[FunctionBank, FunctionParams]:
     """Sort functions of one argument by kind and fit their coefficients.
 
     Args:
       functions: in the order in which their arguments will be given.
+      source: the file, for messages.
 
     Returns:
       Structure and numbers.
+
+    Raises:
+      OsimFormatError: one is so long that tables of all as long as it have no place.
     """
     powers = [_powers(function) for function in functions]
     polynomial = [i for i, p in enumerate(powers) if p is not None]
     kinds = [unscaled(function)[0] for function in functions]
     spline = [i for i, kind in enumerate(kinds) if isinstance(kind, SimmSplineSpec)]
     lines = [i for i, kind in enumerate(kinds) if isinstance(kind, PiecewiseLinearFunctionSpec)]
+    for members in (polynomial, spline, lines):
+        _check_size(source, [functions[i] for i in members])
     rows = [np.array(p, dtype=float) for p in powers if p is not None]
     spline_x, spline_y = _knots(functions, spline)
     cubics = [simm_spline_cubics(x, y) for x, y in zip(spline_x, spline_y, strict=True)]
     lines_x, lines_y = _knots(functions, lines)
     segments = [
-        np.stack([y[:-1], np.diff(y) / np.diff(x)], axis=1)
+        np.stack([y[:-1], np.diff(y) / knot_distances(x)], axis=1)
         for x, y in zip(lines_x, lines_y, strict=True)
     ]
     knot_width = max([2, *map(len, spline_x)])

@@ -5,12 +5,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
+from jaxosim.errors import OsimFormatError
 from jaxosim.functions import FunctionParams
-from jaxosim.models.compile_functions import compile_functions
+from jaxosim.models.compile_functions import LARGEST_TABLE, compile_functions
 from jaxosim.models.spec import (
     ConditionalPathPointSpec,
     ModelSpec,
@@ -51,19 +51,32 @@ class _Point:
     mobile: int
 
 
-def _segments(points: Sequence[_Point]) -> list[_Segment]:
-    """Every pair of points of a muscle that can be neighbours on its path."""
-    segments = []
+def _segments(spec: ModelSpec, points: Sequence[_Point]) -> list[_Segment]:
+    """Every pair of points of a muscle that can be neighbours on its path.
+
+    Raises:
+      OsimFormatError: so many conditional points in a row that the pairs would not end.
+    """
     is_conditional = [isinstance(p.spec, ConditionalPathPointSpec) for p in points]
-    for start, end in combinations(range(len(points)), 2):
-        between = tuple(range(start + 1, end))
-        is_conditional = [isinstance(p.spec, ConditionalPathPointSpec) for p in points]
-        if points[start].muscle != points[end].muscle or not all(
-            is_conditional[i] for i in between
-        ):
-            continue
-        active = tuple(i for i in (start, end) if is_conditional[i])
-        segments.append(_Segment(points[start].muscle, start, end, active, between))
+    count = len(points)
+    follows = [i + 1 < count and points[i].muscle == points[i + 1].muscle for i in range(count)]
+    reach = [0] * (count + 1)  # how many points can come next on the path
+    for i in reversed(range(count)):
+        if follows[i]:
+            reach[i] = 1 + (reach[i + 1] if is_conditional[i + 1] else 0)
+    longest = max(range(count), key=lambda i: reach[i], default=0)
+    if sum(reach) * (reach[longest] + 1) > LARGEST_TABLE:
+        raise OsimFormatError(
+            f"{spec.source}: expected conditional path points to give at most {LARGEST_TABLE} "
+            f"pairs times conditions; most follow each other at point "
+            f"'{points[longest].spec.name}', {reach[longest]} in a row"
+        )
+    segments = []
+    for start in range(count):
+        for end in range(start + 1, start + 1 + reach[start]):
+            active = tuple(i for i in (start, end) if is_conditional[i])
+            between = tuple(range(start + 1, end))
+            segments.append(_Segment(points[start].muscle, start, end, active, between))
     return segments
 
 
@@ -101,16 +114,18 @@ def _moving_ends(
 ) -> list[_MovingEnd]:
     """Moving ends of the flexible segments; `moving` maps points to coordinates."""
     ends = []
+    places = {point: place for place, point in enumerate(moving)}
     for number, segment in enumerate(flexible):
         pulls = points[segment.start].mobile != points[segment.end].mobile
         for point, sign in ((segment.start, 1), (segment.end, -1)):
             if moving.get(point) in free:
-                place = list(moving).index(point)
-                ends.append(_MovingEnd(place, number, sign, free[moving[point]], pulls))
+                end = _MovingEnd(places[point], number, sign, free[moving[point]], pulls)
+                ends.append(end)
     return ends
 
 
 def _arms(
+    source: str,
     flexible: Sequence[_Segment],
     points: Sequence[_Point],
     ends: Sequence[_MovingEnd],
@@ -128,6 +143,11 @@ def _arms(
         entries.setdefault((flexible[end.segment].muscle, end.free), [])
     place = {key: i for i, key in enumerate(entries)}
     width = max(map(len, entries.values()), default=0)
+    if len(entries) * width > LARGEST_TABLE:
+        raise OsimFormatError(
+            f"{source}: expected moment arms times pieces of the longest path to be at most "
+            f"{LARGEST_TABLE}, found {len(entries)} times {width}"
+        )
     none = (len(flexible), 0.0)
     terms = np.array([row + [none] * (width - len(row)) for row in entries.values()])
     terms = terms.reshape(len(entries), width, 2)
@@ -184,17 +204,20 @@ def compile_paths(
         for i, p in enumerate(points)
         if isinstance(p.spec, MovingPathPointSpec)
     }
-    segments = _segments(points)
+    segments = _segments(spec, points)
     is_rigid = [
-        points[s.start].mobile == points[s.end].mobile and not {s.start, s.end} & set(moving)
+        points[s.start].mobile == points[s.end].mobile
+        and s.start not in moving
+        and s.end not in moving
         for s in segments
     ]
     rigid = [s for s, same in zip(segments, is_rigid, strict=True) if same]
     flexible = [s for s, same in zip(segments, is_rigid, strict=True) if not same]
     free = {int(c): i for i, c in enumerate(tree.free)}
     ends = _moving_ends(flexible, points, moving, free)
-    arms, moving_ends = _arms(flexible, points, ends, tree, len(muscles))
-    bank, functions = compile_functions([f for i in moving for f in _moving(points[i]).location])
+    arms, moving_ends = _arms(spec.source, flexible, points, ends, tree, len(muscles))
+    locations = [f for i in moving for f in _moving(points[i]).location]
+    bank, functions = compile_functions(locations, spec.source)
     structure = PathStructure(
         point_muscle=np.array([p.muscle for p in points], int),
         point_body=np.array([p.body for p in points], int),

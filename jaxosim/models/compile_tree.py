@@ -43,6 +43,8 @@ _DRIVEN: dict[str, tuple[tuple[int, ...], tuple[Vec3, Vec3, Vec3]]] = {
     "BallJoint": ((0, 1, 2), (_X, _Y, _Z)),
     "FreeJoint": ((0, 1, 2, 3, 4, 5), (_X, _Y, _Z)),
 }
+# The mass matrix is a full one, and so are the tables of who moves whom: 32 MB each at this bound.
+MAX_COORDINATES = 2000
 _ANGULAR_VELOCITY_KINDS = ("BallJoint", "FreeJoint")
 
 
@@ -94,26 +96,27 @@ def _walk(spec: ModelSpec) -> list[_Edge]:
     """Joints in the order in which a walk from ground reaches them, level by level."""
     index = {body.name: i for i, body in enumerate(spec.bodies)} | {GROUND_NAME: GROUND}
     ends = [(index[j.parent.body], index[j.child.body]) for j in spec.joints]
-    reached, edges, frontier = {GROUND}, [], {GROUND}
-    waiting = list(range(len(ends)))
+    at_body: dict[int, list[int]] = {}
+    for joint, bodies in enumerate(ends):
+        for body in set(bodies):
+            at_body.setdefault(body, []).append(joint)
+    reached, used, edges, frontier = {GROUND}, set(), [], [GROUND]
     while frontier:
         found = []
-        for joint in waiting:
+        for joint in sorted({joint for body in frontier for joint in at_body.get(body, ())} - used):
             parent, child = ends[joint]
-            if parent in frontier and child not in reached:
+            if parent in reached and child not in reached:
                 found.append(_Edge(joint, child, parent, False))
-            elif child in frontier and parent not in reached:
+            elif child in reached and parent not in reached:
                 found.append(_Edge(joint, parent, child, True))
-        bodies = [edge.body for edge in found]
-        if len(set(bodies)) < len(bodies):
+        frontier = [edge.body for edge in found]
+        if len(set(frontier)) < len(frontier):
             raise UnsupportedComponentError(f"{spec.source}: the joints close a kinematic loop")
-        reached |= set(bodies)
-        used = {edge.joint for edge in found}
-        waiting = [joint for joint in waiting if joint not in used]
-        frontier = set(bodies)
+        reached.update(frontier)
+        used.update(edge.joint for edge in found)
         edges += found
-    if waiting:
-        names = ", ".join(spec.joints[joint].name for joint in waiting)
+    if len(used) < len(ends):
+        names = ", ".join(j.name for i, j in enumerate(spec.joints) if i not in used)
         raise OsimFormatError(f"{spec.source}: joints not reached from ground by a tree: {names}")
     return edges
 
@@ -226,8 +229,22 @@ def _frames(spec: ModelSpec) -> dict[str, np.ndarray]:
     return frames
 
 
+def _check_size(spec: ModelSpec) -> None:
+    """Refuse more coordinates than full matrices have place for."""
+    count = sum(len(joint.coordinates) for joint in spec.joints)
+    if count > MAX_COORDINATES:
+        raise OsimFormatError(
+            f"{spec.source}: expected at most {MAX_COORDINATES} coordinates, found {count}"
+        )
+
+
 def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointParams]:
-    """Walk the joints from ground, fuse welds, and lay out axes and coordinates."""
+    """Walk the joints from ground, fuse welds, and lay out axes and coordinates.
+
+    Raises:
+      OsimFormatError: the joints do not form a tree on ground, or have too many coordinates.
+    """
+    _check_size(spec)
     edges = _walk(spec)
     moving, carrier = _mobile_order(spec, edges)
     bodies = _body_structure(spec, edges, carrier)
@@ -247,7 +264,7 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
     moves = support[free_mobile]  # [free, free]: whether the second moves the first's body
     related = np.maximum(moves, moves.T)
     terms, direction, constant, undriven = _terms(spec, moving, list(offset))
-    bank, functions = compile_functions([term.function for term in terms])
+    bank, functions = compile_functions([term.function for term in terms], spec.source)
     place = {c: i for i, c in enumerate(free)}
     tree = TreeStructure(
         body=np.array([e.body for e in moving], int),

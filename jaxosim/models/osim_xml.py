@@ -157,9 +157,11 @@ def _version(root: Element, text: str) -> int:
         raise root.error(f"expected a whole number as Version, found {quote(text)}")
     version = int(text)
     if not OLDEST_VERSION <= version <= LATEST_VERSION:
+        why = "of OpenSim 1; open and save it with OpenSim 3.3, since OpenSim 4 may not read it"
+        if version > LATEST_VERSION:
+            why = "of a later OpenSim than 4.6; save it with OpenSim 4.6 or before"
         raise root.error(
-            f"expected Version {OLDEST_VERSION} to {LATEST_VERSION}, found {version}"
-            " (OpenSim 4 can resave older files)"
+            f"expected Version {OLDEST_VERSION} to {LATEST_VERSION}, found {version}: a file {why}"
         )
     return version
 

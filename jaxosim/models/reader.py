@@ -20,10 +20,10 @@ from jaxosim.models.reader_forces import (
     read_limit,
     read_spring,
 )
-from jaxosim.models.reader_frames import Component, component_tree, resolve_point
+from jaxosim.models.reader_frames import Component, component_tree, resolve_point, set_members
 from jaxosim.models.reader_graph import complete_tree
-from jaxosim.models.reader_joints import read_joint
-from jaxosim.models.reader_muscles import read_thelen
+from jaxosim.models.reader_joints import COORDINATE_COUNTS, OTHER_JOINT, read_joint
+from jaxosim.models.reader_muscles import read_thelen, refuse_parts
 from jaxosim.models.spec import (
     GROUND,
     ZERO,
@@ -55,6 +55,15 @@ _INERT_PARTS = frozenset(
         "FrameSet",  # its frames have moved to `components` by now
     }
 )
+_BODIES = ("Body",)
+_JOINTS = (*COORDINATE_COUNTS, "CustomJoint")
+_GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
+_FORCES = (
+    "Thelen2003Muscle",
+    "HuntCrossleyForce",
+    "CoordinateLimitForce",
+    "SpringGeneralizedForce",
+)
 # Components without mass, force or constraint. Frames matter only to those who hang on them.
 _INERT_COMPONENTS = frozenset(
     {
@@ -74,6 +83,7 @@ _INERT_COMPONENTS = frozenset(
         "LineGeometry",
         "FrameGeometry",
         "ModelVisualPreferences",
+        "Bhargava2004SmoothedMuscleMetabolics",
     }
 )
 # Parts of an element in which a reference to another file can do no harm.
@@ -130,15 +140,18 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         for element in reversed(defaults.children if defaults else []):
             context.defaults[element.tag] = element
         gravity = context.vector(model, "gravity", _GRAVITY)
+        has_other_files = bool(context.unsupported)
         tree = component_tree(model)
         _refuse_parts(context, model, tree)
-        bodies = tuple(_read_body(context, body) for body in _members(tree, "bodyset", "Body"))
+        if has_other_files:
+            raise CannotContinue
+        bodies = _read_bodies(context, tree)
         joints = _read_joints(context, tree, bodies)
         geometry = _read_geometry(context, tree)
         forces = _read_forces(context, tree)
         markers = _read_markers(context, tree)
     except CannotContinue:
-        pass  # the list of refusals says why; nobody will compile the rest
+        _refuse_classes(context, model)  # the list says why; nobody will compile the rest
     return ModelSpec(
         name=name,
         source=source,
@@ -153,12 +166,12 @@ def _read_document(document: Document, source: str) -> ModelSpec:
     )
 
 
-def _members(tree: Component, set_name: str, *classes: str) -> list[Component]:
-    """The components of a set; another class than expected there is an error."""
-    members = list(tree.parts[set_name].parts.values())
+def _members(tree: Component, set_name: str, only: str | None, *classes: str) -> list[Component]:
+    """The components of a set and those of some classes outside; another class may be an error."""
+    members = set_members(tree, set_name, *classes)
     for member in members:
-        if classes and member.element is not None and member.element.tag not in classes:
-            raise member.element.error(f"expected a {classes[0]}, found a {member.element.tag}")
+        if only is not None and member.element is not None and member.element.tag != only:
+            raise member.element.error(f"expected a {only}, found a {member.element.tag}")
     return members
 
 
@@ -171,8 +184,23 @@ def _refuse_other_files(context: Context, model: Element) -> None:
         for child in element.children:
             if child.tag not in _UNREAD and not (element is model and child.tag in _INERT_PARTS):
                 pending.append(child)
-    if context.unsupported:
-        raise CannotContinue
+
+
+def _refuse_classes(context: Context, model: Element) -> None:
+    """Complete the list where reading had to stop: joints and forces, by their classes alone."""
+    for joint in member_list(model, "JointSet"):
+        if joint.tag not in _JOINTS:
+            context.refuse(joint.tag, joint.name, OTHER_JOINT)
+    for force in member_list(model, "ForceSet"):
+        _refuse_force(context, force)
+
+
+def _refuse_force(context: Context, force: Element) -> None:
+    """Refuse a force of an unknown class, and what would not be simulated of any."""
+    if context.boolean(force, "appliesForce", True):
+        if force.tag not in _FORCES:
+            _refuse_switched_on(context, [force], "appliesForce", "forces of this class")
+        refuse_parts(context, force)
 
 
 def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
@@ -185,7 +213,8 @@ def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
             controllers = [member for member in members if _controls(context, member)]
             _refuse_switched_on(context, controllers, "enabled", "controllers")
         elif tag in ("components", "ComponentSet"):
-            _refuse_components(context, members)
+            known = (*_BODIES, *_JOINTS, *_GEOMETRY, *_FORCES)  # which are read with the sets
+            _refuse_components(context, [m for m in members if m.tag not in known])
         elif tag not in _INERT_PARTS and tag not in _READ_SETS:
             context.refuse(tag, model.name, "this part of a Model is unknown")
     owners = [tree.parts[GROUND]]
@@ -200,7 +229,8 @@ def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
 def _refuse_switched_on(context: Context, elements: list[Element], flag: str, what: str) -> None:
     for element in elements:
         if context.boolean(element, flag, True):
-            context.refuse(element.tag, element.name, f"{what} are not simulated")
+            reason = f"{what} are not simulated; to go without, set {flag} to false"
+            context.refuse(element.tag, element.name, reason)
 
 
 def _controls(context: Context, controller: Element) -> bool:
@@ -212,9 +242,28 @@ def _controls(context: Context, controller: Element) -> bool:
 
 def _refuse_components(context: Context, components: list[Element]) -> None:
     for element in components:
-        inert = element.tag in _INERT_COMPONENTS or element.tag.endswith(("Probe", "Reporter"))
-        if not inert:
-            context.refuse(element.tag, element.name, "components of this class are unknown")
+        reports = "Probe" in element.tag or "Reporter" in element.tag
+        flags = ("appliesForce", "isEnforced", "enabled")
+        works = all(context.boolean(element, flag, True) for flag in flags)
+        if works and not reports and element.tag not in _INERT_COMPONENTS:
+            reason = "components of this class are unknown; to go without, take them out"
+            context.refuse(element.tag, element.name, reason)
+            refuse_parts(context, element)
+
+
+def _read_bodies(context: Context, tree: Component) -> tuple[BodySpec, ...]:
+    """All bodies; joints, frames and points know them by name."""
+    bodies: dict[str, BodySpec] = {}
+    for component in _members(tree, "bodyset", "Body", *_BODIES):
+        body = _read_body(context, component)
+        if body.name in bodies:
+            # OpenSim differs: it tells a body of the BodySet from one of the components by path.
+            assert component.element is not None
+            raise component.element.error(
+                "expected another name than that of a body in the BodySet"
+            )
+        bodies[body.name] = body
+    return tuple(bodies.values())
 
 
 def _read_body(context: Context, body: Component) -> BodySpec:
@@ -239,35 +288,50 @@ def _read_joints(
     context: Context, tree: Component, bodies: tuple[BodySpec, ...]
 ) -> tuple[JointSpec, ...]:
     """All joints; what a path may name of their coordinates becomes part of the tree."""
+    members = _members(tree, "jointset", None, *_JOINTS)
+    read = tuple(read_joint(context, joint) for joint in members)
+    joints = complete_tree(context, bodies, read)
     home = tree.parts["jointset"]
-    joints = tuple(read_joint(context, joint) for joint in _members(tree, "jointset"))
-    joints = complete_tree(context, bodies, joints)
+    owners = members + [home.add(joint.name, None) for joint in joints[len(read) :]]
     seen: set[str] = set()
-    for joint in joints:
-        owner = home.parts.get(joint.name) or home.add(joint.name, None)
-        for coordinate in joint.coordinates:
-            if coordinate.name not in owner.parts:
-                owner.add(coordinate.name, Element("Coordinate", name=coordinate.name))
-            if coordinate.name in seen:
-                context.refuse("Coordinate", coordinate.name, "the name occurs in two joints")
-            seen.add(coordinate.name)
+    told_apart = []
+    for joint, owner in zip(joints, owners, strict=True):
+        names = {c.name: _unique(c.name, joint.name, seen) for c in joint.coordinates}
+        for name, unique in names.items():
+            part = owner.parts.get(name) or owner.add(name, Element("Coordinate"))
+            if part.element is not None:
+                part.element.name = unique
+        told_apart.append(joint.renamed(names))
     context.coordinates = frozenset(seen)
-    return joints
+    return tuple(told_apart)
+
+
+def _unique(name: str, joint: str, seen: set[str]) -> str:
+    """A coordinate's name in the spec: of several alike, later ones bear their joint's name too.
+
+    As in OpenSim, where the bare name finds the first and only a path the others.
+    """
+    unique, count = name, 0
+    while unique in seen:
+        unique = f"{joint}{f'_{count}' if count else ''}/{name}"
+        count += 1
+    seen.add(unique)
+    return unique
 
 
 def _read_geometry(context: Context, tree: Component) -> tuple[ContactGeometrySpec, ...]:
-    shapes = [read_contact_geometry(context, g) for g in _members(tree, "contactgeometryset")]
+    members = _members(tree, "contactgeometryset", None, *_GEOMETRY)
+    shapes = [read_contact_geometry(context, geometry) for geometry in members]
     return tuple(shape for shape in shapes if shape is not None)
 
 
 def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
-    geometry = {
-        name: component.element
-        for name, component in tree.parts["contactgeometryset"].parts.items()
-        if component.element is not None
-    }
+    geometry: dict[str, Element] = {}
+    for component in _members(tree, "contactgeometryset", None, *_GEOMETRY):
+        if component.element is not None:
+            geometry.setdefault(component.element.name, component.element)
     forces: list[ForceSpec] = []
-    for component in _members(tree, "forceset"):
+    for component in _members(tree, "forceset", None, *_FORCES):
         element = component.element
         assert element is not None
         match element.tag:
@@ -280,13 +344,13 @@ def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
             case "SpringGeneralizedForce":
                 forces.append(read_spring(context, element))
             case _:
-                _refuse_switched_on(context, [element], "appliesForce", "forces of this class")
+                _refuse_force(context, element)
     return tuple(forces)
 
 
 def _read_markers(context: Context, tree: Component) -> tuple[MarkerSpec, ...]:
     markers = []
-    for marker in _members(tree, "markerset", "Marker"):
+    for marker in _members(tree, "markerset", "Marker", "Marker"):
         assert marker.element is not None
         body, location = resolve_point(context, marker, "socket_parent_frame")
         markers.append(MarkerSpec(marker.element.name, body, location))

@@ -48,7 +48,7 @@ def read_hunt_crossley(
     for name in (name for material in parameters for name in material.geometry):
         shape = geometry[name].tag
         if applies_force and shape not in ("ContactSphere", "ContactHalfSpace"):
-            context.refuse(shape, name, f"used by the contact force {element.name}")
+            context.refuse(shape, name, "contact of this shape is not simulated; put spheres")
     return HuntCrossleyForceSpec(element.name, parameters, velocity, applies_force)
 
 

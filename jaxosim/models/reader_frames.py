@@ -68,13 +68,26 @@ def component_tree(model: Element) -> Component:
     for element in free:
         if element.name in root.parts:
             raise element.error("expected a component of another name than a set or ground")
-    pending += [root.add(element.name, element) for element in free]
+    for element in free:
+        component = root.add(element.name, element)
+        if element.tag == "Body":
+            component.frame = FrameSpec(element.name)
+        pending.append(component)
     while pending:
         component = pending.pop()
         lists = [member_list(component.element, tag) for tag in _PART_LISTS]
         name_components(*lists)
         pending += [component.add(part.name, part) for parts in lists for part in parts]
     return root
+
+
+def set_members(root: Component, set_name: str, *classes: str) -> list[Component]:
+    """The components of a set, then those of these classes that the model owns outside its sets."""
+    homes = {GROUND, *(set_tag.lower() for set_tag in _SETS)}
+    loose = [part for name, part in root.parts.items() if name not in homes]
+    loose += root.parts["componentset"].parts.values()
+    members = list(root.parts[set_name].parts.values())
+    return members + [c for c in loose if c.element is not None and c.element.tag in classes]
 
 
 def resolve_frame(context: Context, owner: Component, socket: str) -> FrameSpec:

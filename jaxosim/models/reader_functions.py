@@ -75,9 +75,13 @@ def _read(context: Context, element: Element) -> FunctionSpec:
         case "PiecewiseLinearFunction":
             return PiecewiseLinearFunctionSpec(*_knots(context, element))
         case "MultiplierFunction":
-            inner = read_function(context, element, "function")
+            # Unlike other objects, this one must stand in an element of the property's name.
+            holder = context.property(element, "function")
+            if holder is None or not holder.children:
+                raise element.error("expected a <function> that holds the function to multiply")
+            inner = _read(context, holder.children[0])
             return MultiplierFunctionSpec(inner, context.number(element, "scale", 1.0))
-    context.refuse(element.tag, element.path(), "a function of this class is not simulated")
+    context.refuse(element.tag, element.path(), "functions of this class are not simulated")
     return ConstantSpec(0.0)
 
 
@@ -107,4 +111,7 @@ def _knots(context: Context, element: Element) -> tuple[tuple[float, ...], tuple
         )
     if any(later < earlier for earlier, later in zip(x, x[1:], strict=False)):
         raise element.error("expected knots in ascending order of x")
+    if any(x[a] == x[b] and y[a] != y[b] for a, b in ((0, 1), (-2, -1))):
+        # OpenSim differs: it goes on beyond the end with a slope of ten million.
+        raise element.error("expected no two y for one x at its ends")
     return x, y

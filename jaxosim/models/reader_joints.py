@@ -41,6 +41,7 @@ _AXES: dict[str, Vec3] = {
     "translation2": (0.0, 1.0, 0.0),
     "translation3": (0.0, 0.0, 1.0),
 }
+OTHER_JOINT = "joints of this class are not simulated"
 _COLLINEAR = 1e-5  # OpenSim's bound on |a × b|
 _CLAMP_SLACK = math.sqrt(2.220446049250313e-16)  # SimTK::SqrtEps
 
@@ -58,7 +59,7 @@ def read_joint(context: Context, joint: Component) -> JointSpec:
         return _custom_joint(context, element, parent, child, listed)
     count = COORDINATE_COUNTS.get(element.tag)
     if count is None:
-        context.refuse(element.tag, element.name, "joints of this class are not simulated")
+        context.refuse(element.tag, element.name, OTHER_JOINT)
     elif not _lists_coordinates(element):
         listed = default_coordinates("", count)
     elif len(listed) != count:
@@ -81,12 +82,15 @@ def _read_coordinate(context: Context, element: Element) -> CoordinateSpec:
     default = context.number(element, "default_value", 0.0)
     low, high = context.range(element, (-10.0, 10.0))
     clamped = context.boolean(element, "clamped", False)
+    if clamped and low > high:
+        raise element.error(f"expected a range in ascending order, found {low} and {high}")
     if clamped and not low - _CLAMP_SLACK < default < high + _CLAMP_SLACK:
         raise element.error(f"expected default_value within {low} and {high}, found {default}")
     function = context.object_property(element, "prescribed_function", FUNCTION_CLASSES)
     # OpenSim takes back the flag if there is no function.
     if context.boolean(element, "prescribed", False) and function is not None:
-        context.refuse("Coordinate", element.name, "prescribed coordinates are not simulated")
+        reason = "prescribed coordinates are not simulated; set prescribed to false, or lock them"
+        context.refuse("Coordinate", element.name, reason)
     return CoordinateSpec(
         name=element.name,
         default_value=default,

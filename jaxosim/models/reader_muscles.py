@@ -42,6 +42,9 @@ _TAGS = {
     "max_control": "max_control",
 }
 _UNBOUNDED = ("min_control", "max_control")
+_POINTS = ("PathPoint", "ConditionalPathPoint", "MovingPathPoint")
+_WRAPPING = "wrapping is not simulated; put via points in its place"
+_OTHER_PATH = "paths of this class are not simulated; put a GeometryPath in its place"
 
 _Law = tuple[str, Callable[[Thelen2003MuscleSpec], bool]]
 _LAWS: tuple[_Law, ...] = (
@@ -73,6 +76,8 @@ _LAWS: tuple[_Law, ...] = (
     ("max_contraction_velocity above 0", lambda m: m.max_contraction_velocity > 0),
     ("max_isometric_force of at least 0", lambda m: m.max_isometric_force >= 0),
     ("fv_linear_extrap_threshold below 1", lambda m: m.fv_linear_extrap_threshold < 1),
+    # OpenSim differs: a hundredth of optimal length is the shortest fiber then.
+    ("maximum_pennation_angle above 0", lambda m: m.maximum_pennation_angle > 0),
 )
 
 
@@ -80,9 +85,7 @@ def read_thelen(context: Context, muscle: Component) -> Thelen2003MuscleSpec:
     """A Thelen2003Muscle with its path."""
     element = muscle.element
     assert element is not None
-    for option in ("ignore_tendon_compliance", "ignore_activation_dynamics"):
-        if context.boolean(element, option, False):
-            context.refuse(element.tag, element.name, f"{option} is not simulated")
+    _refuse_options(context, element)
     values = {
         field: context.number(
             element,
@@ -104,23 +107,59 @@ def read_thelen(context: Context, muscle: Component) -> Thelen2003MuscleSpec:
     return spec
 
 
+def refuse_parts(context: Context, element: Element) -> None:
+    """Refuse what would not be simulated of a force of an unknown class if its class were known."""
+    _refuse_options(context, element)
+    path = context.object_property(element, "path", ("GeometryPath",))
+    if path is not None and path.tag == "GeometryPath":
+        _refuse_wraps(context, element, path)
+        for point in member_list(path, "PathPointSet"):
+            _refuse_point(context, element, point)
+    elif path is not None:
+        context.refuse(path.tag, element.name, _OTHER_PATH)
+
+
+def _refuse_options(context: Context, element: Element) -> None:
+    for option in ("ignore_tendon_compliance", "ignore_activation_dynamics"):
+        if context.boolean(element, option, False):
+            reason = f"{option} is not simulated; set it to false if the motion may change"
+            context.refuse(element.tag, element.name, reason)
+
+
+def _refuse_wraps(context: Context, owner: Element, path: Element) -> None:
+    wraps = member_list(path, "PathWrapSet")
+    name_components(wraps)
+    for wrap in wraps:
+        if context.text(wrap, "wrap_object"):
+            context.refuse(wrap.tag, f"{owner.name}/{wrap.name}", _WRAPPING)
+
+
+def _refuse_point(context: Context, owner: Element, point: Element) -> None:
+    if point.tag not in _POINTS:
+        reason = "path points of this class are not simulated"
+        context.refuse(point.tag, f"{owner.name}/{point.name}", reason)
+    elif point.tag == "MovingPathPoint":
+        for axis in "xyz":
+            read_function(context, point, f"{axis}_location")
+
+
 def _read_path(context: Context, muscle: Component, element: Element) -> tuple[PathPointLike, ...]:
     path = context.object_property(element, "path", ("GeometryPath",))
     if path is None:
         raise element.error("expected a GeometryPath")
     if path.tag != "GeometryPath":
-        context.refuse(path.tag, element.name, "paths of this class are not simulated")
+        context.refuse(path.tag, element.name, _OTHER_PATH)
         return ()
-    for wrap in member_list(path, "PathWrapSet"):
-        wrapped = context.text(wrap, "wrap_object")
-        if wrapped:
-            context.refuse(wrap.tag, element.name, f"the path wraps over {quote(wrapped)}")
+    _refuse_wraps(context, element, path)
     points = member_list(path, "PathPointSet")
     name_components(points)
     if len(points) < 2:
         raise path.error(f"expected two or more points in PathPointSet, found {len(points)}")
-    # A point is owned by the set, the set by the path, the path by the muscle.
-    home = Component(None, Component(None, muscle))
+    # A point is owned by the path, the path by the muscle; PathPointSet is no level of the tree.
+    home = Component(None, muscle)
+    for point in points:
+        if point.tag not in _POINTS:
+            _refuse_point(context, element, point)
     return tuple(_read_point(context, Component(point, home)) for point in points)
 
 
@@ -130,10 +169,7 @@ def _read_point(context: Context, point: Component) -> PathPointLike:
     if element.tag == "MovingPathPoint":
         return _read_moving_point(context, point, element)
     body, location = resolve_point(context, point, "socket_parent_frame")
-    if element.tag == "PathPoint":
-        return PathPointSpec(element.name, body, location)
-    if element.tag != "ConditionalPathPoint":
-        context.refuse(element.tag, element.name, "path points of this class are not simulated")
+    if element.tag != "ConditionalPathPoint":  # a plain one, or refused by now
         return PathPointSpec(element.name, body, location)
     coordinate = _coordinate(context, point, element, "socket_coordinate")
     if coordinate is None:

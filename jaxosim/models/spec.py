@@ -6,7 +6,8 @@ Frames are resolved down to the body that carries them (`FrameSpec`), names are 
 makes them unique, and defaults are filled in.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 Vec3 = tuple[float, float, float]
 ZERO: Vec3 = (0.0, 0.0, 0.0)
@@ -111,6 +112,15 @@ class JointSpec:
     child: FrameSpec
     coordinates: tuple[CoordinateSpec, ...] = ()
     transform: tuple[TransformAxisSpec, ...] | None = None
+
+    def renamed(self, names: Mapping[str, str]) -> "JointSpec":
+        """The same joint with its coordinates under other names."""
+        transform = self.transform and tuple(
+            replace(axis, coordinates=tuple(names[name] for name in axis.coordinates))
+            for axis in self.transform
+        )
+        coordinates = tuple(replace(c, name=names[c.name]) for c in self.coordinates)
+        return replace(self, coordinates=coordinates, transform=transform)
 
 
 @dataclass(frozen=True)

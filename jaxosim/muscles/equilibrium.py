@@ -179,8 +179,8 @@ def _line_search(muscle, path_length, a, iterate: _Iterate) -> tuple[jax.Array, 
 
 def _solve(
     muscle: Thelen2003Params, path_length: jax.Array, speed: jax.Array, a: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Fiber length and force-velocity multiplier of one muscle at equilibrium."""
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Fiber length and force-velocity multiplier of one muscle, and whether they balance."""
     shortest = minimum_fiber_length(muscle)
     along = path_length - 1.01 * muscle.tendon_slack_length
     fits = along >= shortest * jnp.cos(muscle.maximum_pennation_angle)
@@ -213,7 +213,9 @@ def _solve(
         return renewed(length, error, iterate.multiplier, force, iterate.rounds + 1)
 
     last = jax.lax.while_loop(unfinished, improve, first)
-    return last.length, last.multiplier
+    # At its minimal length a fiber rests as long as it would shorten further.
+    rests = (last.length <= shortest) & (last.error > 0)
+    return last.length, last.multiplier, (jnp.abs(last.error) <= tolerance) | rests
 
 
 def equilibrium_fiber_length(
@@ -221,8 +223,8 @@ def equilibrium_fiber_length(
     path_length: jax.Array,
     lengthening_speed: jax.Array,
     activation: jax.Array,
-) -> jax.Array:
-    """Fiber lengths (m) at which fiber and tendon carry the same force.
+) -> tuple[jax.Array, jax.Array]:
+    """Fiber lengths at which fiber and tendon carry the same force, and whether they do.
 
     Args:
       muscles: properties.
@@ -232,12 +234,13 @@ def equilibrium_fiber_length(
       activation: `[muscle]` (1).
 
     Returns:
-      `[muscle]` (m). A muscle without solution keeps the last iterate; one shorter than its slack
-      tendon rests at its minimal length.
+      `[muscle]` (m), and `[muscle]` bool: false for a muscle without solution, such as one whose
+      path is far too long, for which OpenSim's `equilibrateMuscles` raises. It keeps the last
+      iterate. One shorter than its slack tendon rests at its minimal length, an equilibrium.
     """
     a = clipped_activation(activation, muscles)
     held = jax.lax.stop_gradient((muscles, path_length, lengthening_speed, a))
-    length, multiplier = jax.vmap(_solve)(*held)
+    length, multiplier, found = jax.vmap(_solve)(*held)
 
     def error(muscles, path_length, a, length):
         return _force_error(muscles, path_length, a, multiplier, length)
@@ -246,4 +249,4 @@ def equilibrium_fiber_length(
     _, slope = jax.jvp(lambda x: error(*held[:2], held[3], x), (length,), (one,))
     residual = error(muscles, path_length, a, length)
     # Adds zero, but carries the derivative −(∂e/∂θ)/(∂e/∂l) that the iteration cannot give.
-    return length - safe_divide(residual - jax.lax.stop_gradient(residual), slope)
+    return length - safe_divide(residual - jax.lax.stop_gradient(residual), slope), found

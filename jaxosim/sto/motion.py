@@ -205,8 +205,8 @@ def _state_columns(model: Model) -> list[tuple[str, int, tuple[str, ...]]]:
     columns = []
     for index, name in enumerate(model.coordinate_names):
         joint = model.joint_names[int(model.tree.coordinate_joint[index])]
-        home = f"/jointset/{joint}/{name}"
-        short = f"{joint}/{name}"
+        own = name.rpartition("/")[2]  # a name of two joints has the second joint's before it
+        home, short = f"/jointset/{joint}/{own}", f"{joint}/{own}"
         columns.append(("q", index, (f"{home}/value", f"{short}/value", name)))
         columns.append(("u", index, (f"{home}/speed", f"{short}/speed", f"{name}_u")))
     for index, name in enumerate(model.muscle_names):

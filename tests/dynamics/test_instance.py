@@ -89,6 +89,30 @@ def test_welded_bodies_move_as_opensims(opensim, turned):
     worlds.assert_parity(text, worlds.states_at(model, params, q, u))
 
 
+@pytest.mark.opensim
+def test_a_single_weld_is_where_opensim_has_it(opensim):
+    """A level of one body: its row was once overwritten while it was being read."""
+    text = osim.model(
+        bodies=osim.body("a", mass_center="0.1 0.2 0.3") + osim.body("b", mass_center="0.3 0.2 0"),
+        joints=osim.pin() + _weld("ab", "/bodyset/a", "/bodyset/b"),
+    )
+    model, params = worlds.load(text)
+    q = np.random.default_rng(1).uniform(-1, 1, (4, 1))
+    worlds.assert_parity(text, worlds.states_at(model, params, q, q))
+
+
+def test_a_single_weld_is_compiled_as_it_is_meant():
+    text = osim.model(
+        bodies=osim.body("a") + osim.body("b"),
+        joints=osim.pin() + _weld("ab", "/bodyset/a", "/bodyset/b"),
+    )
+    model, params = worlds.load(text)
+    compiled = jax.jit(functools.partial(realize_instance, model))(params)
+    expected = realize_instance(model, params)  # one operation after the other
+    for ours, theirs in zip(jax.tree.leaves(compiled), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=ROUNDING)
+
+
 # property
 
 

@@ -106,6 +106,26 @@ def test_only_text_before_children_counts():
 
 
 @pytest.mark.parametrize(
+    ("version", "advice"),
+    [
+        ("10900", "OpenSim 3.3"),
+        ("10905", "OpenSim 3.3"),
+        ("19999", "OpenSim 3.3"),
+        ("40700", "of a later OpenSim than 4.6"),
+        ("50000", "of a later OpenSim than 4.6"),
+    ],
+)
+def test_files_of_other_versions_get_the_right_advice(version, advice):
+    message = refusal(MINIMAL.replace("40600", version))
+    assert f"found {version}" in message and advice in message
+
+
+@pytest.mark.parametrize("version", ["20000", "20001", "20201", "20302", "40600"])
+def test_files_since_opensim_2_are_read(version):
+    assert parse_document(MINIMAL.replace("40600", version).encode()).version == int(version)
+
+
+@pytest.mark.parametrize(
     ("data", "words"),
     [
         (b"", "empty"),

@@ -171,7 +171,12 @@ FUNCTIONS = {
         LinearFunctionSpec((2, 0)),
     ),
     "multiplier": (
-        element("MultiplierFunction", "function", linear("2 0"), scale="3"),
+        element(
+            "MultiplierFunction",
+            "function",
+            f"<function>{linear('2 0')}</function>",
+            scale="3",
+        ),
         specs.MultiplierFunctionSpec(LinearFunctionSpec((2, 0)), 3),
     ),
 }
@@ -308,7 +313,7 @@ def test_path_points():
 def test_points_on_frames_are_resolved_to_bodies():
     on_body = f"<components>{offset('f', '..', '1 0 0', f'0 0 {math.pi / 2!r}')}</components>"
     bodies = element("Body", "a", on_body, mass="1")
-    points = point("p", "/bodyset/a/f", location="1 0 0") + point("r", "../../../../../ground")
+    points = point("p", "/bodyset/a/f", location="1 0 0") + point("r", "../../../../ground")
     first, second = read(model(muscle(points=points), bodies=bodies)).forces[0].path
     assert (first.body, second.body) == ("a", "ground")
     assert first.location == pytest.approx((1, 1, 0), abs=1e-15)

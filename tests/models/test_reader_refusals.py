@@ -1,12 +1,14 @@
 """What a model file may not hold: refused by name, or an error; and at what cost."""
 
+import pickle
 import random
 import time
 
 import pytest
 
-from jaxosim.errors import OsimFormatError
+from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.models.catalog import resolve
+from jaxosim.models.compile import compile_model
 from jaxosim.models.reader import parse_model, read_model
 from tests.models.osim_text import (
     SHAPES,
@@ -53,7 +55,7 @@ REFUSED = {
     ),
     "rigid tendon": (model(muscle(ignore_tendon_compliance="true")), "Thelen2003Muscle", "m1"),
     "no activation": (model(muscle(ignore_activation_dynamics="1")), "Thelen2003Muscle", "m1"),
-    "wrapping": (model(muscle(wraps=WRAP)), "PathWrap", "m1"),
+    "wrapping": (model(muscle(wraps=WRAP)), "PathWrap", "m1/w"),
     "path": (
         model(muscle().replace("GeometryPath", "FunctionBasedPath")),
         "FunctionBasedPath",
@@ -62,7 +64,7 @@ REFUSED = {
     "path point": (
         model(muscle(points=point("p", kind="StrangePoint") + point("q"))),
         "StrangePoint",
-        "p",
+        "m1/p",
     ),
     "force": (model(element("BushingForce", "b")), "BushingForce", "b"),
     "unknown force": (model(element("Banana", "b")), "Banana", "b"),
@@ -86,11 +88,6 @@ REFUSED = {
                 "</Coordinate>", '<Sine name="prescribed_function"/></Coordinate>'
             )
         ),
-        "Coordinate",
-        "q",
-    ),
-    "twin coordinates": (
-        model(bodies=body("a") + body("b"), joints=pin() + pin("k", "/ground", "/bodyset/b")),
         "Coordinate",
         "q",
     ),
@@ -146,7 +143,74 @@ def test_everything_refused_is_listed():
         muscle(wraps=WRAP),
         rest=members("ConstraintSet", element("WeldConstraint", "w")),
     )
-    assert [e[1] for e in refused(text)] == ["w", "b", "m1"]
+    assert [e[1] for e in refused(text)] == ["w", "b", "m1/w"]
+
+
+def test_what_stands_behind_a_refused_muscle_is_listed_too():
+    text = model(
+        muscle(
+            kind="Millard2012EquilibriumMuscle",
+            points=point("p1")
+            + point("x", kind="StrangePathPoint")
+            + point("p2", "/bodyset/a", "MovingPathPoint", '<Sine name="x_location"/>'),
+            wraps=WRAP.replace('name="w"', "") + WRAP.replace("PathWrapSet", "Again"),
+            ignore_tendon_compliance="true",
+        ),
+        element("PathSpring", "s", element("GeometryPath", "path", WRAP)),
+        muscle("off", kind="OtherMuscle", wraps=WRAP, appliesForce="false"),
+    )
+    found = refused(text)
+    assert [(class_name, name) for class_name, name, _ in found[:4]] == [
+        ("Millard2012EquilibriumMuscle", "m1"),
+        ("Millard2012EquilibriumMuscle", "m1"),
+        ("PathWrap", "m1/pathwrap"),
+        ("StrangePathPoint", "m1/x"),
+    ]
+    assert [class_name for class_name, _, _ in found[4:]] == ["Sine", "PathSpring", "PathWrap"]
+    assert "ignore_tendon_compliance" in found[1][2]
+
+
+STOPPED = {
+    "unknown frame": {
+        "joints": pin(child="/f"),
+        "rest": "<components>" + element("StrangeFrame", "f") + "</components>",
+    },
+    "other file": {"rest": '<MarkerSet file="markers.xml"/>'},
+}
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_where_reading_has_to_stop_the_list_goes_on(name):
+    values = STOPPED[name]
+    strange = joint("StrangeJoint", "k", "/bodyset/a", "/bodyset/b")
+    joints = values.get("joints", pin()) + strange
+    rest = values["rest"] + members("ConstraintSet", element("WeldConstraint", "w"))
+    text = model(
+        muscle(kind="OtherMuscle", wraps=WRAP),
+        muscle("m2", wraps=WRAP),
+        bodies=body("a") + body("b"),
+        joints=joints,
+        rest=rest,
+    )
+    classes = {class_name for class_name, _, _ in refused(text)}
+    assert {"WeldConstraint", "StrangeJoint", "OtherMuscle", "PathWrap"} < classes
+    assert len([entry for entry in refused(text) if entry[0] == "PathWrap"]) == 2
+
+
+def test_the_message_has_a_line_for_each_class_and_the_exception_everything():
+    wrapped = [muscle(f"m{i}", kind="OtherMuscle", wraps=WRAP) for i in range(40)]
+    spec = parse(model(*wrapped))
+    with pytest.raises(UnsupportedComponentError) as error:
+        compile_model(spec)
+    assert error.value.unsupported == spec.unsupported
+    assert len(error.value.unsupported) == 80
+    head, *lines = str(error.value).splitlines()
+    assert head == "test: 80 component(s) of 2 class(es) that change the motion are not supported:"
+    assert lines[0].startswith("  OtherMuscle (40): 'm0', 'm1', 'm2', 'm3', 'm4', …: ")
+    assert lines[1].startswith("  PathWrap (40): 'm0/w', ") and "via points" in lines[1]
+    assert len(lines) == 2
+    again = pickle.loads(pickle.dumps(error.value))
+    assert again.unsupported == spec.unsupported and str(again) == str(error.value)
 
 
 def test_other_files_are_never_opened(tmp_path):
@@ -257,6 +321,10 @@ ERRORS = {
         model(joints=pin(clamped="true", range="0 1", default_value="2")),
         "within 0.0 and 1.0",
     ),
+    "clamped to a reversed range": (
+        model(joints=pin(clamped="true", range="1 -1")),
+        "range in ascending order",
+    ),
     # references
     "unknown body": (model(joints=pin(child="/bodyset/b")), "'/bodyset/b'"),
     "bare ground": (model(joints=pin("j", "ground")), "path of a frame"),
@@ -326,6 +394,14 @@ ERRORS = {
         "expected a Coordinate 'b'",
     ),
     "coordinate idle": (with_function(""), "to move something"),
+    "nothing to multiply": (
+        with_function('<MultiplierFunction name="function"><scale>2</scale></MultiplierFunction>'),
+        "MultiplierFunction.*expected a <function>",
+    ),
+    "multiplied function outside its property": (
+        with_function(element("MultiplierFunction", "function", linear(), scale="2")),
+        "MultiplierFunction.*expected a <function>",
+    ),
     "collinear": (model(joints=custom(axis("rotation1", "b", "0 3 0", linear()))), "collinear"),
     "no direction": (model(joints=custom(axis("rotation1", "b", "0 0 0", linear()))), "collinear"),
     "argument missing": (with_function(linear("1 2 3")), "takes 2"),
@@ -334,6 +410,8 @@ ERRORS = {
     "one knot": (spline("0", "0"), "two or more knots"),
     "unequal knots": (spline("0 1", "0"), "2 x and 1 y"),
     "falling knots": (spline("0 2 1", "0 0 0"), "ascending"),
+    "step at the first knot": (spline("0 0 1", "0 1 2"), "no two y for one x"),
+    "step at the last knot": (spline("0 1 1", "0 1 2"), "no two y for one x"),
     "NaN knot": (spline("0 nan", "0 0"), "finite"),
     "no knots": (with_function('<SimmSpline name="function"/>'), "x of its knots"),
     # forces
@@ -344,6 +422,7 @@ ERRORS = {
     "no activation": (in_muscle(minimum_activation="0"), "minimum_activation"),
     "control below activation": (in_muscle(min_control="0"), "min_control"),
     "slack-less": (in_muscle(tendon_slack_length="0"), "tendon_slack_length"),
+    "never pennate": (in_muscle(maximum_pennation_angle="0"), "maximum_pennation_angle above 0"),
     "flat curve": (in_muscle(Flen="1"), "Flen"),
     "NaN force": (in_muscle(max_isometric_force="NaN"), "finite"),
     "no stiffness": (model(contact(stiffness="0"), rest=SHAPES), "stiffness"),

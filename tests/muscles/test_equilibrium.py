@@ -1,6 +1,7 @@
 """Fiber lengths at equilibrium: OpenSim's own, balanced at rest, with implicit gradients."""
 
 import functools
+import warnings
 
 import chex
 import jax
@@ -8,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxosim
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
 from tests import worlds
+from tests.models import osim_text as osim
 from tests.muscles.test_thelen2003 import SOLEUS, muscles
 
 PARITY_TOLERANCE = 1e-10  # (m) the same iterates; only rounding differs
@@ -18,7 +21,8 @@ FORCE_TOLERANCE = 1.1e-8  # of max_isometric_force: OpenSim's, at which the iter
 GRADIENT_TOLERANCE = 1e-5  # differences see the iteration stop early
 PRINTED = 1e-13
 
-solve = jax.jit(equilibrium_fiber_length)
+found = jax.jit(lambda *arguments: equilibrium_fiber_length(*arguments)[1])
+solve = jax.jit(lambda *arguments: equilibrium_fiber_length(*arguments)[0])
 LEVELS = (0.0, 0.01, 0.05, 0.3, 1.0, 1.2)
 STRAINS = (-0.3, -0.05, 0.0, 0.01, 0.03, 0.06)
 STRETCHES = (0.3, 0.7, 1.0, 1.4, 1.8)
@@ -60,10 +64,50 @@ def test_hopper_over_its_range_is_live_opensims(opensim, moving):
     assert compared > 0.9 * 2 * len(knees)
 
 
+def pulled(length, **values):
+    """A muscle of a given path length on a slider."""
+    joints = osim.joint(
+        "SliderJoint",
+        "j",
+        "/ground",
+        "/bodyset/a",
+        osim.coordinates("q", default_value=str(length)),
+    )
+    return osim.model(osim.muscle("puller", **values), joints=joints)
+
+
+# From slack to absurd. Beyond, our iteration, whose passive force is bounded, may still find what
+# OpenSim's does not.
+PATHS = (0.1, 0.19, 0.2, 0.205, 0.25, 0.31, 0.36, 0.4, 0.45, 0.5, 0.7, 0.8, 1.0, 1.5, 2.0)
+KINDS = {
+    "straight": {},
+    "pennate": {"pennation_angle_at_optimal": "0.4"},
+    "short fiber": {"optimal_fiber_length": "0.02"},
+    "short tendon": {"tendon_slack_length": "0.03"},
+}
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("kind", KINDS)
+def test_muscles_without_equilibrium_are_those_for_which_opensim_raises(opensim, kind):
+    text = pulled(0.3, **KINDS[kind])
+    model, params = worlds.load(text)
+    oracle = worlds.oracle_of(text)
+    flags = jax.jit(lambda state: jaxosim.find_equilibrium(model, params, state)[1])
+    expected, obtained = [], []
+    for length in PATHS:
+        for speed, activation in ((0.0, 0.05), (0.0, 0.9), (0.4, 0.3)):
+            q, u, a = np.array([length]), np.array([speed]), np.array([activation])
+            expected.append(np.isfinite(oracle.equilibrium(q, u, a))[0])
+            obtained.append(
+                bool(flags(jaxosim.State(time=0.0, q=q, u=u, activation=a, fiber_length=a))[0])
+            )
+    assert obtained == expected
+    assert 0 < sum(expected) < len(expected)
+
+
 @functools.cache
 def _equilibrated(model):
-    import jaxosim
-
     def fibers(params, q, u, activation):
         state = jaxosim.State(
             time=jnp.zeros(()),
@@ -121,6 +165,43 @@ def test_a_path_shorter_than_its_tendon_rests_at_the_shortest_fiber():
         np.testing.assert_allclose(length, shortest, atol=1e-9)
 
 
+def test_a_slack_muscle_is_in_equilibrium_and_an_overstretched_one_is_not():
+    path = jnp.array([0.2, 0.43, 2.0])
+    straight = muscles(3, pennation_angle_at_optimal=0.0)
+    flags = found(straight, path, jnp.zeros(3), jnp.full(3, 0.5))
+    np.testing.assert_array_equal(flags, [True, True, False])
+
+
+def test_a_muscle_without_equilibrium_is_named_on_the_host():
+    model, params = worlds.load(pulled(2.0))
+    with pytest.warns(UserWarning, match="no equilibrium.*puller") as said:
+        state = jaxosim.initial_state(model, params)
+    assert said[0].filename == __file__
+    with pytest.warns(UserWarning, match="no equilibrium.*puller"):
+        jaxosim.equilibrate_muscles(model, params, state)
+
+
+def test_nothing_is_said_of_muscles_with_an_equilibrium_and_within_traced_programs():
+    near, far = worlds.load(pulled(0.3)), worlds.load(pulled(2.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jaxosim.initial_state(*near)
+        jax.jit(jaxosim.initial_state, static_argnums=0)(*far)
+
+
+def test_the_flag_of_equilibrium_travels_in_batches():
+    model, params = worlds.load(pulled(0.3))
+    q = jnp.array([[0.3], [2.0], [0.1]])
+
+    def flag(q):
+        state = jaxosim.initial_state(model, params, q)
+        return jaxosim.find_equilibrium(model, params, state)
+
+    together, flags = jax.jit(jax.vmap(flag))(q)
+    np.testing.assert_array_equal(flags, [[True], [False], [True]])
+    assert together.fiber_length.shape == (3, 1)
+
+
 # gradient
 
 
@@ -154,7 +235,7 @@ def test_gradient_is_finite_over_the_whole_grid():
 
 
 _grid_slopes = jax.jit(
-    jax.grad(lambda *a: jnp.sum(equilibrium_fiber_length(*a)), argnums=(0, 1, 2, 3))
+    jax.grad(lambda *a: jnp.sum(equilibrium_fiber_length(*a)[0]), argnums=(0, 1, 2, 3))
 )
 
 

@@ -1,0 +1,49 @@
+"""Numbers of a file in the precision that JAX works in."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.errors import OsimFormatError
+from jaxosim.pytree import declared_arrays
+from jaxosim.types import Model, Params
+
+
+def in_working_precision(model: Model, numbers: Params) -> Params:
+    """The numbers as JAX arrays: float64 if JAX's x64 mode is on, else float32.
+
+    Raises:
+      OsimFormatError: a finite number of the file is too large for float32.
+    """
+    with np.errstate(over="ignore"):  # what that loses is said below
+        params = jax.tree.map(jnp.asarray, numbers)
+    for (name, exact, axes), (_, value, _) in zip(
+        declared_arrays(numbers), declared_arrays(params), strict=True
+    ):
+        exact = np.asarray(exact)
+        lost = np.isfinite(exact) & ~np.isfinite(np.asarray(value))
+        if lost.any():
+            place = tuple(int(i) for i in np.argwhere(lost)[0])
+            raise OsimFormatError(
+                f"{model.source}: {name}{_owner(model, axes, place)}: expected a number that fits "
+                f"float32, found {exact[place]}; with JAX's x64 mode on it fits float64"
+            )
+    return params
+
+
+def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) -> str:
+    """The component that an entry belongs to, as far as its first axis tells."""
+    names = {
+        "body": model.body_names,
+        "joint": model.joint_names,
+        "coordinate": model.coordinate_names,
+        "muscle": model.muscle_names,
+        "point": model.paths.point_name,
+        "geometry": model.contacts.geometry_names,
+        "limit": model.limits.names,
+        "spring": model.springs.names,
+        "marker": model.marker_names,
+        "mobile": [model.body_names[body] for body in model.tree.body],
+    }
+    known = names.get(str(axes[0])) if axes else None
+    return f" of '{known[place[0]]}'" if known else ""
