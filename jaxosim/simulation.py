@@ -12,9 +12,14 @@ from jaxosim.dynamics.charts import enter_chart, leave_chart
 from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
 from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
-from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.stiff import stiff_world
-from jaxosim.system import realize_position, realize_velocity, state_derivative
+from jaxosim.system import (
+    checked_arguments,
+    realize_position,
+    realize_velocity,
+    state_derivative,
+)
 from jaxosim.types import Model, Options, Params, State
 
 _FIRST_STEP = 0.01  # s, the first internal step that OpenSim's integrator tries
@@ -41,11 +46,16 @@ def initial_state(
       params: numbers.
       q: `[coordinate]` (rad | m) pose; the coordinates' defaults if absent.
       u: `[coordinate]` (rad/s | m/s) speeds; the defaults if absent. Locked ones become zero.
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
     check_shapes(params, model.sizes)
+    check_dtypes(params)
     coordinates = params.coordinates
-    q = coordinates.default_value if q is None else q
-    u = coordinates.default_speed_value if u is None else u
+    axes, like = {"coordinate": len(model.coordinate_names)}, coordinates.default_value
+    q = checked_array("q", like if q is None else q, axes, like)
+    u = checked_array("u", coordinates.default_speed_value if u is None else u, axes, like)
     state = State(
         time=jnp.zeros((), q.dtype),
         q=q,
@@ -160,9 +170,7 @@ def advance(
     options: Options,
 ) -> tuple[State, IntegratorMemory]:
     """One control step, with the integrator's memory carried along."""
-    _check_options(options)
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
+    excitation = checked_arguments(model, params, state, excitation)
     start = state.time
     if options.method == _ADAPTIVE:
         state, memory = _adaptive_step(model, params, state, excitation, memory, options)
@@ -170,19 +178,6 @@ def advance(
         state = _fixed_steps(model, params, state, excitation, options)
         memory = dataclasses.replace(memory, excitation=excitation)
     return dataclasses.replace(state, time=start + options.step_size), memory
-
-
-def _check_options(options: Options) -> None:
-    """Refuse what cannot be integrated, by name.
-
-    Raises:
-      ValueError: unknown method, or numbers out of range.
-    """
-    methods = (_IMPLICIT, *_EXPLICIT, _ADAPTIVE)
-    if options.method not in methods:
-        raise ValueError(f"Options.method: expected one of {methods}, got {options.method!r}")
-    if options.substeps < 1 or options.step_size <= 0 or options.accuracy <= 0:
-        raise ValueError(f"Options: substeps, step_size and accuracy must be positive: {options}")
 
 
 def step(
@@ -202,8 +197,7 @@ def step(
       options: how to integrate; `Options()` if absent.
 
     Raises:
-      ModelMismatchError: while tracing, if an array's shape does not fit the model.
-      ValueError: unknown options.
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
     memory = initial_memory(state, excitation)
     return advance(model, params, state, excitation, memory, options or Options())[0]
@@ -229,7 +223,12 @@ def rollout(
 
     Returns:
       States after each step, every field with a leading `[time]` axis.
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    axes = {"time": None, "muscle": len(model.muscle_names)}
+    excitations = checked_array("excitations", excitations, axes, state.activation)
     chosen = options or Options()
 
     def one(carry, excitation):

@@ -32,7 +32,7 @@ from jaxosim.muscles.thelen2003 import (
     realize_muscle_dynamics,
 )
 from jaxosim.placement import chosen, group_sum, settled
-from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.types import (
     AccelerationInfo,
     ContactInfo,
@@ -228,6 +228,21 @@ def state_rates(
     )
 
 
+def checked_arguments(
+    model: Model, params: Params, state: State, excitation: jax.Array
+) -> jax.Array:
+    """The excitation of one instant, after a look at everything that an instant is made of.
+
+    Raises:
+      ModelMismatchError: an array's shape or dtype does not fit the model.
+    """
+    check_shapes(params, model.sizes)
+    check_shapes(state, model.sizes)
+    check_dtypes(params, state)
+    muscles = {"muscle": len(model.muscle_names)}
+    return checked_array("excitation", excitation, muscles, state.activation)
+
+
 def state_derivative(
     model: Model,
     params: Params,
@@ -248,10 +263,9 @@ def state_derivative(
       A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s).
 
     Raises:
-      ModelMismatchError: while tracing, if an array's shape does not fit the model.
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
+    excitation = checked_arguments(model, params, state, excitation)
     position, velocity, dynamics = realize(model, params, state, excitation, chart)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)

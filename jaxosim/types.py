@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.functions import FunctionParams
 from jaxosim.pytree import array, pytree
 from jaxosim.structure import (
@@ -26,6 +27,8 @@ from jaxosim.structure import (
     PathStructure,
     TreeStructure,
 )
+
+METHODS = ("ros3w", "rk4", "euler", "merson")  # of Options
 
 # ------------------------------------------------------------------------------- structure
 
@@ -82,6 +85,18 @@ class Options:
     accuracy: float = 5e-5
     step_size: float = 0.01
     stale_first_stage: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be integrated, by name.
+
+        Raises:
+          ValueError: an unknown method, or a number that is not positive and finite.
+        """
+        check_choice("Options.method", self.method, METHODS)
+        check_count("Options.substeps", self.substeps)
+        check_positive("Options.accuracy", self.accuracy)
+        check_positive("Options.step_size", self.step_size)
+        check_choice("Options.stale_first_stage", self.stale_first_stage, (True, False))
 
     @classmethod
     def fast(cls) -> "Options":

@@ -18,6 +18,7 @@ FLOORS = {
     # tools: jax and numpy only
     "jaxosim.pytree": 0,
     "jaxosim.errors": 0,
+    "jaxosim.checks": 0,
     "jaxosim.placement": 0,
     "jaxosim.products": 0,
     "jaxosim.spatial": 0,

@@ -5,6 +5,7 @@ Computed once per call and, as long as Params are not batched, once for a whole 
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxosim.spatial import (
     body_xyz_rotation,
@@ -134,7 +135,7 @@ def _fused_inertia(
     first_moment = mass[:, None] * center
     count = len(model.tree.body)
     carries = jnp.asarray(
-        (model.bodies.mobile[None, :] == jnp.arange(count)[:, None]), mass.dtype
+        (model.bodies.mobile[None, :] == np.arange(count)[:, None]), mass.dtype
     )  # bodies welded to ground are carried by none
     assert GROUND == -1
     return (

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxosim.checks import check_choice, check_count, check_functions, check_kind
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.observation import (
     Block,
@@ -28,6 +29,8 @@ from jaxosim.envs.observation import (
 )
 from jaxosim.models import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
+from jaxosim.placement import chosen
+from jaxosim.pytree import check_shapes
 from jaxosim.simulation import IntegratorMemory, advance, initial_memory, initial_state
 from jaxosim.types import Model, Options, Params, State
 
@@ -68,13 +71,18 @@ class Env:
 
         Raises:
           ValueError: an option is none of those expected.
+          ModelMismatchError: `params` are those of another model.
         """
-        check_choice("observation", self.observation, _OBSERVATIONS)
         limit = self.default_time_limit if self.time_limit is None else self.time_limit
-        for name, count in (("time_limit", limit), ("action_repeat", self.action_repeat)):
-            if not isinstance(count, int) or count < 1:
-                raise ValueError(f"{name}: expected a positive whole number, got {count!r}")
+        check_kind("options", self.options, Options)
+        check_count("time_limit", limit)
+        check_count("action_repeat", self.action_repeat)
+        check_choice("observation", self.observation, _OBSERVATIONS)
+        check_functions(self, ("reward", "vary_pose", "randomize"))
         structure, params = load_model(self.model_name)
+        if self.params is not None:
+            check_kind("params", self.params, Params)
+            check_shapes(self.params, structure.sizes)
         object.__setattr__(self, "time_limit", limit)
         object.__setattr__(self, "structure", structure)
         object.__setattr__(self, "params", params if self.params is None else self.params)
@@ -247,7 +255,7 @@ class Env:
                 f"action: expected shape ({self.action_size},), one excitation for each of "
                 f"action_names, got {action.shape}"
             )
-        return jnp.clip(action, 0.0, 1.0)[self.muscle_order]
+        return chosen(jnp.clip(action, 0.0, 1.0), self.muscle_order)
 
     def arrive(
         self, es: EnvState, state: State, excitation: jax.Array, memory: IntegratorMemory
@@ -376,16 +384,6 @@ class Env:
             self.structure, params, es.state, excitation, es.memory, self.options
         )
         return self.arrive(es, state, excitation, memory)
-
-
-def check_choice(option: str, value: object, choices: tuple) -> None:
-    """Refuse an option's value that is none of the choices.
-
-    Raises:
-      ValueError: it is not.
-    """
-    if value not in choices:
-        raise ValueError(f"{option}: expected one of {choices}, got {value!r}")
 
 
 def _choose(condition: jax.Array, yes: Any, no: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.registry import make
@@ -34,15 +35,22 @@ class Programs:
     move: Callable[..., Any]
 
 
-@functools.cache
 def programs_of(name: str, place: Placement, options: tuple[tuple[str, Any], ...]) -> Programs:
-    """The programs of a task, made once.
+    """The programs of a task, made once for each mode of x64.
 
     Args:
       name: of the task.
       place: where the numbers drawn on the host go.
       options: keywords of `make`.
     """
+    return _programs_of(name, place, options, jnp.result_type(float))
+
+
+@functools.cache
+def _programs_of(
+    name: str, place: Placement, options: tuple[tuple[str, Any], ...], dtype: Any
+) -> Programs:
+    """The programs of a task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
 
     def reset(params, q, u, excitation, drawn):

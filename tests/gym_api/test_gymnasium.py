@@ -5,6 +5,7 @@ import importlib.util
 import sys
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -178,3 +179,10 @@ def test_bad_vectors():
         gymnasium.make_vec(ARM, num_envs=2, autoreset_mode=AutoresetMode.DISABLED, **OPTIONS)
     with pytest.raises(ValueError, match="observation"):
         gymnasium.make(ARM, observation="tree")
+
+
+def test_the_dtype_is_that_of_the_mode_in_which_an_environment_is_made():
+    for mode in (True, False, True):
+        with jax.enable_x64(mode):
+            for env in (gymnasium.make(ARM, **OPTIONS), gymnasium.make_vec(ARM, 2, **OPTIONS)):
+                assert env.observation_space.dtype == (np.float64 if mode else np.float32)

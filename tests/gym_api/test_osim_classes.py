@@ -4,6 +4,7 @@ import dataclasses
 import random
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -229,3 +230,12 @@ def test_visualize_without_the_viewer_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "viser", None)  # as if it were not installed
     with pytest.raises(ImportError, match=r"pip install 'jaxosim\[view\]'"):
         Arm2DEnv(visualize=True)
+
+
+def test_the_dtype_is_that_of_the_mode_in_which_an_object_is_made():
+    for mode in (True, False, True):
+        with jax.enable_x64(mode):
+            env = Arm2DEnv()
+            assert env.osim_model.dtype == (np.float64 if mode else np.float32)
+            world = jax.eval_shape(env.osim_model.programs.env.reset, jax.random.key(0))
+            assert world.obs.dtype == env.osim_model.dtype

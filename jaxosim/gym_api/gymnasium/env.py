@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.base import Env
@@ -32,7 +33,8 @@ class Compiled:
     step: Callable[[EnvState, Any], EnvState]
 
 
-def _compile(name: str, options: tuple[tuple[str, Any], ...]) -> Compiled:
+def _compile(name: str, options: tuple[tuple[str, Any], ...], dtype: Any) -> Compiled:
+    """A task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
     return Compiled(env, jax.jit(env.reset), jax.jit(env.step))
 
@@ -41,13 +43,13 @@ _compile_once = functools.cache(_compile)
 
 
 def compiled(name: str, options: dict[str, Any]) -> Compiled:
-    """The functions of a task, shared by all that ask for the same options."""
-    items = tuple(sorted(options.items()))
+    """The functions of a task, shared by all that ask for the same options in one mode of x64."""
+    items, dtype = tuple(sorted(options.items())), jnp.result_type(float)
     try:
         hash(items)
     except TypeError:  # an option such as `params` holds arrays
-        return _compile(name, items)
-    return _compile_once(name, items)
+        return _compile(name, items, dtype)
+    return _compile_once(name, items, dtype)
 
 
 def checked_render_mode(mode: str | None, known: list[str]) -> str | None:
