@@ -13,6 +13,7 @@ from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_step
 from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
+from jaxosim.spatial import clip
 from jaxosim.stiff import stiff_world
 from jaxosim.system import (
     checked_arguments,
@@ -121,7 +122,7 @@ def error_norm(state: State, error: State) -> jax.Array:
     """
 
     def weighted(value, e):
-        return e / jnp.maximum(jnp.abs(value), 1.0)
+        return e / clip(jnp.abs(value), low=1.0)
 
     def rms(*parts):
         values = jnp.concatenate(parts)

@@ -388,3 +388,11 @@ def test_one_trace_for_equal_options(world):
     chex.clear_trace_counter()
     for _ in range(2):
         one(model, params, state, excitations[0], jaxosim.Options(method="euler", substeps=1))
+
+
+def test_the_error_norms_slope_where_a_speed_begins_to_count_by_its_size(world):
+    _, _, state, _ = world
+    error = worlds.replace_at(jax.tree.map(jnp.zeros_like, state), u=(0, 1.0))
+    norm = lambda speed: error_norm(worlds.replace_at(state, u=(0, speed)), error)  # noqa: E731
+    at, within = worlds.slopes_at_an_edge(norm, 1.0, 1)
+    np.testing.assert_allclose(at, within, rtol=1e-5)

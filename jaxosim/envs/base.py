@@ -32,6 +32,7 @@ from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.placement import chosen
 from jaxosim.pytree import check_shapes
 from jaxosim.simulation import IntegratorMemory, advance, initial_memory, initial_state
+from jaxosim.spatial import clip
 from jaxosim.types import Model, Options, Params, State
 
 _STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
@@ -255,7 +256,7 @@ class Env:
                 f"action: expected shape ({self.action_size},), one excitation for each of "
                 f"action_names, got {action.shape}"
             )
-        return chosen(jnp.clip(action, 0.0, 1.0), self.muscle_order)
+        return chosen(clip(action, 0.0, 1.0), self.muscle_order)
 
     def arrive(
         self, es: EnvState, state: State, excitation: jax.Array, memory: IntegratorMemory

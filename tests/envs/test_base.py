@@ -258,6 +258,11 @@ def test_an_action_of_wrong_length_is_refused(arm):
 # gradient
 
 
+def test_actions_of_zero_and_one_have_the_slope_within_the_range(arm):
+    slope = jax.jacfwd(arm.env.excitation_of)(jnp.array([0.0, 1.0, 0.5, 0.0, -0.1, 1.1]))
+    np.testing.assert_array_equal(slope, np.diag([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]))
+
+
 @pytest.mark.slow  # reverse mode takes a minute to compile
 def test_gradient_of_the_reward_by_the_action(arm):
     es = arm.reset(jax.random.key(1))
