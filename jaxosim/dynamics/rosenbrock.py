@@ -179,5 +179,5 @@ def _increment(problem: Stiff, state: Tree, sides: Any, here: Evaluated, h: jax.
     )
     most = _LARGER * here.size(linear) + _LEAST * here.size(state)
     size = here.size(rest)
-    within = most / clip(size, low=jnp.finfo(size.dtype).tiny)
+    within = most / clip(size, low=float(jnp.finfo(size.dtype).tiny))
     return add(linear, (clip(within, high=1.0), rest))

@@ -18,6 +18,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxosim.checks import check_choice, check_count, check_functions, check_kind
+from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.observation import (
     Block,
@@ -40,7 +41,7 @@ _OBSERVATIONS = ("vector", "tree")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Env:
+class Env(Copied):
     """A task: hashed by identity, so compiled once; its options are the keywords of `make`.
 
     Attributes:

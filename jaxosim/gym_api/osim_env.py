@@ -48,6 +48,10 @@ class OsimEnv:
         self._window: Window | None = None
         self.load_model()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: all but the window, which stays with the original."""
+        return {**vars(self), "_window": None}
+
     def task_options(self) -> dict[str, Any]:
         """Keywords of `jaxosim.make` for the task."""
         return {}

@@ -26,6 +26,7 @@ class Programs:
       step: `(EnvState, action) -> EnvState`.
       describe: `(EnvState) -> StateDescription`.
       move: `(EnvState, State) -> EnvState`, the same world in another state.
+      request: arguments of `programs_of`, with which another process makes them anew.
     """
 
     env: Env
@@ -33,6 +34,11 @@ class Programs:
     step: Callable[..., Any]
     describe: Callable[..., Any]
     move: Callable[..., Any]
+    request: tuple[str, Placement, tuple[tuple[str, Any], ...]]
+
+    def __reduce__(self) -> Any:
+        """Pickled as the request; a copy is the same programs, compiled already."""
+        return programs_of, self.request
 
 
 def programs_of(name: str, place: Placement, options: tuple[tuple[str, Any], ...]) -> Programs:
@@ -72,4 +78,5 @@ def _programs_of(
         step=jax.jit(env.step),
         describe=jax.jit(env.describe),
         move=jax.jit(env.with_state),
+        request=(name, place, options),
     )

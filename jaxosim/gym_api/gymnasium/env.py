@@ -26,17 +26,22 @@ PICTURE_SIZE = (640, 480)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Compiled:
-    """A task and its two functions, compiled when first called."""
+    """A task and its two functions, compiled when first called; and what was asked for."""
 
     env: Env
     reset: Callable[[jax.Array], EnvState]
     step: Callable[[EnvState, Any], EnvState]
+    request: tuple[str, dict[str, Any]]
+
+    def __reduce__(self) -> Any:
+        """Pickled as the arguments of `compiled`, with which another process makes them anew."""
+        return compiled, self.request
 
 
 def _compile(name: str, options: tuple[tuple[str, Any], ...], dtype: Any) -> Compiled:
     """A task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
-    return Compiled(env, jax.jit(env.reset), jax.jit(env.step))
+    return Compiled(env, jax.jit(env.reset), jax.jit(env.step), (name, dict(options)))
 
 
 _compile_once = functools.cache(_compile)
@@ -153,6 +158,10 @@ class GymnasiumEnv(gymnasium.Env):
         if self.state is None:
             raise RuntimeError("there is no world yet: call reset() first")
         return paint(self.functional.env, self.state, self._picture_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: all but the page, which stays with the original."""
+        return {**vars(self), "_window": None}
 
     def close(self) -> None:
         """Close the page, if there is one."""

@@ -82,7 +82,8 @@ class GymnasiumVectorEnv(VectorEnv):
         self.num_envs, self.mode = num_envs, mode
         self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
         self._picture_size = render_size
-        self._env = env = compiled(name, options).env
+        self.functional = compiled(name, options)
+        self._env = env = self.functional.env
         rate = decisions_per_second(env)
         self.metadata = {**self.metadata, "render_fps": rate, "autoreset_mode": mode}
         self.single_observation_space = self._bounds = observation_space(env)
@@ -93,6 +94,17 @@ class GymnasiumVectorEnv(VectorEnv):
         self._reset, self._step = _batch(env, num_envs)
         self.state: EnvState | None = None
         self._ended = np.zeros(num_envs, bool)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: all but the compiled programs."""
+        programs = ("_env", "_reset", "_step")
+        return {name: value for name, value in vars(self).items() if name not in programs}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the programs anew."""
+        vars(self).update(state)
+        self._env = self.functional.env
+        self._reset, self._step = _batch(self._env, self.num_envs)
 
     def reset(
         self,
