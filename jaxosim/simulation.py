@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxosim.dynamics.charts import enter_chart, leave_chart
 from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
 from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
+from jaxosim.forks import check_process
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.spatial import clip
@@ -51,6 +52,7 @@ def initial_state(
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    check_process()
     check_shapes(params, model.sizes)
     check_dtypes(params)
     coordinates = params.coordinates
@@ -200,6 +202,7 @@ def step(
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    check_process()
     memory = initial_memory(state, excitation)
     return advance(model, params, state, excitation, memory, options or Options())[0]
 
@@ -228,6 +231,7 @@ def rollout(
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    check_process()
     axes = {"time": None, "muscle": len(model.muscle_names)}
     excitations = checked_array("excitations", excitations, axes, state.activation)
     chosen = options or Options()

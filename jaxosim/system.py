@@ -25,6 +25,7 @@ from jaxosim.dynamics.multibody import (
     solve_positive,
 )
 from jaxosim.dynamics.prosthesis import spring_force
+from jaxosim.forks import check_process
 from jaxosim.muscles.path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.muscles.thelen2003 import (
     realize_fiber_velocity,
@@ -235,7 +236,9 @@ def checked_arguments(
 
     Raises:
       ModelMismatchError: an array's shape or dtype does not fit the model.
+      RuntimeError: this process was forked from one that had used JAX.
     """
+    check_process()
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
     check_dtypes(params, state)

@@ -19,6 +19,7 @@ FLOORS = {
     "jaxosim.pytree": 0,
     "jaxosim.errors": 0,
     "jaxosim.checks": 0,
+    "jaxosim.forks": 0,
     "jaxosim.placement": 0,
     "jaxosim.products": 0,
     "jaxosim.spatial": 0,

@@ -20,14 +20,8 @@ from jax.core import Tracer
 from jaxosim.checks import check_choice, check_count, check_functions, check_kind
 from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
-from jaxosim.envs.observation import (
-    Block,
-    bounds_of,
-    names_of,
-    tree_of,
-    units_of,
-    vector_of,
-)
+from jaxosim.envs.observation import Block, bounds_of, names_of, tree_of, units_of, vector_of
+from jaxosim.forks import check_process
 from jaxosim.models import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.placement import chosen
@@ -191,6 +185,7 @@ class Env(Copied):
         Args:
           key: JAX random key, of either kind; everything random in the episode comes from it.
         """
+        check_process()
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
         if self.randomize is None and self.vary_pose is None and self._is_concrete:
             params, (state, description) = self._nominal, self._usual_start
@@ -229,6 +224,7 @@ class Env(Copied):
         Raises:
           ValueError: while tracing, if the action has another shape.
         """
+        check_process()
         excitation = self.excitation_of(action)
         if self.action_repeat == 1:
             return self._control_step(es, excitation)

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
+from jaxosim.forks import check_process
 from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.compile import compile_model
 from jaxosim.models.reader import parse_model, read_model
@@ -35,7 +36,9 @@ def load_model(name_or_path: str | os.PathLike[str]) -> tuple[Model, Params]:
     Raises:
       OsimFormatError: the file cannot be read as an OpenSim model.
       UnsupportedComponentError: it holds components that we would simulate wrongly.
+      RuntimeError: this process was forked from one that had used JAX.
     """
+    check_process()
     path = resolve(name_or_path)
     changed = path.stat().st_mtime_ns if path.is_file() else 0
     model, numbers = _load(path, changed)

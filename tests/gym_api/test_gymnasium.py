@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import importlib.util
+import os
 import pickle
 import sys
 import warnings
@@ -210,3 +211,17 @@ def assert_same(one, other):
     """Observations, rewards and flags of two steps are equal."""
     for a, b in zip(one[:4], other[:4], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore:.*fork:DeprecationWarning")
+def test_forked_workers_say_spawn_at_once():
+    gymnasium.make(ARM, **OPTIONS)  # JAX has been used
+    with pytest.raises(RuntimeError, match='context="spawn"'):
+        workers = gymnasium.vector.AsyncVectorEnv([make_arm], context="fork")
+        workers.reset_async(seed=0)
+        workers.reset_wait(timeout=60)
+
+
+def make_arm():
+    return gymnasium.make(ARM, **OPTIONS)

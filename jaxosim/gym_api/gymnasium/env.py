@@ -13,6 +13,7 @@ import numpy as np
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
+from jaxosim.forks import check_process
 from jaxosim.gym_api.gymnasium.spaces import (
     action_space,
     checked_action,
@@ -123,6 +124,7 @@ class GymnasiumEnv(gymnasium.Env):
           seed: of this and all later episodes.
           options: none are known.
         """
+        check_process()
         super().reset(seed=seed)
         key = jax.random.key(int(self.np_random.integers(2**31)))
         self.state = self.functional.reset(key)
@@ -138,6 +140,7 @@ class GymnasiumEnv(gymnasium.Env):
         """
         if self.state is None:
             raise RuntimeError("there is no world yet: call reset() first")
+        check_process()
         action = checked_action(action, (self.functional.env.action_size,))
         self.state = es = self.functional.step(self.state, action)
         self._show(es)

@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 from jaxosim.envs.batch import BatchEnv, select
 from jaxosim.envs.episode import EnvState
+from jaxosim.forks import check_process
 from jaxosim.gym_api.gymnasium.env import (
     PICTURE_SIZE,
     checked_render_mode,
@@ -121,6 +122,7 @@ class GymnasiumVectorEnv(VectorEnv):
         if isinstance(seed, list):
             given = [0 if one is None else one for one in seed]
             seed = int(np.random.SeedSequence(given).generate_state(1)[0])
+        check_process()
         super().reset(seed=seed)
         self.state = es = self._reset(jax.random.key(int(self.np_random.integers(2**31))))
         self._ended = np.zeros(self.num_envs, bool)
@@ -137,6 +139,7 @@ class GymnasiumVectorEnv(VectorEnv):
         """
         if self.state is None:
             raise RuntimeError("there is no batch yet: call reset() first")
+        check_process()
         actions = checked_action(actions, (self.num_envs, self._action_size))
         after = self._step(self.state, actions)
         held = self._ended
