@@ -4,43 +4,44 @@ Whatever the user gets wrong ends in one line on standard error and a non-zero e
 wrong command line, 1 for everything else, 130 when interrupted.
 """
 
-import _thread
+import atexit
 import contextlib
 import dataclasses
 import io
 import math
 import os
 import pathlib
+import signal
 import sys
-import threading
 from collections.abc import Sequence
 
-import click
-import jax
-import numpy as np
-import rich.console
-import rich.progress
+from jaxosim import interrupts
 
-import jaxosim
-from jaxosim import cli_report, cli_view, sto
-from jaxosim.cli_bench import bench
-from jaxosim.cli_obs import obs
-from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
-from jaxosim.cores import use_cores
-from jaxosim.errors import (
-    ModelMismatchError,
-    OsimFormatError,
-    TableFormatError,
-    UnsupportedComponentError,
-)
-from jaxosim.models import bundled_models, load_model
-from jaxosim.types import Model, Params
-from jaxosim.viewer.extras import MissingExtraError
-from jaxosim.viewer.run import Run, write_run
+with interrupts.ending():  # importing all this takes seconds
+    import click
+    import jax
+    import numpy as np
+    import rich.console
+    import rich.progress
+
+    import jaxosim
+    from jaxosim import cli_report, cli_view, sto
+    from jaxosim.cli_bench import bench
+    from jaxosim.cli_obs import obs
+    from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
+    from jaxosim.cores import use_cores
+    from jaxosim.errors import (
+        ModelMismatchError,
+        OsimFormatError,
+        TableFormatError,
+        UnsupportedComponentError,
+    )
+    from jaxosim.models import bundled_models, load_model
+    from jaxosim.types import Model, Params
+    from jaxosim.viewer.extras import MissingExtraError
+    from jaxosim.viewer.run import Run, write_run
 
 _OUT_SUFFIXES = (".npz", ".sto")
-_INTERRUPTED = 130
-_MOMENT = 0.01  # s, after which a callback is over
 _OUR_ERRORS = (
     OsimFormatError,
     UnsupportedComponentError,
@@ -55,11 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
-    sys.unraisablehook = _interrupt_again
-    status = _status(arguments)
-    if status == _INTERRUPTED:
-        os._exit(status)  # XLA may be compiling in a thread that does not survive a normal exit
+    with interrupts.ending():
+        status = _status(arguments)
+    atexit.register(_ignore_interrupts)  # what is left takes a moment
     sys.exit(status)
+
+
+def _ignore_interrupts() -> None:
+    """Let an interrupt pass."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -69,7 +75,7 @@ def _status(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _complain("interrupted", _INTERRUPTED)
+        return _complain("interrupted", interrupts.STATUS)
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -79,14 +85,6 @@ def _status(arguments: Sequence[str] | None) -> int:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
             return _complain("out of memory: give a smaller --batch", 1)
         raise
-
-
-def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
-    """Send an interrupt again that fell into a callback of JAX, where Python drops exceptions."""
-    if issubclass(ignored.exc_type, KeyboardInterrupt):
-        threading.Timer(_MOMENT, _thread.interrupt_main).start()
-    else:
-        sys.__unraisablehook__(ignored)
 
 
 def _complain(message: str, status: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import rich.progress
 
-from jaxosim import cli_report
+from jaxosim import cli_report, interrupts
 from jaxosim.models import load_model
 from jaxosim.viewer import films, page, pictures, plots, web
 from jaxosim.viewer.run import Run, is_run, load_run
@@ -77,6 +77,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
       ClickException: the file cannot be made there.
     """
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    interrupts.unfinished.add(unfinished)
     try:
         unfinished.touch(exist_ok=False)
     except OSError as error:
@@ -86,6 +87,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+        interrupts.unfinished.discard(unfinished)
 
 
 def motion(name: str, model: str | None) -> Run:
@@ -234,6 +236,7 @@ def view(
     viewer = web.WebViewer(shown, port, folder)
     click.echo(f"open {viewer.url} (this machine only; end with Ctrl-C)")
     try:
-        viewer.serve()
+        with interrupts.as_the_end():
+            viewer.serve()
     except KeyboardInterrupt:
         viewer.close()

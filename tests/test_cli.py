@@ -288,33 +288,6 @@ def test_interrupt_is_one_line(pendulum, tmp_path):
     assert not out.exists() and list(tmp_path.glob(".run.*")) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_an_interrupt_that_a_callback_drops_comes_again():
-    """As those of JAX's callback of the garbage collector, into which one in a hundred falls."""
-    code = """
-import gc, signal, sys, time
-from jaxosim import cli
-
-def collected(phase, info):
-    gc.callbacks.remove(collected)
-    signal.raise_signal(signal.SIGINT)
-
-def command(*_, **__):
-    gc.callbacks.append(collected)
-    gc.collect()
-    while True:
-        time.sleep(0.1)
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-cli.commands.main = command
-cli.main([])
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, cwd=ROOT
-    )
-    assert (result.returncode, result.stderr) == (130, "jaxosim: interrupted\n")
-
-
 @pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
 def test_a_reader_that_has_gone_is_no_error_message():
     read_end, write_end = os.pipe()

@@ -20,6 +20,7 @@ FLOORS = {
     "jaxosim.errors": 0,
     "jaxosim.checks": 0,
     "jaxosim.forks": 0,
+    "jaxosim.interrupts": 0,
     "jaxosim.placement": 0,
     "jaxosim.products": 0,
     "jaxosim.spatial": 0,
