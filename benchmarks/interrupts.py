@@ -81,7 +81,7 @@ def interrupted(folder, delay):
 
 def main():
     """Interrupt many times, and count."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Is Ctrl-C ever lost?")
     parser.add_argument("tries", type=int, nargs="?", default=200)
     parser.add_argument("--load", type=int, default=2, help="processes that compute meanwhile")
     parser.add_argument("--longest", type=float, default=8.0, help="s, latest moment")

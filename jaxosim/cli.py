@@ -83,8 +83,16 @@ def _status(arguments: Sequence[str] | None) -> int:
         return _complain(str(error), 1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-            return _complain("out of memory: give a smaller --batch", 1)
+            return _complain(_out_of_memory(arguments), 1)
         raise
+
+
+def _out_of_memory(arguments: Sequence[str] | None) -> str:
+    """What to say, and to do where the command can do with less."""
+    words = sys.argv[1:] if arguments is None else arguments
+    command = next((commands.commands[word] for word in words if word in commands.commands), None)
+    options = [] if command is None else [parameter.name for parameter in command.params]
+    return "out of memory" + (": give a smaller --batch" if "batch" in options else "")
 
 
 def _complain(message: str, status: int) -> int:

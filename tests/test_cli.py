@@ -334,3 +334,21 @@ def test_sine_excitation_spreads_muscles_and_worlds_over_a_period():
 def test_chunks_divide_the_control_steps(seconds, steps, chunk):
     job = Job(1, seconds, Excitation("random"))
     assert (job.step_count, job.chunk) == (steps, chunk)
+
+
+@pytest.mark.parametrize(
+    "arguments, advice",
+    [
+        (["rollout", "m"], ": give a smaller --batch"),
+        (["bench"], ": give a smaller --batch"),
+        (["info", "m"], ""),
+        (["obs", "Arm2DEnv"], ""),
+        (["render", "rollout.npz", "--out", "a.png"], ""),
+    ],
+)
+def test_out_of_memory_advises_what_the_command_has(run, monkeypatch, arguments, advice):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(cli.commands, "main", exhausted)
+    assert run(*arguments) == (1, "", f"jaxosim: out of memory{advice}\n")

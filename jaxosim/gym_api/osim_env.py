@@ -193,6 +193,23 @@ class OsimEnv:
     def render(self, mode: str = "human", close: bool = False) -> None:
         """Nothing: the window follows by itself."""
 
+    def seed(self, seed: int | None = None) -> list[int]:
+        """Nothing, as in osim-rl: targets are drawn from the global generators; seed those."""
+        return []
+
+    @property
+    def unwrapped(self) -> "OsimEnv":
+        """The environment without wrappers: itself."""
+        return self
+
+    def __enter__(self) -> "OsimEnv":
+        """Begin a block at whose end the environment is closed."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
+        self.close()
+
     def close(self) -> None:
         """Close the window."""
         if self._window is not None:

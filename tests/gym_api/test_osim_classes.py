@@ -5,6 +5,7 @@ import dataclasses
 import pickle
 import random
 import sys
+import types
 
 import jax
 import numpy as np
@@ -262,3 +263,16 @@ def test_a_used_object_is_copied_and_goes_on_to_the_bit(way):
     fresh.reset()
     fresh.step(np.full(6, 0.3))
     assert fresh.step(np.full(6, 0.7)) == expected
+
+
+def test_seed_unwrapped_and_with_are_those_of_gyms_env():
+    random.seed(1)
+    state = random.getstate()
+    closed = []
+    with Arm2DEnv() as env:
+        assert env.seed(0) == env.seed() == [] and random.getstate() == state
+        assert env.unwrapped is env
+        env._window = types.SimpleNamespace(close=lambda: closed.append(True))
+    assert closed == [True]
+    with pytest.raises(ZeroDivisionError), Arm2DEnv():
+        raise ZeroDivisionError  # is not swallowed
