@@ -4,48 +4,49 @@ Whatever the user gets wrong ends in one line on standard error and a non-zero e
 wrong command line, 1 for everything else, 130 when interrupted.
 """
 
-import _thread
+import atexit
 import contextlib
 import dataclasses
 import io
 import math
 import os
 import pathlib
+import signal
 import sys
-import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import click
-import jax
-import numpy as np
-import rich.console
-import rich.progress
+from jaxosim import interrupts
 
-import jaxosim
-from jaxosim import cli_report, cli_view, sto
-from jaxosim.cli_bench import bench
-from jaxosim.cli_obs import obs
-from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
-from jaxosim.cores import use_cores
-from jaxosim.errors import (
-    ModelMismatchError,
-    OsimFormatError,
-    OsimFormatWarning,
-    TableFormatError,
-    TableFormatWarning,
-    UnsupportedComponentError,
-)
-from jaxosim.files import replacing
-from jaxosim.models import bundled_models, load_model
-from jaxosim.types import Model, Params
-from jaxosim.viewer.extras import MissingExtraError
-from jaxosim.viewer.run import Run, write_run
+with interrupts.ending():  # importing all this takes seconds
+    import click
+    import jax
+    import numpy as np
+    import rich.console
+    import rich.progress
+
+    import jaxosim
+    from jaxosim import cli_report, cli_view, sto
+    from jaxosim.cli_bench import bench
+    from jaxosim.cli_obs import obs
+    from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
+    from jaxosim.cores import use_cores
+    from jaxosim.errors import (
+        ModelMismatchError,
+        OsimFormatError,
+        OsimFormatWarning,
+        TableFormatError,
+        TableFormatWarning,
+        UnsupportedComponentError,
+    )
+    from jaxosim.files import replacing
+    from jaxosim.models import bundled_models, load_model
+    from jaxosim.types import Model, Params
+    from jaxosim.viewer.extras import MissingExtraError
+    from jaxosim.viewer.run import Run, write_run
 
 _OUT_SUFFIXES = (".npz", ".sto")
-_INTERRUPTED = 130
-_MOMENT = 0.01  # s, after which a callback is over
 _OUR_ERRORS = (
     OsimFormatError,
     UnsupportedComponentError,
@@ -61,12 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
-    sys.unraisablehook = _interrupt_again
     warnings.showwarning = _show_warning
-    status = _status(arguments)
-    if status == _INTERRUPTED:
-        os._exit(status)  # XLA may be compiling in a thread that does not survive a normal exit
+    with interrupts.ending():
+        status = _status(arguments)
+    atexit.register(_ignore_interrupts)  # what is left takes a moment
     sys.exit(status)
+
+
+def _ignore_interrupts() -> None:
+    """Let an interrupt pass."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -76,7 +82,7 @@ def _status(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _complain("interrupted", _INTERRUPTED)
+        return _complain("interrupted", interrupts.STATUS)
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -84,16 +90,16 @@ def _status(arguments: Sequence[str] | None) -> int:
         return _complain(str(error), 1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-            return _complain("out of memory: give a smaller --batch", 1)
+            return _complain(_out_of_memory(arguments), 1)
         raise
 
 
-def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
-    """Send an interrupt again that fell into a callback of JAX, where Python drops exceptions."""
-    if issubclass(ignored.exc_type, KeyboardInterrupt):
-        threading.Timer(_MOMENT, _thread.interrupt_main).start()
-    else:
-        sys.__unraisablehook__(ignored)
+def _out_of_memory(arguments: Sequence[str] | None) -> str:
+    """What to say, and to do where the command can do with less."""
+    words = sys.argv[1:] if arguments is None else arguments
+    command = next((commands.commands[word] for word in words if word in commands.commands), None)
+    options = [] if command is None else [parameter.name for parameter in command.params]
+    return "out of memory" + (": give a smaller --batch" if "batch" in options else "")
 
 
 def _show_warning(

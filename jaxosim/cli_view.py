@@ -1,13 +1,16 @@
 """The commands that show motion: `jaxosim view`, `jaxosim plot` and `jaxosim render`."""
 
+import math
 import pathlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import click
+import numpy as np
 import rich.progress
 
-from jaxosim import cli_report
+from jaxosim import cli_report, interrupts
 from jaxosim.files import replacing
 from jaxosim.models import load_model
 from jaxosim.viewer import films, page, pictures, plots, web
@@ -24,6 +27,23 @@ _geometry_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
     help="Folder of bone meshes (.vtp, .stl, .obj); else Geometry beside the model file.",
 )
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers; click's own takes NaN, which is outside of every range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number.
+
+        Raises:
+          BadParameter: it is none, or lies outside.
+        """
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
 
 
 def _pair(separator: str, what: str, largest: int):
@@ -77,6 +97,24 @@ def motion(name: str, model: str | None) -> Run:
     return Run.still(structure, params, default_state(params))
 
 
+def check_finite(run: Run, worlds: Iterable[int]) -> None:
+    """Refuse to draw worlds that have diverged.
+
+    Raises:
+      ClickException: one has; the message says which, and from when on.
+      ModelMismatchError: there is no such world.
+    """
+    for world in worlds:
+        states = run.world(world)
+        fields = (states.q, states.u, states.activation, states.fiber_length)
+        is_finite = np.all([np.isfinite(field).all(axis=1) for field in fields], axis=0)
+        if not is_finite.all():
+            start = run.time[int(np.argmin(is_finite))]
+            raise click.ClickException(
+                f"{run.name}: world {world} diverged: it is not finite from {start:.6g} s on"
+            )
+
+
 @click.command(epilog=_RUN, short_help="Plot RUNs against time.")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @out_option(*plots.SUFFIXES)
@@ -111,7 +149,7 @@ def plot(
 @click.option(
     "--view", type=click.Choice(sorted(pictures.VIEWS)), default="side", show_default=True
 )
-@click.option("--zoom", type=click.FloatRange(0.1, 20), default=1.0, show_default=True)
+@click.option("--zoom", type=FiniteRange(0.1, 20), default=1.0, show_default=True)
 @click.option("--follow/--no-follow", default=True, help="Whether the camera follows the model.")
 @click.option(
     "--size",
@@ -130,11 +168,11 @@ def plot(
 @click.option(
     "--world", type=click.IntRange(min=0), default=0, show_default=True, help="The first."
 )
-@click.option("--fps", type=click.FloatRange(1, 120), default=30.0, show_default=True)
+@click.option("--fps", type=FiniteRange(1, 120), default=30.0, show_default=True)
 @click.option(
-    "--speed", type=click.FloatRange(0.01, 20), default=1.0, show_default=True, help="1: real time."
+    "--speed", type=FiniteRange(0.01, 20), default=1.0, show_default=True, help="1: real time."
 )
-@click.option("--at", type=float, help="Second that a .png shows; the middle if absent.")
+@click.option("--at", type=FiniteRange(), help="Second that a .png shows; the middle if absent.")
 def render(
     run: str,
     out: pathlib.Path,
@@ -152,6 +190,8 @@ def render(
 ) -> None:
     """Draw RUN, or MODEL in its default pose, without a display."""
     shown = motion(run, model)
+    last = min(world + grid[0] * grid[1], shown.world_count)
+    check_finite(shown, range(world, max(last, world + 1)))
     columns = rich.progress.Progress.get_default_columns()
     with (
         replacing(out) as unfinished,
@@ -186,7 +226,7 @@ def render(
 @_geometry_option
 @click.option("--port", type=click.IntRange(1024, 65535), default=8080, show_default=True)
 @click.option("--world", type=click.IntRange(min=0), default=0, help="World of the page.")
-@click.option("--fps", type=click.FloatRange(1, 120), default=30.0, help="Of the page.")
+@click.option("--fps", type=FiniteRange(1, 120), default=30.0, help="Of the page.")
 @click.option("--follow/--no-follow", default=True, help="Whether the page follows the model.")
 def view(
     run: str,
@@ -202,6 +242,7 @@ def view(
     shown = motion(run, model)
     folder = str(geometry) if geometry is not None else None
     if html is not None:
+        check_finite(shown, (world,))
         with replacing(html) as unfinished:
             page.write_page(
                 shown, unfinished, world=world, rate=fps, follow=follow, geometry=folder
@@ -211,6 +252,7 @@ def view(
     viewer = web.WebViewer(shown, port, folder)
     click.echo(f"open {viewer.url} (this machine only; end with Ctrl-C)")
     try:
-        viewer.serve()
+        with interrupts.as_the_end():
+            viewer.serve()
     except KeyboardInterrupt:
         viewer.close()

@@ -11,6 +11,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from jaxosim import interrupts
+
 _TOKEN_BYTES = 8
 _STEM_LENGTH = 40  # of the name that goes on: file systems allow 255 bytes
 _underway: set[Path] = set()  # files of blocks that have not ended
@@ -38,9 +40,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     token = secrets.token_hex(_TOKEN_BYTES)  # no number of a process, which comes again
     unfinished = target.with_name(f".{target.stem[:_STEM_LENGTH]}.{token}{target.suffix}")
+    interrupts.unfinished.add(unfinished)  # before it is made: an interrupt then removes it
     try:
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
+        interrupts.unfinished.discard(unfinished)
         raise _cannot_write(path, error) from error
     _underway.add(unfinished)
     try:
@@ -58,6 +62,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         unfinished.unlink(missing_ok=True)
         _underway.discard(unfinished)
+        interrupts.unfinished.discard(unfinished)
 
 
 def _mode(path: str | os.PathLike[str], target: Path) -> int | None:

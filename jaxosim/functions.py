@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxosim.placement import chosen, joined
 from jaxosim.pytree import array, pytree
+from jaxosim.spatial import clip
 
 _SMALLEST_KNOT_DISTANCE = 1e-7  # OpenSim's floor, so that repeated knots do not divide by zero
 
@@ -118,7 +119,7 @@ def _splines(
     knots: jax.Array, last_knot: jax.Array, cubics: jax.Array, x: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """SimmSplines: cubic between the end knots, straight with the end slopes beyond them."""
-    inside = jnp.clip(x, knots[:, 0], last_knot)
+    inside = clip(x, knots[:, 0], last_knot)
     left, row = _interval(knots, inside, cubics)
     y, b, c, d = row[:, 0], row[:, 1], row[:, 2], row[:, 3]
     dx = inside - left

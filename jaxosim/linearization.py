@@ -25,7 +25,7 @@ from jaxosim.muscles.path import shortening, tendon_generalized_force, tendon_st
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
 from jaxosim.placement import chosen, group_sum, settled
 from jaxosim.products import scaled
-from jaxosim.spatial import matvec
+from jaxosim.spatial import clip, matvec
 from jaxosim.system import (
     Dynamics,
     Position,
@@ -166,7 +166,7 @@ def _joint_diagonals(
     limits, springs = dynamics.limits, params.springs
     return (
         on_free(limits.damping, springs.viscosity),
-        on_free(jnp.maximum(limits.stiffness, 0.0), springs.stiffness),
+        on_free(clip(limits.stiffness, low=0.0), springs.stiffness),
     )
 
 
@@ -207,9 +207,9 @@ def _fiber_slopes(
         T_path=muscles.max_isometric_force * curves_by_path,
         T_fiber=muscles.max_isometric_force * curves_by_fiber.tendon_force_multiplier,
         v_path=curves_by_path * _slopes(by_tendon, length.tendon_force_multiplier),
-        v_fiber=jnp.minimum(v_fiber, 0.0),
+        v_fiber=clip(v_fiber, high=0.0),
         v_activation=_slopes(lambda x: velocity(length, x, fiber_length), a),
-        activation=jnp.minimum(_slopes(lambda x: activation_rate(x, excitation, muscles), a), 0.0),
+        activation=clip(_slopes(lambda x: activation_rate(x, excitation, muscles), a), high=0.0),
     )
     return FiberSlopes(*(settled(jnp.where(works, slope, 0.0)) for slope in slopes))
 
@@ -223,7 +223,7 @@ def shift(model: Model, linearization: Linearization, g: float | jax.Array) -> S
     """I − g A, with g (s) the step size times a scheme's coefficient."""
     lin, fibers = linearization, linearization.fibers
     damped = settled(1 - g * fibers.v_fiber)
-    pull = jnp.maximum(fibers.T_path + g * fibers.T_fiber * fibers.v_path / damped, 0.0)
+    pull = clip(fibers.T_path + g * fibers.T_fiber * fibers.v_path / damped, low=0.0)
     stiffness = settled(lin.stiffness + tendon_stiffness(model, lin.paths, pull))
     matrix = settled(lin.mass + g * lin.damping + (g * g) * stiffness)
     return Shifted(lin, jnp.asarray(g), damped, stiffness, matrix, inverse_positive(matrix))

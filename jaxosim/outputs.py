@@ -12,16 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.dynamics.multibody import point_acceleration, point_velocity
-from jaxosim.muscles.path import moment_arms
 from jaxosim.fused import fused
+from jaxosim.muscles.path import moment_arms
 from jaxosim.placement import chosen
 from jaxosim.products import cross
-from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.pytree import array, pytree
 from jaxosim.spatial import body_xyz_angles, matmul, matvec
 from jaxosim.system import (
     Dynamics,
     Position,
     Velocity,
+    checked_arguments,
     realize,
     realize_acceleration,
 )
@@ -120,10 +121,9 @@ def describe(model: Model, params: Params, state: State, excitation: jax.Array) 
       excitation: `[muscle]` (1).
 
     Raises:
-      ModelMismatchError: while tracing, if an array's shape does not fit the model.
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
+    excitation = checked_arguments(model, params, state, excitation)
     position, velocity, dynamics = realize(model, params, state, excitation)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     free = model.tree.free

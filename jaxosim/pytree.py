@@ -8,6 +8,8 @@ import typing
 from collections.abc import Iterator, Mapping
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jaxosim.errors import ModelMismatchError
 
@@ -57,3 +59,66 @@ def check_shapes(record: object, sizes: Mapping[str, int]) -> None:
             raise ModelMismatchError(
                 f"{type(record).__name__}.{name}: expected {named or 'a scalar'}, got shape {shape}"
             )
+
+
+def check_dtypes(*records: object) -> None:
+    """Refuse records whose numbers are not of one floating dtype, one that JAX can compute with.
+
+    JAX itself would fail later, in the first loop that they enter, with a list of types.
+
+    Raises:
+      ModelMismatchError: a record holds whole numbers, or float64 beside float32, or float64 while
+        JAX's x64 mode is off.
+    """
+    first: tuple[str, np.dtype] | None = None
+    for record in records:
+        for name, value, _ in declared_arrays(record):
+            if not isinstance(value, (jax.Array, np.ndarray, np.generic)):
+                continue  # a number of Python, which takes the others' dtype
+            name, dtype = f"{type(record).__name__}.{name}", np.dtype(value.dtype)
+            usable = jax.dtypes.canonicalize_dtype(dtype)
+            dtype = dtype if isinstance(value, jax.Array) else usable  # NumPy's are converted
+            if not jnp.issubdtype(dtype, jnp.floating):
+                raise ModelMismatchError(f"{name}: expected floating-point numbers, got {dtype}")
+            if dtype != usable:
+                raise ModelMismatchError(
+                    f"{name}: {dtype} numbers, and JAX's x64 mode is off: switch it on again "
+                    "(jax_enable_x64), or load the model and make the state anew"
+                )
+            first = first or (name, dtype)
+            if dtype != first[1]:
+                raise ModelMismatchError(
+                    f"{name}: expected {first[1]} as {first[0]} has, got {dtype}: convert one "
+                    "record with jax.tree.map(lambda leaf: leaf.astype(...), record)"
+                )
+
+
+def checked_array(
+    name: str, value: typing.Any, axes: Mapping[str, int | None], like: jax.Array
+) -> jax.Array:
+    """An argument as an array of the model's dtype, after a look at its shape.
+
+    Args:
+      name: of the argument, for the message.
+      value: numbers of any dtype.
+      axes: names of its axes and their lengths, None for any.
+      like: an array of the model, whose dtype the answer has.
+
+    Raises:
+      ModelMismatchError: its shape is another; the message says which one was expected.
+    """
+    shape = np.shape(value)
+    fits = len(shape) == len(axes) and all(
+        size in (None, found) for size, found in zip(axes.values(), shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join(
+            axis if size is None else f"{axis}={size}" for axis, size in axes.items()
+        )
+        raise ModelMismatchError(f"{name}: expected shape [{expected}], got {list(shape)}")
+    return jnp.asarray(value, jnp.result_type(like))
+
+
+def all_finite(tree: object) -> jax.Array:
+    """Whether every number of a tree is finite: bool."""
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))

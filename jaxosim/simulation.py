@@ -14,12 +14,18 @@ from jax.typing import ArrayLike
 from jaxosim.dynamics.charts import enter_chart, leave_chart
 from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
 from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
-from jaxosim.errors import ModelMismatchError
-from jaxosim.fused import KERNELS, fused, using
+from jaxosim.forks import check_process
+from jaxosim.fused import fused, using
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
-from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
+from jaxosim.spatial import clip
 from jaxosim.stiff import stiff_world
-from jaxosim.system import realize_position, realize_velocity, state_derivative
+from jaxosim.system import (
+    checked_arguments,
+    realize_position,
+    realize_velocity,
+    state_derivative,
+)
 from jaxosim.types import Model, Options, Params, State
 
 _FIRST_STEP = 0.01  # s, the first internal step that OpenSim's integrator tries
@@ -51,8 +57,9 @@ def initial_state(
       u: `[coordinate]` (rad/s | m/s) speeds; the defaults if absent. Locked ones become zero.
 
     Raises:
-      ModelMismatchError: params, q or u do not have the model's shapes.
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    check_process()
     state, found = find_initial_state(model, params, q, u)
     warn_without_equilibrium(model, found)
     return state
@@ -63,18 +70,13 @@ def find_initial_state(
 ) -> tuple[State, jax.Array]:
     """As `initial_state`, and which muscles have an equilibrium, `[muscle]` bool."""
     check_shapes(params, model.sizes)
+    check_dtypes(params)
     coordinates = params.coordinates
-    dtype = coordinates.default_value.dtype
-    pose = jnp.asarray(coordinates.default_value if q is None else q, dtype)
-    speed = jnp.asarray(coordinates.default_speed_value if u is None else u, dtype)
-    for name, value in (("q", pose), ("u", speed)):
-        if value.shape != (len(model.coordinate_names),):
-            raise ModelMismatchError(
-                f"{name}: expected {len(model.coordinate_names)} coordinates, "
-                f"got shape {value.shape}"
-            )
+    axes, like = {"coordinate": len(model.coordinate_names)}, coordinates.default_value
+    pose = checked_array("q", like if q is None else q, axes, like)
+    speed = checked_array("u", coordinates.default_speed_value if u is None else u, axes, like)
     state = State(
-        time=jnp.zeros((), dtype),
+        time=jnp.zeros((), pose.dtype),
         q=pose,
         u=jnp.where(model.locked, 0.0, speed),
         activation=params.muscles.default_activation,
@@ -173,7 +175,7 @@ def error_norm(state: State, error: State) -> jax.Array:
     """
 
     def weighted(value, e):
-        return e / jnp.maximum(jnp.abs(value), 1.0)
+        return e / clip(jnp.abs(value), low=1.0)
 
     def rms(*parts):
         values = jnp.concatenate(parts)
@@ -222,7 +224,7 @@ def advance(
     options: Options,
 ) -> tuple[State, IntegratorMemory]:
     """One control step, with the integrator's memory carried along."""
-    _check_options(options)
+    check_process()
     with using(options.kernel):
         return _advance(model, params, state, excitation, memory, options)
 
@@ -237,8 +239,7 @@ def _advance(
     options: Options,
 ) -> tuple[State, IntegratorMemory]:
     """The same as one kernel."""
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
+    excitation = checked_arguments(model, params, state, excitation)
     start = state.time
     if options.method == _ADAPTIVE:
         state, memory = _adaptive_step(model, params, state, excitation, memory, options)
@@ -246,21 +247,6 @@ def _advance(
         state = _fixed_steps(model, params, state, excitation, options)
         memory = dataclasses.replace(memory, excitation=excitation)
     return dataclasses.replace(state, time=start + options.step_size), memory
-
-
-def _check_options(options: Options) -> None:
-    """Refuse what cannot be integrated, by name.
-
-    Raises:
-      ValueError: unknown method, or numbers out of range.
-    """
-    methods = (_IMPLICIT, *_EXPLICIT, _ADAPTIVE)
-    if options.method not in methods:
-        raise ValueError(f"Options.method: expected one of {methods}, got {options.method!r}")
-    if options.kernel not in KERNELS:
-        raise ValueError(f"Options.kernel: expected one of {KERNELS}, got {options.kernel!r}")
-    if options.substeps < 1 or options.step_size <= 0 or options.accuracy <= 0:
-        raise ValueError(f"Options: substeps, step_size and accuracy must be positive: {options}")
 
 
 def step(
@@ -280,9 +266,9 @@ def step(
       options: how to integrate; `Options()` if absent.
 
     Raises:
-      ModelMismatchError: while tracing, if an array's shape does not fit the model.
-      ValueError: unknown options.
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    check_process()
     memory = initial_memory(state, excitation)
     return advance(model, params, state, excitation, memory, options or Options())[0]
 
@@ -307,7 +293,13 @@ def rollout(
 
     Returns:
       States after each step, every field with a leading `[time]` axis.
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    check_process()
+    axes = {"time": None, "muscle": len(model.muscle_names)}
+    excitations = checked_array("excitations", excitations, axes, state.activation)
     chosen = options or Options()
 
     def one(carry, excitation):

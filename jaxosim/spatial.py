@@ -1,4 +1,4 @@
-"""Rotations and spatial vectors; the one home of safe norms and divisions.
+"""Rotations and spatial vectors; the one home of safe norms, divisions and bounds.
 
 A spatial vector is `[..., 6]`: angular part first, then linear, both expressed in one frame. A
 motion's linear part is the velocity of the point of the body that passes through the common point;
@@ -40,6 +40,22 @@ def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
     """Quotient a / b where b is not zero, else 0, with finite gradients."""
     nonzero = b != 0
     return jnp.where(nonzero, a / jnp.where(nonzero, b, 1.0), 0.0)
+
+
+def clip(
+    x: jax.Array,
+    low: jax.Array | float | None = None,
+    high: jax.Array | float | None = None,
+) -> jax.Array:
+    """X within [low, high], whose derivative at a bound is the one-sided one, into the range: 1.
+
+    `jnp.clip`, `jnp.maximum` and `jnp.minimum` share a tie and have half of it there, which is no
+    slope of either side; and a bound is where many values are: activations at their minimum,
+    actions of 0 and 1.
+    """
+    if low is not None:
+        x = jnp.where(x < low, low, x)
+    return x if high is None else jnp.where(x > high, high, x)
 
 
 def matvec(matrix: jax.Array, v: jax.Array) -> jax.Array:

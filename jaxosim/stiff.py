@@ -8,7 +8,6 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.multibody import diagonal, symmetric

@@ -25,6 +25,7 @@ from jaxosim.dynamics.multibody import (
     solve_positive,
 )
 from jaxosim.dynamics.prosthesis import spring_force
+from jaxosim.forks import check_process
 from jaxosim.fused import fused
 from jaxosim.muscles.path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.muscles.thelen2003 import (
@@ -33,7 +34,7 @@ from jaxosim.muscles.thelen2003 import (
     realize_muscle_dynamics,
 )
 from jaxosim.placement import chosen, group_sum, settled
-from jaxosim.pytree import array, check_shapes, pytree
+from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.types import (
     AccelerationInfo,
     ContactInfo,
@@ -229,6 +230,23 @@ def state_rates(
     )
 
 
+def checked_arguments(
+    model: Model, params: Params, state: State, excitation: jax.Array
+) -> jax.Array:
+    """The excitation of one instant, after a look at everything that an instant is made of.
+
+    Raises:
+      ModelMismatchError: an array's shape or dtype does not fit the model.
+      RuntimeError: this process was forked from one that had used JAX.
+    """
+    check_process()
+    check_shapes(params, model.sizes)
+    check_shapes(state, model.sizes)
+    check_dtypes(params, state)
+    muscles = {"muscle": len(model.muscle_names)}
+    return checked_array("excitation", excitation, muscles, state.activation)
+
+
 @fused(static_argnums=(0,), constant_argnums=(1,))
 def state_derivative(
     model: Model,
@@ -250,10 +268,9 @@ def state_derivative(
       A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s).
 
     Raises:
-      ModelMismatchError: while tracing, if an array's shape does not fit the model.
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
+    excitation = checked_arguments(model, params, state, excitation)
     position, velocity, dynamics = realize(model, params, state, excitation, chart)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)

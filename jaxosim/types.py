@@ -16,7 +16,9 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.functions import FunctionParams
+from jaxosim.fused import KERNELS
 from jaxosim.pytree import array, pytree
 from jaxosim.structure import (
     BodyStructure,
@@ -26,6 +28,8 @@ from jaxosim.structure import (
     PathStructure,
     TreeStructure,
 )
+
+METHODS = ("ros3w", "rk4", "euler", "merson")  # of Options
 
 # ------------------------------------------------------------------------------- structure
 
@@ -67,16 +71,14 @@ class Options:
     """How a control step is integrated; hashed by value, static under jit.
 
     Attributes:
-      method: "ros3w" (linearly implicit, third order; the default), "rk4", "euler" (explicit), or
-        "merson" (error-controlled, the reference).
+      method: "ros3w" (linearly implicit, third order), "rk4", "euler", or "merson", the reference.
       substeps: of a control step, fixed-step methods only; equal but for "ros3w", see
         `rosenbrock.ros3w_steps`.
       accuracy: local error per step of "merson", as OpenSim's integrator accuracy.
       step_size: seconds of a control step.
       stale_first_stage: "merson" in a rollout: as OpenSim under osim-rl, the first derivative after
-        a change of excitation still uses the previous one.
-      kernel: "fused" (one kernel for the whole step, see `jaxosim.fused`), "xla", or "auto" for
-        "fused" where it can be had.
+        a change of excitation uses the previous one.
+      kernel: "fused", "xla", or "auto" for "fused" where it can be had, see `fused.using`.
     """
 
     method: str = "ros3w"
@@ -85,6 +87,19 @@ class Options:
     step_size: float = 0.01
     stale_first_stage: bool = False
     kernel: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be integrated, by name.
+
+        Raises:
+          ValueError: an unknown method, or a number that is not positive and finite.
+        """
+        check_choice("Options.method", self.method, METHODS)
+        check_choice("Options.kernel", self.kernel, KERNELS)
+        check_count("Options.substeps", self.substeps)
+        check_positive("Options.accuracy", self.accuracy)
+        check_positive("Options.step_size", self.step_size)
+        check_choice("Options.stale_first_stage", self.stale_first_stage, (True, False))
 
     @classmethod
     def fast(cls) -> "Options":

@@ -288,33 +288,6 @@ def test_interrupt_is_one_line(pendulum, tmp_path):
     assert not out.exists() and list(tmp_path.glob(".run.*")) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_an_interrupt_that_a_callback_drops_comes_again():
-    """As those of JAX's callback of the garbage collector, into which one in a hundred falls."""
-    code = """
-import gc, signal, sys, time
-from jaxosim import cli
-
-def collected(phase, info):
-    gc.callbacks.remove(collected)
-    signal.raise_signal(signal.SIGINT)
-
-def command(*_, **__):
-    gc.callbacks.append(collected)
-    gc.collect()
-    while True:
-        time.sleep(0.1)
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-cli.commands.main = command
-cli.main([])
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, cwd=ROOT
-    )
-    assert (result.returncode, result.stderr) == (130, "jaxosim: interrupted\n")
-
-
 @pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
 def test_a_reader_that_has_gone_is_no_error_message():
     read_end, write_end = os.pipe()
@@ -361,3 +334,21 @@ def test_sine_excitation_spreads_muscles_and_worlds_over_a_period():
 def test_chunks_divide_the_control_steps(seconds, steps, chunk):
     job = Job(1, seconds, Excitation("random"))
     assert (job.step_count, job.chunk) == (steps, chunk)
+
+
+@pytest.mark.parametrize(
+    "arguments, advice",
+    [
+        (["rollout", "m"], ": give a smaller --batch"),
+        (["bench"], ": give a smaller --batch"),
+        (["info", "m"], ""),
+        (["obs", "Arm2DEnv"], ""),
+        (["render", "rollout.npz", "--out", "a.png"], ""),
+    ],
+)
+def test_out_of_memory_advises_what_the_command_has(run, monkeypatch, arguments, advice):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(cli.commands, "main", exhausted)
+    assert run(*arguments) == (1, "", f"jaxosim: out of memory{advice}\n")

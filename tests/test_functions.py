@@ -244,3 +244,13 @@ def test_vmap_equals_loop_and_traces_once():
     loop = worlds.stack([one(row) for row in x])
     together = jax.vmap(lambda row: evaluate(bank, params, row))(x)
     chex.assert_trees_all_close(together, loop, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("end, into", [(0, 1), (-1, -1)])
+def test_the_slope_of_a_splines_slope_at_an_end_is_the_curvature_within(end, into):
+    edge = float(knots(5)[0][end])
+    bank, params = bank_of(5)
+    params = jax.tree.map(jnp.asarray, params)
+    slope = lambda x: evaluate(bank, params, jnp.full(6, x)).slope[jnp.array([1, 4])]  # noqa: E731
+    at, within = worlds.slopes_at_an_edge(slope, edge, into)
+    np.testing.assert_allclose(at, within, rtol=1e-5)

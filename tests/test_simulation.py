@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 
 import chex
 import jax
@@ -191,15 +192,23 @@ def test_error_norm_is_the_largest_of_three_weighted_rms(world):
     "change, message",
     [
         ({"method": "rk5"}, r"expected one of .*'ros3w'.* got 'rk5'"),
-        ({"substeps": 0}, "must be positive"),
-        ({"step_size": 0.0}, "must be positive"),
-        ({"accuracy": -1.0}, "must be positive"),
+        ({"method": None}, r"expected one of .*'ros3w'.* got None"),
+        ({"substeps": 0}, "substeps: expected a positive whole number, got 0"),
+        ({"substeps": 2.0}, "substeps: expected a positive whole number, got 2.0"),
+        ({"substeps": True}, "substeps: expected a positive whole number, got True"),
+        ({"step_size": 0.0}, "step_size: expected a positive number, got 0.0"),
+        ({"step_size": np.nan}, "step_size: expected a positive number, got nan"),
+        ({"step_size": "0.01"}, "step_size: expected a positive number, got '0.01'"),
+        ({"accuracy": -1.0}, "accuracy: expected a positive number, got -1.0"),
+        ({"accuracy": np.inf}, "accuracy: expected a positive number, got inf"),
+        ({"stale_first_stage": 2}, r"stale_first_stage: expected one of \(True, False\), got 2"),
     ],
 )
-def test_options_are_checked(world, change, message):
-    model, params, state, excitations = world
+def test_options_are_checked_when_made(change, message):
     with pytest.raises(ValueError, match=message):
-        jaxosim.step(model, params, state, excitations[0], jaxosim.Options(**change))
+        jaxosim.Options(**change)
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(jaxosim.Options(), **change)
 
 
 def test_named_options_are_as_documented():
@@ -215,6 +224,95 @@ def test_step_names_a_wrong_shape(world):
     wrong = dataclasses.replace(state, activation=jnp.zeros(5))
     with pytest.raises(ModelMismatchError, match=r"State\.activation"):
         jaxosim.step(model, params, wrong, excitations[0])
+
+
+@pytest.mark.parametrize("verb", [jaxosim.step, jaxosim.state_derivative, jaxosim.describe])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 2), (2, 1)], ids=str)
+def test_an_excitation_of_another_shape_is_refused(world, verb, shape):
+    model, params, state, _ = world
+    expected = rf"excitation: expected shape \[muscle=2\], got {re.escape(str(list(shape)))}"
+    with pytest.raises(ModelMismatchError, match=expected):
+        verb(model, params, state, jnp.full(shape, 0.5))
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (3, 1), (3, 3), (1, 3, 2)], ids=str)
+def test_excitations_of_another_shape_are_refused(world, shape):
+    model, params, state, _ = world
+    expected = (
+        rf"excitations: expected shape \[time, muscle=2\], got \[{str(shape)[1:-1].strip(',')}"
+    )
+    with pytest.raises(ModelMismatchError, match=expected):
+        jaxosim.rollout(model, params, state, jnp.full(shape, 0.5))
+
+
+def test_whole_numbers_and_lists_are_taken_as_numbers(world):
+    model, params, state, _ = world
+    options = jaxosim.Options(method="euler", substeps=1)
+    with jax.numpy_dtype_promotion("strict"):
+        whole = jaxosim.step(model, params, state, np.array([1, 0]), options)
+        listed = jaxosim.step(model, params, state, [1.0, 0.0], options)
+        pose, speeds = [0] * len(state.q), np.zeros(len(state.u), int)
+        placed = jaxosim.initial_state(model, params, pose, speeds)
+    chex.assert_trees_all_equal(whole, listed)
+    assert placed.q.dtype == placed.u.dtype == placed.time.dtype == state.q.dtype
+
+
+@pytest.mark.parametrize("name", ["q", "u"])
+def test_initial_state_names_a_wrong_shape(world, name):
+    model, params, state, _ = world
+    expected = rf"^{name}: expected shape \[coordinate={len(state.q)}\], got \[2\]"
+    with pytest.raises(ModelMismatchError, match=expected):
+        jaxosim.initial_state(model, params, **{name: jnp.zeros(2)})
+
+
+@pytest.mark.parametrize("method", ["ros3w", "rk4", "merson"])
+def test_x64_may_be_switched_after_a_model_has_been_traced(method):
+    options = jaxosim.Options(method=method)
+
+    def dtypes():
+        model, params = worlds.load(worlds.HOPPER)
+        state = jax.eval_shape(functools.partial(jaxosim.initial_state, model), params)
+        run = functools.partial(jaxosim.rollout, model, options=options)
+        excitations = jax.ShapeDtypeStruct((3, 2), jnp.result_type(float))
+        states = jax.eval_shape(run, params, state, excitations)
+        return {str(leaf.dtype) for leaf in jax.tree.leaves((state, states))}
+
+    for mode in (True, False, True):
+        with jax.enable_x64(mode):
+            assert dtypes() == {"float64" if mode else "float32"}
+
+
+def test_single_precision_is_kept_beside_double(world):
+    model, *double, excitations = world
+    params, state = jax.tree.map(lambda leaf: leaf.astype(np.float32), tuple(double))
+    run = functools.partial(jaxosim.rollout, model)
+    states = jax.eval_shape(run, params, state, excitations)  # float64 excitations
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves(states)} == {"float32"}
+
+
+def test_records_of_two_precisions_are_refused_by_name(world):
+    model, params, state, excitations = world
+    single = jax.tree.map(lambda leaf: leaf.astype(np.float32), state)
+    for verb in (jaxosim.step, jaxosim.state_derivative, jaxosim.describe):
+        expected = r"State\.time: expected float64 as Params\.gravity has, got float32"
+        with pytest.raises(ModelMismatchError, match=expected):
+            verb(model, params, single, excitations[0])
+
+
+def test_double_precision_is_refused_where_jax_has_it_off(world):
+    model, params, state, excitations = world
+    with jax.enable_x64(False):
+        with pytest.raises(ModelMismatchError, match=r"float64 numbers, and JAX's x64 mode is off"):
+            jaxosim.step(model, params, state, excitations[0])
+        with pytest.raises(ModelMismatchError, match=r"float64 numbers, and JAX's x64 mode is off"):
+            jaxosim.initial_state(model, params)
+
+
+def test_whole_numbers_in_a_state_are_refused(world):
+    model, params, state, excitations = world
+    whole = dataclasses.replace(state, q=jnp.zeros(state.q.shape, int))
+    with pytest.raises(ModelMismatchError, match=r"State\.q: expected floating-point numbers"):
+        jaxosim.step(model, params, whole, excitations[0])
 
 
 # gradient
@@ -308,3 +406,11 @@ def test_one_trace_for_equal_options(world):
     chex.clear_trace_counter()
     for _ in range(2):
         one(model, params, state, excitations[0], jaxosim.Options(method="euler", substeps=1))
+
+
+def test_the_error_norms_slope_where_a_speed_begins_to_count_by_its_size(world):
+    _, _, state, _ = world
+    error = worlds.replace_at(jax.tree.map(jnp.zeros_like, state), u=(0, 1.0))
+    norm = lambda speed: error_norm(worlds.replace_at(state, u=(0, speed)), error)  # noqa: E731
+    at, within = worlds.slopes_at_an_edge(norm, 1.0, 1)
+    np.testing.assert_allclose(at, within, rtol=1e-5)

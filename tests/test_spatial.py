@@ -159,3 +159,14 @@ def test_vmap_equals_loop_and_traces_once():
     loop = [crossed(x, y) for x, y in zip(a, b, strict=True)]
     together = jax.vmap(lambda x, y: (spatial.motion_cross(x, y), spatial.force_cross(x, y)))(a, b)
     chex.assert_trees_all_close(together, worlds.stack(loop), rtol=ROUNDING)
+
+
+def test_clip_is_numpys_and_keeps_its_slope_at_the_bounds():
+    x = jnp.array([-1.0, 0.0, 0.4, 1.0, 2.0, jnp.nan])
+    np.testing.assert_array_equal(spatial.clip(x, 0.0, 1.0), np.clip(x, 0.0, 1.0))
+    np.testing.assert_array_equal(spatial.clip(x, low=0.0), np.maximum(x, 0.0))
+    np.testing.assert_array_equal(spatial.clip(x, high=0.5 * x), np.minimum(x, 0.5 * x))
+    slope = jax.vmap(jax.grad(lambda x: spatial.clip(x, 0.0, 1.0)))(x[:5])
+    np.testing.assert_array_equal(slope, [0, 1, 1, 1, 0])
+    by_bound = jax.grad(lambda low: spatial.clip(jnp.float64(0.2), low=low))
+    assert (by_bound(0.2), by_bound(0.3)) == (0.0, 1.0)

@@ -17,7 +17,7 @@ from jaxosim.dynamics.multibody import point_velocity
 from jaxosim.placement import chosen, joined
 from jaxosim.products import cross, scaled, static_sum
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import dot, matvec, safe_divide, safe_norm, spatial
+from jaxosim.spatial import clip, dot, matvec, safe_divide, safe_norm, spatial
 from jaxosim.types import ContactInfo, InstanceInfo, Model, Params, PositionInfo, VelocityInfo
 
 _ENDLESS = 1e30  # a half-space's extent to the left, in the sweep along an axis
@@ -157,7 +157,7 @@ def _friction_per_slip(material: MaterialPair, slip: jax.Array) -> jax.Array:
     ratio = slip / v_t
     dynamic, static = material.dynamic_friction, material.static_friction
     coefficient = dynamic + 2 * (static - dynamic) / (1 + ratio * ratio)
-    return coefficient / jnp.maximum(slip, v_t) + material.viscous_friction
+    return coefficient / clip(slip, low=v_t) + material.viscous_friction
 
 
 def _friction_rate(material: MaterialPair, slip: jax.Array) -> jax.Array:
@@ -169,7 +169,7 @@ def _friction_rate(material: MaterialPair, slip: jax.Array) -> jax.Array:
     coefficient = dynamic + 2 * (static - dynamic) * falling
     change = -4 * (static - dynamic) * ratio * falling * falling
     regular = jnp.where(ratio < 1, coefficient + change * ratio, change) / v_t
-    return jnp.maximum(regular + material.viscous_friction, 0.0)
+    return clip(regular + material.viscous_friction, low=0.0)
 
 
 def _relative_velocity(model: Model, velocity: VelocityInfo, point: jax.Array) -> jax.Array:

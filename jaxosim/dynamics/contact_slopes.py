@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxosim.placement import chosen, group_sum, joined, settled
 from jaxosim.products import cross, scaled, total
-from jaxosim.spatial import dot, matvec, safe_divide, safe_norm, weighted_gram
+from jaxosim.spatial import clip, dot, matvec, safe_divide, safe_norm, weighted_gram
 from jaxosim.types import ContactInfo, Model, PositionInfo
 
 # Times its own size that friction could change a slip in a step, at which sliding counts half. It
@@ -41,7 +41,7 @@ def _slopes(contact: ContactInfo) -> _Slopes:
     approach = dot(contact.velocity, contact.normal)
     tangential = contact.velocity - scaled(contact.normal, approach)
     press = 1.5 * contact.dissipation * contact.hertz_force
-    spring = 1.5 * safe_divide(contact.normal_force, jnp.maximum(contact.depth, 0.0))
+    spring = 1.5 * safe_divide(contact.normal_force, clip(contact.depth, low=0.0))
     return _Slopes(
         direction=settled(safe_divide(tangential, safe_norm(tangential)[:, None])),
         slip=contact.friction_slope,

@@ -146,7 +146,7 @@ def _fused_inertia(
     first_moment = mass[:, None] * center
     count = len(model.tree.body)
     carries = jnp.asarray(
-        (model.bodies.mobile[None, :] == jnp.arange(count)[:, None]), mass.dtype
+        (model.bodies.mobile[None, :] == np.arange(count)[:, None]), mass.dtype
     )  # bodies welded to ground are carried by none
     assert GROUND == -1
     return (

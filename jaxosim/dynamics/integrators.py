@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxosim.spatial import clip
+
 Tree = Any
 Rates = Callable[[Tree], Tree]
 
@@ -178,7 +180,7 @@ def _next_step(
     proposal = jnp.where(positive, factor, jnp.where(norm == 0, 5.0, 0.1)) * h
     hold = (proposal > h) & (limited | (proposal < 1.2 * h))
     proposal = jnp.where(hold, h, proposal)
-    shrunk = jnp.where(norm <= accuracy, h, jnp.minimum(proposal, 0.9 * h))
+    shrunk = jnp.where(norm <= accuracy, h, clip(proposal, high=0.9 * h))
     proposal = jnp.where(proposal < h, shrunk, proposal)
-    proposal = jnp.clip(proposal, 0.1 * h, 5 * h)
+    proposal = clip(proposal, 0.1 * h, 5 * h)
     return proposal, proposal >= h

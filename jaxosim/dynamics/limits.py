@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.pytree import array, pytree
+from jaxosim.spatial import clip
 from jaxosim.types import LimitParams
 
 
@@ -22,15 +23,15 @@ class LimitInfo:
 
 def _step(z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Smooth step from 0 to 1 over z in [0, 1], and its slope."""
-    z = jnp.clip(z, 0.0, 1.0)
+    z = clip(z, 0.0, 1.0)
     rest = 1 - z
     return z**3 * (10 - 15 * z + 6 * z * z), 30 * z * z * rest * rest
 
 
 def _energy(stiffness: jax.Array, beyond: jax.Array, transition: jax.Array) -> jax.Array:
     """Energy stored `beyond` a limit."""
-    d = jnp.maximum(beyond, 0.0)
-    x = jnp.minimum(d / transition, 1.0)
+    d = clip(beyond, low=0.0)
+    x = clip(d / transition, high=1.0)
     fading = stiffness * x**3 * (2 - 2.5 * x + 6 / 7 * x * x) * d * d
     full = stiffness * (d * d / 2 - transition * transition / 7)
     return jnp.where(d >= transition, full, fading)

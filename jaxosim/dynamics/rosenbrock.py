@@ -24,6 +24,7 @@ import numpy as np
 
 from jaxosim.dynamics.integrators import Tree, add
 from jaxosim.placement import settled
+from jaxosim.spatial import clip
 
 # The scheme's coefficients: γ and γ_ij, the place of the second evaluation, the weights.
 _GAMMAS = np.array(
@@ -144,7 +145,7 @@ def ros3w_step(problem: Stiff, at: Progress, share: jax.Array, steps_left: jax.A
       steps_left: this one included; the last one cannot end early.
     """
     usual = at.left * share
-    early = settled(jnp.maximum(at.early, _NOW * usual))
+    early = settled(clip(at.early, low=_NOW * usual))
     sides = problem.sides(at.state, early)
     here = problem.evaluate(at.state, sides)
     before = (1 - _NOW) * at.left
@@ -164,7 +165,7 @@ def _increment(problem: Stiff, state: Tree, sides: Any, here: Evaluated, h: jax.
     later = problem.evaluate(add(state, (_AHEAD, first)), sides)
 
     def held_back(rate, own, before, after):
-        return own + jnp.minimum(before / after, 1.0) * (g * rate - own)
+        return own + clip(before / after, high=1.0) * (g * rate - own)
 
     rates = jax.tree.map(held_back, later.rates(), first, here.damped(g), later.damped(g))
     second = shifted.solve(add(rates, (_SECOND[0], first)))

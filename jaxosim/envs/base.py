@@ -17,19 +17,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxosim.checks import check_choice, check_count, check_functions, check_kind
+from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
-from jaxosim.envs.observation import (
-    Block,
-    bounds_of,
-    names_of,
-    tree_of,
-    units_of,
-    vector_of,
-)
+from jaxosim.envs.observation import Block, bounds_of, names_of, tree_of, units_of, vector_of
+from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.models import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
+from jaxosim.placement import chosen
+from jaxosim.pytree import all_finite, check_shapes
 from jaxosim.simulation import IntegratorMemory, advance, initial_memory, initial_state
+from jaxosim.spatial import clip
 from jaxosim.types import Model, Options, Params, State
 
 _STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
@@ -37,7 +36,7 @@ _OBSERVATIONS = ("vector", "tree")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Env:
+class Env(Copied):
     """A task: hashed by identity, so compiled once; its options are the keywords of `make`.
 
     Attributes:
@@ -69,13 +68,18 @@ class Env:
 
         Raises:
           ValueError: an option is none of those expected.
+          ModelMismatchError: `params` are those of another model.
         """
-        check_choice("observation", self.observation, _OBSERVATIONS)
         limit = self.default_time_limit if self.time_limit is None else self.time_limit
-        for name, count in (("time_limit", limit), ("action_repeat", self.action_repeat)):
-            if not isinstance(count, int) or count < 1:
-                raise ValueError(f"{name}: expected a positive whole number, got {count!r}")
+        check_kind("options", self.options, Options)
+        check_count("time_limit", limit)
+        check_count("action_repeat", self.action_repeat)
+        check_choice("observation", self.observation, _OBSERVATIONS)
+        check_functions(self, ("reward", "vary_pose", "randomize"))
         structure, params = load_model(self.model_name)
+        if self.params is not None:
+            check_kind("params", self.params, Params)
+            check_shapes(self.params, structure.sizes)
         object.__setattr__(self, "time_limit", limit)
         object.__setattr__(self, "structure", structure)
         object.__setattr__(self, "params", params if self.params is None else self.params)
@@ -182,6 +186,7 @@ class Env:
         Args:
           key: JAX random key, of either kind; everything random in the episode comes from it.
         """
+        check_process()
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
         if self.randomize is None and self.vary_pose is None and self._is_concrete:
             params, (state, description) = self._nominal, self._usual_start
@@ -220,6 +225,7 @@ class Env:
         Raises:
           ValueError: while tracing, if the action has another shape.
         """
+        check_process()
         with using(self.options.kernel):
             return self._decision(es, action)
 
@@ -254,7 +260,7 @@ class Env:
                 f"action: expected shape ({self.action_size},), one excitation for each of "
                 f"action_names, got {action.shape}"
             )
-        return jnp.clip(action, 0.0, 1.0)[self.muscle_order]
+        return chosen(clip(action, 0.0, 1.0), self.muscle_order)
 
     def arrive(
         self, es: EnvState, state: State, excitation: jax.Array, memory: IntegratorMemory
@@ -267,7 +273,7 @@ class Env:
           excitation: `[muscle]` (1) during the control step.
           memory: of the integrator, after it.
         """
-        finite = _all_finite(state)
+        finite = all_finite(state)
         state = _choose(finite, state, es.state)
         memory = _choose(finite, memory, es.memory)
         description = describe(self.structure, self.params_of(es), state, excitation)
@@ -277,7 +283,7 @@ class Env:
         moment = Moment(state, description, es.task)
         terms, task = self._terms(Transition(es.state, moment, excitation, ended, limit & ~ended))
         vector = vector_of(self.blocks, moment._replace(task=task))
-        finite = finite & _all_finite((vector, terms))
+        finite = finite & all_finite((vector, terms))
         terms = {name: jnp.where(finite, term, 0.0) for name, term in terms.items()}
         reward = sum(terms.values(), start=jnp.zeros_like(state.time))
         ended = ended | ~finite
@@ -385,21 +391,6 @@ class Env:
         return self.arrive(es, state, excitation, memory)
 
 
-def check_choice(option: str, value: object, choices: tuple) -> None:
-    """Refuse an option's value that is none of the choices.
-
-    Raises:
-      ValueError: it is not.
-    """
-    if value not in choices:
-        raise ValueError(f"{option}: expected one of {choices}, got {value!r}")
-
-
 def _choose(condition: jax.Array, yes: Any, no: Any) -> Any:
     """One of two trees, by a scalar condition."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
-
-
-def _all_finite(tree: Any) -> jax.Array:
-    """Whether every number of a tree is finite: bool."""
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.checks import check_choice
 from jaxosim.envs import wire
-from jaxosim.envs.base import Env, check_choice
+from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.l2m2019_observation import body_blocks, ground_force
 from jaxosim.envs.observation import Block
@@ -90,10 +91,9 @@ class L2M2019Env(Env):
         """
         check_choice("model", self.model, tuple(_MODELS))
         check_choice("difficulty", self.difficulty, tuple(_TIME_LIMITS))
-        if len(self.init_pose) != len(DEFAULT_POSE):
-            raise ValueError(
-                f"init_pose: expected {len(DEFAULT_POSE)} numbers, got {len(self.init_pose)}"
-            )
+        count = len(DEFAULT_POSE)
+        if np.shape(self.init_pose) != (count,) or not np.isfinite(self.init_pose).all():
+            raise ValueError(f"init_pose: expected {count} finite numbers, got {self.init_pose!r}")
         super().__post_init__()
 
     @property
@@ -109,7 +109,7 @@ class L2M2019Env(Env):
     @functools.cached_property
     def muscle_order(self) -> np.ndarray:
         """For each muscle the place of its excitation in the action, `[muscle]`."""
-        return np.array([self.action_names.index(name) for name in self.structure.muscle_names])
+        return wire.places(self.action_names.index(name) for name in self.structure.muscle_names)
 
     @functools.cached_property
     def action_names(self) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ def _force_block(structure: Model, side: str) -> Block:
 
 def _angle_blocks(structure: Model, side: str) -> tuple[Block, Block]:
     """Angles and angular velocities of a leg's joints; extension and abduction are positive."""
-    index = np.array([wire.coordinate(structure, f"{name}_{side}") for _, name, _, _ in _ANGLES])
+    index = wire.places(wire.coordinate(structure, f"{name}_{side}") for _, name, _, _ in _ANGLES)
     signs = np.array([sign for _, _, sign, _ in _ANGLES])
 
     def reading(kind: str) -> Callable[[Moment], jax.Array]:
@@ -144,8 +144,9 @@ def _angle_blocks(structure: Model, side: str) -> tuple[Block, Block]:
 
 def _muscle_block(structure: Model, params: Params, side: str) -> Block:
     """Force, length and velocity of each muscle's fiber, by its strength and optimal length."""
-    muscles = [structure.muscle_names.index(f"{name}_{side}") for name in _MUSCLES.values()]
-    index = np.array(muscles)
+    index = wire.places(
+        structure.muscle_names.index(f"{name}_{side}") for name in _MUSCLES.values()
+    )
     strength = np.asarray(params.muscles.max_isometric_force)[index]  # NumPy: no tracer is kept
     optimal = np.asarray(params.muscles.optimal_fiber_length)[index]
 

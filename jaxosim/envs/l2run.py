@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxosim.envs import wire
 from jaxosim.envs.base import Env
@@ -45,9 +44,9 @@ class L2RunEnv(Env):
 
     def _joint(self, name: str) -> Block:
         """Values, then speeds of a joint's coordinates."""
-        places = wire.coordinates_of(self.structure, name)
-        index = np.array(places)
-        units = wire.units_of_motion(self.structure, places)
+        coordinates = wire.coordinates_of(self.structure, name)
+        index = wire.places(coordinates)
+        units = wire.units_of_motion(self.structure, coordinates)
         names = [self.structure.coordinate_names[i] for i in index]
 
         def read(now: Moment) -> jax.Array:
@@ -62,7 +61,7 @@ class L2RunEnv(Env):
 
     def _positions(self) -> Block:
         """Bodies in the sagittal plane, in ground."""
-        index = np.array([wire.body(self.structure, name) for name in _BODIES])
+        index = wire.places(wire.body(self.structure, name) for name in _BODIES)
         names = tuple(f"{name}/{axis}" for name in _BODIES for axis in "xy")
         return Block(
             names,

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.checks import check_choice
 from jaxosim.envs import wire
-from jaxosim.envs.base import Env, check_choice
+from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.observation import Block
 from jaxosim.envs.targets import TargetTrack, draw_track, velocity_at
@@ -70,6 +71,7 @@ class ProstheticsEnv(Env):
         check_choice("model", self.model, ("3D", "2D"))
         check_choice("prosthetic", self.prosthetic, (True, False))
         check_choice("difficulty", self.difficulty, (0, 1))
+        check_choice("observe_target", self.observe_target, (True, False))
         super().__post_init__()
 
     @property
@@ -120,7 +122,7 @@ class ProstheticsEnv(Env):
 
     def _joint(self, name: str) -> Block:
         """Values, then speeds, then accelerations of a joint's coordinates."""
-        index = np.array(wire.coordinates_of(self.structure, name))
+        index = wire.places(wire.coordinates_of(self.structure, name))
         kinds = ("value", "speed", "acceleration")
         coordinates = [self.structure.coordinate_names[i] for i in index]
         names = tuple(f"{name}/{kind}/{c}" for kind in kinds for c in coordinates)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import safe_divide, safe_norm
+from jaxosim.spatial import clip, safe_divide, safe_norm
 
 GRID = 11  # points of the local field along each side, 1 m apart
 _CELLS_PER_METER = 2
@@ -161,8 +161,8 @@ def target_velocity(field: TargetField, place: jax.Array, difficulty: int) -> ja
     if difficulty == 0:
         return jnp.asarray(_CONSTANT, place.dtype)
     rim = _HALF_WIDTH * _CELLS_PER_METER
-    inside = jnp.clip((place - field.map_center) * _CELLS_PER_METER, -rim, rim)
-    corner = jnp.clip(jnp.floor(inside), -rim, rim - 1)
+    inside = clip((place - field.map_center) * _CELLS_PER_METER, -rim, rim)
+    corner = clip(jnp.floor(inside), -rim, rim - 1)
     share = inside - corner
 
     def at(offset: jax.Array) -> jax.Array:

@@ -1,5 +1,7 @@
 """Lookups by name for the tables of the tasks: where a body, coordinate or muscle stands."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from jaxosim.types import Model
@@ -20,9 +22,14 @@ def coordinate(structure: Model, name: str) -> int:
     return structure.coordinate_names.index(name)
 
 
+def places(numbers: Iterable[int]) -> np.ndarray:
+    """Places as an index array of 32 bits, which JAX takes alike in both of its modes of x64."""
+    return np.fromiter(numbers, np.int32)
+
+
 def alphabetical_muscle_order(structure: Model) -> np.ndarray:
     """Places of the muscles in alphabetical order of their names, osim-rl's wire order."""
-    return np.array(
+    return places(
         sorted(range(len(structure.muscle_names)), key=structure.muscle_names.__getitem__)
     )
 

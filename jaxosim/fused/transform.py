@@ -12,11 +12,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.extend import core
-from jax.interpreters import partial_eval
+from jax.interpreters import mlir, partial_eval
 
-from jaxosim.fused import llvm
+from jaxosim.fused import cuda, llvm
 from jaxosim.fused.interpreter import primitive_without_rule
-from jaxosim.fused.operation import Program, bind
+from jaxosim.fused.operation import Program, bind, operation_p
+
+mlir.register_lowering(operation_p, cuda.lower_for_cuda, platform="cuda")  # ROCm stays with XLA
+
+mlir.register_lowering(operation_p, cuda.lower_for_cuda, platform="cuda")
 
 KERNELS = ("auto", "fused", "xla")
 _MOST_PROGRAMS = 64  # that a function keeps, the latest; each keeps its constants alive
@@ -57,7 +61,9 @@ def using(kernel: str) -> Iterator[None]:
 
 def is_available() -> bool:
     """Whether fused functions are compiled to kernels where JAX runs by default."""
-    return jax.default_backend() == "cpu" and llvm.is_available()
+    backend = jax.default_backend()
+    on_gpu = backend == "gpu" and cuda.is_available()
+    return on_gpu or (backend == "cpu" and llvm.is_available())
 
 
 class _Traced:

@@ -48,6 +48,10 @@ class OsimEnv:
         self._window: Window | None = None
         self.load_model()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: all but the window, which stays with the original."""
+        return {**vars(self), "_window": None}
+
     def task_options(self) -> dict[str, Any]:
         """Keywords of `jaxosim.make` for the task."""
         return {}
@@ -188,6 +192,23 @@ class OsimEnv:
 
     def render(self, mode: str = "human", close: bool = False) -> None:
         """Nothing: the window follows by itself."""
+
+    def seed(self, seed: int | None = None) -> list[int]:
+        """Nothing, as in osim-rl: targets are drawn from the global generators; seed those."""
+        return []
+
+    @property
+    def unwrapped(self) -> "OsimEnv":
+        """The environment without wrappers: itself."""
+        return self
+
+    def __enter__(self) -> "OsimEnv":
+        """Begin a block at whose end the environment is closed."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
+        self.close()
 
     def close(self) -> None:
         """Close the window."""

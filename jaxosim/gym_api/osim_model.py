@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.episode import EnvState
+from jaxosim.forks import check_process
 from jaxosim.gym_api.programs import Programs
 from jaxosim.simulation import initial_memory
 from jaxosim.types import Params, State
@@ -79,6 +80,7 @@ class OsimModel:
           u: `[coordinate]` (rad/s | m/s) speeds.
           drawn: the task's random numbers.
         """
+        check_process()
         excitation = np.asarray(self.last_action, self.dtype)
         self.world = self.programs.reset(self._params, q, u, excitation, drawn)
 
@@ -103,6 +105,7 @@ class OsimModel:
 
     def integrate(self) -> None:
         """Carry the world through one control step."""
+        check_process()
         action = np.asarray(self.last_action[self._to_action], self.dtype)
         self.world = self.programs.step(self.present, action)
 
@@ -114,6 +117,7 @@ class OsimModel:
 
     def describe(self, es: EnvState) -> dict[str, Any]:
         """Everything about a world."""
+        check_process()
         return self.programs.env.to_dict(es, self.programs.describe(es))
 
     def get_activations(self) -> list[float]:
@@ -148,6 +152,7 @@ class OsimModel:
 
     def _move(self, state: State) -> None:
         """Put the world in a state and start the integrator anew."""
+        check_process()
         self.world = self.programs.move(self.present, state)
         self.reset_manager()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.registry import make
@@ -25,6 +26,7 @@ class Programs:
       step: `(EnvState, action) -> EnvState`.
       describe: `(EnvState) -> StateDescription`.
       move: `(EnvState, State) -> EnvState`, the same world in another state.
+      request: arguments of `programs_of`, with which another process makes them anew.
     """
 
     env: Env
@@ -32,17 +34,29 @@ class Programs:
     step: Callable[..., Any]
     describe: Callable[..., Any]
     move: Callable[..., Any]
+    request: tuple[str, Placement, tuple[tuple[str, Any], ...]]
+
+    def __reduce__(self) -> Any:
+        """Pickled as the request; a copy is the same programs, compiled already."""
+        return programs_of, self.request
 
 
-@functools.cache
 def programs_of(name: str, place: Placement, options: tuple[tuple[str, Any], ...]) -> Programs:
-    """The programs of a task, made once.
+    """The programs of a task, made once for each mode of x64.
 
     Args:
       name: of the task.
       place: where the numbers drawn on the host go.
       options: keywords of `make`.
     """
+    return _programs_of(name, place, options, jnp.result_type(float))
+
+
+@functools.cache
+def _programs_of(
+    name: str, place: Placement, options: tuple[tuple[str, Any], ...], dtype: Any
+) -> Programs:
+    """The programs of a task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
 
     def reset(params, q, u, excitation, drawn):
@@ -64,4 +78,5 @@ def programs_of(name: str, place: Placement, options: tuple[tuple[str, Any], ...
         step=jax.jit(env.step),
         describe=jax.jit(env.describe),
         move=jax.jit(env.with_state),
+        request=(name, place, options),
     )

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections import OrderedDict
 
+from jaxosim.forks import check_process
 from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.compile import compile_model
 from jaxosim.models.osim_xml import read_bytes
@@ -49,7 +50,9 @@ def load_model(name_or_path: str | os.PathLike[str]) -> tuple[Model, Params]:
     Raises:
       OsimFormatError: the file cannot be read as an OpenSim model, or not in float32.
       UnsupportedComponentError: it holds components that we would simulate wrongly.
+      RuntimeError: this process was forked from one that had used JAX.
     """
+    check_process()
     path = resolve(name_or_path)
     model, numbers = _compile_once(os.fspath(path), read_bytes(path))
     return model, in_working_precision(model, numbers)

@@ -5,7 +5,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -157,7 +157,23 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         spec, coordinates, rotational, muscles, _sizes(spec, params, structure), structure
     )
     check_shapes(params, model.sizes)
-    return model, params
+    return _with_short_indices(model), params
+
+
+def _with_short_indices(part: Any) -> Any:
+    """A structure with every index array in 32 bits, which JAX takes alike in both of its modes.
+
+    JAX 0.10 keeps, for as long as the array lives, what it made of 64 bits in one mode of x64, and
+    fails with it in the other.
+    """
+    if isinstance(part, np.ndarray):
+        return part.astype(np.int32) if part.dtype == np.int64 else part
+    if isinstance(part, tuple):
+        return tuple(_with_short_indices(one) for one in part)
+    if not is_dataclass(part) or isinstance(part, type):
+        return part
+    short = {f.name: _with_short_indices(getattr(part, f.name)) for f in fields(part)}
+    return replace(part, **short)
 
 
 def _check_mass_matrix(

@@ -6,12 +6,13 @@ Source: Thelen (2003); OpenSim `MuscleFirstOrderActivationDynamicModel` as in `T
 import jax
 import jax.numpy as jnp
 
+from jaxosim.spatial import clip
 from jaxosim.types import Thelen2003Params
 
 
 def clipped_activation(activation: jax.Array, muscles: Thelen2003Params) -> jax.Array:
     """Activation as the muscle uses it (1): the state itself may leave [minimum, 1]."""
-    return jnp.clip(activation, muscles.minimum_activation, 1.0)
+    return clip(activation, muscles.minimum_activation, 1.0)
 
 
 def activation_rate(

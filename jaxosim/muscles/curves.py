@@ -11,6 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jaxosim.spatial import clip
 from jaxosim.types import Thelen2003Params
 
 _TOE_FORCE = 0.33  # normalised tendon force where the toe region ends
@@ -48,9 +49,9 @@ def passive_force_multiplier(
       normalized_fiber_length: `[muscle]` (1).
       muscles: properties.
     """
-    beyond = jnp.maximum(normalized_fiber_length - 1, 0.0)
+    beyond = clip(normalized_fiber_length - 1, low=0.0)
     exponent = muscles.kshape_passive * beyond / muscles.fmax_muscle_strain
-    grown = jnp.exp(jnp.minimum(exponent, _LARGEST_EXPONENT)) - 1
+    grown = jnp.exp(clip(exponent, high=_LARGEST_EXPONENT)) - 1
     return grown / (jnp.exp(muscles.kshape_passive) - 1)
 
 
@@ -69,9 +70,10 @@ def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Thelen2003Params)
     """
     toe = _toe_strain(muscles)
     slope = 0.67 / (muscles.fmax_tendon_strain - toe)
-    strain = jnp.clip(tendon_strain, 0.0, toe)
+    strain = clip(tendon_strain, 0.0, toe)
+    beyond = jnp.where(tendon_strain > toe, tendon_strain - toe, 0.0)  # its slope counts once
     in_toe = _TOE_FORCE * (jnp.exp(_TOE_SHAPE * strain / toe) - 1) / (math.exp(_TOE_SHAPE) - 1)
-    return in_toe + slope * jnp.maximum(tendon_strain - toe, 0.0)
+    return in_toe + slope * beyond
 
 
 def normalized_fiber_velocity(
@@ -93,7 +95,7 @@ def normalized_fiber_velocity(
     """
     af, flen, threshold = muscles.af, muscles.flen, muscles.fv_linear_extrap_threshold
     # OpenSim differs: no floor there; a fiber without any overlap divides by zero.
-    A = jnp.maximum(available, _SMALLEST_ACTIVE_FORCE)
+    A = clip(available, low=_SMALLEST_ACTIVE_FORCE)
     F, last = required, threshold * A * flen
     scale = 0.25 + 0.75 * activation
     # Branches meet with different slopes; at F = A OpenSim counts the fiber as shortening, and the

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxosim.muscles.activation import clipped_activation
 from jaxosim.muscles.curves import normalized_fiber_velocity
 from jaxosim.muscles.thelen2003 import fiber_width, minimum_fiber_length, realize_length
-from jaxosim.spatial import safe_divide
+from jaxosim.spatial import clip, safe_divide
 from jaxosim.types import MuscleLengthInfo, Thelen2003Params
 
 _LARGEST_ROUNDS = 20
@@ -65,7 +65,7 @@ def _force_error(
 def _tolerance(muscle: Thelen2003Params) -> jax.Array:
     """Largest force error (N) that counts as equilibrium: OpenSim's, or what float32 can tell."""
     relative = 1e-8 if muscle.max_isometric_force.dtype == jnp.float64 else 4e-6
-    return jnp.maximum(relative * muscle.max_isometric_force, 10 * _SIGNIFICANT)
+    return clip(relative * muscle.max_isometric_force, low=10 * _SIGNIFICANT)
 
 
 def _invert_force_velocity(
@@ -91,7 +91,7 @@ def _invert_force_velocity(
 
     start = available, jnp.full_like(available, jnp.inf), jnp.zeros((), jnp.int32)
     force, _, _ = jax.lax.while_loop(unfinished, improve, start)
-    return jnp.maximum(safe_divide(force, available), 0.0)
+    return clip(safe_divide(force, available), low=0.0)
 
 
 def _partials(
@@ -167,7 +167,7 @@ def _line_search(muscle, path_length, a, iterate: _Iterate) -> tuple[jax.Array, 
         nudge = jnp.where(jnp.isnan(step), 0.0, jnp.sign(step)) * _SMALLEST_STEP
         halving = jnp.where(tiny, 0.0, halving)
         length = iterate.length + jnp.where(tiny, -nudge, step)
-        length = jnp.maximum(length, shortest)
+        length = clip(length, low=shortest)
         error = _force_error(muscle, path_length, a, iterate.multiplier, length)
         return length, error, halving / 2, halving <= _SMALLEST_STEP
 

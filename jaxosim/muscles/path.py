@@ -18,7 +18,7 @@ import numpy as np
 from jaxosim.functions import evaluate
 from jaxosim.placement import chosen, chosen_or_zero, columns_chosen, group_sum, joined, settled
 from jaxosim.products import cross, scaled
-from jaxosim.spatial import dot, matvec, safe_divide, safe_norm, spatial
+from jaxosim.spatial import clip, dot, matvec, safe_divide, safe_norm, spatial
 from jaxosim.structure import SegmentStructure
 from jaxosim.types import InstanceInfo, Model, Params, PathInfo, PositionInfo
 
@@ -159,7 +159,7 @@ def current_locations(
         return fixed
     coordinate = np.repeat(paths.moving_coordinate, 3)
     low, high = (params.coordinates.range[coordinate, side] for side in (0, 1))
-    within = jnp.clip(chosen(q, coordinate), low, high)
+    within = clip(chosen(q, coordinate), low, high)
     place = evaluate(paths.moving_functions, params.paths.functions, within).value
     place = matvec(instance.moving_rotation, place.reshape(-1, 3))
     return fixed + group_sum(place, paths.moving_point, len(fixed))

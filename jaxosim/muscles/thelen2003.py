@@ -22,7 +22,7 @@ from jaxosim.muscles.curves import (
     passive_force_multiplier,
     tendon_force_multiplier,
 )
-from jaxosim.spatial import safe_divide
+from jaxosim.spatial import clip, safe_divide
 from jaxosim.types import (
     FiberVelocityInfo,
     MuscleDynamicsInfo,
@@ -52,9 +52,9 @@ def realize_length(
       fiber_length: `[muscle]` (m) the state; below the minimum it counts as the minimum.
     """
     shortest = minimum_fiber_length(muscles)
-    length = jnp.where(fiber_length < shortest, shortest, fiber_length)
-    largest = jnp.sin(muscles.maximum_pennation_angle)
-    sine = jnp.minimum(safe_divide(fiber_width(muscles), length), largest)
+    length = clip(fiber_length, low=shortest)
+    # No fiber is shorter than that, so that the sine keeps its slope at the largest angle.
+    sine = clip(safe_divide(fiber_width(muscles), length), high=1.0)
     cosine = jnp.sqrt((1 - sine) * (1 + sine))
     normalized = length / muscles.optimal_fiber_length
     along = length * cosine

@@ -78,7 +78,7 @@ def path_slots(model: Model) -> np.ndarray:
     points = [np.flatnonzero(model.paths.point_muscle == m) for m in range(len(model.muscle_names))]
     longest = max((len(own) for own in points), default=0)
     rows = [np.pad(own, (0, longest - len(own)), mode="edge") for own in points]
-    return np.array(rows, dtype=int).reshape(len(rows), longest)
+    return np.array(rows, dtype=np.int32).reshape(len(rows), longest)
 
 
 def _paths(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from jaxosim.dynamics.contact import _friction_per_slip as friction_per_slip
 from jaxosim.dynamics.contact import combine_materials, contact_wrenches
 from jaxosim.dynamics.multibody import generalized_force
 from jaxosim.system import realize_dynamics, realize_position, realize_velocity
@@ -357,3 +358,12 @@ def test_vmap_equals_loop_and_traces_once(world):
         scale = 1.0 + float(jnp.abs(alone).max())
         np.testing.assert_allclose(together[index], alone, rtol=0, atol=1e-11 * scale)
     assert force._cache_size() == 1
+
+
+def test_the_slope_of_friction_at_the_transition_velocity_is_that_of_faster_slip(world):
+    model, params = world
+    material = combine_materials(model, params)
+    edge = float(material.transition_velocity[0])
+    friction = lambda slip: slip * friction_per_slip(material, slip)[0]  # noqa: E731
+    at, within = worlds.slopes_at_an_edge(friction, edge, 1)
+    np.testing.assert_allclose(at, within, rtol=1e-5)

@@ -18,6 +18,7 @@ from jaxosim.envs.target_field import (
     target_velocity,
 )
 from jaxosim.envs.targets import draw_track, speed_and_heading, velocity_at
+from tests import worlds
 
 LIKE = jnp.zeros(())
 
@@ -147,3 +148,11 @@ def test_leaving_the_sink_starts_the_stay_anew():
     field = dataclasses.replace(field_of(3), stayed=jnp.asarray(1.0))
     field, achieved = follow(field, jnp.zeros(3), 3, 0.01)
     assert field.stayed == 0 and not achieved
+
+
+def test_the_slope_of_the_target_velocity_at_the_rim_of_the_map_is_the_one_within():
+    field = field_of(3)
+    forward = lambda x: target_velocity(field, jnp.stack([x, jnp.float64(1.3)]), 3)  # noqa: E731
+    for edge, into in ((20.0, -1), (-20.0, 1)):
+        at, within = worlds.slopes_at_an_edge(forward, edge, into)
+        np.testing.assert_allclose(at, within, rtol=1e-5)

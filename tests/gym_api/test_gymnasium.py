@@ -1,10 +1,14 @@
 """Gymnasium's own checker, and both modes of auto-reset."""
 
+import copy
 import dataclasses
 import importlib.util
+import os
+import pickle
 import sys
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -178,3 +182,46 @@ def test_bad_vectors():
         gymnasium.make_vec(ARM, num_envs=2, autoreset_mode=AutoresetMode.DISABLED, **OPTIONS)
     with pytest.raises(ValueError, match="observation"):
         gymnasium.make(ARM, observation="tree")
+
+
+def test_the_dtype_is_that_of_the_mode_in_which_an_environment_is_made():
+    for mode in (True, False, True):
+        with jax.enable_x64(mode):
+            for env in (gymnasium.make(ARM, **OPTIONS), gymnasium.make_vec(ARM, 2, **OPTIONS)):
+                assert env.observation_space.dtype == (np.float64 if mode else np.float32)
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_a_used_environment_is_pickled_and_goes_on_to_the_bit(vector):
+    env = gymnasium.make_vec(ARM, 2, **OPTIONS) if vector else gymnasium.make(ARM, **OPTIONS)
+    fresh = pickle.loads(pickle.dumps(env))
+    for one in (env, fresh):
+        one.reset(seed=4)
+        one.action_space.seed(0)
+    action = env.action_space.sample()
+    assert_same(env.step(action), fresh.step(action))
+    pickled, copied = pickle.loads(pickle.dumps(env)), copy.deepcopy(env)
+    pickled.step(action)  # which moves neither the original nor the other copy
+    expected = env.step(action)
+    assert_same(copied.step(action), expected)
+    assert_same(pickle.loads(pickle.dumps(env)).step(action), pickled.step(action))
+
+
+def assert_same(one, other):
+    """Observations, rewards and flags of two steps are equal."""
+    for a, b in zip(one[:4], other[:4], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore:.*fork:DeprecationWarning")
+def test_forked_workers_say_spawn_at_once():
+    gymnasium.make(ARM, **OPTIONS)  # JAX has been used
+    with pytest.raises(RuntimeError, match='context="spawn"'):
+        workers = gymnasium.vector.AsyncVectorEnv([make_arm], context="fork")
+        workers.reset_async(seed=0)
+        workers.reset_wait(timeout=60)
+
+
+def make_arm():
+    return gymnasium.make(ARM, **OPTIONS)

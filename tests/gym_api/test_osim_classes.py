@@ -1,9 +1,13 @@
 """osim-rl's classes: recorded episodes played from reset, shapes of what they return, errors."""
 
+import copy
 import dataclasses
+import pickle
 import random
 import sys
+import types
 
+import jax
 import numpy as np
 import pytest
 
@@ -229,3 +233,46 @@ def test_visualize_without_the_viewer_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "viser", None)  # as if it were not installed
     with pytest.raises(ImportError, match=r"pip install 'jaxosim\[view\]'"):
         Arm2DEnv(visualize=True)
+
+
+def test_the_dtype_is_that_of_the_mode_in_which_an_object_is_made():
+    for mode in (True, False, True):
+        with jax.enable_x64(mode):
+            env = Arm2DEnv()
+            assert env.osim_model.dtype == (np.float64 if mode else np.float32)
+            world = jax.eval_shape(env.osim_model.programs.env.reset, jax.random.key(0))
+            assert world.obs.dtype == env.osim_model.dtype
+
+
+def through_pickle(env):
+    return pickle.loads(pickle.dumps(env))
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, through_pickle])  # copy.copy shares the world
+def test_a_used_object_is_copied_and_goes_on_to_the_bit(way):
+    env = Arm2DEnv()
+    fresh = way(env)
+    random.seed(1)
+    env.reset()
+    env.step(np.full(6, 0.3))
+    made = way(env)
+    expected = env.step(np.full(6, 0.7))
+    assert made.step(np.full(6, 0.7)) == expected
+    assert made.osim_model.programs is env.osim_model.programs  # nothing is compiled twice
+    random.seed(1)
+    fresh.reset()
+    fresh.step(np.full(6, 0.3))
+    assert fresh.step(np.full(6, 0.7)) == expected
+
+
+def test_seed_unwrapped_and_with_are_those_of_gyms_env():
+    random.seed(1)
+    state = random.getstate()
+    closed = []
+    with Arm2DEnv() as env:
+        assert env.seed(0) == env.seed() == [] and random.getstate() == state
+        assert env.unwrapped is env
+        env._window = types.SimpleNamespace(close=lambda: closed.append(True))
+    assert closed == [True]
+    with pytest.raises(ZeroDivisionError), Arm2DEnv():
+        raise ZeroDivisionError  # is not swallowed

@@ -110,3 +110,11 @@ def test_vmap_equals_loop_and_traces_once():
     loop = jnp.stack([one(*row) for row in zip(a, x, strict=True)])
     together = jax.vmap(lambda a, x: activation_rate(a, x, muscles(3)))(a, x)
     np.testing.assert_allclose(together, loop, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("edge, into", [(0.01, 1), (1.0, -1)])
+def test_the_slope_at_a_bound_of_activation_is_the_one_within(edge, into):
+    for excitation in (0.005, 0.5, 1.2):
+        rate_at = lambda a: activation_rate(a[None], jnp.array([excitation]), muscles())[0]  # noqa: B023, E731
+        at, within = worlds.slopes_at_an_edge(rate_at, edge, into)
+        np.testing.assert_allclose(at, within, rtol=1e-5)

@@ -170,3 +170,28 @@ def test_vmap_equals_loop_and_traces_once():
     half = jnp.full(3, 0.5)
     together = jax.vmap(lambda r: normalized_fiber_velocity(r, half, half, muscles(3)))(required)
     np.testing.assert_allclose(together, loop, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    "curve, edge, into",
+    [
+        pytest.param(passive_force_multiplier, 1.0, 1, id="passive at optimal length"),
+        pytest.param(passive_force_multiplier, 1 + 50 / 9, -1, id="passive at its largest"),
+        pytest.param(tendon_force_multiplier, 0.0, 1, id="tendon at slack length"),
+        pytest.param(tendon_force_multiplier, TOE, -1, id="tendon at the end of the toe"),
+        pytest.param(tendon_force_multiplier, TOE, 1, id="tendon at the beginning of the line"),
+    ],
+)
+def test_slopes_of_the_curves_at_their_edges(curve, edge, into):
+    at, within = worlds.slopes_at_an_edge(lambda x: curve(x[None], muscles())[0], edge, into)
+    np.testing.assert_allclose(at, within, rtol=1e-3 if edge == TOE else 1e-5)  # toe and line
+
+
+def test_the_slope_of_the_force_velocity_curve_at_the_floor_of_the_available_force():
+    def velocity(available):
+        force, activation = jnp.array([5e-13]), jnp.array([0.5])
+        return normalized_fiber_velocity(force, available[None], activation, muscles())[0]
+
+    slope = jax.jacfwd(velocity)
+    at, within = slope(jnp.float64(1e-12)), slope(jnp.float64(1.0001e-12))
+    np.testing.assert_allclose(at, within, rtol=1e-3)

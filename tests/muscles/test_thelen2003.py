@@ -285,3 +285,29 @@ def test_one_trace():
     chex.clear_trace_counter()
     for seed in range(3):
         one(muscles(5), *sample(5, seed))
+
+
+def test_slopes_of_a_fiber_at_its_shortest_are_those_of_longer_ones():
+    for angle in (0.08726646, 0.5):
+        muscle = muscles(pennation_angle_at_optimal=angle)
+
+        def lengths(x, muscle=muscle):
+            info = realize_length(muscle, jnp.array([0.43]), x[None])
+            return jnp.stack([info.cos_pennation_angle[0], info.sin_pennation_angle[0]])
+
+        shortest = float(minimum_fiber_length(muscle)[0])
+        at, within = worlds.slopes_at_an_edge(lengths, shortest, 1)
+        np.testing.assert_allclose(at, within, rtol=1e-4)
+
+
+def test_slope_of_fiber_velocity_at_the_smallest_activation():
+    """OpenSim's default of 0.01, and where zero actions lead."""
+
+    def velocity(activation):
+        length = realize_length(muscles(), jnp.array([0.45]), jnp.array([0.08]))
+        fiber = jnp.array([0.08])
+        return realize_fiber_velocity(muscles(), length, activation[None], fiber).fiber_velocity[0]
+
+    at, within = worlds.slopes_at_an_edge(velocity, 0.01, 1)
+    np.testing.assert_allclose(at, within, rtol=1e-5)
+    assert float(jax.jacfwd(velocity)(jnp.float64(0.009))) == 0.0

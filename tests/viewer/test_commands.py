@@ -1,5 +1,6 @@
 """`jaxosim view`, `render`, `plot`: files written, and one clear line for what goes wrong."""
 
+import numpy as np
 import pytest
 
 from jaxosim import cli, sto
@@ -41,6 +42,16 @@ def test_render_draws_a_model_in_its_default_pose(tmp_path, capsys):
         (["render", "RUN", "--out", "a.png", "--world", "7"], 1, "world from 0 to 1, got 7"),
         (["render", "RUN", "--out", "no/folder/a.png"], 1, "cannot write"),
         (["render", "no_model", "--out", "a.png"], 1, "no bundled model and no file"),
+        (["render", "RUN", "--out", "a.gif", "--fps", "nan"], 2, "'--fps': nan is not a finite"),
+        (
+            ["render", "RUN", "--out", "a.gif", "--speed", "nan"],
+            2,
+            "'--speed': nan is not",
+        ),
+        (["render", "RUN", "--out", "a.png", "--zoom", "nan"], 2, "'--zoom': nan is not a finite"),
+        (["render", "RUN", "--out", "a.png", "--at", "nan"], 2, "'--at': nan is not a finite"),
+        (["render", "RUN", "--out", "a.png", "--at", "inf"], 2, "'--at': inf is not a finite"),
+        (["view", "RUN", "--html", "a.html", "--fps", "nan"], 2, "'--fps': nan is not a finite"),
         (["view", "RUN", "--html", "a.txt"], 2, "does not end in .html"),
         (["view", "RUN", "--model", "gait9dof18musc", "--html", "a.html"], 1, "coordinate_names"),
     ],
@@ -65,6 +76,24 @@ def test_a_doubtful_table_is_told_in_one_line(made_up_run, tmp_path, capsys):
     status, _, error = run(["plot", path, "--what", "angles", "--out", out], capsys)
     assert status == 0
     assert error == f"jaxosim: warning: {path}: line 4: says 50 rows, found 51\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["render", "--out", "a.png"], ["render", "--out", "a.gif"], ["view", "--html", "a.html"]],
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_world_that_diverged_is_named(run_file, tmp_path, capsys, monkeypatch, command, value):
+    arrays = dict(np.load(run_file))
+    arrays["q"][3:, 1, 0] = value
+    diverged = tmp_path / "diverged.npz"
+    np.savez(diverged, **arrays)
+    monkeypatch.chdir(tmp_path)
+    status, _, error = run([command[0], diverged, "--world", 1, *command[1:]], capsys)
+    start = f"{arrays['time'][3]:.6g}"
+    expected = f"diverged.npz: world 1 diverged: it is not finite from {start} s on"
+    assert (status, error) == (1, f"jaxosim: {expected}\n")
+    assert list(tmp_path.iterdir()) == [diverged]
 
 
 @pytest.mark.parametrize("command", ["plot", "render", "view"])

@@ -7,11 +7,13 @@ from typing import Any
 
 import gymnasium
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
+from jaxosim.forks import check_process
 from jaxosim.gym_api.gymnasium.spaces import (
     action_space,
     checked_action,
@@ -25,29 +27,35 @@ PICTURE_SIZE = (640, 480)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Compiled:
-    """A task and its two functions, compiled when first called."""
+    """A task and its two functions, compiled when first called; and what was asked for."""
 
     env: Env
     reset: Callable[[jax.Array], EnvState]
     step: Callable[[EnvState, Any], EnvState]
+    request: tuple[str, dict[str, Any]]
+
+    def __reduce__(self) -> Any:
+        """Pickled as the arguments of `compiled`, with which another process makes them anew."""
+        return compiled, self.request
 
 
-def _compile(name: str, options: tuple[tuple[str, Any], ...]) -> Compiled:
+def _compile(name: str, options: tuple[tuple[str, Any], ...], dtype: Any) -> Compiled:
+    """A task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
-    return Compiled(env, jax.jit(env.reset), jax.jit(env.step))
+    return Compiled(env, jax.jit(env.reset), jax.jit(env.step), (name, dict(options)))
 
 
 _compile_once = functools.cache(_compile)
 
 
 def compiled(name: str, options: dict[str, Any]) -> Compiled:
-    """The functions of a task, shared by all that ask for the same options."""
-    items = tuple(sorted(options.items()))
+    """The functions of a task, shared by all that ask for the same options in one mode of x64."""
+    items, dtype = tuple(sorted(options.items())), jnp.result_type(float)
     try:
         hash(items)
     except TypeError:  # an option such as `params` holds arrays
-        return _compile(name, items)
-    return _compile_once(name, items)
+        return _compile(name, items, dtype)
+    return _compile_once(name, items, dtype)
 
 
 def checked_render_mode(mode: str | None, known: list[str]) -> str | None:
@@ -116,6 +124,7 @@ class GymnasiumEnv(gymnasium.Env):
           seed: of this and all later episodes.
           options: none are known.
         """
+        check_process()
         super().reset(seed=seed)
         key = jax.random.key(int(self.np_random.integers(2**31)))
         self.state = self.functional.reset(key)
@@ -131,6 +140,7 @@ class GymnasiumEnv(gymnasium.Env):
         """
         if self.state is None:
             raise RuntimeError("there is no world yet: call reset() first")
+        check_process()
         action = checked_action(action, (self.functional.env.action_size,))
         self.state = es = self.functional.step(self.state, action)
         self._show(es)
@@ -151,6 +161,10 @@ class GymnasiumEnv(gymnasium.Env):
         if self.state is None:
             raise RuntimeError("there is no world yet: call reset() first")
         return paint(self.functional.env, self.state, self._picture_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: all but the page, which stays with the original."""
+        return {**vars(self), "_window": None}
 
     def close(self) -> None:
         """Close the page, if there is one."""

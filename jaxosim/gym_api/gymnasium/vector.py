@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 from jaxosim.envs.batch import BatchEnv, select
 from jaxosim.envs.episode import EnvState
+from jaxosim.forks import check_process
 from jaxosim.gym_api.gymnasium.env import (
     PICTURE_SIZE,
     checked_render_mode,
@@ -82,7 +83,8 @@ class GymnasiumVectorEnv(VectorEnv):
         self.num_envs, self.mode = num_envs, mode
         self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
         self._picture_size = render_size
-        self._env = env = compiled(name, options).env
+        self.functional = compiled(name, options)
+        self._env = env = self.functional.env
         rate = decisions_per_second(env)
         self.metadata = {**self.metadata, "render_fps": rate, "autoreset_mode": mode}
         self.single_observation_space = self._bounds = observation_space(env)
@@ -93,6 +95,17 @@ class GymnasiumVectorEnv(VectorEnv):
         self._reset, self._step = _batch(env, num_envs)
         self.state: EnvState | None = None
         self._ended = np.zeros(num_envs, bool)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: all but the compiled programs."""
+        programs = ("_env", "_reset", "_step")
+        return {name: value for name, value in vars(self).items() if name not in programs}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the programs anew."""
+        vars(self).update(state)
+        self._env = self.functional.env
+        self._reset, self._step = _batch(self._env, self.num_envs)
 
     def reset(
         self,
@@ -109,6 +122,7 @@ class GymnasiumVectorEnv(VectorEnv):
         if isinstance(seed, list):
             given = [0 if one is None else one for one in seed]
             seed = int(np.random.SeedSequence(given).generate_state(1)[0])
+        check_process()
         super().reset(seed=seed)
         self.state = es = self._reset(jax.random.key(int(self.np_random.integers(2**31))))
         self._ended = np.zeros(self.num_envs, bool)
@@ -125,6 +139,7 @@ class GymnasiumVectorEnv(VectorEnv):
         """
         if self.state is None:
             raise RuntimeError("there is no batch yet: call reset() first")
+        check_process()
         actions = checked_action(actions, (self.num_envs, self._action_size))
         after = self._step(self.state, actions)
         held = self._ended

@@ -24,6 +24,15 @@ class _Task(environment.Environment):
         self.functional = make(name, **options)
         self._autoreset_step = autoreset_step(self.functional)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: all but the step, which is a local function."""
+        return {name: value for name, value in vars(self).items() if name != "_autoreset_step"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the step anew."""
+        vars(self).update(state)
+        self._autoreset_step = autoreset_step(self.functional)
+
     @property
     def default_params(self) -> Any:
         """The time limit, for trainers that ask."""
