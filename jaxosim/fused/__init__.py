@@ -3,7 +3,8 @@
 `fused` is the transform. Below it: `operation` (the operation of JAX and its derivatives), `kernel`
 (from jaxpr to machine code), `interpreter` and `rules_*` (from jaxpr to a graph of scalars),
 `graph`, `algebra`, `elementary` (the graph), `needed`, `schedule` (its order), `emit`, `movement`,
-`handler` (LLVM IR), `llvm` (machine code, kept on disk).
+`handler` (LLVM IR), `llvm` (machine code, kept on disk). For NVIDIA GPUs: `threads`, `ptx`,
+`ptxas` (one world a thread), `launcher`, `cuda` (the host's side).
 """
 
 from jaxosim.fused.transform import KERNELS as KERNELS

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
@@ -74,7 +75,8 @@ class Interpreter:
 
         def read(variable: Any) -> Nodes:
             if isinstance(variable, core.Literal):
-                return self.constants(np.asarray(variable.val, variable.aval.dtype))
+                aval: Any = variable.aval
+                return self.constants(np.asarray(variable.val, aval.dtype))
             return known[variable]
 
         for equation in jaxpr.eqns:
@@ -89,15 +91,14 @@ class Interpreter:
 
     def constants(self, array: Any) -> Nodes:
         """Nodes of an array of numbers."""
-        if jax.dtypes.issubdtype(getattr(array, "dtype", np.int32), jax.dtypes.extended):
+        if jnp.issubdtype(getattr(array, "dtype", np.int32), jax.dtypes.extended):
             raise Unsupported("random key")
         return self.graph.constants(np.asarray(array))
 
-    def map(self, op: str, *arrays: Nodes, dtype: Any = None) -> Nodes:
+    def map(self, op: str, *given: Nodes, dtype: Any = None) -> Nodes:
         """An operation on each element of arrays, which are broadcast."""
         name = None if dtype is None else np.dtype(dtype).name
-        if len(arrays) > 1:
-            arrays = tuple(np.broadcast_arrays(*arrays))
+        arrays = list(np.broadcast_arrays(*given) if len(given) > 1 else given)
         make = self.expand if op in EXPANSIONS else self.graph.make
         columns = zip(*(x.ravel().tolist() for x in arrays), strict=True)
         nodes = [make(op, *column, dtype=name) for column in columns]

@@ -53,9 +53,13 @@ def needed(graph: Graph, results: Sequence[int], base: int) -> tuple[set[int], d
             stack.extend(graph.args[node])
             search.follow(node)
     regions = sorted({*search.carried, *search.sliced, *search.stacked})
-    tables = (search.carried, search.sliced, search.stacked)
     repeats = {
-        region: Repeat(graph.loops[region], *(sorted(t.get(region, ())) for t in tables))
+        region: Repeat(
+            graph.loops[region],
+            carry=sorted(search.carried.get(region, ())),
+            slices=sorted(search.sliced.get(region, ())),
+            stacked=sorted(search.stacked.get(region, ())),
+        )
         for region in regions
     }
     return search.live, repeats

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend import core
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
@@ -133,7 +134,7 @@ def bind(program: Program, arguments: Sequence[Any]) -> list[Any]:
 def _avals(*arguments: Any, program: Program, mapped: tuple[bool, ...]) -> list[Any]:
     count = _world_count(arguments, mapped)
     lead = () if count is None else (count,)
-    return [jax.core.ShapedArray((*lead, *a.shape), a.dtype) for a in program.out_avals]
+    return [ShapedArray((*lead, *a.shape), a.dtype) for a in program.out_avals]
 
 
 def _world_count(arguments: Sequence[Any], mapped: tuple[bool, ...]) -> int | None:

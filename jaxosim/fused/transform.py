@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.extend import core
 from jax.interpreters import mlir, partial_eval
 
@@ -19,8 +20,6 @@ from jaxosim.fused.interpreter import primitive_without_rule
 from jaxosim.fused.operation import Program, bind, operation_p
 
 mlir.register_lowering(operation_p, cuda.lower_for_cuda, platform="cuda")  # ROCm stays with XLA
-
-mlir.register_lowering(operation_p, cuda.lower_for_cuda, platform="cuda")
 
 KERNELS = ("auto", "fused", "xla")
 _MOST_PROGRAMS = 64  # that a function keeps, the latest; each keeps its constants alive
@@ -211,4 +210,4 @@ def _traced(function: Callable[..., Any], arguments: _Arguments) -> _Traced | No
 
 
 def _is_known(tree: Any) -> bool:
-    return not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+    return not any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
