@@ -243,10 +243,11 @@ class Env(Copied):
             gained = jax.tree.map(lambda x: jnp.where(stopped, 0.0, x), gained)
             return (after, stopped | after.done), gained
 
-        start = (es, jnp.zeros((), bool))
+        # The key is not carried: a fused kernel knows numbers only.
+        start = (dataclasses.replace(es, key=None), jnp.zeros((), bool))
         (last, _), gained = jax.lax.scan(repeat, start, None, length=self.action_repeat)
         reward, metrics = jax.tree.map(lambda x: jnp.sum(x, axis=0), gained)
-        return dataclasses.replace(last, reward=reward, metrics=metrics)
+        return dataclasses.replace(last, reward=reward, metrics=metrics, key=es.key)
 
     def excitation_of(self, action: jax.Array) -> jax.Array:
         """The excitation `[muscle]` (1) that an action asks for.

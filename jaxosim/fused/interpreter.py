@@ -1,6 +1,7 @@
 """From the jaxpr of one world to its graph of scalars: an array becomes an array of node numbers.
 
-One small rule per primitive, in the modules `rules_*`; `RULES` has them by the primitive's name.
+One small rule per primitive, in the modules `rules_*`, which `kernel` imports; `RULES` has them by the
+primitive's name.
 """
 
 from collections.abc import Callable, Sequence
@@ -193,18 +194,9 @@ def graph_of(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> tuple[Graph, li
     inputs = []
     for number, (variable, own) in enumerate(zip(jaxpr.jaxpr.invars, mapped, strict=True)):
         aval = variable.aval
+        if jnp.issubdtype(aval.dtype, jax.dtypes.extended):
+            raise Unsupported("random key")
         region, dtype = (WORLD if own else SHARED), np.dtype(aval.dtype).name
         nodes = [graph.node("argument", (), dtype, (number, i), region) for i in range(aval.size)]
         inputs.append(np.array(nodes, int).reshape(aval.shape))
     return graph, Interpreter(graph).closed(jaxpr, inputs)
-
-
-# The rules enter themselves.
-from jaxosim.fused import (  # noqa: E402
-    rules_arrays,  # noqa: F401
-    rules_control,  # noqa: F401
-    rules_elementwise,  # noqa: F401
-    rules_indexing,  # noqa: F401
-    rules_positive,  # noqa: F401
-    rules_sums,  # noqa: F401
-)

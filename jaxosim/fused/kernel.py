@@ -11,7 +11,15 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from jaxosim.fused import llvm
+from jaxosim.fused import (
+    llvm,
+    rules_arrays,  # noqa: F401  (rules enter themselves when imported)
+    rules_control,  # noqa: F401
+    rules_elementwise,  # noqa: F401
+    rules_indexing,  # noqa: F401
+    rules_positive,  # noqa: F401
+    rules_sums,  # noqa: F401
+)
 from jaxosim.fused.emit import (
     FIRST_ARGUMENT,
     TABLE_CELL,

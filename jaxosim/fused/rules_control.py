@@ -114,6 +114,8 @@ def _while(run: Interpreter, equation: Any, *inputs: Nodes) -> list[Nodes]:
     carry = _named(run, "carry", loop, start)
     loop.start, loop.carry = _numbers(start), _numbers(carry)
     (condition,) = _in_body(run, loop, params["cond_jaxpr"], [*inputs[:first], *carry])
+    if not condition.size:  # of a vmap over nothing
+        return start
     loop.condition = functools.reduce(
         lambda a, b: run.graph.make("or", a, b), condition.ravel().tolist()
     )

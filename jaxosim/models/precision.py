@@ -16,9 +16,12 @@ def in_working_precision(model: Model, numbers: Params) -> Params:
       OsimFormatError: a finite number of the file is too large for float32.
     """
     with np.errstate(over="ignore"):  # what that loses is said below
-        params = jax.tree.map(jnp.asarray, numbers)
+        # By NumPy: a task may be made within a program that is being traced.
+        rounded = jax.tree.map(
+            lambda x: np.asarray(x, jax.dtypes.canonicalize_dtype(np.asarray(x).dtype)), numbers
+        )
     for (name, exact, axes), (_, value, _) in zip(
-        declared_arrays(numbers), declared_arrays(params), strict=True
+        declared_arrays(numbers), declared_arrays(rounded), strict=True
     ):
         exact = np.asarray(exact)
         lost = np.isfinite(exact) & ~np.isfinite(np.asarray(value))
@@ -28,7 +31,7 @@ def in_working_precision(model: Model, numbers: Params) -> Params:
                 f"{model.source}: {name}{_owner(model, axes, place)}: expected a number that fits "
                 f"float32, found {exact[place]}; with JAX's x64 mode on it fits float64"
             )
-    return params
+    return jax.tree.map(jnp.asarray, rounded)
 
 
 def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) -> str:

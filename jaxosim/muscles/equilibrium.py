@@ -124,12 +124,15 @@ def _partials(
     )
     h, c, s = fiber_width(muscle), info.cos_pennation_angle, info.sin_pennation_angle
     # 0/0 for a fiber without pennation and length: OpenSim's step is then NaN, and so is ours, so
-    # that such a muscle stays at its bound.
+    # that such a muscle stays at its bound. Said at the end, since a fused kernel takes zero times
+    # anything for zero.
     turn = h / (info.fiber_length * jnp.sqrt((1 - s) * (1 + s)))
     bend = fiber_force * turn * h / info.fiber_length**2
     along = fiber_stiffness * c + bend
     tendon_slope = tendon_stiffness * (-c - s * turn)
-    return along - tendon_slope, along * c, tendon_stiffness
+    has_length = info.fiber_length != 0
+    jacobian = jnp.where(has_length, along - tendon_slope, jnp.nan)
+    return jacobian, jnp.where(has_length, along * c, jnp.nan), tendon_stiffness
 
 
 def _shared_multiplier(
