@@ -27,7 +27,7 @@ with interrupts.ending():  # importing all this takes seconds
     import rich.progress
 
     import jaxosim
-    from jaxosim import cli_report, cli_view, sto
+    from jaxosim import cli_report, cli_view, fused, sto
     from jaxosim.cli_bench import bench
     from jaxosim.cli_obs import obs
     from jaxosim.cli_rollout import Excitation, Job, Result, prepare, root_body, run
@@ -261,7 +261,8 @@ def _simulate(
     errors = cli_report.error_console()
     with errors.status("compiling"):
         compiled = prepare(model, params, job)
-    console.print(f"compiled in {compiled.seconds:.1f} s for {jax.devices()[0].device_kind}")
+    device = jax.devices()[0].device_kind
+    console.print(f"compiled in {compiled.seconds:.1f} s for {device}, {fused.description()}")
     columns = rich.progress.Progress.get_default_columns()
     counter = rich.progress.MofNCompleteColumn()
     with rich.progress.Progress(*columns, counter, console=errors) as progress:

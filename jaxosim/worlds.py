@@ -127,7 +127,7 @@ def _world_count(axes: tuple[int | None, ...], arguments: tuple[Any, ...]) -> in
 def _default_block(mesh: Mesh | None) -> int | None:
     """Worlds of a block where the caller leaves it to us; None for all."""
     device = jax.local_devices()[0] if mesh is None else mesh.devices.flat[0]
-    return _CPU_BLOCK if device.platform == "cpu" and not fused.is_available() else None
+    return _CPU_BLOCK if device.platform == "cpu" and not fused.in_use() else None
 
 
 def _in_blocks(

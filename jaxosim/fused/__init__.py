@@ -8,6 +8,8 @@
 """
 
 from jaxosim.fused.transform import KERNELS as KERNELS
+from jaxosim.fused.transform import description as description
 from jaxosim.fused.transform import fused as fused
+from jaxosim.fused.transform import in_use as in_use
 from jaxosim.fused.transform import is_available as is_available
 from jaxosim.fused.transform import using as using

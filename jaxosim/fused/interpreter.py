@@ -1,7 +1,7 @@
 """From the jaxpr of one world to its graph of scalars: an array becomes an array of node numbers.
 
-One small rule per primitive, in the modules `rules_*`, which `kernel` imports; `RULES` has them by the
-primitive's name.
+One small rule per primitive, in the modules `rules_*`, which `kernel` imports; `RULES` has them by
+the primitive's name.
 """
 
 from collections.abc import Callable, Sequence

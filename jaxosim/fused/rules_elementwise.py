@@ -20,7 +20,7 @@ _RENAMED = {
 }
 _UNCHANGED = (
     *("optimization_barrier", "worlds_last", "stop_gradient", "copy", "copy_p"),
-    *("layout_constraint", "sharding_constraint", "name", "pvary", "reduce_precision"),
+    *("layout_constraint", "sharding_constraint", "reshard", "pvary", "name", "reduce_precision"),
 )
 
 

@@ -27,14 +27,14 @@ _state = threading.local()
 
 
 @contextlib.contextmanager
-def _as_they_are() -> Iterator[None]:
+def _as_they_are(plain: bool = False) -> Iterator[None]:
     """Functions called within are run by JAX: part of a program that is traced, or not fused."""
-    before = getattr(_state, "depth", 0)
-    _state.depth = before + 1
+    before = getattr(_state, "depth", 0), getattr(_state, "plain", False)
+    _state.depth, _state.plain = before[0] + 1, before[1] or plain
     try:
         yield
     finally:
-        _state.depth = before
+        _state.depth, _state.plain = before
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def using(kernel: str) -> Iterator[None]:
             'kernel="fused": kernels need llvmlite 0.45 or later (pip install llvmlite), on Linux '
             'or macOS; expected them, or kernel="auto"'
         )
-    with _as_they_are() if kernel == "xla" else contextlib.nullcontext():
+    with _as_they_are(plain=True) if kernel == "xla" else contextlib.nullcontext():
         yield
 
 
@@ -63,6 +63,20 @@ def is_available() -> bool:
     backend = jax.default_backend()
     on_gpu = backend == "gpu" and cuda.is_available()
     return on_gpu or (backend == "cpu" and llvm.is_available())
+
+
+def in_use() -> bool:
+    """Whether functions called now are run by kernels, or are part of one."""
+    return is_available() and not getattr(_state, "plain", False)
+
+
+def description() -> str:
+    """What runs fused functions here, in a few words."""
+    if not is_available():
+        return "by XLA alone"
+    if jax.default_backend() != "cpu":
+        return "one fused kernel, a world a thread"
+    return f"one fused kernel, vectors of {8 * llvm.host().vector_bytes} bits"
 
 
 class _Traced:
