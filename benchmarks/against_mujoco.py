@@ -5,14 +5,15 @@
 
 Both simulate the same number of worlds for the same time from standing, with random controls held
 50 ms, falls carried on: jaxosim whole env steps of 10 ms (observation and reward with them) by its
-default method on one CPU device per core, MuJoCo bare `mj_step`s of the model's own time step from
-its C++ `rollout` on one thread per core. Rounds of the two take turns; medians. The models are
-those of the PyPI package myo-sim: legs with 26 or 80 muscles, `osl` with a prosthesis and 54.
-`taskset -c 0 python …` measures one core alone. One JSON line in
-benchmarks/results/against_mujoco.jsonl.
+default method, by fused kernels (one device, all cores) and by XLA alone (a CPU device per core,
+128 worlds at a time); MuJoCo bare `mj_step`s of the model's own time step from its C++ `rollout` on
+one thread per core. Rounds of the three alternate; medians. The models are those of the PyPI
+package myo-sim: legs with 26 or 80 muscles, `osl` with a prosthesis and 54. `taskset -c 0 python …`
+measures one core alone. One JSON line in benchmarks/results/against_mujoco.jsonl.
 """
 
 import argparse
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,14 +25,16 @@ from record import PACKAGES, record
 from tables import Bar, record_of, show_bars, show_table
 
 import jaxosim
+from jaxosim.bench.paths import batched, placed
 from jaxosim.bench.timing import compiled, medians
-from jaxosim.bench.workload import HELD, MODEL, actions, start, step_of, walker
+from jaxosim.bench.workload import HELD, MODEL, actions, start, walker
 from jaxosim.cores import core_count
 from jaxosim.viewer.extras import MissingExtraError, require
 
 _STEP = 0.01  # s, a control step
 _PART = 64  # worlds of MuJoCo that are rolled out in one call, which keeps every state
 MODELS = ("myolegs26", "myolegs", "osl")
+SIDES = {"jaxosim": "fused", "jaxosim, XLA": "xla", "MuJoCo": None}
 SPEED = "env steps of 10 ms a second and core"
 PER_MUSCLE = "the same times muscles"
 NOTE = """\
@@ -47,13 +50,13 @@ class Side(NamedTuple):
     facts: dict[str, Any]
 
 
-def ours(worlds: int, steps: int) -> Side:
+def ours(worlds: int, steps: int, kernel: str) -> Side:
     """All worlds through an episode of so many control steps."""
-    env, mesh = walker(), jaxosim.world_mesh()
-    place = jaxosim.world_sharding(mesh)
-    es = start(env, worlds, mesh)
-    held = [jax.device_put(action, place) for action in actions(env, worlds, steps)[::HELD]]
-    step = compiled(step_of(env, mesh), es, held[0]).call
+    env = walker()
+    es = placed(kernel, start(env, worlds))
+    held = [placed(kernel, action) for action in actions(env, worlds, steps)[::HELD]]
+    program = compiled(batched(kernel, env.step), es, held[0], kernel=kernel)
+    step = program.call
 
     def run():
         at = es
@@ -68,6 +71,7 @@ def ours(worlds: int, steps: int) -> Side:
         "tendons": "elastic",
         "precision": "float32",
         "internal step (ms)": 1e3 * env.options.step_size / env.options.substeps,
+        "trace and compile (s)": program.trace + program.compile,
     }
     return Side(run, facts)
 
@@ -117,6 +121,7 @@ def theirs(name: str, worlds: int, steps: int, threads: int) -> tuple[Side, Call
         "tendons": "rigid",
         "precision": "float64",
         "internal step (ms)": 1e3 * model.opt.timestep,
+        "trace and compile (s)": None,
     }
     return Side(run, facts), lambda: sum(broken)
 
@@ -125,7 +130,8 @@ def measure(name: str, worlds: int, seconds: float, repeats: int) -> dict:
     """Facts and speeds of both."""
     cores, steps = jax.device_count(), round(seconds / _STEP)
     mujoco, broken = theirs(name, worlds, steps, cores)
-    sides = {"jaxosim": ours(worlds, steps), "MuJoCo": mujoco}
+    sides = {label: ours(worlds, steps, kernel) for label, kernel in SIDES.items() if kernel}
+    sides["MuJoCo"] = mujoco
     times = medians({label: side.run for label, side in sides.items()}, repeats)
     for label, side in sides.items():
         rate = worlds * steps / times[label] / cores
@@ -141,8 +147,8 @@ def draw(row: dict) -> None:
     names = (SPEED, PER_MUSCLE)
     with panels("against_mujoco", names) as axes:
         for axis, name in zip(axes, names, strict=True):
-            labels = [f"{side}\n{row[side]['model']}" for side in ("jaxosim", "MuJoCo")]
-            axis.bar(labels, [row[side][name] for side in ("jaxosim", "MuJoCo")])
+            labels = [f"{side}\n{row[side]['model']}" for side in SIDES]
+            axis.bar(labels, [row[side][name] for side in SIDES])
 
 
 def main():
@@ -154,21 +160,25 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     add_plot_option(parser)
     given = parser.parse_args()
+    os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
     jaxosim.use_cores(core_count())
     try:
         row = measure(given.model, given.worlds, given.seconds, given.repeats)
     except MissingExtraError as error:
         parser.error(str(error))
-    us, them = row["jaxosim"], row["MuJoCo"]
+    us, xla, them = (row[side] for side in SIDES)
     title = f"{given.worlds} worlds, {given.seconds:g} s each, {row['cores used']} cores"
-    show_table(title, ("", "jaxosim", "MuJoCo"), [(name, us[name], them[name]) for name in us])
+    show_table(title, ("", *SIDES), [(name, us[name], xla[name], them[name]) for name in us])
     print(NOTE.format(name=given.model, model=MODEL, broken=row["broken off"], worlds=given.worlds))
-    speed = "env steps of 10 ms a second and core"
-    bar = Bar(
-        "jaxosim over MuJoCo, per core and simulated second", us[speed] / them[speed], 2, True
-    )
-    show_bars([bar])
-    row["asked"] = record_of([bar])
+    row["fused over XLA"] = us[SPEED] / xla[SPEED]
+    print(f"fused over XLA, env steps/s: {row['fused over XLA']:.2f}")
+    over = "over MuJoCo, per core and simulated second"
+    bars = [
+        Bar(f"jaxosim {over}", us[SPEED] / them[SPEED], 20, True),
+        Bar(f"jaxosim, XLA, {over}", xla[SPEED] / them[SPEED], 2, True),
+    ]
+    show_bars(bars)
+    row["asked"] = record_of(bars)
     record("against_mujoco", row, (*PACKAGES, "mujoco", "myo-sim"))
     if given.plot:
         draw(row)

@@ -2,15 +2,18 @@
 
     python benchmarks/against_opensim.py [--batch 1024 4096] [--rounds 5] [--seeds 8] [--plot]
 
-Whole env steps of osim-rl's prosthetic walker in float32 under random actions held 50 ms, beside as
-many OpenSim processes as there are cores, all in turns within one run; and the largest error of any
-coordinate against OpenSim at an accuracy of 1e-9. docs/speed.md says how. Needs OpenSim (extra
-`opensim`). One table, one JSON line in benchmarks/results/against_opensim.jsonl, and with `--plot`
-(extra `plot`) error over speed in benchmarks/results/against_opensim.png. Ten minutes on two cores.
+Whole env steps of osim-rl's prosthetic walker in float32 under random actions held 50 ms, by fused
+kernels (one device, all cores) and by XLA alone (a CPU device per core, 128 worlds at a time),
+beside as many OpenSim processes as there are cores, all alternating in one run; and the largest
+error of any coordinate against OpenSim at an accuracy of 1e-9. docs/speed.md says how. Needs
+OpenSim (extra `opensim`). One table, one JSON line in benchmarks/results/against_opensim.jsonl, and
+with `--plot` (extra `plot`) error over speed in benchmarks/results/against_opensim.png. Compile
+times are without any kernel kept on disk. Fifteen minutes on two cores.
 """
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
 
 import jax
@@ -18,8 +21,9 @@ from record import PACKAGES, RESULTS, record
 
 import jaxosim
 from jaxosim import cli_report
-from jaxosim.bench.contest import SETTINGS, Entry, Plan, compete, opensim_processes
+from jaxosim.bench.contest import SETTINGS, WAYS, Entry, Plan, compete, opensim_processes
 from jaxosim.bench.drift import TIMES, summary
+from jaxosim.bench.paths import KERNELS
 from jaxosim.bench.report import Bar, contest_table
 from jaxosim.bench.workload import MODEL
 from jaxosim.cores import core_count
@@ -36,16 +40,24 @@ def _bar(times: float, smooth: float, random: float) -> Bar:
     return Bar(times, _COMPILE, errors | {"random, largest": random})
 
 
-BARS = {
-    "default": _bar(150, 2e-3, 5e-3),
-    "fine": _bar(80, 3e-4, 2e-3),
-    "accurate": _bar(40, 5e-5, 6e-4),
+_TIMES = {  # OpenSim's speed, by setting and kernel
+    "default": {"fused": 1500, "xla": 150},
+    "fine": {"fused": 80, "xla": 80},
+    "accurate": {"fused": 450, "xla": 40},
 }
-ONE_WORLD = Bar(times_opensim=10)
+_ERRORS = {"default": (2e-3, 5e-3), "fine": (3e-4, 2e-3), "accurate": (5e-5, 6e-4)}
+BARS = {
+    (setting, kernel): _bar(times, *_ERRORS[setting])
+    for setting, by_kernel in _TIMES.items()
+    for kernel, times in by_kernel.items()
+}
+ONE_WORLD = {"fused": Bar(times_opensim=10), "xla": Bar(times_opensim=10)}
+ONE_WORLD_CALL = {"fused": Bar(times_opensim=60), "xla": Bar(times_opensim=10)}
 _WIDTH = 170  # columns of the table
 _JUDGED = 0.5  # s, the time whose errors are drawn
 _NOTE = """\
 × OpenSim: against OpenSim at 5e-05, all cores against all and one world against one process.
+× XLA: against the same by XLA alone.
 Errors are of any coordinate (rad | m), the largest until then; bars apply to 0.5 s, `!` marks what
 misses its bar. Random: {seeds} patterns."""
 
@@ -54,10 +66,12 @@ def bars_of(entries: list[Entry]) -> dict[str, Bar]:
     """The bar of each entry that has one."""
     bars = {}
     for entry in entries:
-        if entry.setting in BARS and entry.worlds >= _SMALLEST_BATCH:
-            bars[entry.name] = BARS[entry.setting]
-        elif entry.setting == "default" and entry.worlds == 1:
-            bars[entry.name] = ONE_WORLD
+        bar = BARS.get((entry.setting or "", entry.kernel or ""))
+        if bar is not None and entry.worlds >= _SMALLEST_BATCH:
+            bars[entry.name] = bar
+        elif entry.setting == "default" and entry.worlds == 1 and entry.kernel:
+            scanned = WAYS["scan"] in entry.name
+            bars[entry.name] = (ONE_WORLD if scanned else ONE_WORLD_CALL)[entry.kernel]
     return bars
 
 
@@ -79,7 +93,7 @@ def plot(entries: list[Entry]) -> Path:
     with_errors = [entry for entry in entries if entry.errors]
     kinds = {
         "OpenSim": [entry for entry in with_errors if entry.accuracy],
-        f"jaxosim, {largest:,} worlds": [entry for entry in with_errors if entry.setting],
+        f"jaxosim, {largest:,} worlds": [e for e in with_errors if e.kernel == KERNELS[0]],
     }
     groups = {"constant": "o", "sine": "s", "random, median": "^"}
     for (kind, some), color in zip(kinds.items(), ("#d8341f", "#1f4fd8"), strict=True):
@@ -124,6 +138,7 @@ def planned() -> tuple[Plan, bool]:
         cores=core_count(),
         settings=settings,
         alone=settings,
+        kernels=KERNELS,
         batches=tuple(given.batch),
         rounds=given.rounds,
         seeds=given.seeds,
@@ -136,6 +151,7 @@ def main() -> None:
     plan, drawing = planned()
     if drawing:
         require("matplotlib.figure", "plot")  # complains before anything is measured
+    os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
     jaxosim.use_cores()
     status = cli_report.quiet_status("starting OpenSim")
     with status, opensim_processes(plan.cores) as opensim:

@@ -4,9 +4,11 @@
 
 The pelvis's forward speed after so many control steps, by the excitations of every step: the value
 alone, with its derivative along one direction (forward mode), and with the whole gradient (reverse
-mode), of a batch dealt out over one CPU device per core, float32. Compile times are of cold
-programs, tracing apart; memory per world is what XLA says that a program needs beside what it is
-given and gives. Medians; the programs of one length take turns.
+mode), float32; by fused kernels on one device, whose threads take the worlds, and by XLA alone on a
+CPU device per core, 128 worlds at a time, 64 in reverse mode. Compile times are without any kernel
+kept on disk, tracing apart (a kernel that an earlier program of the run has is not compiled again);
+memory per world is what XLA says that a program needs beside its arguments and results, with the
+kernels' own. Medians; all programs of one length alternate.
 
 Whether they are right is asked of a second process, in float64: along a random direction, both
 modes against a central difference. Where central differences of two step sizes disagree there is a
@@ -17,6 +19,7 @@ benchmarks/results/gradient_cost.jsonl.
 import argparse
 import functools
 import json
+import os
 import subprocess
 import sys
 
@@ -28,17 +31,19 @@ from record import record
 from tables import Bar, record_of, show_bars, show_table
 
 import jaxosim
+from jaxosim.bench.paths import KERNELS, LABELS, batched, mesh_of, placed
 from jaxosim.bench.timing import compiled, medians
 from jaxosim.bench.workload import HELD, MODEL
 from jaxosim.cores import core_count
 
 COLUMNS = (
-    *("control steps", "mode", "ms", "of the value's time", "temporary (kB)"),
-    *("trace (s)", "compile (s)", "finite"),
+    *("control steps", "mode", "kernel", "ms", "of the value's time", "speed over XLA's"),
+    *("temporary (kB)", "trace (s)", "compile (s)", "finite"),
 )
 MODES = ("value", "forward", "reverse")
 _BLOCKS = {"reverse": 64}  # worlds at a time: what reverse mode keeps is the larger by far
 _CHECKED = 16  # worlds
+_JUDGED, _LONG = 10, 100  # control steps to which the bars of speed and of memory apply
 _QUOTIENT_STEPS = (1e-5, 2e-6)  # of excitation
 _KNOWN = 1e-4  # quotients of the two that disagree by more say nothing
 
@@ -76,30 +81,36 @@ def job(worlds: int, steps: int):
 
 
 def measure(worlds: int, steps: int, repeats: int) -> list[dict]:
-    """A row per mode."""
-    mesh = jaxosim.world_mesh()
-    given = jax.device_put(job(worlds, steps), jaxosim.world_sharding(mesh))
+    """A row per mode and kernel."""
     rows, calls = [], {}
-    for mode, function in programs().items():
-        jax.clear_caches()
-        batch = jaxosim.over_worlds(function, mesh=mesh, block=_BLOCKS.get(mode))
-        program = compiled(batch, *given)
-        finite = all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(program.call(*given)))
-        calls[mode] = functools.partial(program.call, *given)
-        rows.append(
-            {
-                "control steps": steps,
-                "mode": mode,
-                "temporary (kB)": program.temporary * mesh.size / worlds / 1e3,
-                "trace (s)": program.trace,
-                "compile (s)": program.compile,
-                "finite": finite,
-            }
-        )
+    for mode in MODES:
+        for kernel in KERNELS:
+            jax.clear_caches()
+            given = placed(kernel, job(worlds, steps))
+            batch = batched(kernel, programs()[mode], _BLOCKS.get(mode))
+            program = compiled(batch, *given, kernel=kernel)
+            results = jax.tree.leaves(program.call(*given))
+            calls[mode, kernel] = functools.partial(program.call, *given)
+            mesh = mesh_of(kernel)
+            devices = 1 if mesh is None else mesh.size
+            rows.append(
+                {
+                    "control steps": steps,
+                    "mode": mode,
+                    "kernel": kernel,
+                    "temporary (kB)": program.temporary * devices / worlds / 1e3,
+                    "trace (s)": program.trace,
+                    "compile (s)": program.compile,
+                    "finite": all(bool(jnp.all(jnp.isfinite(x))) for x in results),
+                }
+            )
     seconds = medians(calls, repeats)
     for row in rows:
-        row["ms"] = 1e3 * seconds[row["mode"]]
-        row["of the value's time"] = seconds[row["mode"]] / seconds["value"]
+        own = seconds[row["mode"], row["kernel"]]
+        row["ms"] = 1e3 * own
+        row["gradients/s" if row["mode"] == "reverse" else "values/s"] = worlds / own
+        row["of the value's time"] = own / seconds["value", row["kernel"]]
+        row["speed over XLA's"] = seconds[row["mode"], "xla"] / own
     return rows
 
 
@@ -137,16 +148,19 @@ def checked(steps: list[int]) -> list[dict]:
 
 
 def bars_of(rows: list[dict], checks: list[dict]) -> list[Bar]:
-    """What was asked, and what goes without asking."""
-    bars = [
-        Bar(
-            f"reverse over forward time, {row['control steps']} steps",
-            row["of the value's time"],
-            6.0,
-        )
-        for row in rows
-        if row["mode"] == "reverse"
-    ]
+    """Targets of the costs, and what has to hold for them to mean anything."""
+    bars = []
+    reverse = {(r["control steps"], r["kernel"]): r for r in rows if r["mode"] == "reverse"}
+    for (steps, kernel), row in reverse.items():
+        name = f"{LABELS[kernel]}: reverse over forward time, {steps} steps"
+        most = 4.5 if kernel == "fused" and steps == _JUDGED else 6.0
+        bars.append(Bar(name, row["of the value's time"], most))
+    if (_JUDGED, "fused") in reverse:
+        speed = reverse[_JUDGED, "fused"]["speed over XLA's"]
+        bars.append(Bar(f"gradients/s, fused over XLA, {_JUDGED} steps", speed, 5.0, True))
+    if (_LONG, "fused") in reverse:
+        fused, xla = (reverse[_LONG, kernel]["temporary (kB)"] for kernel in KERNELS)
+        bars.append(Bar(f"reverse memory, fused over XLA, {_LONG} steps", fused / xla, 0.5))
     bars.append(Bar("programs that are finite", sum(r["finite"] for r in rows), len(rows), True))
     for mode in MODES[1:]:
         bars.append(Bar(f"{mode} mode against quotients", max(c[mode] for c in checks), 1e-4))
@@ -158,10 +172,12 @@ def draw(rows: list[dict]) -> None:
     """Time and memory against the length of the rollout."""
     with panels("gradient_cost", ("time of a batch", "memory")) as (time, memory):
         for mode in MODES:
-            some = [row for row in rows if row["mode"] == mode]
-            steps = [row["control steps"] for row in some]
-            time.loglog(steps, [row["ms"] for row in some], "o-", label=mode)
-            memory.loglog(steps, [row["temporary (kB)"] for row in some], "o-", label=mode)
+            for kernel, line in zip(KERNELS, ("o-", "s--"), strict=True):
+                some = [row for row in rows if (row["mode"], row["kernel"]) == (mode, kernel)]
+                steps = [row["control steps"] for row in some]
+                label = f"{mode}, {LABELS[kernel]}"
+                time.loglog(steps, [row["ms"] for row in some], line, label=label)
+                memory.loglog(steps, [row["temporary (kB)"] for row in some], line, label=label)
         time.set(xlabel="control steps", ylabel="ms")
         memory.set(xlabel="control steps", ylabel="temporary kB a world")
         time.legend()
@@ -183,6 +199,7 @@ def main():
             print(json.dumps(check(steps)), flush=True)
         return
     jaxosim.use_cores(core_count())
+    os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
     checks = checked(given.steps)
     rows = [row for steps in given.steps for row in measure(given.worlds, steps, given.repeats)]
     bars = bars_of(rows, checks)

@@ -7,8 +7,12 @@ program of one block. XLA counts the body of a loop once, so an env step is that
 that of `jaxosim.step` for every substep but the first; beside it stands a count from the jaxpr,
 which knows how often loops run. The limits are measured here: multiply-adds, exponentials, bytes
 read and written in cache and in memory (`benchmarks/peaks.py`), on all CPU devices, one per core.
-XLA's bytes are what its fused loops hand to one another, so the cache has to carry them; through
-memory only arguments and results must go. One JSON line in benchmarks/results/roofline.jsonl.
+Both kernels alternate: fused ones on one device, whose threads take the worlds, and XLA alone on a
+device per core, 128 worlds at a time. The operations are those of XLA's program for both: a share
+of the limit says how much of that arithmetic is done, not how. A kernel hands numbers on in
+registers and a few kB of its own, so the bytes in cache are a limit of XLA alone. XLA's bytes are
+what its fused loops hand to one another, so the cache has to carry them; through memory only
+arguments and results must go. One JSON line in benchmarks/results/roofline.jsonl.
 """
 
 import argparse
@@ -24,12 +28,15 @@ from record import record
 from tables import show_table
 
 import jaxosim
+from jaxosim import fused
+from jaxosim.bench.paths import KERNELS, LABELS, batched, placed
 from jaxosim.bench.timing import compiled, medians
-from jaxosim.bench.workload import actions, start, step_of, walker
+from jaxosim.bench.workload import actions, start, walker
 from jaxosim.cores import core_count
 
 _BLOCK = 128  # worlds; one block, of which there is no loop
 _CHAIN = 50  # evaluations per timed call, in one scan
+_OF_XLA = "bytes in cache"  # which kernels do not read and write
 PER_WORLD = ("operations", "transcendental functions", "bytes in cache", "bytes in memory")
 
 
@@ -54,14 +61,16 @@ class Work(NamedTuple):
 def work_of(function, *one_block) -> Work:
     """Work per world of a function of one world, loop bodies once."""
     batch = jax.vmap(function)
-    program = compiled(batch, *one_block)
+    program = compiled(batch, *one_block, kernel="xla")
     cost = program.call.cost_analysis()
+    with fused.using("xla"):
+        counted = count_operations(lambda *given: batch(*given), *one_block)
     return Work(
         operations=cost["flops"] / _BLOCK,
         transcendentals=cost["transcendentals"] / _BLOCK,
         cache=cost["bytes accessed"] / _BLOCK,
         memory=program.held / _BLOCK,
-        counted=Operations().plus(count_operations(batch, *one_block), 1 / _BLOCK),
+        counted=Operations().plus(counted, 1 / _BLOCK),
     )
 
 
@@ -76,27 +85,26 @@ def works(env: jaxosim.Env, es, action) -> dict[str, Work]:
     return {"state derivative": derivative, "env step": env_step}
 
 
-def rates(env: jaxosim.Env, worlds: int, repeats: int) -> dict[str, float]:
-    """State derivatives and env steps a second, of all devices."""
-    mesh = jaxosim.world_mesh()
-    es = start(env, worlds, mesh)
-    action = jax.device_put(actions(env, worlds, 1)[0], jaxosim.world_sharding(mesh))
+def rates(env: jaxosim.Env, worlds: int, repeats: int) -> dict[tuple[str, str], float]:
+    """State derivatives and env steps a second on all cores, by what and by kernel."""
+    es, action = start(env, worlds), actions(env, worlds, 1)[0]
 
-    def chain(state, excitation):
+    def chain(es, excitation):
         def body(at, _):
             slope = jaxosim.state_derivative(env.structure, env.params_of(es), at, excitation)
             return jax.tree.map(lambda x, f: x + 1e-6 * f, at, slope), None
 
-        return jax.lax.scan(body, state, None, length=_CHAIN)[0]
+        return jax.lax.scan(body, es.state, None, length=_CHAIN)[0]
 
-    derivatives = compiled(jaxosim.over_worlds(chain, mesh=mesh), es.state, action).call
-    step = compiled(step_of(env, mesh), es, action).call
-    seconds = medians(
-        {"chain": lambda: derivatives(es.state, action), "step": lambda: step(es, action)}, repeats
-    )
+    calls = {}
+    for what, function in (("state derivative", chain), ("env step", env.step)):
+        for kernel in KERNELS:
+            given = placed(kernel, (es, action))
+            program = compiled(batched(kernel, function), *given, kernel=kernel)
+            calls[what, kernel] = functools.partial(program.call, *given)
     return {
-        "state derivative": worlds * _CHAIN / seconds["chain"],
-        "env step": worlds / seconds["step"],
+        (what, kernel): worlds * (_CHAIN if what == "state derivative" else 1) / seconds
+        for (what, kernel), seconds in medians(calls, repeats).items()
     }
 
 
@@ -110,10 +118,12 @@ def limits() -> dict[str, float]:
     }
 
 
-def standing(work: Work, rate: float, most: dict[str, float]) -> dict:
-    """How one thing that is computed stands to the limits."""
+def standing(work: Work, rate: float, most: dict[str, float], kernel: str) -> dict:
+    """How one thing that is computed compares with the limits."""
     row = dict(zip(PER_WORLD, work[:4], strict=True))
     shares = {name: rate * amount / most[name] for name, amount in row.items()}
+    if kernel == "fused":
+        del shares[_OF_XLA]
     nearest = max(shares, key=shares.__getitem__)
     return {
         **row,
@@ -123,7 +133,7 @@ def standing(work: Work, rate: float, most: dict[str, float]) -> dict:
         "operations a byte in cache": work.operations / work.cache,
         "a second, measured": rate,
         "GFLOP/s": rate * work.operations / 1e9,
-        "GB/s in cache": rate * work.cache / 1e9,
+        "GB/s in cache": rate * work.cache / 1e9 if kernel == "xla" else None,
         **{f"share of the limit: {name}": share for name, share in shares.items()},
         "nearest limit": nearest,
         "a second, at that limit": rate / shares[nearest],
@@ -156,14 +166,21 @@ def main():
     env, most = walker(), limits()
     measured = rates(env, given.worlds, given.repeats)
     cost = works(env, start(env, _BLOCK), actions(env, _BLOCK, 1)[0])
-    rows = {name: standing(work, measured[name], most) for name, work in cost.items()}
+    rows = {
+        f"{what}, {LABELS[kernel]}": standing(cost[what], rate, most, kernel)
+        for (what, kernel), rate in measured.items()
+    }
+    ratios = {what: measured[what, "fused"] / measured[what, "xla"] for what in cost}
     title = f"limits of this machine, {jax.device_count()} devices, float32"
     shown = [(name, rate / 1e9, rate / 1e9 / jax.device_count()) for name, rate in most.items()]
     show_table(title, ("", "10⁹ a second", "and device"), shown)
-    names = list(rows["env step"])
-    shown = [(name, *(row[name] for row in rows.values())) for name in names]
+    names = list(next(row for name, row in rows.items() if name.endswith(LABELS["xla"])))
+    shown = [(name, *(row.get(name) for row in rows.values())) for name in names]
     show_table(f"per world, batch {given.worlds}", ("", *rows), shown)
-    record("roofline", {"worlds": given.worlds, "limits": most, **rows})
+    for what, value in ratios.items():
+        print(f"{what}s a second, fused over XLA: {value:.2f}")
+    measured_row = {"worlds": given.worlds, "limits": most, "fused over XLA": ratios, **rows}
+    record("roofline", measured_row)
     if given.plot:
         draw(rows, most)
 

@@ -1,35 +1,50 @@
-"""How fast is one evaluation, and how long does compiling take?
+"""How fast are a state derivative and an env step, and how long does compiling take?
 
-    python benchmarks/throughput.py [MODEL] [--batch 4096] [--repeats 7] [--devices 2]
+    python benchmarks/throughput.py [MODEL] [--batch 4096] [--repeats 7] [--starts 3]
 
-Compile times are of cold programs; speeds are medians after a warm-up, with the batch dealt out
-over one device per CPU core (`--devices 1`: one device, whose threads share every operation). One
-table, and one JSON line in benchmarks/results/throughput.jsonl.
+Fused kernels and XLA alone, alternating in one run, each at its best setting: kernels on one
+device, whose threads take the worlds; XLA on a device per core, 128 worlds at a time. Speeds are
+medians after a warm-up. How long the env step takes to trace and compile is measured in fresh
+processes: cold with an empty `JAXOSIM_CACHE_DIR`, and from disk with the kernels of the process
+before. One table, and one JSON line in benchmarks/results/throughput.jsonl.
 """
 
 import argparse
 import functools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
 
 import jax
 import jax.numpy as jnp
-from record import record, show
+from record import record
 from sampling import random_states
+from tables import Bar, record_of, show_bars, show_table
 
 import jaxosim
+from jaxosim.bench.paths import KERNELS, LABELS, batched, placed
 from jaxosim.bench.timing import compiled, medians
+from jaxosim.bench.workload import MODEL, TASK, actions, start, walker
 from jaxosim.cores import core_count
 
 _CHAIN = 50  # evaluations per timed call, in one scan
+DERIVATIVES, CONTROL, ENV = (
+    *("state derivatives per second", "control steps per second"),
+    f"env steps per second ({TASK})",
+)
+COLD, FROM_DISK = "env step, trace and compile: cold (s)", "env step, trace and compile: disk (s)"
 
 
-def measure(name: str, batch: int, repeats: int, devices: int) -> dict:
-    """All figures of one model."""
+def programs_of(name: str, batch: int, kernel: str) -> tuple[dict, dict]:
+    """Compile times, and calls by what they are counted in."""
     model, params = jaxosim.load_model(name)
     _, excitation = random_states(model, params, batch, 0)
-    start = jax.jit(lambda p: jaxosim.initial_state(model, p))(params)
-    states = jax.tree.map(lambda x: jnp.broadcast_to(x, (batch,) + x.shape), start)
+    one = jax.jit(lambda p: jaxosim.initial_state(model, p))(params)
+    states = jax.tree.map(lambda x: jnp.broadcast_to(x, (batch,) + x.shape), one)
     derivative = functools.partial(jaxosim.state_derivative, model, params)
-    step = functools.partial(jaxosim.step, model, params)
 
     def chain(state, excitation):
         def body(at, _):
@@ -38,46 +53,118 @@ def measure(name: str, batch: int, repeats: int, devices: int) -> dict:
 
         return jax.lax.scan(body, state, None, length=_CHAIN)[0]
 
-    one = compiled(derivative, jax.tree.map(lambda x: x[0], states), excitation[0])
-    whole = compiled(jaxosim.over_worlds(derivative), states, excitation)
-    mesh = jaxosim.world_mesh(jax.devices()[:devices])
-    dealt = jax.device_put((states, excitation), jaxosim.world_sharding(mesh))
-    step_program = compiled(jaxosim.over_worlds(step, mesh=mesh), *dealt)
-    chain_program = compiled(jaxosim.over_worlds(chain, mesh=mesh), *dealt)
-    seconds = medians(
-        {
-            "chain": lambda: chain_program.call(*dealt),
-            "step": lambda: step_program.call(*dealt),
-        },
-        repeats,
-    )
-    return {
-        "model": model.name,
-        "batch": batch,
-        "devices": devices,
-        "state_derivative, one world: trace (s)": one.trace,
-        "state_derivative, one world: compile (s)": one.compile,
-        "state_derivative, batch: trace (s)": whole.trace,
-        "state_derivative, batch: compile (s)": whole.compile,
-        "step, batch: trace (s)": step_program.trace,
-        "step, batch: compile (s)": step_program.compile,
-        "state derivatives per second": batch * _CHAIN / seconds["chain"],
-        "control steps per second": batch / seconds["step"],
+    given = placed(kernel, (states, excitation))
+    jobs = {
+        DERIVATIVES: (chain, given),
+        CONTROL: (functools.partial(jaxosim.step, model, params), given),
     }
+    if name == MODEL:
+        env = walker()
+        es = start(env, batch)
+        jobs[ENV] = (env.step, placed(kernel, (es, actions(env, batch, 1)[0])))
+    alone = compiled(derivative, one, excitation[0], kernel=kernel)
+    facts = {
+        "state_derivative, one world: trace (s)": alone.trace,
+        "state_derivative, one world: compile (s)": alone.compile,
+    }
+    calls = {}
+    for what, (function, arguments) in jobs.items():
+        program = compiled(batched(kernel, function), *arguments, kernel=kernel)
+        facts[f"{what}: trace (s)"] = program.trace
+        facts[f"{what}: compile (s)"] = program.compile
+        calls[what] = functools.partial(program.call, *arguments)
+    return facts, calls
+
+
+def measure(name: str, batch: int, repeats: int) -> dict[str, dict]:
+    """All figures of one model, by kernel."""
+    rows, calls = {}, {}
+    for kernel in KERNELS:
+        rows[kernel], own = programs_of(name, batch, kernel)
+        calls |= {(what, kernel): call for what, call in own.items()}
+    calls = dict(sorted(calls.items()))  # so that the two of one figure follow each other
+    for (what, kernel), seconds in medians(calls, repeats).items():
+        rows[kernel][what] = batch * (_CHAIN if what == DERIVATIVES else 1) / seconds
+    return rows
+
+
+def start_seconds(batch: int, kernel: str) -> float:
+    """Seconds to trace and compile the env step in this process."""
+    env = walker()
+    given = placed(kernel, (start(env, batch), actions(env, batch, 1)[0]))
+    jax.clear_caches()
+    program = compiled(batched(kernel, env.step), *given, kernel=kernel)
+    return program.trace + program.compile
+
+
+def started(batch: int, kernel: str, directory: str) -> float:
+    """`start_seconds` of a fresh process that keeps its kernels in a directory."""
+    command = [sys.executable, __file__, "--batch", str(batch), "--start", kernel]
+    environment = {**os.environ, "JAXOSIM_CACHE_DIR": directory}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    return json.loads(done.stdout)
+
+
+def measure_starts(batch: int, count: int) -> dict[str, dict]:
+    """Median times to compile the env step, by kernel; nothing of XLA's program is kept on disk."""
+    seconds: dict[str, list[float]] = {"cold": [], "disk": [], "xla": []}
+    for _ in range(count):
+        with tempfile.TemporaryDirectory() as directory:
+            seconds["cold"].append(started(batch, "fused", directory))
+            seconds["disk"].append(started(batch, "fused", directory))
+        seconds["xla"].append(started(batch, "xla", ""))
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    return {
+        "fused": {COLD: median["cold"], FROM_DISK: median["disk"]},
+        "xla": {COLD: median["xla"]},
+    }
+
+
+def bars_of(rows: dict[str, dict]) -> list[Bar]:
+    """Targets: speeds over XLA's, and the time to compile."""
+    fused, xla = (rows[kernel] for kernel in KERNELS)
+    bars = [
+        Bar(f"{what}, fused over XLA", fused[what] / xla[what], bound, True)
+        for what, bound in ((DERIVATIVES, 7.0), (ENV, 5.0))
+        if what in fused
+    ]
+    limits = ((COLD, 8.0), (FROM_DISK, 1.5))
+    return bars + [Bar(name, fused[name], bound) for name, bound in limits if name in fused]
+
+
+def shown(rows: dict[str, dict]) -> list[tuple]:
+    """Figures of both kernels and their ratio."""
+    fused, xla = (rows[kernel] for kernel in KERNELS)
+    return [
+        (name, value, xla.get(name), value / xla[name] if name in xla else None)
+        for name, value in fused.items()
+    ]
 
 
 def main():
     """Measure, print, record."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", nargs="?", default="gait14dof22musc_pros")
+    parser.add_argument("model", nargs="?", default=MODEL)
     parser.add_argument("--batch", type=int, default=4096)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--devices", type=int, default=core_count())
-    arguments = parser.parse_args()
-    jaxosim.use_cores(arguments.devices)
-    row = measure(arguments.model, arguments.batch, arguments.repeats, arguments.devices)
-    show(row)
-    record("throughput", row)
+    parser.add_argument("--devices", type=int, default=core_count(), help="of XLA alone")
+    parser.add_argument("--starts", type=int, default=3, help="fresh processes of each kind")
+    parser.add_argument("--start", choices=KERNELS, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    jaxosim.use_cores(given.devices)
+    if given.start:
+        print(json.dumps(start_seconds(given.batch, given.start)))
+        return
+    starts = measure_starts(given.batch, given.starts) if given.model == MODEL else {}
+    os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are those of programs not compiled before
+    rows = measure(given.model, given.batch, given.repeats)
+    rows = {kernel: row | starts.get(kernel, {}) for kernel, row in rows.items()}
+    bars = bars_of(rows)
+    columns = ("", *(LABELS[kernel] for kernel in KERNELS), "fused over XLA")
+    show_table(f"{given.model}, batch {given.batch}, {given.devices} cores", columns, shown(rows))
+    show_bars(bars)
+    measured = {"model": given.model, "batch": given.batch, "devices": given.devices, **rows}
+    record("throughput", {**measured, "asked": record_of(bars)})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import jax
 
 from jaxosim import cli_report
 from jaxosim.bench.contest import SETTINGS, Plan, compete, opensim_processes
+from jaxosim.bench.paths import is_fused
 from jaxosim.bench.report import contest_table
 from jaxosim.bench.workload import MODEL
 from jaxosim.cores import core_count, use_cores
@@ -71,6 +72,7 @@ def bench(settings: tuple[str, ...], batch: int, rounds: int) -> None:
         entries = compete(plan, opensim, status.update)
     console = cli_report.output_console()
     console.width = max(console.width, _WIDTH)
-    title = f"{MODEL}, {cores} cores, {devices[0].device_kind}, float32"
+    by = "fused kernels" if is_fused("auto") else "XLA alone"
+    title = f"{MODEL}, {cores} cores, {devices[0].device_kind}, float32, {by}"
     console.print(contest_table(title, entries))
     console.print(f"without OpenSim: {missing}" if missing else _CAPTION)

@@ -1,13 +1,15 @@
 """jaxosim beside a live OpenSim: speed in turns, and the error of both against one reference.
 
 All contenders play the same random episodes, each in its turn, while the others sleep: OpenSim in a
-process per core, jaxosim's batches on all cores of this process, and its single world in a process
-that may use one core. Beginning an episode is not timed, and compiling is timed apart.
+process per core, jaxosim's batches on all cores of this process (`paths`: fused kernels, XLA
+alone), and its single world in a process that may use one core. Beginning an episode is not timed,
+and compiling is timed apart.
 """
 
 import contextlib
 import dataclasses
 import functools
+import itertools
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,6 +21,7 @@ from jaxosim.bench.drift import Errors, excitations, largest_errors
 from jaxosim.bench.many_worlds import ManyWorlds
 from jaxosim.bench.one_world import OneWorld
 from jaxosim.bench.opensim_world import OpenSimWorld
+from jaxosim.bench.paths import LABELS
 from jaxosim.bench.processes import Worker, ask_all
 from jaxosim.bench.timing import in_turns
 from jaxosim.bench.workload import MODEL, actions, begin, walker
@@ -46,6 +49,8 @@ class Plan:
       settings: of jaxosim's batches, from `SETTINGS`.
       alone: of its single world.
       batches: numbers of worlds.
+      kernels: what runs jaxosim's programs, as `Options.kernel`; every batch and single world of
+        each.
       accuracies: of OpenSim's integrator; osim-rl's is always among them.
       rounds: that count, after one to warm up.
       steps: control steps of an episode.
@@ -57,6 +62,7 @@ class Plan:
     settings: tuple[str, ...] = ("default", "fine", "accurate")
     alone: tuple[str, ...] = ("default",)
     batches: tuple[int, ...] = (1024,)
+    kernels: tuple[str, ...] = ("auto",)
     accuracies: tuple[float, ...] = (1e-3, OSIM_RL_ACCURACY, 1e-6)
     rounds: int = 5
     steps: int = 50
@@ -73,6 +79,7 @@ class Entry:
       worlds: stepped at once.
       cores: at work.
       setting: of jaxosim, from `SETTINGS`; None for OpenSim.
+      kernel: what runs jaxosim's program, as `Options.kernel`; None for OpenSim.
       accuracy: of OpenSim's integrator; None for jaxosim.
       compile_seconds: of its step or episode; None for OpenSim.
       rates: env steps per second in each round.
@@ -84,6 +91,7 @@ class Entry:
     worlds: int
     cores: int
     setting: str | None = None
+    kernel: str | None = None
     accuracy: float | None = None
     compile_seconds: float | None = None
     rates: list[float] = dataclasses.field(default_factory=list)
@@ -204,6 +212,15 @@ def opensim_trajectories(
     return followed
 
 
+def _options(setting: str, kernel: str) -> Options:
+    return dataclasses.replace(SETTINGS[setting], kernel=kernel)
+
+
+def _name(setting: str, text: str, kernel: str) -> str:
+    """Of a contender, for people."""
+    return ", ".join(filter(None, (f"jaxosim {setting}", text, LABELS[kernel])))
+
+
 def _batch_runners(
     plan: Plan, start: EnvState, episodes: list[np.ndarray], say: Callable[[str], object]
 ) -> dict[str, _Runner]:
@@ -211,13 +228,18 @@ def _batch_runners(
         return plan.steps * worlds / many.run(episodes[round_][:, :worlds])
 
     runners = {}
-    for setting in plan.settings:
+    for setting, kernel in itertools.product(plan.settings, plan.kernels):
         for worlds in plan.batches:
-            name = f"jaxosim {setting}, {worlds:,} worlds"
+            name = _name(setting, f"{worlds:,} worlds", kernel)
             say(f"compiling {name}")
-            many = ManyWorlds(SETTINGS[setting], start, worlds)
+            many = ManyWorlds(_options(setting, kernel), start, worlds)
             entry = Entry(
-                name, worlds, plan.cores, setting=setting, compile_seconds=many.compile_seconds
+                name,
+                worlds,
+                plan.cores,
+                setting=setting,
+                kernel=kernel,
+                compile_seconds=many.compile_seconds,
             )
             largest = worlds == max(plan.batches)  # one batch tells the error of a setting
             runners[name] = _Runner(
@@ -242,13 +264,13 @@ def _single_runners(
         return plan.steps / single.call("run", options, way, episodes[round_][:, 0])
 
     runners = {}
-    for setting in plan.alone:
-        options = SETTINGS[setting]
-        say(f"compiling jaxosim {setting}, one world")
+    for setting, kernel in itertools.product(plan.alone, plan.kernels):
+        options = _options(setting, kernel)
+        say(f"compiling {_name(setting, 'one world', kernel)}")
         seconds = single.call("prepare", options, sent, episodes[0][:, 0])
         for way, text in WAYS.items():
-            name = f"jaxosim {setting}, {text}"
-            entry = Entry(name, 1, 1, setting=setting, compile_seconds=seconds[way])
+            name = _name(setting, text, kernel)
+            entry = Entry(name, 1, 1, setting=setting, kernel=kernel, compile_seconds=seconds[way])
             runners[name] = _Runner(entry, functools.partial(run, options, way))
     return runners
 

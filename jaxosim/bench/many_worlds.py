@@ -1,4 +1,4 @@
-"""A batch of worlds on all devices of this process."""
+"""A batch of worlds on all cores of this process."""
 
 import time
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-import jaxosim
+from jaxosim.bench.paths import batched, placed
 from jaxosim.bench.timing import compiled
-from jaxosim.bench.workload import spread, step_of, walker
+from jaxosim.bench.workload import spread, walker
 from jaxosim.envs.episode import EnvState
 from jaxosim.types import Options
 
@@ -21,7 +21,7 @@ class ManyWorlds:
     """
 
     def __init__(self, options: Options, start: EnvState, worlds: int) -> None:
-        """Deal the worlds out over all devices and compile their step.
+        """Place the worlds and compile their step, as is best for `options.kernel`.
 
         Args:
           options: how a control step is integrated.
@@ -29,16 +29,16 @@ class ManyWorlds:
           worlds: a multiple of the number of devices.
         """
         env = walker(options)
-        mesh = jaxosim.world_mesh()
-        self._sharding = jaxosim.world_sharding(mesh)
-        self._start, self._worlds = spread(start, worlds, mesh), worlds
-        action = self._dealt(np.zeros((worlds, env.action_size)))
-        program = compiled(step_of(env, mesh), self._start, action)
+        self._kernel, self._worlds = options.kernel, worlds
+        self._start = placed(self._kernel, spread(start, worlds))
+        action = self._placed(np.zeros((worlds, env.action_size)))
+        step = batched(self._kernel, env.step)
+        program = compiled(step, self._start, action, kernel=self._kernel)
         self._step = program.call
         self.compile_seconds = program.trace + program.compile
 
-    def _dealt(self, actions: np.ndarray) -> jax.Array:
-        return jax.device_put(actions.astype(self._start.state.q.dtype), self._sharding)
+    def _placed(self, actions: np.ndarray) -> jax.Array:
+        return placed(self._kernel, actions.astype(self._start.state.q.dtype))
 
     def run(self, actions: np.ndarray) -> float:
         """Seconds that an episode takes.
@@ -46,10 +46,10 @@ class ManyWorlds:
         Args:
           actions: `[step, world, action]` (1).
         """
-        dealt = jax.block_until_ready([self._dealt(action) for action in actions])
+        ready = jax.block_until_ready([self._placed(action) for action in actions])
         es = self._start
         start = time.perf_counter()
-        for action in dealt:
+        for action in ready:
             es = self._step(es, action)
         jax.block_until_ready(es)
         return time.perf_counter() - start
@@ -70,7 +70,7 @@ class ManyWorlds:
             filled = left[:, np.arange(self._worlds) % count]
             es, samples = self._start, []
             for action in filled:
-                es = self._step(es, self._dealt(action))
+                es = self._step(es, self._placed(action))
                 samples.append(np.asarray(es.state.q)[:count])
             followed.extend(np.stack(samples, axis=1))
         return followed

@@ -42,8 +42,8 @@ class OneWorld:
             return jax.lax.scan(one, es, actions)
 
         programs = {
-            "call": compiled(env.step, self._start, actions[0]),
-            "scan": compiled(episode, self._start, actions),
+            "call": compiled(env.step, self._start, actions[0], kernel=options.kernel),
+            "scan": compiled(episode, self._start, actions, kernel=options.kernel),
         }
         self._programs |= {(options, way): program for way, program in programs.items()}
         return {way: program.trace + program.compile for way, program in programs.items()}

@@ -7,6 +7,7 @@ import rich.table
 
 from jaxosim.bench.contest import Entry
 from jaxosim.bench.drift import TIMES, summary
+from jaxosim.bench.paths import LABELS
 from jaxosim.cli_report import plain_table
 
 _JUDGED = 0.5  # s, the time to which bars of errors apply
@@ -38,7 +39,11 @@ def contest_table(
       bars: by name of the entry: the figures' bars stand beside them, `!` where one is missed.
     """
     groups = list(next((summary(entry.errors) for entry in entries if entry.errors), ()))
-    headings = ["env\nsteps/s", "per\ncore", "×\nOpenSim", "compile\n(s)"]
+    headings = ["env\nsteps/s", "per\ncore", "×\nOpenSim"]
+    beside_xla = _rates_of_xla(entries)
+    if beside_xla:
+        headings.append("×\nXLA")
+    headings.append("compile\n(s)")
     if groups:
         headings += ["after\n(s)", *(group.replace(", ", "\n") for group in groups)]
     table = plain_table(title, ("", "left"), *((heading, "right") for heading in headings))
@@ -46,9 +51,23 @@ def contest_table(
     table.collapse_padding, table.pad_edge = True, False  # it is wide enough
     for entry in entries:
         bar = (bars or {}).get(entry.name, Bar())
-        cells = _figure_cells(entry, bar) + (_error_cells(entry, bar, groups) if groups else [])
+        cells = _figure_cells(entry, bar)
+        if beside_xla:
+            xla = beside_xla.get(_job(entry))
+            cells.insert(-1, "" if xla is None else f"{entry.rate / xla:.1f}")
+        cells += _error_cells(entry, bar, groups) if groups else []
         table.add_row(entry.name, *cells)
     return table
+
+
+def _job(entry: Entry) -> tuple[str | None, str]:
+    """What an entry does, whichever kernel runs it."""
+    return entry.setting, entry.name.removesuffix(f", {LABELS[entry.kernel or 'auto']}")
+
+
+def _rates_of_xla(entries: Sequence[Entry]) -> dict[tuple[str | None, str], float]:
+    """Rates by job of the entries that XLA runs alone."""
+    return {_job(entry): entry.rate for entry in entries if entry.kernel == "xla"}
 
 
 def _figure_cells(entry: Entry, bar: Bar) -> list[str]:

@@ -3,10 +3,16 @@
 import functools
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import jax
+
+from jaxosim import fused
+from jaxosim.fused.kernel import scratch_bytes
+
+Name = TypeVar("Name", bound=Hashable)
+Value = TypeVar("Value")
 
 
 class Program(NamedTuple):
@@ -15,7 +21,7 @@ class Program(NamedTuple):
     call: Callable[..., Any]
     trace: float  # s
     compile: float  # s
-    temporary: int  # bytes that one device needs beside arguments and results
+    temporary: int  # bytes that one device needs beside arguments and results, kernels' included
     held: int  # bytes of its arguments and results, those it shares with them counted once
 
     @property
@@ -24,28 +30,53 @@ class Program(NamedTuple):
         return self.temporary + self.held
 
 
-def compiled(function: Callable[..., Any], *arguments: Any) -> Program:
-    """Trace and compile a function for these arguments."""
+def compiled(function: Callable[..., Any], *arguments: Any, kernel: str = "auto") -> Program:
+    """Trace and compile a function for these arguments.
+
+    Args:
+      function: of arrays.
+      arguments: as it takes them.
+      kernel: what runs it, as for `jaxosim.fused.using`.
+
+    Raises:
+      RuntimeError: the kind of program is not the one that was chosen, or its memory is not known.
+    """
+
+    def one_path(*given: Any) -> Any:  # jit keeps traces by function, whatever the kernel
+        return function(*given)
+
     start = time.perf_counter()
-    lowered = jax.jit(function).lower(*arguments)
+    with fused.using(kernel):
+        lowered = jax.jit(one_path).lower(*arguments)
     traced = time.perf_counter()
     call = lowered.compile()
     seconds = time.perf_counter() - traced
+    targets = kernels_in(call)
+    if kernel != "auto" and bool(targets) != (kernel == "fused"):
+        raise RuntimeError(f"a program for kernel={kernel!r} calls the kernels {targets}")
     used = call.memory_analysis()
     if used is None:
         raise RuntimeError(f"memory of a program: {jax.default_backend()} does not tell it")
     held = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes
-    return Program(call, traced - start, seconds, used.temp_size_in_bytes, held)
+    scratch = max(map(scratch_bytes, targets), default=0)
+    return Program(call, traced - start, seconds, used.temp_size_in_bytes + scratch, held)
 
 
-def in_turns(measures: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, list[float]]:
+def kernels_in(program: Any) -> list[str]:
+    """Names of the fused kernels that a compiled program calls."""
+    return sorted({part for part in program.as_text().split('"') if part.startswith("jaxosim_")})
+
+
+def in_turns(
+    measures: Mapping[Name, Callable[[int], Value]], rounds: int
+) -> dict[Name, list[Value]]:
     """What each measure gives in each round, after one to warm up; taking turns, they share noise.
 
     Args:
       measures: of the number of the round, which is 0 in the one that does not count.
       rounds: that count.
     """
-    results: dict[str, list[float]] = {name: [] for name in measures}
+    results: dict[Name, list[Value]] = {name: [] for name in measures}
     for round_ in range(rounds + 1):
         for name, measure in measures.items():
             value = measure(round_)
@@ -54,7 +85,7 @@ def in_turns(measures: Mapping[str, Callable[[int], float]], rounds: int) -> dic
     return results
 
 
-def medians(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+def medians(calls: Mapping[Name, Callable[[], Any]], repeats: int) -> dict[Name, float]:
     """Median seconds of each call, measured `in_turns`."""
     measures = {name: functools.partial(_seconds, call) for name, call in calls.items()}
     times = in_turns(measures, repeats)

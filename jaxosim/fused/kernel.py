@@ -3,6 +3,7 @@
 import ctypes
 import dataclasses
 import functools
+import os
 import pathlib
 import re
 from collections.abc import Sequence
@@ -95,8 +96,8 @@ def scalars_of(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> Scalars:
     return Scalars(graph, nodes, arguments, outputs)
 
 
-def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule]:
-    """LLVM IR of a kernel, and its schedule."""
+def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule, int]:
+    """LLVM IR of a kernel, its schedule, and the bytes of scratch memory that a thread needs."""
     graph = scalars.graph
     schedule = Schedule(graph, scalars.results, WORLD, _CHUNK)
     cell = cell_of(graph, [*schedule.live, *schedule.outer])
@@ -117,6 +118,7 @@ def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule]:
     movement = Movement(emitter, scalars.outputs)
     block = movement.functions(runs_in, result_runs(scalars.outputs, width, layout.results))
     shared, shared_scratch, shared_declared = _shared(scalars, schedule)
+    scratch = layout.end * width * cell
     text = [
         *emitter.globals,
         *emitter.lines,
@@ -125,7 +127,7 @@ def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule]:
         handler(
             arguments=len(scalars.arguments),
             results=len(scalars.outputs),
-            scratch=layout.end * width * cell,
+            scratch=scratch,
             table=TABLE_CELL * len(schedule.outer),
             shared_scratch=shared_scratch,
             width=width,
@@ -135,7 +137,7 @@ def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule]:
         *sorted({*emitter.declared.values(), *shared_declared.values()}),
         _attributes(width * cell),
     ]
-    return _declared_once("\n".join(text)), schedule
+    return _declared_once("\n".join(text)), schedule, scratch
 
 
 def _shared(scalars: Scalars, world: Schedule) -> tuple[str, int, dict[str, str]]:
@@ -186,6 +188,12 @@ def _api_minor() -> int:
 
 
 _registered: dict[str, llvm.Code] = {}
+_scratch: dict[str, int] = {}
+
+
+def scratch_bytes(target: str) -> int:
+    """Memory (B) that a call of a kernel takes beside its arguments and results, on all threads."""
+    return _scratch[target] * (os.cpu_count() or 1)
 
 
 def compile_kernel(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> Kernel:
@@ -199,7 +207,7 @@ def compile_kernel(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> Kernel:
       Unsupported: it has a primitive without a rule.
     """
     scalars = scalars_of(jaxpr, mapped)
-    ir, schedule = ir_of(scalars, llvm.host().vector_bytes)
+    ir, schedule, scratch = ir_of(scalars, llvm.host().vector_bytes)
     digest = llvm.digest_of(ir)
     target = f"jaxosim_{digest}"
     if target not in _registered:
@@ -207,6 +215,7 @@ def compile_kernel(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> Kernel:
         if code is None:
             code = llvm.object_code(ir.replace("@handler", f"@{target}"))
             llvm.keep(digest, code)
+        _scratch[target] = scratch
         _registered[target] = linked = llvm.Code(code, target)
         capsule = jax.ffi.pycapsule(ctypes.c_void_p(linked.address))
         jax.ffi.register_ffi_target(target, capsule, platform="cpu")

@@ -71,3 +71,14 @@ def test_without_opensim_there_are_neither_ratios_nor_errors():
     text = printed([Entry("ours", 8, 2, "default", compile_seconds=1.0, rates=[8.0])])
     assert "zero" not in text
     assert text.splitlines()[-2].split() == ["ours", "8", "4", "1.0"]
+
+
+def test_beside_xla_there_is_a_column_of_ratios_to_the_same_by_xla():
+    def entry(label, kernel, rate):
+        name = f"jaxosim default, 8 worlds, {label}"
+        return Entry(name, 8, 2, "default", kernel, compile_seconds=1.0, rates=[rate])
+
+    text = printed([entry("fused", "fused", 90.0), entry("XLA", "xla", 10.0)])
+    fast, slow = (line.split() for line in text.splitlines() if "worlds" in line)
+    assert fast[-4:] == ["90", "45", "9.0", "1.0"] and slow[-4:] == ["10", "5", "1.0", "1.0"]
+    assert "OpenSim  XLA" in text
