@@ -125,7 +125,9 @@ def _linker() -> Any:
     machine = binding.Target.from_default_triple().create_target_machine(
         cpu=processor.name, features=processor.features, opt=_LEVEL, reloc="pic", jit=True
     )
-    return binding.create_lljit_compiler(machine)
+    # JITLink puts code and constants side by side; the older linker aborts the process where large
+    # memory has left no room for both within reach of each other.
+    return binding.create_lljit_compiler(machine, use_jit_link=True)
 
 
 # --------------------------------------------------------------------------------- on disk
