@@ -29,6 +29,7 @@ def pytest_configure(config):
     if cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(cache.mkdir("jax")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        os.environ.setdefault("JAXOSIM_CACHE_DIR", str(cache.mkdir("jaxosim")))
 
 
 def pytest_collection_modifyitems(items):

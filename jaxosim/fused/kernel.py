@@ -3,6 +3,7 @@
 import ctypes
 import dataclasses
 import functools
+import json
 import os
 import pathlib
 import re
@@ -28,6 +29,7 @@ from jaxosim.fused.emit import (
     Layout,
     cell_of,
 )
+from jaxosim.fused.fingerprint import fingerprint
 from jaxosim.fused.functions import FunctionEmitter
 from jaxosim.fused.graph import SHARED, WORLD, Graph, flat
 from jaxosim.fused.handler import handler
@@ -49,12 +51,14 @@ class Kernel:
       used: numbers of the arguments that it takes, in order.
       operations: nodes that are worked out for a world, those of loops once.
       slots: vectors that are kept in between.
+      scratch: bytes of memory that a thread takes.
     """
 
     target: str
     used: tuple[int, ...]
     operations: int
     slots: int
+    scratch: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,18 +210,51 @@ def compile_kernel(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> Kernel:
     Raises:
       Unsupported: it has a primitive without a rule.
     """
+    known = fingerprint(jaxpr, mapped)
+    setting = f"{known} {_api_minor()} {llvm.host().vector_bytes}"
+    name = None if known is None else f"program-{llvm.digest_of(setting)}"
+    kernel = None if name is None else _kept(name)
+    if kernel is not None:
+        return kernel
     scalars = scalars_of(jaxpr, mapped)
     ir, schedule, scratch = ir_of(scalars, llvm.host().vector_bytes)
     digest = llvm.digest_of(ir)
-    target = f"jaxosim_{digest}"
+    kernel = Kernel(
+        f"jaxosim_{digest}",
+        tuple(scalars.arguments),
+        sum(len(chunk.nodes) for chunk in schedule.chunks),
+        schedule.slot_count,
+        scratch,
+    )
+    if kernel.target not in _registered:
+        code = llvm.kept(digest)
+        if code is None:
+            code = llvm.object_code(ir.replace("@handler", f"@{kernel.target}"))
+            llvm.keep(digest, code)
+        _register(kernel, code)
+    if name is not None:
+        llvm.keep(name, json.dumps([digest, *dataclasses.astuple(kernel)]).encode())
+    return kernel
+
+
+def _kept(name: str) -> Kernel | None:
+    """The kernel of a program that was compiled before, here or by another process."""
+    data = llvm.kept(name)
+    if data is None:
+        return None
+    digest, target, used, *numbers = json.loads(data)
+    kernel = Kernel(target, tuple(used), *numbers)
     if target not in _registered:
         code = llvm.kept(digest)
         if code is None:
-            code = llvm.object_code(ir.replace("@handler", f"@{target}"))
-            llvm.keep(digest, code)
-        _scratch[target] = scratch
-        _registered[target] = linked = llvm.Code(code, target)
-        capsule = jax.ffi.pycapsule(ctypes.c_void_p(linked.address))
-        jax.ffi.register_ffi_target(target, capsule, platform="cpu")
-    operations = sum(len(chunk.nodes) for chunk in schedule.chunks)
-    return Kernel(target, tuple(scalars.arguments), operations, schedule.slot_count)
+            return None
+        _register(kernel, code)
+    return kernel
+
+
+def _register(kernel: Kernel, code: bytes) -> None:
+    """Link machine code and make it known to XLA."""
+    _scratch[kernel.target] = kernel.scratch
+    _registered[kernel.target] = linked = llvm.Code(code, kernel.target)
+    capsule = jax.ffi.pycapsule(ctypes.c_void_p(linked.address))
+    jax.ffi.register_ffi_target(kernel.target, capsule, platform="cpu")
