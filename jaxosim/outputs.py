@@ -110,7 +110,6 @@ class StateDescription:
 
 
 @jax.named_scope("describe")
-@fused(static_argnums=(0,), constant_argnums=(1,))
 def describe(model: Model, params: Params, state: State, excitation: jax.Array) -> StateDescription:
     """Everything OpenSim can report, from the stages that also drive the simulation.
 
@@ -124,6 +123,14 @@ def describe(model: Model, params: Params, state: State, excitation: jax.Array) 
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
     excitation = checked_arguments(model, params, state, excitation)
+    return _describe(model, params, state, excitation)
+
+
+@fused(static_argnums=(0,), constant_argnums=(1,))
+def _describe(
+    model: Model, params: Params, state: State, excitation: jax.Array
+) -> StateDescription:
+    """The same as one kernel."""
     position, velocity, dynamics = realize(model, params, state, excitation)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     free = model.tree.free

@@ -225,7 +225,7 @@ def advance(
     options: Options,
 ) -> tuple[State, IntegratorMemory]:
     """One control step, with the integrator's memory carried along."""
-    check_process()
+    excitation = checked_arguments(model, params, state, excitation)
     with using(options.kernel):
         return _advance(model, params, state, excitation, memory, options)
 
@@ -240,7 +240,6 @@ def _advance(
     options: Options,
 ) -> tuple[State, IntegratorMemory]:
     """The same as one kernel."""
-    excitation = checked_arguments(model, params, state, excitation)
     start = state.time
     if options.method == _ADAPTIVE:
         state, memory = _adaptive_step(model, params, state, excitation, memory, options)
@@ -269,7 +268,7 @@ def step(
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    check_process()
+    excitation = checked_arguments(model, params, state, excitation)
     memory = initial_memory(state, excitation)
     return advance(model, params, state, excitation, memory, options or Options())[0]
 

@@ -247,7 +247,6 @@ def checked_arguments(
     return checked_array("excitation", excitation, muscles, state.activation)
 
 
-@fused(static_argnums=(0,), constant_argnums=(1,))
 def state_derivative(
     model: Model,
     params: Params,
@@ -271,6 +270,14 @@ def state_derivative(
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
     excitation = checked_arguments(model, params, state, excitation)
+    return _state_derivative(model, params, state, excitation, chart)
+
+
+@fused(static_argnums=(0,), constant_argnums=(1,))
+def _state_derivative(
+    model: Model, params: Params, state: State, excitation: jax.Array, chart: jax.Array | None
+) -> StateDerivative:
+    """The same as one kernel."""
     position, velocity, dynamics = realize(model, params, state, excitation, chart)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)
