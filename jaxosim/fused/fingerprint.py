@@ -21,7 +21,7 @@ _IRRELEVANT = frozenset(
         *("jvp_jaxpr_fun", "jvp_jaxpr_thunk", "fwd_jaxpr_thunk", "fwd", "bwd", "out_trees"),
         *("name", "in_shardings", "out_shardings", "in_layouts", "out_layouts", "ctx_mesh"),
         *("sharding", "out_sharding", "donated_invars", "keep_unused", "inline", "policy"),
-        *("prevent_cse", "differentiated", "debug_info", "symbolic_zeros", "num_consts_fun"),
+        *("prevent_cse", "differentiated", "debug_info", "symbolic_zeros"),
         *("compiler_options_kvs", "layout", "mesh"),
     )
 )

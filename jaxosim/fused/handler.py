@@ -124,8 +124,7 @@ call void @shared(ptr %ss0, ptr %table, ptr %in)"""
         [
             _work(scratch, width),
             "define ptr @handler(ptr %frame) #0 {",
-            _METADATA.format(api_minor=api_minor),
-            _BUFFERS,
+            read_frame(api_minor),
             f"""prepare:
 %record = call ptr @malloc(i64 {addresses + table + 64})
 %in = getelementptr i8, ptr %record, i64 {_RECORD}
@@ -141,6 +140,14 @@ call void @shared(ptr %ss0, ptr %table, ptr %in)"""
             _THREADS,
         ]
     )
+
+
+def read_frame(api_minor: int) -> str:
+    """IR that answers a question for the version, else reads `%args`, `%rets` and `%worlds`.
+
+    It leaves where there are no worlds, and goes on at the label `prepare`.
+    """
+    return f"{_METADATA.format(api_minor=api_minor)}\n{_BUFFERS}"
 
 
 def _store_field(offset: int, kind: str, value: str) -> str:

@@ -7,9 +7,11 @@ driver's functions and the kernels' handles are constants, so this code is of on
 
 import dataclasses
 
+from jaxosim.fused.handler import read_frame
+
 # Of XLA_FFI_CallFrame, XLA_FFI_Buffer and XLA_FFI_Api: see `handler`.
-_API, _CONTEXT, _ARGUMENTS, _RESULTS = 16, 24, 72, 112
-_BUFFER_DATA, _BUFFER_DIMS = 24, 40
+_API, _CONTEXT = 16, 24
+_BUFFER_DATA = 24
 _ERROR_CREATE, _STREAM_GET = 48, 80
 _INTERNAL = 13  # XLA_FFI_Error_Code
 
@@ -63,8 +65,8 @@ define ptr @{name}(ptr %frame) {{
 {_read_frame(api_minor)}
 {_values(launch)}
 {_ask_stream()}
-%worlds = add i64 %n, {launch.block - 1}
-%blocks64 = udiv i64 %worlds, {launch.block}
+%padded = add i64 %n, {launch.block - 1}
+%blocks64 = udiv i64 %padded, {launch.block}
 %most = call i64 @llvm.umin.i64(i64 %blocks64, i64 {limit})
 %blocks = trunc i64 %most to i32
 %own = alloca ptr, align 8
@@ -81,7 +83,7 @@ start:
 %e5 = {call["cuCtxPopCurrent_v2"]}(ptr %own)
 %both = or i32 %e3, %e4
 %started = icmp eq i32 %both, 0
-br i1 %started, label %fine, label %failed
+br i1 %started, label %leave, label %failed
 {_FAILED}
 }}
 declare i64 @llvm.umin.i64(i64, i64)
@@ -90,32 +92,9 @@ declare i64 @llvm.umin.i64(i64, i64)
 
 def _read_frame(api_minor: int) -> str:
     """Answers a question for the version; else number of worlds, arrays, interface, context."""
-    return f"""%ep = getelementptr i8, ptr %frame, i64 8
-%extension = load ptr, ptr %ep, align 8
-%plain = icmp eq ptr %extension, null
-br i1 %plain, label %execute, label %metadata
-metadata:
-%mp = getelementptr i8, ptr %extension, i64 24
-%m = load ptr, ptr %mp, align 8
-%major = getelementptr i8, ptr %m, i64 24
-store i32 0, ptr %major, align 4
-%minor = getelementptr i8, ptr %m, i64 28
-store i32 {api_minor}, ptr %minor, align 4
-ret ptr null
-execute:
-%ap = getelementptr i8, ptr %frame, i64 {_ARGUMENTS}
-%args = load ptr, ptr %ap, align 8
-%rp = getelementptr i8, ptr %frame, i64 {_RESULTS}
-%rets = load ptr, ptr %rp, align 8
-%wb = load ptr, ptr %rets, align 8
-%wd = getelementptr i8, ptr %wb, i64 {_BUFFER_DIMS}
-%dims = load ptr, ptr %wd, align 8
-%n = load i64, ptr %dims, align 8
-%none = icmp sle i64 %n, 0
-br i1 %none, label %fine, label %prepare
-fine:
-ret ptr null
+    return f"""{read_frame(api_minor)}
 prepare:
+%n = add i64 %worlds, 0
 %apip = getelementptr i8, ptr %frame, i64 {_API}
 %api = load ptr, ptr %apip, align 8
 %ctxp = getelementptr i8, ptr %frame, i64 {_CONTEXT}

@@ -95,12 +95,6 @@ def _square(run: Interpreter, equation: Any, x: Nodes) -> list[Nodes]:
     return [run.map("mul", x, x)]
 
 
-@rule("rsqrt")
-def _rsqrt(run: Interpreter, equation: Any, x: Nodes) -> list[Nodes]:
-    one = run.constants(np.ones((), equation.outvars[0].aval.dtype))
-    return [run.map("div", one, run.map("sqrt", x))]
-
-
 @rule("sign")
 def _sign(run: Interpreter, equation: Any, x: Nodes) -> list[Nodes]:
     dtype = equation.outvars[0].aval.dtype
