@@ -33,7 +33,7 @@ from tables import show_table
 import jaxosim
 from jaxosim.bench.timing import compiled, medians
 from jaxosim.bench.workload import MODEL
-from jaxosim.linearization import linearize
+from jaxosim.integrators.linearization import linearize
 from jaxosim.randomize import pose
 
 SETTINGS = {

@@ -36,7 +36,7 @@ try:
     import rejax
     from gymnax.environments import spaces
 
-    from jaxosim.gym_api.gymnax import LegacyGymnaxEnv
+    from jaxosim.adapters.gymnax import LegacyGymnaxEnv
 except ImportError as error:
     raise SystemExit(f"{error.name} is missing: pip install 'jaxosim[rejax]'") from error
 

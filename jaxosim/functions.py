@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.placement import chosen, joined
+from jaxosim.arrays.indexing import concatenate, take
+from jaxosim.arrays.safe import clip
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import clip
 
 _SMALLEST_KNOT_DISTANCE = 1e-7  # OpenSim's floor, so that repeated knots do not divide by zero
 
@@ -72,26 +72,26 @@ def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> Functi
     """
     parts = []
     if len(bank.polynomial):
-        parts.append(_polynomials(params.coefficients, chosen(x, bank.polynomial)))
+        parts.append(_polynomials(params.coefficients, take(x, bank.polynomial)))
     if len(bank.spline):
         parts.append(
             _splines(
                 params.spline_knots,
                 params.spline_last,
                 params.spline_cubics,
-                chosen(x, bank.spline),
+                take(x, bank.spline),
             )
         )
     if len(bank.piecewise):
         parts.append(
-            _lines(params.piecewise_knots, params.piecewise_lines, chosen(x, bank.piecewise))
+            _lines(params.piecewise_knots, params.piecewise_lines, take(x, bank.piecewise))
         )
     if not parts:
         return FunctionValues(value=x, slope=x, curvature=x)
     # All values, then all slopes, then all curvatures, which are put in order at once.
-    columns = joined([part for column in zip(*parts, strict=True) for part in column])
+    columns = concatenate([part for column in zip(*parts, strict=True) for part in column])
     order = np.concatenate([bank.order + i * bank.count for i in range(3)])
-    value, slope, curvature = jnp.split(chosen(columns, order), 3)
+    value, slope, curvature = jnp.split(take(columns, order), 3)
     return FunctionValues(value=value, slope=slope, curvature=curvature)
 
 

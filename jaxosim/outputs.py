@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.indexing import take
+from jaxosim.arrays.linalg import cross, matmul, matvec
+from jaxosim.arrays.spatial import body_xyz_angles
 from jaxosim.dynamics.multibody import point_acceleration, point_velocity
 from jaxosim.fused import fused
-from jaxosim.muscles.path import moment_arms
-from jaxosim.placement import chosen
-from jaxosim.products import cross
+from jaxosim.paths.geometry_path import moment_arms
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import body_xyz_angles, matmul, matvec
 from jaxosim.system import (
     Dynamics,
     Position,
@@ -156,7 +156,7 @@ def _bodies(
     """Motion of every body, welded ones too."""
     owner = model.bodies.mobile  # GROUND (−1) finds the last row
     rest = jnp.zeros_like(velocity.bodies.velocity, shape=(1, 6))
-    pose = chosen(position.bodies.pose, owner)
+    pose = take(position.bodies.pose, owner)
     R, p = pose[..., :3], pose[..., 3]
     V = jnp.concatenate([velocity.bodies.velocity, rest])[owner]
     A = jnp.concatenate([acceleration.acceleration, rest])[owner]

@@ -12,14 +12,15 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxosim.dynamics.charts import enter_chart, leave_chart
-from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
-from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
+from jaxosim.arrays.safe import clip
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
+from jaxosim.integrators.explicit import euler_steps, rk4_steps
+from jaxosim.integrators.local_coordinates import from_local, to_local
+from jaxosim.integrators.merson import merson_integrate
+from jaxosim.integrators.ros3w import SolverState, init, ros3w_step, ros3w_steps, step_schedule
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
-from jaxosim.spatial import clip
 from jaxosim.stiff import stiff_world
 from jaxosim.system import (
     checked_arguments,
@@ -135,7 +136,7 @@ def _fixed_steps(
     model: Model, params: Params, state: State, excitation: jax.Array, options: Options
 ) -> State:
     """All substeps of one control step by a fixed-step method."""
-    local, chart = enter_chart(model, params, state)
+    local, chart = to_local(model, params, state)
     if options.method == _IMPLICIT:
         problem = stiff_world(model, params, excitation, chart)
         end = ros3w_steps(problem, local, _duration(state, options), options.substeps)
@@ -146,7 +147,7 @@ def _fixed_steps(
 
         h = options.step_size / options.substeps
         end = _EXPLICIT[options.method](rates, local, h, options.substeps)
-    return leave_chart(model, params, chart, end, state)
+    return from_local(model, params, chart, end, state)
 
 
 def _duration(state: State, options: Options) -> jax.Array:
@@ -158,15 +159,15 @@ def substeps(
     model: Model, params: Params, state: State, excitation: jax.Array, options: Options
 ) -> State:
     """States after each substep of a control step by the implicit method, `[substep]` leading."""
-    local, chart = enter_chart(model, params, state)
+    local, chart = to_local(model, params, state)
     problem = stiff_world(model, params, excitation, chart)
 
-    def step(at: Progress, planned: tuple[jax.Array, jax.Array]) -> tuple[Progress, State]:
+    def step(at: SolverState, planned: tuple[jax.Array, jax.Array]) -> tuple[SolverState, State]:
         after = ros3w_step(problem, at, *planned)
-        return after, leave_chart(model, params, chart, after.state, state)
+        return after, from_local(model, params, chart, after.state, state)
 
     duration = _duration(state, options)
-    return jax.lax.scan(step, begin(local, duration), plan(options.substeps, duration))[1]
+    return jax.lax.scan(step, init(local, duration), step_schedule(options.substeps, duration))[1]
 
 
 def error_norm(state: State, error: State) -> jax.Array:

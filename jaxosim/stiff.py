@@ -9,9 +9,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jaxosim.arrays.indexing import take
+from jaxosim.arrays.linalg import matvec
+from jaxosim.arrays.positive_definite import diagonal, symmetric
 from jaxosim.dynamics.instance import realize_instance
-from jaxosim.dynamics.multibody import diagonal, symmetric
-from jaxosim.linearization import (
+from jaxosim.integrators.linearization import (
     Evaluation,
     Shifted,
     evaluate,
@@ -20,9 +22,7 @@ from jaxosim.linearization import (
     shift,
     solve,
 )
-from jaxosim.muscles.path import conditions, next_switch
-from jaxosim.placement import chosen
-from jaxosim.spatial import matvec
+from jaxosim.paths.geometry_path import conditions, next_event
 from jaxosim.types import InstanceInfo, Model, Params, State, StateDerivative
 
 _TINY = 1e-12  # J: keeps the root's slope finite for a world at rest, also times that of a quotient
@@ -47,7 +47,7 @@ class StiffWorld:
     ) -> tuple[jax.Array, jax.Array]:
         """When conditional points next come or go, see `path.next_switch`."""
         rate = self._rates_of_q(state)
-        return next_switch(self.model, self.params, state.q, rate, after, before)
+        return next_event(self.model, self.params, state.q, rate, after, before)
 
     def _rates_of_q(self, state: State) -> jax.Array:
         """Speeds, zero where they are not the rates of q: switches are not foreseen there."""
@@ -100,7 +100,7 @@ class EvaluatedWorld:
         1e30 (a tendon far beyond its strain), which then count for nothing but must not make the
         gradient NaN.
         """
-        u = chosen(change.u, self.model.tree.free)
+        u = take(change.u, self.model.tree.free)
         scale = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(u), initial=0.0), 1.0))
         u = u / scale
         return scale * jnp.sqrt(jnp.sum(u * u * diagonal(self.evaluation.mass)) + _TINY)
@@ -122,5 +122,5 @@ class ShiftedWorld:
     def solve(self, rhs: State) -> State:
         """(I − g A)⁻¹ rhs."""
         mass = symmetric(self.shifted.linearization.mass)
-        momentum = matvec(mass, chosen(rhs.u, self.model.tree.free))
+        momentum = matvec(mass, take(rhs.u, self.model.tree.free))
         return solve(self.model, self.shifted, rhs, momentum)

@@ -9,31 +9,31 @@ Source: Simbody's stages; OpenSim `Model::realize…`.
 import jax
 import jax.numpy as jnp
 
-from jaxosim.dynamics.contact import contact_wrenches, realize_contact
+from jaxosim.arrays.indexing import segment_sum, take
+from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
-from jaxosim.dynamics.limits import LimitInfo, realize_limits
 from jaxosim.dynamics.multibody import (
     InertiaInfo,
     bias_wrench,
     body_accelerations,
     generalized_force,
-    inverse_positive,
     mass_matrix,
     realize_inertia,
-    solve_positive,
 )
-from jaxosim.dynamics.prosthesis import spring_force
+from jaxosim.forces.coordinate_limit_force import LimitInfo, realize_limits
+from jaxosim.forces.hunt_crossley_force import contact_wrenches, realize_contact
+from jaxosim.forces.spring_generalized_force import spring_force
 from jaxosim.forks import check_process
 from jaxosim.fused import fused
-from jaxosim.muscles.path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.muscles.thelen2003 import (
     realize_fiber_velocity,
     realize_length,
     realize_muscle_dynamics,
 )
-from jaxosim.placement import chosen, group_sum, settled
+from jaxosim.paths.geometry_path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.types import (
     AccelerationInfo,
@@ -105,9 +105,9 @@ def realize_position(
         instance=instance,
         joints=joints,
         bodies=bodies,
-        inertia=settled(realize_inertia(instance, bodies)),
+        inertia=materialize(realize_inertia(instance, bodies)),
         paths=paths,
-        muscles=settled(realize_length(params.muscles, paths.length, state.fiber_length)),
+        muscles=materialize(realize_length(params.muscles, paths.length, state.fiber_length)),
     )
 
 
@@ -116,10 +116,8 @@ def realize_velocity(model: Model, params: Params, state: State, position: Posit
     """Body velocities, lengthening speeds of paths and fibers."""
     return Velocity(
         bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
-        lengthening_speed=lengthening_speed(
-            model, position.paths, chosen(state.u, model.tree.free)
-        ),
-        muscles=settled(
+        lengthening_speed=lengthening_speed(model, position.paths, take(state.u, model.tree.free)),
+        muscles=materialize(
             realize_fiber_velocity(
                 params.muscles, position.muscles, state.activation, state.fiber_length
             )
@@ -137,17 +135,17 @@ def realize_dynamics(
     velocity: Velocity,
 ) -> Dynamics:
     """Forces of muscles, contacts, limits and springs."""
-    muscles = settled(
+    muscles = materialize(
         realize_muscle_dynamics(
             params.muscles, position.muscles, velocity.muscles, state.activation, excitation
         )
     )
     contacts = realize_contact(model, params, position.instance, position.bodies, velocity.bodies)
     stops, springs = model.limits.coordinate, model.springs.coordinate
-    limits = realize_limits(params.limits, chosen(state.q, stops), chosen(state.u, stops))
-    spring = spring_force(params.springs, chosen(state.q, springs), chosen(state.u, springs))
+    limits = realize_limits(params.limits, take(state.q, stops), take(state.u, stops))
+    spring = spring_force(params.springs, take(state.q, springs), take(state.u, springs))
     count = len(model.coordinate_names)
-    on_coordinates = group_sum(limits.force, stops, count) + group_sum(spring, springs, count)
+    on_coordinates = segment_sum(limits.force, stops, count) + segment_sum(spring, springs, count)
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
     return Dynamics(
         muscles=muscles,
@@ -155,7 +153,7 @@ def realize_dynamics(
         limits=limits,
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
-        mobility_force=chosen(on_coordinates, model.tree.free)
+        mobility_force=take(on_coordinates, model.tree.free)
         + tendon_generalized_force(model, position.paths, tension),
     )
 
@@ -180,7 +178,7 @@ def realize(
       present: conditional points that are part of their paths, as for `realize_paths`.
       instance: what follows from params alone, where it is known already.
     """
-    state, excitation = settled((state, excitation))
+    state, excitation = materialize((state, excitation))
     position = realize_position(model, params, state, chart, present, instance)
     velocity = realize_velocity(model, params, state, position)
     dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
@@ -224,7 +222,7 @@ def state_rates(
     return State(
         time=jnp.ones_like(state.time),
         q=coordinate_rates(model, position.joints, state.u),
-        u=group_sum(u_dot, model.tree.free, len(model.coordinate_names)),
+        u=segment_sum(u_dot, model.tree.free, len(model.coordinate_names)),
         activation=jnp.where(works, dynamics.muscles.activation_rate, 0.0),
         fiber_length=jnp.where(works, velocity.muscles.fiber_velocity, 0.0),
     )

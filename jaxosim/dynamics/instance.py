@@ -7,14 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.spatial import (
-    body_xyz_rotation,
-    matmul,
-    matvec,
-    safe_norm,
-    skew,
-    transpose,
-)
+from jaxosim.arrays.linalg import matmul, matvec, transpose
+from jaxosim.arrays.safe import safe_norm
+from jaxosim.arrays.spatial import body_xyz_rotation, skew
 from jaxosim.structure import GROUND
 from jaxosim.types import InstanceInfo, Model, Params
 

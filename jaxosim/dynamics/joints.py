@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take
+from jaxosim.arrays.linalg import cross, dot, matmul, scale_rows, sum_leading
+from jaxosim.arrays.spatial import axis_angle_rotation, spatial
 from jaxosim.functions import evaluate
-from jaxosim.placement import chosen, group_sum, joined, stacked
-from jaxosim.products import cross, scaled, total
-from jaxosim.spatial import axis_angle_rotation, dot, matmul, spatial
 from jaxosim.types import JointInfo, Model, Params
 
 
@@ -32,22 +32,22 @@ def realize_joints(
         `charts.py`; none if absent.
     """
     tree, joints = model.tree, params.joints
-    terms = evaluate(tree.functions, joints.functions, chosen(q, tree.term_coordinate))
-    values = group_sum(terms.value, tree.term_axis, joints.constant.size)
+    terms = evaluate(tree.functions, joints.functions, take(q, tree.term_coordinate))
+    values = segment_sum(terms.value, tree.term_axis, joints.constant.size)
     values = joints.constant + values.reshape(-1, 6)
     angles, shifts = values[:, :3], values[:, 3:]
     rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, chart)
-    direction = joined([rotation_direction, joints.axis[:, 3:]], axis=1)
+    direction = concatenate([rotation_direction, joints.axis[:, 3:]], axis=1)
     hinge_direction = direction
     if tree.undriven_axis.any():
         # OpenSim's CustomJoint leaves out a constant rotation when it builds the hinge map, though
         # not when it builds the pose.
         driven = jnp.where(tree.undriven_axis, 0.0, angles)
         driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, chart)
-        hinge_direction = joined([driven_direction, joints.axis[:, 3:]], axis=1)
+        hinge_direction = concatenate([driven_direction, joints.axis[:, 3:]], axis=1)
     return JointInfo(
         rotation=rotation,
-        position=total(jnp.moveaxis(scaled(joints.axis[:, 3:], shifts), 1, 0)),
+        position=sum_leading(jnp.moveaxis(scale_rows(joints.axis[:, 3:], shifts), 1, 0)),
         hinge=_hinge_columns(model, hinge_direction, terms.slope),
         axis_direction=direction,
         slope=terms.slope,
@@ -72,13 +72,13 @@ def rotation_axes(
       `[..., 3, 3]` axes, one a row, and `[..., 3, 3]`.
     """
     # Beside each rotation stands its axis, which those before carry along.
-    steps = joined([axis_angle_rotation(axis, angles), axis[..., None]], axis=-1)
+    steps = concatenate([axis_angle_rotation(axis, angles), axis[..., None]], axis=-1)
     first, second, third = (steps[..., i, :, :] for i in range(3))
     if zero is not None:
         first = matmul(zero, first)
     two = matmul(first[..., :3], second)
     three = matmul(two[..., :3], third)
-    return stacked([part[..., 3] for part in (first, two, three)], axis=-2), three[..., :3]
+    return stack([part[..., 3] for part in (first, two, three)], axis=-2), three[..., :3]
 
 
 def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:
@@ -86,10 +86,10 @@ def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.
     tree = model.tree
     moves = np.flatnonzero(tree.term_free >= 0)
     axes = tree.term_axis[moves]
-    term = scaled(chosen(direction.reshape(-1, 3), axes), chosen(slope, moves))
+    term = scale_rows(take(direction.reshape(-1, 3), axes), take(slope, moves))
     is_rotation = (axes % 6 < 3)[:, None]
     columns = spatial(jnp.where(is_rotation, term, 0.0), jnp.where(is_rotation, 0.0, term))
-    hinge = group_sum(columns, tree.term_free[moves], len(tree.free))
+    hinge = segment_sum(columns, tree.term_free[moves], len(tree.free))
     if not tree.angular_velocity.any():
         return hinge
     # Ball and Free: speed k is simply component k of the angular velocity (or of the velocity).
@@ -108,7 +108,7 @@ def angle_rates(axes: jax.Array) -> jax.Array:
     x, y, z = axes[..., 0, :], axes[..., 1, :], axes[..., 2, :]
     volume = dot(x, cross(y, z))
     volume = jnp.where(volume == 0, jnp.finfo(axes.dtype).eps, volume)
-    reciprocal = stacked([cross(y, z), cross(z, x), cross(x, y)], axis=-2)
+    reciprocal = stack([cross(y, z), cross(z, x), cross(x, y)], axis=-2)
     return reciprocal / volume[..., None, None]
 
 
@@ -132,7 +132,7 @@ def coordinate_speeds(model: Model, joints: JointInfo, q_dot: jax.Array) -> jax.
     for mobile in np.flatnonzero(tree.angular_velocity):
         index = np.array(model.joint_coordinates[tree.joint[mobile]][:3])
         speeds = speeds.at[index].set(q_dot[index] @ joints.axis_direction[mobile, :3])
-    return chosen(speeds, tree.free)
+    return take(speeds, tree.free)
 
 
 def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -153,27 +153,29 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     tree = model.tree
     count = len(tree.body)
     moves = np.flatnonzero(tree.term_free >= 0)
-    axes, speed = tree.term_axis[moves], chosen(u_free, tree.term_free[moves])
-    term_rate = chosen(joints.slope, moves) * speed
-    acceleration = chosen(joints.curvature, moves) * speed * speed
+    axes, speed = tree.term_axis[moves], take(u_free, tree.term_free[moves])
+    term_rate = take(joints.slope, moves) * speed
+    acceleration = take(joints.curvature, moves) * speed * speed
 
     slot = tree.coordinate_slot[tree.free]
     members = [np.arange(len(slot)), np.flatnonzero(slot == 0), np.flatnonzero(slot != 2)]
     velocity, carrier_two, carrier_three = _sums_together(
-        chosen(scaled(joints.hinge, u_free), np.concatenate(members)),
+        take(scale_rows(joints.hinge, u_free), np.concatenate(members)),
         [tree.free_mobile[own] for own in members],
         count,
     )
     W = joints.axis_direction
     rate, acceleration = (
         values.reshape(count, 6)
-        for values in _sums_together(joined([term_rate, acceleration]), [axes, axes], count * 6)
+        for values in _sums_together(
+            concatenate([term_rate, acceleration]), [axes, axes], count * 6
+        )
     )
     turning = rate[:, 1:2] * cross(carrier_two[:, :3], W[:, 1]) + rate[:, 2:3] * cross(
         carrier_three[:, :3], W[:, 2]
     )
-    parts = scaled(W, acceleration)
-    angular, linear = (total(jnp.moveaxis(p, 1, 0)) for p in (parts[:, :3], parts[:, 3:]))
+    parts = scale_rows(W, acceleration)
+    angular, linear = (sum_leading(jnp.moveaxis(p, 1, 0)) for p in (parts[:, :3], parts[:, 3:]))
     bias = spatial(turning + angular, linear)
     if tree.angular_velocity.any():
         bias = jnp.where(tree.angular_velocity[:, None], 0.0, bias)
@@ -181,8 +183,8 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
 
 
 def _sums_together(values: jax.Array, owners: list[np.ndarray], count: int) -> list[jax.Array]:
-    """Several `group_sum`s of as many groups at once: values `[n, …]` of all, then of the next."""
-    sums = group_sum(
+    """Several `segment_sum`s over as many groups: values `[n, …]` of all, then of the next."""
+    sums = segment_sum(
         values,
         np.concatenate([own + i * count for i, own in enumerate(owners)]),
         len(owners) * count,

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxosim.arrays.indexing import take
+from jaxosim.arrays.safe import clip
 from jaxosim.checks import check_choice, check_count, check_functions, check_kind
 from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
@@ -25,10 +27,8 @@ from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.models import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
-from jaxosim.placement import chosen
 from jaxosim.pytree import all_finite, check_shapes
 from jaxosim.simulation import IntegratorMemory, advance, initial_memory, initial_state
-from jaxosim.spatial import clip
 from jaxosim.types import Model, Options, Params, State
 
 _STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
@@ -261,7 +261,7 @@ class Env(Copied):
                 f"action: expected shape ({self.action_size},), one excitation for each of "
                 f"action_names, got {action.shape}"
             )
-        return chosen(clip(action, 0.0, 1.0), self.muscle_order)
+        return take(clip(action, 0.0, 1.0), self.muscle_order)
 
     def arrive(
         self, es: EnvState, state: State, excitation: jax.Array, memory: IntegratorMemory

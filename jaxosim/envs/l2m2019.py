@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.safe import safe_norm
 from jaxosim.checks import check_choice
 from jaxosim.envs import wire
 from jaxosim.envs.base import Env
@@ -29,7 +30,6 @@ from jaxosim.envs.target_field import (
 )
 from jaxosim.outputs import StateDescription
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import safe_norm
 from jaxosim.types import Params, State
 
 _MODELS = {"3D": "gait14dof22musc", "2D": "gait14dof22musc_planar"}

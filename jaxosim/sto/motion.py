@@ -15,8 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import DTypeLike
 
-from jaxosim.errors import ModelMismatchError, TableFormatError
-from jaxosim.models.osim_xml import quote
+from jaxosim.errors import ModelMismatchError, TableFormatError, quote
 from jaxosim.sto.table import Table, read_table, write_table
 from jaxosim.types import Model, Params, State
 

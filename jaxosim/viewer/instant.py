@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.dynamics.contact import realize_contact
+from jaxosim.arrays.linalg import matmul, matvec
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
-from jaxosim.muscles.path import conditions, current_locations
+from jaxosim.forces.hunt_crossley_force import realize_contact
+from jaxosim.paths.geometry_path import conditions, current_locations
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import matmul, matvec
 from jaxosim.types import InstanceInfo, Model, Params, PositionInfo, State
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxosim.optional import require
 from jaxosim.types import Model, Params, State
-from jaxosim.viewer.extras import require
 from jaxosim.viewer.instant import Instant
 from jaxosim.viewer.rods import Rods, arrows, path_points, segments
 from jaxosim.viewer.scene import Scene, build_scene

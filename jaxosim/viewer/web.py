@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.optional import require
 from jaxosim.simulation import equilibrate_muscles, step
 from jaxosim.types import State
-from jaxosim.viewer.extras import require
 from jaxosim.viewer.run import Run
 from jaxosim.viewer.scene import build_scene
 from jaxosim.viewer.stage import LOOPBACK, Stage, open_server

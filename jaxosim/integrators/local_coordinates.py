@@ -1,0 +1,127 @@
+"""Angles counted from where a body stands, so that no gimbal lock is met within a control step.
+
+Three successive angles lose a direction where the second is ±90°. Close to that the first and the
+third rush past each other, by half a turn within a millisecond, and a step that jumps across blows
+up. The body itself turns as calmly as ever. So for a control step the angles of a joint that floats
+(a pelvis) are counted from the orientation at its beginning, where they are zero and far from lock;
+the result is told in the coordinates of the model again. Speeds and accelerations are the same
+physics in both.
+
+Source: derived for jaxosim; charts of the rotation group, as in Munthe-Kaas methods.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.arrays.indexing import concatenate, take
+from jaxosim.arrays.linalg import cross, dot, matmul, matvec, transpose
+from jaxosim.arrays.spatial import body_xyz_angles
+from jaxosim.dynamics.joints import angle_rates, rotation_axes
+from jaxosim.types import Model, Params, State
+
+
+class _Angles(NamedTuple):
+    """The rotations of the floating joints."""
+
+    axis: jax.Array  # [floating, 3, 3] the three axes, one a row
+    offset: jax.Array  # [floating, 3] (rad) angles at q = 0
+    slope: jax.Array  # [floating, 3] (1) of the angles by q
+
+
+def to_local(model: Model, params: Params, state: State) -> tuple[State, jax.Array | None]:
+    """The state with the angles of floating joints counted from their orientation in it.
+
+    Returns:
+      That state, all of these angles zero, and the chart `[mobile, 3, 3]`: for each joint the
+      rotation from which its angles are counted; None if no joint floats.
+    """
+    floating = model.floating
+    if not len(floating.mobile):
+        return state, None
+    own = _angles(model, params)
+    q, u = (take(x, floating.coordinate.reshape(-1)).reshape(-1, 3) for x in (state.q, state.u))
+    axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q)
+    local = matvec(own.axis, matvec(transpose(rotation), _spin(axes, own.slope * u)))
+    moved = _told(model, state, -own.offset / own.slope, _speeds(model, local / own.slope, u))
+    place = np.full(len(model.tree.body), len(floating.mobile))
+    place[floating.mobile] = np.arange(len(floating.mobile))
+    return moved, take(concatenate([rotation, jnp.eye(3, dtype=q.dtype)[None]]), place)
+
+
+def from_local(
+    model: Model, params: Params, chart: jax.Array | None, state: State, before: State
+) -> State:
+    """A state in a chart, told in the model's own coordinates.
+
+    Args:
+      model: structure.
+      params: numbers.
+      chart: from `to_local`.
+      state: in the chart.
+      before: in the model's coordinates, not long ago: says how many turns an angle has made, and
+        on which side of gimbal lock the second one is, which no motion crosses.
+    """
+    if chart is None:
+        return state
+    floating = model.floating
+    own = _angles(model, params)
+    coordinates = floating.coordinate.reshape(-1)
+    q, u, q_before = (take(x, coordinates).reshape(-1, 3) for x in (state.q, state.u, before.q))
+    zero = take(chart, floating.mobile)
+    axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q, zero)
+    near = own.offset + own.slope * q_before
+    angles = _angles_near(own.axis, rotation, near)
+    rates = matvec(angle_rates(rotation_axes(own.axis, angles)[0]), _spin(axes, own.slope * u))
+    told = (angles - own.offset) / own.slope
+    return _told(model, state, told, _speeds(model, rates / own.slope, u))
+
+
+def _angles(model: Model, params: Params) -> _Angles:
+    floating, joints = model.floating, params.joints
+    lines = take(joints.functions.coefficients, floating.polynomial.reshape(-1))
+    lines = lines.reshape(-1, 3, lines.shape[-1])
+    constant = take(joints.constant, floating.mobile)[:, :3]
+    axis = take(joints.axis, floating.mobile)[:, :3]
+    return _Angles(axis, constant + lines[..., 0], lines[..., 1])
+
+
+def _spin(axes: jax.Array, rates: jax.Array) -> jax.Array:
+    """Angular velocity `[floating, 3]` (rad/s) of angles that change at these rates."""
+    return matvec(transpose(axes), rates)
+
+
+def _speeds(model: Model, rates: jax.Array, same: jax.Array) -> jax.Array:
+    """Speeds `[floating, 3]`: rates of q, but for joints whose speeds are the angular velocity."""
+    angular = model.tree.angular_velocity[model.floating.mobile]
+    return jnp.where(angular[:, None], same, rates)
+
+
+def _told(model: Model, state: State, q: jax.Array, u: jax.Array) -> State:
+    """The state with other values and speeds of the floating joints' angles."""
+    place = np.arange(len(model.coordinate_names))
+    coordinates = model.floating.coordinate.reshape(-1)
+    place[coordinates] = len(place) + np.arange(len(coordinates))
+    changed = {
+        name: take(concatenate([getattr(state, name), new.reshape(-1)]), place)
+        for name, new in (("q", q), ("u", u))
+    }
+    return State(
+        time=state.time, activation=state.activation, fiber_length=state.fiber_length, **changed
+    )
+
+
+def _angles_near(axis: jax.Array, rotation: jax.Array, near: jax.Array) -> jax.Array:
+    """The angles `[floating, 3]` (rad) of rotations about three axes, of all such the nearest.
+
+    The axes may be left-handed: then angles count the other way.
+    """
+    seen = matmul(matmul(axis, rotation), transpose(axis))
+    hand = dot(axis[:, 0], cross(axis[:, 1], axis[:, 2]))
+    angles = hand[:, None] * body_xyz_angles(seen)
+    mirrored = np.pi + angles * np.array([[1, -1, 1]], angles.dtype)
+    angles = jnp.where(jnp.cos(near[:, 1:2]) < 0, mirrored, angles)
+    turn = 2 * np.pi
+    return angles + turn * jnp.round((near - angles) / turn)
