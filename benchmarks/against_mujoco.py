@@ -67,7 +67,7 @@ def ours(worlds: int, steps: int, kernel: str) -> Side:
     facts = {
         "model": MODEL,
         "muscles": env.action_size,
-        "degrees of freedom": len(env.structure.tree.free),
+        "degrees of freedom": len(env.structure.tree.mobility),
         "tendons": "elastic",
         "precision": "float32",
         "internal step (ms)": 1e3 * env.options.step_size / env.options.substeps,

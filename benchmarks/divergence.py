@@ -107,7 +107,7 @@ def sizes(model, params, state):
     """The largest of each of SIZES in a state."""
     angular, straight = (np.flatnonzero(model.rotational == side) for side in (True, False))
     joints = realize_joints(model, params, state.q)
-    turning = hinge_bias(model, joints, state.u[model.tree.free])[0][:, :3]
+    turning = hinge_bias(model, joints, state.u[model.tree.mobility])[0][:, :3]
     every = (
         state.q[angular],
         state.q[straight],

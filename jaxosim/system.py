@@ -6,6 +6,8 @@ as the table of contents of the laws.
 Source: Simbody's stages; OpenSim `Model::realize…`.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -53,6 +55,24 @@ from jaxosim.types import (
 )
 
 
+class StepContext(NamedTuple):
+    """What is held fixed while a step is computed."""
+
+    instance: InstanceInfo  # what follows from params alone
+    # [mobod, 3, 3] from `local_coordinates.to_local`: the rotation from which each joint's angles
+    # are counted; none where the state is expressed in the model's own coordinates
+    reference_rotation: jax.Array | None = None
+    # [conditional] bool, the path points that are active; if None, those in whose range q is
+    active_points: jax.Array | None = None
+
+    @classmethod
+    def of(
+        cls, model: Model, params: Params, reference_rotation: jax.Array | None = None
+    ) -> "StepContext":
+        """The context of these params."""
+        return cls(realize_instance(model, params), reference_rotation)
+
+
 @pytree
 class Position:
     """Everything known once the coordinates and fiber lengths are."""
@@ -82,25 +102,19 @@ class Dynamics:
     contacts: ContactInfo
     limits: LimitInfo
     spring_force: jax.Array = array("spring", unit="N·m | N")
-    wrench: jax.Array = array("mobile", 6, unit="N·m, N")
-    mobility_force: jax.Array = array("free", unit="N·m | N")
+    wrench: jax.Array = array("mobod", 6, unit="N·m, N")
+    mobility_force: jax.Array = array("mobility", unit="N·m | N")
 
 
 @jax.named_scope("realize_position")
 def realize_position(
-    model: Model,
-    params: Params,
-    state: State,
-    chart: jax.Array | None = None,
-    present: jax.Array | None = None,
-    instance: InstanceInfo | None = None,
+    model: Model, params: Params, state: State, context: StepContext | None = None
 ) -> Position:
     """Poses, path lengths and moment arms, fiber and tendon lengths; arguments as for `realize`."""
-    if instance is None:
-        instance = realize_instance(model, params)
-    joints = realize_joints(model, params, state.q, chart)
+    instance, reference_rotation, active_points = context or StepContext.of(model, params)
+    joints = realize_joints(model, params, state.q, reference_rotation)
     bodies = realize_pose(model, instance, joints)
-    paths = realize_paths(model, params, instance, bodies, state.q, present)
+    paths = realize_paths(model, params, instance, bodies, state.q, active_points)
     return Position(
         instance=instance,
         joints=joints,
@@ -116,7 +130,9 @@ def realize_velocity(model: Model, params: Params, state: State, position: Posit
     """Body velocities, lengthening speeds of paths and fibers."""
     return Velocity(
         bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
-        lengthening_speed=lengthening_speed(model, position.paths, take(state.u, model.tree.free)),
+        lengthening_speed=lengthening_speed(
+            model, position.paths, take(state.u, model.tree.mobility)
+        ),
         muscles=materialize(
             realize_fiber_velocity(
                 params.muscles, position.muscles, state.activation, state.fiber_length
@@ -130,14 +146,18 @@ def realize_dynamics(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
+    controls: jax.Array,
     position: Position,
     velocity: Velocity,
 ) -> Dynamics:
     """Forces of muscles, contacts, limits and springs."""
     muscles = materialize(
         realize_muscle_dynamics(
-            params.muscles, position.muscles, velocity.muscles, state.activation, excitation
+            params.muscles,
+            position.muscles,
+            velocity.muscles,
+            state.activation,
+            take(controls, model.muscle_control),
         )
     )
     contacts = realize_contact(model, params, position.instance, position.bodies, velocity.bodies)
@@ -153,7 +173,7 @@ def realize_dynamics(
         limits=limits,
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
-        mobility_force=take(on_coordinates, model.tree.free)
+        mobility_force=take(on_coordinates, model.tree.mobility)
         + tendon_generalized_force(model, position.paths, tension),
     )
 
@@ -162,33 +182,29 @@ def realize(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
-    chart: jax.Array | None = None,
-    present: jax.Array | None = None,
-    instance: InstanceInfo | None = None,
+    controls: jax.Array,
+    context: StepContext | None = None,
 ) -> tuple[Position, Velocity, Dynamics]:
-    """The three stages up to the forces, in a row; a batch is laid out worlds side by side.
+    """The three stages up to the forces; a batch is laid out with the worlds contiguous.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world.
-      excitation: `[muscle]` (1).
-      chart: in which the state is told, from `charts.enter_chart`; none if absent.
-      present: conditional points that are part of their paths, as for `realize_paths`.
-      instance: what follows from params alone, where it is known already.
+      controls: `[control]` (1).
+      context: what is held fixed; computed from params if None.
     """
-    state, excitation = materialize((state, excitation))
-    position = realize_position(model, params, state, chart, present, instance)
+    state, controls = materialize((state, controls))
+    position = realize_position(model, params, state, context)
     velocity = realize_velocity(model, params, state, position)
-    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    dynamics = realize_dynamics(model, params, state, controls, position, velocity)
     return position, velocity, dynamics
 
 
 def net_generalized_force(
     model: Model, params: Params, position: Position, velocity: Velocity, dynamics: Dynamics
 ) -> jax.Array:
-    """All that makes the free coordinates accelerate, `[free]`: M u_dot."""
+    """All that makes the free coordinates accelerate, `[mobility]`: M u_dot."""
     needed = bias_wrench(velocity.bodies, position.inertia, params.gravity)
     return dynamics.mobility_force + generalized_force(
         model, position.bodies, dynamics.wrench - needed
@@ -222,16 +238,14 @@ def state_rates(
     return State(
         time=jnp.ones_like(state.time),
         q=coordinate_rates(model, position.joints, state.u),
-        u=segment_sum(u_dot, model.tree.free, len(model.coordinate_names)),
+        u=segment_sum(u_dot, model.tree.mobility, len(model.coordinate_names)),
         activation=jnp.where(works, dynamics.muscles.activation_rate, 0.0),
         fiber_length=jnp.where(works, velocity.muscles.fiber_velocity, 0.0),
     )
 
 
-def checked_arguments(
-    model: Model, params: Params, state: State, excitation: jax.Array
-) -> jax.Array:
-    """The excitation of one instant, after a look at everything that an instant is made of.
+def checked_arguments(model: Model, params: Params, state: State, controls: jax.Array) -> jax.Array:
+    """The controls of one instant, after everything that the instant is made of was checked.
 
     Raises:
       ModelMismatchError: an array's shape or dtype does not fit the model.
@@ -241,25 +255,20 @@ def checked_arguments(
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
     check_dtypes(params, state)
-    muscles = {"muscle": len(model.muscle_names)}
-    return checked_array("excitation", excitation, muscles, state.activation)
+    axes = {"control": len(model.control_names)}
+    return checked_array("controls", controls, axes, state.activation)
 
 
 def state_derivative(
-    model: Model,
-    params: Params,
-    state: State,
-    excitation: jax.Array,
-    chart: jax.Array | None = None,
+    model: Model, params: Params, state: State, controls: jax.Array
 ) -> StateDerivative:
     """Rates of everything that is integrated.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world.
-      excitation: `[muscle]` (1), used as it is, not clipped.
-      chart: in which the state and its rates are told, as for `realize`.
+      controls: `[control]` (1), used as they are, not clipped.
 
     Returns:
       A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s).
@@ -267,15 +276,26 @@ def state_derivative(
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    excitation = checked_arguments(model, params, state, excitation)
-    return _state_derivative(model, params, state, excitation, chart)
+    controls = checked_arguments(model, params, state, controls)
+    return _state_derivative(model, params, state, controls)
 
 
 @fused(static_argnums=(0,), constant_argnums=(1,))
 def _state_derivative(
-    model: Model, params: Params, state: State, excitation: jax.Array, chart: jax.Array | None
+    model: Model, params: Params, state: State, controls: jax.Array
 ) -> StateDerivative:
     """The same as one kernel."""
-    position, velocity, dynamics = realize(model, params, state, excitation, chart)
+    return realize_derivative(model, params, state, controls)
+
+
+def realize_derivative(
+    model: Model,
+    params: Params,
+    state: State,
+    controls: jax.Array,
+    context: StepContext | None = None,
+) -> StateDerivative:
+    """The four stages in a row, for programs that have checked their arguments; as `realize`."""
+    position, velocity, dynamics = realize(model, params, state, controls, context)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)

@@ -64,7 +64,7 @@ def table(count, places):
     """`[place, function]` of value, slope, curvature."""
     rows = [compiled(count)(jnp.asarray(x)) for x in places]
     stacked = hopper_model.stack(rows)
-    return np.stack([stacked.value, stacked.slope, stacked.curvature], axis=-1)
+    return np.stack([stacked.value, stacked.derivative, stacked.second_derivative], axis=-1)
 
 
 def live_values(opensim, function, x):
@@ -130,7 +130,7 @@ def test_inner_knots_of_one_abscissa_are_kept_apart_as_opensims(opensim, kind, x
         ours = evaluate(bank, params, jnp.array([place]))
         expected = live_values(opensim, live, place)
         np.testing.assert_allclose(ours.value[0], expected[0], rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(ours.slope[0], expected[1], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(ours.derivative[0], expected[1], rtol=1e-9, atol=1e-9)
 
 
 # property
@@ -204,8 +204,10 @@ def test_slopes_are_the_derivatives(count):
         assert hopper_model.all_finite(rate)
         inside = not np.isin(place, x[[0, -1]])
         if inside:  # at the end knots a derivative takes either side's, both finite
-            np.testing.assert_allclose(rate.value, here.slope, rtol=1e-12, atol=1e-12)
-            np.testing.assert_allclose(rate.slope, here.curvature, rtol=1e-11, atol=1e-11)
+            np.testing.assert_allclose(rate.value, here.derivative, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(
+                rate.derivative, here.second_derivative, rtol=1e-11, atol=1e-11
+            )
 
 
 def test_gradients_by_coefficients_equal_differences():
@@ -215,7 +217,7 @@ def test_gradients_by_coefficients_equal_differences():
     @jax.jit
     def scalar(params):
         out = evaluate(bank, params, jnp.linspace(-0.5, 1.0, 6))
-        return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.slope * out.curvature)
+        return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.derivative * out.second_derivative)
 
     slopes = jax.tree.map(
         lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, 0.0), jax.grad(scalar)(params)
@@ -251,6 +253,6 @@ def test_the_slope_of_a_splines_slope_at_an_end_is_the_curvature_within(end, int
     edge = float(knots(5)[0][end])
     bank, params = bank_of(5)
     params = jax.tree.map(jnp.asarray, params)
-    slope = lambda x: evaluate(bank, params, jnp.full(6, x)).slope[jnp.array([1, 4])]  # noqa: E731
-    at, within = hopper_model.slopes_at_an_edge(slope, edge, into)
+    derivative = lambda x: evaluate(bank, params, jnp.full(6, x)).derivative[jnp.array([1, 4])]  # noqa: E731
+    at, within = hopper_model.slopes_at_an_edge(derivative, edge, into)
     np.testing.assert_allclose(at, within, rtol=1e-5)

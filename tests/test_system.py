@@ -109,7 +109,7 @@ def test_without_forces_energy_is_kept(world):
 
         position = realize_position(model, loose, dataclasses.replace(state, q=q))
         mass = symmetric(mass_matrix(model, position.bodies, position.inertia))
-        free = u[model.tree.free]
+        free = u[model.tree.mobility]
         return 0.5 * free @ mass @ free
 
     _, power = jax.jit(lambda *a: jax.jvp(kinetic, a[:2], a[2:]))(

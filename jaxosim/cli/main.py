@@ -31,7 +31,7 @@ with interrupts.ending():  # importing all this takes seconds
     from jaxosim.cli import report, view
     from jaxosim.cli.bench import bench
     from jaxosim.cli.obs import obs
-    from jaxosim.cli.rollout import Excitation, Job, Result, prepare, root_body, run
+    from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
     from jaxosim.cores import use_cpu_devices
     from jaxosim.errors import (
         ModelMismatchError,
@@ -150,9 +150,11 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     return value
 
 
-def _excitation(context: click.Context, parameter: click.Parameter, value: str) -> Excitation:
+def _control_signal(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> ControlSignal:
     try:
-        return Excitation.parse(value)
+        return ControlSignal.parse(value)
     except ValueError as error:
         raise click.BadParameter(f"{error}.") from error
 
@@ -179,11 +181,11 @@ def _out(
     help="Simulated time, rounded to control steps of 0.01 s.",
 )
 @click.option(
-    "--excitation",
+    "--controls",
     metavar="random|constant:X|sine",
     default="random",
     show_default=True,
-    callback=_excitation,
+    callback=_control_signal,
     help="random: uniform in [0, 1], held 50 ms; sine: 1 Hz over [0, 1], muscles out of phase.",
 )
 @click.option(
@@ -191,7 +193,7 @@ def _out(
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help="Of the random excitations.",
+    help="Of the random controls.",
 )
 @click.option(
     "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True
@@ -206,7 +208,7 @@ def rollout(
     model: str,
     batch: int,
     seconds: float,
-    excitation: Excitation,
+    controls: ControlSignal,
     seed: int,
     dtype: str,
     out: pathlib.Path | None,
@@ -217,7 +219,7 @@ def rollout(
     if dtype == "float64":
         jax.config.update("jax_enable_x64", True)
     structure, params = load_model(model)
-    job = Job(batch, seconds, excitation, seed, dtype)
+    job = Job(batch, seconds, controls, seed, dtype)
     _check_size(structure, job, keep=out is not None)
     console = report.output_console()
     console.print(report.summary_table(structure, params))
@@ -284,7 +286,7 @@ def _simulate(
 def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: Result) -> None:
     """Write the result in the format that the path's suffix names."""
     states = result.states
-    if states is None or result.excitation is None:
+    if states is None or result.controls is None:
         raise AssertionError("a result that is written has been kept")
     if path.suffix == ".sto":
         one = jax.tree.map(lambda leaf: leaf[:, 0], states)
@@ -294,14 +296,14 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
         "source": model.source,
         "batch": job.batch,
         "seed": job.seed,
-        "excitation": dataclasses.asdict(job.excitation),
+        "controls": dataclasses.asdict(job.controls),
         "dtype": job.dtype,
         "options": dataclasses.asdict(job.options),
         "device": jax.devices()[0].device_kind,
         "versions": {"jaxosim": jaxosim.__version__, "jax": jax.__version__},
     }
     timed = dataclasses.replace(states, time=result.time)
-    motion = Run(path.name, model, params, timed, result.excitation)
+    motion = Run(path.name, model, params, timed, result.controls)
     write_run(path, motion, metadata, root_position=result.root_position, finite=result.finite)
 
 

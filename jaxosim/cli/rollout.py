@@ -1,4 +1,4 @@
-"""The main job behind `jaxosim rollout`: a batch of worlds under excitations, chunk by chunk.
+"""The main job behind `jaxosim rollout`: a batch of worlds under given controls, chunk by chunk.
 
 The control steps are run in equal chunks, each one compiled call: long enough for the compiled loop
 to matter, short enough for a progress bar to move.
@@ -23,20 +23,20 @@ from jaxosim.pytree import array, pytree
 from jaxosim.simulation import find_initial_state, rollout, warn_without_equilibrium
 from jaxosim.types import Model, Options, Params, State
 
-HELD_STEPS = 5  # control steps that a random excitation is held: 50 ms
+HELD_STEPS = 5  # control steps that random controls are held: 50 ms
 SINE_FREQUENCY = 1.0  # Hz
 _LONGEST_CHUNK = 10  # control steps
 
 
 @dataclass(frozen=True)
-class Excitation:
-    """How the muscles are excited: `kind` is "random", "constant" or "sine"."""
+class ControlSignal:
+    """The controls over time: `kind` is "random", "constant" or "sine"."""
 
     kind: str
     value: float = 0.0  # of a constant one
 
     @classmethod
-    def parse(cls, text: str) -> "Excitation":
+    def parse(cls, text: str) -> "ControlSignal":
         """The pattern that the words of the command line name.
 
         Raises:
@@ -56,26 +56,26 @@ class Excitation:
     def during(self, step: jax.Array, key: jax.Array, step_size: float, like: jax.Array):
         """What is held during a control step.
 
-        Random excitations are uniform in [0, 1] for each world and muscle and drawn anew every
+        Random controls are uniform in [0, 1] for each world and control and drawn anew every
         `HELD_STEPS`. A sine goes through all of [0, 1] and is sampled at the beginning of the step;
-        the muscles are spread over one period, and so are the worlds.
+        the controls are spread over one period, and so are the worlds.
 
         Args:
           step: number of the control step, from 0.
           key: seed of the random ones.
           step_size: (s) of a control step.
-          like: `[world, muscle]` whose shape and dtype the answer has.
+          like: `[world, control]` whose shape and dtype the answer has.
 
         Returns:
-          `[world, muscle]` (1).
+          `[world, control]` (1).
         """
         if self.kind == "constant":
             return jnp.full_like(like, self.value)
         if self.kind == "random":
             key = jax.random.fold_in(key, step // HELD_STEPS)
             return jax.random.uniform(key, like.shape, like.dtype)
-        worlds, muscles = (np.arange(count) / max(count, 1) for count in like.shape)
-        phase = jnp.asarray(muscles - worlds[:, None], like.dtype)
+        worlds, controls = (np.arange(count) / max(count, 1) for count in like.shape)
+        phase = jnp.asarray(controls - worlds[:, None], like.dtype)
         turns = phase + step.astype(like.dtype) * (SINE_FREQUENCY * step_size)
         return 0.5 + 0.5 * jnp.sin(2 * np.pi * turns)
 
@@ -86,7 +86,7 @@ class Job:
 
     batch: int
     seconds: float
-    excitation: Excitation
+    controls: ControlSignal
     seed: int = 0
     dtype: str = "float32"
     options: Options = Options()
@@ -112,7 +112,7 @@ class Record:
     """What the control steps of a chunk gave."""
 
     states: State  # [step, world, ...] after each step
-    excitation: jax.Array = array("step", "world", "muscle", unit="1")
+    controls: jax.Array = array("step", "world", "control", unit="1")
     root_position: jax.Array = array("step", "world", 3, unit="m")  # root body's origin, in ground
     finite: jax.Array = array("world", unit="1")  # whether every number is
 
@@ -136,7 +136,7 @@ class Result:
     Attributes:
       time: `[time]` (s) in double precision, which the states' own need not have.
       states: fields `[time, world, ...]`, the initial state first; None if they were not kept.
-      excitation: `[time - 1, world, muscle]`, entry k is held from sample k to k + 1; or None.
+      controls: `[time - 1, world, control]`, entry k is held from sample k to k + 1; or None.
       root_position: `[time, world, 3]` (m) origin of the root body, in ground.
       finite: `[world]` whether every number stayed finite.
       seconds: that the control steps took, compiling and copying left out.
@@ -144,7 +144,7 @@ class Result:
 
     time: np.ndarray
     states: State | None
-    excitation: np.ndarray | None
+    controls: np.ndarray | None
     root_position: np.ndarray
     finite: np.ndarray
     seconds: float
@@ -175,7 +175,7 @@ def run(compiled: Compiled, keep: bool, advance: Callable[[int], object]) -> Res
 
     Args:
       compiled: from `prepare`.
-      keep: whether to keep states and excitations, or only what the report needs.
+      keep: whether to keep states and controls, or only what the report needs.
       advance: called with the number of control steps that have just been done.
     """
     job, state, seconds = compiled.job, compiled.state, 0.0
@@ -185,15 +185,15 @@ def run(compiled: Compiled, keep: bool, advance: Callable[[int], object]) -> Res
         arguments = compiled.params, state, jnp.int32(first_step), key
         state, record = jax.block_until_ready(compiled.call(*arguments))
         seconds += time.perf_counter() - start
-        kept = (record.states, record.excitation) if keep else (None, None)
+        kept = (record.states, record.controls) if keep else (None, None)
         records.append(jax.device_get((*kept, record.root_position, record.finite)))
         advance(job.chunk)
-    states, excitations, positions, finite = zip(*records, strict=True)
+    states, controls, positions, finite = zip(*records, strict=True)
     first_position = np.broadcast_to(compiled.root_position, (1, *positions[0].shape[1:]))
     return Result(
         time=np.round(np.arange(job.step_count + 1) * job.options.step_size, 9),
         states=_joined(compiled.state, states) if keep else None,
-        excitation=np.concatenate(excitations) if keep else None,
+        controls=np.concatenate(controls) if keep else None,
         root_position=np.concatenate([first_position, *positions]),
         finite=np.all(finite, axis=0),
         seconds=seconds,
@@ -211,11 +211,11 @@ def _run_chunk(
 ) -> tuple[State, Record]:
     """`job.chunk` control steps of all worlds: the states they end in, and what each step gave."""
     hold = functools.partial(
-        job.excitation.during, key=key, step_size=job.options.step_size, like=state.activation
+        job.controls.during, key=key, step_size=job.options.step_size, like=state.activation
     )
-    excitation = jax.vmap(hold)(first_step + jnp.arange(job.chunk, dtype=jnp.int32))
+    controls = jax.vmap(hold)(first_step + jnp.arange(job.chunk, dtype=jnp.int32))
     roll = functools.partial(rollout, model, params, options=job.options)
-    by_world = batched(roll, mesh=mesh)(state, jnp.swapaxes(excitation, 0, 1))
+    by_world = batched(roll, mesh=mesh)(state, jnp.swapaxes(controls, 0, 1))
     states = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), by_world)
     locate = jax.vmap(jax.vmap(functools.partial(root_position, model, params)))
     finite = [
@@ -224,7 +224,7 @@ def _run_chunk(
     ]
     record = Record(
         states=states,
-        excitation=excitation,
+        controls=controls,
         root_position=locate(states),
         finite=jnp.all(jnp.stack(finite), axis=0),
     )

@@ -1,4 +1,4 @@
-"""Joint transforms, hinge maps and their rates, for all mobile bodies at once.
+"""Joint transforms, hinge maps and their rates, for all mobilized bodies at once.
 
 Every joint class is six axes, as a CustomJoint has them: three successive rotations and three
 translations along axes fixed in the inboard frame F. Angles and shifts are sums of functions of one
@@ -20,38 +20,38 @@ from jaxosim.types import JointInfo, Model, Params
 
 
 def realize_joints(
-    model: Model, params: Params, q: jax.Array, chart: jax.Array | None = None
+    model: Model, params: Params, q: jax.Array, reference_rotation: jax.Array | None = None
 ) -> JointInfo:
     """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       q: `[coordinate]` (rad | m).
-      chart: `[mobile, 3, 3]` the rotation from which each joint's angles are counted, see
-        `charts.py`; none if absent.
+      reference_rotation: `[mobod, 3, 3]` from which each joint's angles are counted, see
+        `local_coordinates.py`; the identity if None.
     """
     tree, joints = model.tree, params.joints
     terms = evaluate(tree.functions, joints.functions, take(q, tree.term_coordinate))
     values = segment_sum(terms.value, tree.term_axis, joints.constant.size)
     values = joints.constant + values.reshape(-1, 6)
     angles, shifts = values[:, :3], values[:, 3:]
-    rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, chart)
+    rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, reference_rotation)
     direction = concatenate([rotation_direction, joints.axis[:, 3:]], axis=1)
     hinge_direction = direction
     if tree.undriven_axis.any():
         # OpenSim's CustomJoint leaves out a constant rotation when it builds the hinge map, though
         # not when it builds the pose.
         driven = jnp.where(tree.undriven_axis, 0.0, angles)
-        driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, chart)
+        driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, reference_rotation)
         hinge_direction = concatenate([driven_direction, joints.axis[:, 3:]], axis=1)
     return JointInfo(
         rotation=rotation,
         position=sum_leading(jnp.moveaxis(scale_rows(joints.axis[:, 3:], shifts), 1, 0)),
-        hinge=_hinge_columns(model, hinge_direction, terms.slope),
+        hinge=_hinge_columns(model, hinge_direction, terms.derivative),
         axis_direction=direction,
-        slope=terms.slope,
-        curvature=terms.curvature,
+        derivative=terms.derivative,
+        second_derivative=terms.second_derivative,
         q_dot_map=angle_rates(rotation_direction)
         if tree.angular_velocity.any()
         else jnp.zeros_like(rotation),
@@ -81,20 +81,20 @@ def rotation_axes(
     return stack([part[..., 3] for part in (first, two, three)], axis=-2), three[..., :3]
 
 
-def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:
-    """Spatial velocity of M in F per unit of each free speed, `[free, 6]`."""
+def _hinge_columns(model: Model, direction: jax.Array, derivative: jax.Array) -> jax.Array:
+    """Spatial velocity of M in F per unit of each free speed, `[mobility, 6]`."""
     tree = model.tree
-    moves = np.flatnonzero(tree.term_free >= 0)
+    moves = np.flatnonzero(tree.term_mobility >= 0)
     axes = tree.term_axis[moves]
-    term = scale_rows(take(direction.reshape(-1, 3), axes), take(slope, moves))
+    term = scale_rows(take(direction.reshape(-1, 3), axes), take(derivative, moves))
     is_rotation = (axes % 6 < 3)[:, None]
     columns = spatial(jnp.where(is_rotation, term, 0.0), jnp.where(is_rotation, 0.0, term))
-    hinge = segment_sum(columns, tree.term_free[moves], len(tree.free))
+    hinge = segment_sum(columns, tree.term_mobility[moves], len(tree.mobility))
     if not tree.angular_velocity.any():
         return hinge
     # Ball and Free: speed k is simply component k of the angular velocity (or of the velocity).
-    unit = np.eye(6)[tree.coordinate_slot[tree.free] % 6]
-    return jnp.where(tree.angular_velocity[tree.free_mobile][:, None], unit, hinge)
+    unit = np.eye(6)[tree.coordinate_slot[tree.mobility] % 6]
+    return jnp.where(tree.angular_velocity[tree.mobility_mobod][:, None], unit, hinge)
 
 
 def angle_rates(axes: jax.Array) -> jax.Array:
@@ -116,26 +116,28 @@ def coordinate_rates(model: Model, joints: JointInfo, u: jax.Array) -> jax.Array
     """Rates of the coordinates q_dot `[coordinate]`: the speeds, but for Ball and Free joints."""
     tree = model.tree
     moving = jnp.where(model.locked, 0.0, u)
-    for mobile in np.flatnonzero(tree.angular_velocity):  # at most a handful
-        joint = tree.joint[mobile]
+    for mobod in np.flatnonzero(tree.angular_velocity):  # at most a handful
+        joint = tree.joint[mobod]
         index = np.array(model.joint_coordinates[joint][:3])
-        rates = joints.q_dot_map[mobile] @ u[index]
-        free = ~model.locked[index]
-        moving = moving.at[index].set(jnp.where(free, rates, 0.0))
+        rates = joints.q_dot_map[mobod] @ u[index]
+        mobility = ~model.locked[index]
+        moving = moving.at[index].set(jnp.where(mobility, rates, 0.0))
     return moving
 
 
 def coordinate_speeds(model: Model, joints: JointInfo, q_dot: jax.Array) -> jax.Array:
-    """Speeds `[free]` that go with coordinate rates `[coordinate]`; inverse of the above."""
+    """Speeds `[mobility]` that go with coordinate rates `[coordinate]`; inverse of the above."""
     tree = model.tree
     speeds = q_dot
-    for mobile in np.flatnonzero(tree.angular_velocity):
-        index = np.array(model.joint_coordinates[tree.joint[mobile]][:3])
-        speeds = speeds.at[index].set(q_dot[index] @ joints.axis_direction[mobile, :3])
-    return take(speeds, tree.free)
+    for mobod in np.flatnonzero(tree.angular_velocity):
+        index = np.array(model.joint_coordinates[tree.joint[mobod]][:3])
+        speeds = speeds.at[index].set(q_dot[index] @ joints.axis_direction[mobod, :3])
+    return take(speeds, tree.mobility)
 
 
-def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.Array, jax.Array]:
+def hinge_bias(
+    model: Model, joints: JointInfo, u_mobility: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Velocity of M in F, and the part of its acceleration that the speeds alone cause.
 
     Copies OpenSim's rule for the rate of the hinge map, which is exact when rotation i is driven by
@@ -143,25 +145,25 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     third axis by that of all coordinates but the third.
 
     Args:
-      model: structure.
+      model: static structure.
       joints: position stage.
-      u_free: `[free]` speeds.
+      u_mobility: `[mobility]` speeds.
 
     Returns:
-      `[mobile, 6]` V_FM and `[mobile, 6]` dH/dt · u, both in F, linear parts of M's origin.
+      `[mobod, 6]` V_FM and `[mobod, 6]` dH/dt · u, both in F, linear parts of M's origin.
     """
     tree = model.tree
     count = len(tree.body)
-    moves = np.flatnonzero(tree.term_free >= 0)
-    axes, speed = tree.term_axis[moves], take(u_free, tree.term_free[moves])
-    term_rate = take(joints.slope, moves) * speed
-    acceleration = take(joints.curvature, moves) * speed * speed
+    moves = np.flatnonzero(tree.term_mobility >= 0)
+    axes, speed = tree.term_axis[moves], take(u_mobility, tree.term_mobility[moves])
+    term_rate = take(joints.derivative, moves) * speed
+    acceleration = take(joints.second_derivative, moves) * speed * speed
 
-    slot = tree.coordinate_slot[tree.free]
+    slot = tree.coordinate_slot[tree.mobility]
     members = [np.arange(len(slot)), np.flatnonzero(slot == 0), np.flatnonzero(slot != 2)]
     velocity, carrier_two, carrier_three = _sums_together(
-        take(scale_rows(joints.hinge, u_free), np.concatenate(members)),
-        [tree.free_mobile[own] for own in members],
+        take(scale_rows(joints.hinge, u_mobility), np.concatenate(members)),
+        [tree.mobility_mobod[own] for own in members],
         count,
     )
     W = joints.axis_direction

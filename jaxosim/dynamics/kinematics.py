@@ -1,4 +1,4 @@
-"""Poses and velocities of the mobile bodies; the only loop over the tree is here.
+"""Poses and velocities of the mobilized bodies; the only loop over the tree is here.
 
 Poses are chained level by level from the root. Everything after that is a sum over `support`: with
 spatial vectors about one common point a body's velocity is the sum of the hinge columns that move
@@ -21,7 +21,7 @@ from jaxosim.types import InstanceInfo, JointInfo, Model, PositionInfo, Velocity
 
 
 def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> PositionInfo:
-    """Poses of all mobile bodies and their hinge columns in ground, about the common point."""
+    """Poses of all mobilized bodies and their hinge columns in ground, about the common point."""
     tree = model.tree
     R_PF, p_PF = instance.inboard_rotation, instance.inboard_position
     R_FM, p_FM = joints.rotation, joints.position
@@ -56,7 +56,7 @@ def _chain(model: Model, in_parent: jax.Array) -> tuple[jax.Array, jax.Array]:
     Positions are kept relative to the first body's origin.
 
     Returns:
-      `[mobile + 1, 3, 4]` poses, ground's last, and `[3]` the first body's origin.
+      `[mobod + 1, 3, 4]` poses, ground's last, and `[3]` the first body's origin.
     """
     levels, parent = model.tree.levels, model.tree.parent
     first = in_parent[0] if levels else jnp.zeros((3, 4), in_parent.dtype)
@@ -72,31 +72,31 @@ def _chain(model: Model, in_parent: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _hinge_in_ground(
     model: Model, hinge: jax.Array, joint_rotation: jax.Array, joint_position: jax.Array
 ) -> jax.Array:
-    """Hinge columns S `[free, 6]`, expressed in ground, about the common point."""
+    """Hinge columns S `[mobility, 6]`, expressed in ground, about the common point."""
     tree = model.tree
-    columns = rotate(take(joint_rotation, tree.free_mobile), hinge)
-    angular, point = columns[:, :3], take(joint_position, tree.free_mobile)
+    columns = rotate(take(joint_rotation, tree.mobility_mobod), hinge)
+    angular, point = columns[:, :3], take(joint_position, tree.mobility_mobod)
     columns = spatial(angular, columns[:, 3:] + cross(point, angular))
     if not tree.reversed.any():
         return columns
-    return jnp.where(tree.reversed[tree.free_mobile][:, None], -columns, columns)
+    return jnp.where(tree.reversed[tree.mobility_mobod][:, None], -columns, columns)
 
 
 def realize_velocity_of_bodies(
     model: Model, joints: JointInfo, position: PositionInfo, u: jax.Array
 ) -> VelocityInfo:
-    """Spatial velocities and velocity-dependent accelerations of the mobile bodies.
+    """Spatial velocities and velocity-dependent accelerations of the mobilized bodies.
 
     Args:
-      model: structure.
+      model: static structure.
       joints: joint transforms.
       position: poses.
       u: `[coordinate]` speeds; those of locked coordinates count as zero.
     """
     tree = model.tree
-    u_free = take(u, tree.free)
-    velocity = constant_matmul(tree.support, scale_rows(position.hinge, u_free))
-    V_FM, bias = hinge_bias(model, joints, u_free)
+    u_mobility = take(u, tree.mobility)
+    velocity = constant_matmul(tree.support, scale_rows(position.hinge, u_mobility))
+    V_FM, bias = hinge_bias(model, joints, u_mobility)
     in_ground = rotate(position.joint_rotation, concatenate([V_FM, bias], axis=-1))
     w, v, angular, linear = (in_ground[:, 3 * i : 3 * i + 3] for i in range(4))
     p = position.joint_position

@@ -29,11 +29,11 @@ from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
 
 @pytree
 class InertiaInfo:
-    """Inertia of each mobile body, in ground axes, about the common point."""
+    """Inertia of each mobilized body, in ground axes, about the common point."""
 
-    mass: jax.Array = array("mobile", unit="kg")
-    first_moment: jax.Array = array("mobile", 3, unit="kg·m")
-    inertia: jax.Array = array("mobile", 3, 3, unit="kg·m²")
+    mass: jax.Array = array("mobod", unit="kg")
+    first_moment: jax.Array = array("mobod", 3, unit="kg·m")
+    inertia: jax.Array = array("mobod", 3, 3, unit="kg·m²")
 
 
 def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaInfo:
@@ -54,14 +54,14 @@ def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaIn
 
 
 def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> jax.Array:
-    """Lower triangle of the mass matrix M (kg, kg·m, kg·m²), `[free, free]`.
+    """Lower triangle of the mass matrix M (kg, kg·m, kg·m²), `[mobility, mobility]`.
 
     Row by row the momentum that a unit speed gives to all outboard bodies, seen by the inboard
     coordinates; which is the lower triangle because inboard coordinates come first.
     """
     tree = model.tree
     composite = jax.tree.map(
-        lambda x: take(constant_matmul(tree.descendants, x), tree.free_mobile), inertia
+        lambda x: take(constant_matmul(tree.descendants, x), tree.mobility_mobod), inertia
     )
     momentum = apply_inertia(
         composite.mass, composite.first_moment, composite.inertia, position.hinge
@@ -70,7 +70,7 @@ def mass_matrix(model: Model, position: PositionInfo, inertia: InertiaInfo) -> j
 
 
 def bias_wrench(velocity: VelocityInfo, inertia: InertiaInfo, gravity: jax.Array) -> jax.Array:
-    """Wrench `[mobile, 6]` (N·m, N) that each body needs when no coordinate accelerates.
+    """Wrench `[mobod, 6]` (N·m, N) that each body needs when no coordinate accelerates.
 
     Gravity enters as an upward acceleration of the ground.
     """
@@ -82,15 +82,15 @@ def bias_wrench(velocity: VelocityInfo, inertia: InertiaInfo, gravity: jax.Array
 
 
 def generalized_force(model: Model, position: PositionInfo, wrench: jax.Array) -> jax.Array:
-    """Generalised forces `[free]` of wrenches on the mobile bodies `[mobile, 6]`."""
+    """Generalised forces `[mobility]` of wrenches on the mobilized bodies `[mobod, 6]`."""
     transmitted = constant_matmul(model.tree.descendants, wrench)
-    return dot(position.hinge, take(transmitted, model.tree.free_mobile))
+    return dot(position.hinge, take(transmitted, model.tree.mobility_mobod))
 
 
 def body_accelerations(
     model: Model, position: PositionInfo, velocity: VelocityInfo, u_dot: jax.Array
 ) -> jax.Array:
-    """Spatial accelerations `[mobile, 6]` about the common point for u_dot `[free]`."""
+    """Spatial accelerations `[mobod, 6]` about the common point for u_dot `[mobility]`."""
     moved = constant_matmul(model.tree.support, scale_rows(position.hinge, u_dot))
     return moved + velocity.bias_acceleration
 

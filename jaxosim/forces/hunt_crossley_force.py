@@ -59,9 +59,9 @@ def combine_materials(model: Model, params: Params) -> MaterialPair:
     )
 
 
-def _mobile_of_geometry(model: Model) -> np.ndarray:
-    """Mobile body of each contact geometry; ground is the last row of arrays with ground."""
-    owners = np.concatenate([model.bodies.mobile, [-1]])
+def _mobod_of_geometry(model: Model) -> np.ndarray:
+    """Mobilized body of each contact geometry; ground is the last row of arrays with ground."""
+    owners = np.concatenate([model.bodies.mobod, [-1]])
     return owners[model.contacts.geometry_body]
 
 
@@ -69,7 +69,7 @@ def _surfaces(
     model: Model, instance: InstanceInfo, position: PositionInfo
 ) -> tuple[jax.Array, jax.Array]:
     """Centers (or origins) of all contact surfaces from the common point, and normals."""
-    owner = _mobile_of_geometry(model)
+    owner = _mobod_of_geometry(model)
     pose = take(position.pose, owner)
     R, p = pose[..., :3], pose[..., 3]
     return p + matvec(R, instance.geometry_location), matvec(R, instance.geometry_normal)
@@ -175,7 +175,7 @@ def _friction_rate(material: MaterialPair, slip: jax.Array) -> jax.Array:
 
 def _relative_velocity(model: Model, velocity: VelocityInfo, point: jax.Array) -> jax.Array:
     """Velocity of the first surface over the second, at the contact point."""
-    owner = _mobile_of_geometry(model)
+    owner = _mobod_of_geometry(model)
     V = concatenate([velocity.velocity, jnp.zeros((1, 6), point.dtype)])
     first, second = owner[model.contacts.first], owner[model.contacts.second]
     return point_velocity(take(V, first) - take(V, second), point)
@@ -222,10 +222,10 @@ def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:
 
 
 def contact_wrenches(model: Model, contact: ContactInfo) -> jax.Array:
-    """Wrenches of all contacts `[mobile, 6]` (N·m, N), about the common point."""
-    owner = _mobile_of_geometry(model)
+    """Wrenches of all contacts `[mobod, 6]` (N·m, N), about the common point."""
+    owner = _mobod_of_geometry(model)
     first, second = owner[model.contacts.first], owner[model.contacts.second]
-    mobile = np.arange(len(model.tree.body))[:, None]
-    sign = (mobile == second).astype(float) - (mobile == first)
+    mobod = np.arange(len(model.tree.body))[:, None]
+    sign = (mobod == second).astype(float) - (mobod == first)
     wrench = spatial(cross(contact.position, contact.force), contact.force)
     return constant_matmul(sign, wrench)

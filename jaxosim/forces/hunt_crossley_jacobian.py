@@ -64,16 +64,16 @@ def contact_matrices(
     Contacts that the same coordinates move go together: the others' entries are zero.
 
     Args:
-      model: structure.
+      model: static structure.
       bodies: poses.
       contact: forces.
-      inertia: `[free]` diagonal of the mass matrix.
+      inertia: `[mobility]` diagonal of the mass matrix.
       h: (s) the step.
 
     Returns:
-      `[free, free]` twice, symmetric and positive semidefinite.
+      `[mobility, mobility]` twice, symmetric and positive semidefinite.
     """
-    free, slopes = len(model.tree.free), _slopes(contact)
+    mobility, slopes = len(model.tree.mobility), _slopes(contact)
     places, damping, stiffness = [np.zeros(0, int)], [], []
     for pairs, moving, sign in _groups(model):
         # By repeated rows: a broadcast would be transposed to a reduction.
@@ -90,11 +90,13 @@ def contact_matrices(
         straight = concatenate([normal, along]), concatenate([own.press - own.slip, -less])
         damping.append((friction + weighted_gram(*straight)).reshape(-1))
         stiffness.append(weighted_gram(normal, own.spring).reshape(-1))
-        places.append((moving[:, None] * free + moving).reshape(-1))
+        places.append((moving[:, None] * mobility + moving).reshape(-1))
 
     def placed(parts: list[jax.Array]) -> jax.Array:
         entries = concatenate(parts) if parts else jnp.zeros(0, contact.depth.dtype)
-        return segment_sum(entries, np.concatenate(places), free * free).reshape(free, free)
+        return segment_sum(entries, np.concatenate(places), mobility * mobility).reshape(
+            mobility, mobility
+        )
 
     return placed(damping), placed(stiffness)
 
@@ -126,8 +128,8 @@ def _groups(model: Model) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
       moves the second surface, −1 where the first.
     """
     contacts = model.contacts
-    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.free)))])
-    owner = np.concatenate([model.bodies.mobile, [-1]])[contacts.geometry_body]
+    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.mobility)))])
+    owner = np.concatenate([model.bodies.mobod, [-1]])[contacts.geometry_body]
     sign = support[owner[contacts.second]] - support[owner[contacts.first]]
     groups: dict[tuple[int, ...], list[int]] = {}
     for pair, row in enumerate(sign):

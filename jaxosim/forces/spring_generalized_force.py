@@ -2,8 +2,8 @@
 
 The passive prosthetic ankle of the walkers is one: a pin joint between `pros_tibia_r` and
 `pros_foot_r` with stiffness 225 N·m/rad and viscosity 1 N·m·s/rad, instead of the muscles that the
-amputated leg has lost. With the foot's two contact spheres (`contact.py`) and the ankle's limit
-(`limits.py`) it is all there is to the prosthesis.
+amputated leg has lost. With the foot's two contact spheres (`hunt_crossley_force.py`) and the
+ankle's limit (`coordinate_limit_force.py`) it is all there is to the prosthesis.
 
 Source: OpenSim `SpringGeneralizedForce`.
 """

@@ -4,7 +4,7 @@ Of the whole Jacobian A only what makes the equations stiff is kept: friction, n
 stiffness of contacts, springs and limits, and each fiber with its tendon and, through the moment
 arms, with the joints. What is left out (rates of inertia, of moment arms, of Coriolis forces) is
 slow, and a large step must not extrapolate it. Fibers and activations are eliminated by hand, so
-that (I − g A) x = r costs one symmetric positive definite solve in the free coordinates.
+that W x = (I − g A) x = r costs one symmetric positive definite solve in the free coordinates.
 
 Source: derived for jaxosim.
 """
@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import matvec, scale_rows
-from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_positive
+from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_positive, symmetric
 from jaxosim.arrays.safe import clip
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
@@ -31,12 +31,12 @@ from jaxosim.paths.geometry_path import shortening, tendon_generalized_force, te
 from jaxosim.system import (
     Dynamics,
     Position,
+    StepContext,
     net_generalized_force,
     realize,
     state_rates,
 )
 from jaxosim.types import (
-    InstanceInfo,
     JointInfo,
     Model,
     MuscleLengthInfo,
@@ -46,8 +46,10 @@ from jaxosim.types import (
     StateDerivative,
 )
 
+_TINY = 1e-12  # J: the root's derivative stays finite for a world at rest, squared too
 
-class FiberSlopes(NamedTuple):
+
+class FiberDerivatives(NamedTuple):
     """Derivatives of tension T, fiber velocity v and activation rate, `[muscle]`."""
 
     T_path: jax.Array  # N/m, at fixed fiber length; never negative
@@ -58,15 +60,15 @@ class FiberSlopes(NamedTuple):
     activation: jax.Array  # 1/s, of the activation rate by activation
 
 
-class Evaluation(NamedTuple):
-    """The state derivative at one state, but for accelerations, and the slopes of the fibers."""
+class EvaluatedStages(NamedTuple):
+    """The state derivative at one state except accelerations, and the fibers' derivatives."""
 
     position: Position
     dynamics: Dynamics
-    force: jax.Array  # [free] M u_dot
-    mass: jax.Array  # [free, free]
+    force: jax.Array  # [mobility] M u_dot
+    mass: jax.Array  # [mobility, mobility]
     rates: StateDerivative  # q, activation and fiber rates; u is left zero
-    fibers: FiberSlopes
+    fibers: FiberDerivatives
 
 
 class Linearization(NamedTuple):
@@ -74,79 +76,153 @@ class Linearization(NamedTuple):
 
     joints: JointInfo
     paths: PathInfo
-    force: jax.Array  # [free] M u_dot
-    mass: jax.Array  # [free, free]
-    damping: jax.Array  # [free, free] −∂force/∂u
-    stiffness: jax.Array  # [free, free] −∂force/∂q, without muscles
+    force: jax.Array  # [mobility] M u_dot
+    mass: jax.Array  # [mobility, mobility]
+    damping: jax.Array  # [mobility, mobility] −∂force/∂u
+    stiffness: jax.Array  # [mobility, mobility] −∂force/∂q, without muscles
     rates: StateDerivative  # as in Evaluation
-    fibers: FiberSlopes
+    fibers: FiberDerivatives
 
 
-class Shifted(NamedTuple):
-    """I − g A, ready to be solved with."""
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """A model evaluated at one state, as `ros3w.Evaluation`."""
 
+    model: Model
+    params: Params
+    stages: EvaluatedStages
+
+    def rates(self) -> StateDerivative:
+        """The state derivative, accelerations included."""
+        stages = self.stages
+        u_dot = solve_positive(stages.mass, inverse_positive(stages.mass), stages.force)
+        u = segment_sum(u_dot, self.model.tree.mobility, len(stages.rates.u))
+        return dataclasses.replace(stages.rates, u=u)
+
+    def fiber_diagonal(self, g: jax.Array) -> State:
+        """1 − g times the derivative of a fiber's velocity by its length; 1 elsewhere."""
+        one = jax.tree.map(jnp.ones_like, self.stages.rates)
+        return dataclasses.replace(one, fiber_length=1 - g * self.stages.fibers.v_fiber)
+
+    def iteration_matrix(self, h: jax.Array, g: jax.Array) -> "IterationMatrix":
+        """W = I − g A with the structured Jacobian A for a step of h."""
+        return iteration_matrix(self.model, linearize(self, h), g)
+
+    def norm(self, change: State) -> jax.Array:
+        """Root of the energy in a change of the speeds, as if each moved alone.
+
+        Squares are those of speeds over the largest, so that they do not overflow: stages of a step
+        may be 1e30 (a tendon far beyond its strain), which then count for nothing but must not make
+        the gradient NaN.
+        """
+        u = take(change.u, self.model.tree.mobility)
+        scale = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(u), initial=0.0), 1.0))
+        u = u / scale
+        return scale * jnp.sqrt(jnp.sum(u * u * diagonal(self.stages.mass)) + _TINY)
+
+
+@dataclasses.dataclass(frozen=True)
+class IterationMatrix:
+    """W = I − g A, ready to be solved with, as `ros3w.IterationMatrix`."""
+
+    model: Model
     linearization: Linearization  # where A is taken
     g: jax.Array  # s
-    damped: jax.Array  # [muscle] 1 − g ∂(fiber velocity)/∂(fiber length)
-    stiffness: jax.Array  # [free, free] of all that is left when activations and fibers are solved
-    matrix: jax.Array  # [free, free] of the speeds alone
-    inverse: jax.Array  # [free, free]
+    fiber_diagonal: jax.Array  # [muscle] 1 − g ∂(fiber velocity)/∂(fiber length)
+    stiffness: jax.Array  # [mobility, mobility] of what is left without activations and fibers
+    matrix: jax.Array  # [mobility, mobility] of the speeds alone
+    inverse: jax.Array  # [mobility, mobility]
+
+    def first_stage(self) -> State:
+        """W⁻¹ g times the state derivative, which needs no accelerations."""
+        lin, g = self.linearization, self.g
+        rhs = jax.tree.map(lambda x: g * x, lin.rates)
+        return self.solve_momentum(rhs, g * lin.force)
+
+    def solve(self, rhs: State) -> State:
+        """W⁻¹ rhs."""
+        mass = symmetric(self.linearization.mass)
+        momentum = matvec(mass, take(rhs.u, self.model.tree.mobility))
+        return self.solve_momentum(rhs, momentum)
+
+    def solve_momentum(self, rhs: StateDerivative, momentum: jax.Array) -> State:
+        """Solve W x = rhs.
+
+        Args:
+          rhs: right-hand side; its u is given as `momentum` instead.
+          momentum: `[mobility]` M · rhs.u.
+
+        Returns:
+          x, a State-shaped increment.
+        """
+        model, lin, g, damped = self.model, self.linearization, self.g, self.fiber_diagonal
+        fibers, paths, mobility = lin.fibers, lin.paths, model.tree.mobility
+        displacement = coordinate_speeds(model, lin.joints, rhs.q)
+        d_a = rhs.activation / (1 - g * fibers.activation)
+        stretched = rhs.fiber_length + g * fibers.v_activation * d_a
+        released = tendon_generalized_force(model, paths, fibers.T_fiber * stretched / damped)
+        force = momentum - g * matvec(self.stiffness, displacement) + g * released
+        d_u = solve_positive(self.matrix, self.inverse, force)
+        d_s = displacement + g * d_u
+        shortened = shortening(model, paths, d_s)
+        return State(
+            time=rhs.time,
+            q=coordinate_rates(model, lin.joints, segment_sum(d_s, mobility, len(rhs.q))),
+            u=segment_sum(d_u, mobility, len(rhs.u)),
+            activation=d_a,
+            fiber_length=(stretched - g * fibers.v_path * shortened) / damped,
+        )
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def evaluate(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
-    chart: jax.Array | None = None,
-    present: jax.Array | None = None,
-    instance: InstanceInfo | None = None,
+    controls: jax.Array,
+    context: StepContext | None = None,
 ) -> Evaluation:
-    """What a state derivative and its Jacobian share; arguments are as for `realize`.
+    """What a state derivative and its Jacobian share; arguments are as for `realize`."""
+    return Evaluation(model, params, _stages(model, params, state, controls, context))
 
-    Under jit of its own, so that a step that evaluates twice is traced once.
-    """
-    position, velocity, dynamics = realize(
-        model, params, state, excitation, chart, present, instance
-    )
+
+@functools.partial(jax.jit, static_argnums=0)
+def _stages(
+    model: Model,
+    params: Params,
+    state: State,
+    controls: jax.Array,
+    context: StepContext | None,
+) -> EvaluatedStages:
+    """Under jit of its own, so that a step that evaluates twice is traced once."""
+    position, velocity, dynamics = realize(model, params, state, controls, context)
     force = net_generalized_force(model, params, position, velocity, dynamics)
-    return Evaluation(
+    return EvaluatedStages(
         position=position,
         dynamics=dynamics,
         force=force,
         mass=mass_matrix(model, position.bodies, position.inertia),
         rates=state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force)),
-        fibers=_fiber_slopes(model, params, position, state, excitation),
+        fibers=_fiber_derivatives(model, params, position, state, controls),
     )
 
 
-def full_rates(model: Model, evaluation: Evaluation) -> StateDerivative:
-    """The state derivative, accelerations included."""
-    mass = evaluation.mass
-    u_dot = solve_positive(mass, inverse_positive(mass), evaluation.force)
-    u = segment_sum(u_dot, model.tree.free, len(evaluation.rates.u))
-    return dataclasses.replace(evaluation.rates, u=u)
-
-
-def linearize(
-    model: Model, params: Params, evaluation: Evaluation, h: float | jax.Array
-) -> Linearization:
+def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
     """The structured Jacobian, in parts, for a step of h (s)."""
-    position, dynamics = evaluation.position, evaluation.dynamics
+    model, params, stages = evaluation.model, evaluation.params, evaluation.stages
+    position, dynamics = stages.position, stages.dynamics
     damping, stiffness = contact_matrices(
-        model, position.bodies, dynamics.contacts, diagonal(evaluation.mass), h
+        model, position.bodies, dynamics.contacts, diagonal(stages.mass), h
     )
     joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)
     return Linearization(
         joints=position.joints,
         paths=position.paths,
-        force=evaluation.force,
-        mass=evaluation.mass,
+        force=stages.force,
+        mass=stages.mass,
         damping=materialize(damping + _diagonal(joint_damping)),
         stiffness=materialize(stiffness + _diagonal(joint_stiffness)),
-        rates=evaluation.rates,
-        fibers=evaluation.fibers,
+        rates=stages.rates,
+        fibers=stages.fibers,
     )
 
 
@@ -158,27 +234,29 @@ def _diagonal(values: jax.Array) -> jax.Array:
 def _joint_diagonals(
     model: Model, params: Params, dynamics: Dynamics
 ) -> tuple[jax.Array, jax.Array]:
-    """Damping and stiffness `[free]` of limits and springs on coordinates."""
+    """Damping and stiffness `[mobility]` of limits and springs on coordinates."""
 
-    def on_free(limits: jax.Array, springs: jax.Array) -> jax.Array:
+    def on_mobilities(limits: jax.Array, springs: jax.Array) -> jax.Array:
         count = len(model.coordinate_names)
         stops = segment_sum(limits, model.limits.coordinate, count)
-        return take(stops + segment_sum(springs, model.springs.coordinate, count), model.tree.free)
+        return take(
+            stops + segment_sum(springs, model.springs.coordinate, count), model.tree.mobility
+        )
 
     limits, springs = dynamics.limits, params.springs
     return (
-        on_free(limits.damping, springs.viscosity),
-        on_free(clip(limits.stiffness, low=0.0), springs.stiffness),
+        on_mobilities(limits.damping, springs.viscosity),
+        on_mobilities(clip(limits.stiffness, low=0.0), springs.stiffness),
     )
 
 
-def _fiber_slopes(
+def _fiber_derivatives(
     model: Model,
     params: Params,
     position: Position,
     state: State,
-    excitation: jax.Array,
-) -> FiberSlopes:
+    controls: jax.Array,
+) -> FiberDerivatives:
     """Derivatives of tension and rates by path length, fiber length and activation.
 
     In two steps, so that XLA works out what the slopes share once: curves by lengths, then fiber
@@ -205,15 +283,15 @@ def _fiber_slopes(
         lambda curves, x: velocity(curves, a, x), (length, fiber_length), (curves_by_fiber, one)
     )
     works = model.muscle_applies_force
-    slopes = FiberSlopes(
+    slopes = FiberDerivatives(
         T_path=muscles.max_isometric_force * curves_by_path,
         T_fiber=muscles.max_isometric_force * curves_by_fiber.tendon_force_multiplier,
         v_path=curves_by_path * _slopes(by_tendon, length.tendon_force_multiplier),
         v_fiber=clip(v_fiber, high=0.0),
         v_activation=_slopes(lambda x: velocity(length, x, fiber_length), a),
-        activation=clip(_slopes(lambda x: activation_rate(x, excitation, muscles), a), high=0.0),
+        activation=clip(_slopes(lambda x: activation_rate(x, controls, muscles), a), high=0.0),
     )
-    return FiberSlopes(*(materialize(jnp.where(works, slope, 0.0)) for slope in slopes))
+    return FiberDerivatives(*(materialize(jnp.where(works, slope, 0.0)) for slope in slopes))
 
 
 def _slopes(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
@@ -221,44 +299,15 @@ def _slopes(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
     return materialize(jax.jvp(function, (x,), (jnp.ones_like(x),))[1])
 
 
-def shift(model: Model, linearization: Linearization, g: float | jax.Array) -> Shifted:
-    """I − g A, with g (s) the step size times a scheme's coefficient."""
+def iteration_matrix(
+    model: Model, linearization: Linearization, g: float | jax.Array
+) -> IterationMatrix:
+    """W = I − g A, with g (s) the step size times a scheme's coefficient."""
     lin, fibers = linearization, linearization.fibers
-    damped = materialize(1 - g * fibers.v_fiber)
-    pull = clip(fibers.T_path + g * fibers.T_fiber * fibers.v_path / damped, low=0.0)
+    fiber_diagonal = materialize(1 - g * fibers.v_fiber)
+    pull = clip(fibers.T_path + g * fibers.T_fiber * fibers.v_path / fiber_diagonal, low=0.0)
     stiffness = materialize(lin.stiffness + tendon_stiffness(model, lin.paths, pull))
     matrix = materialize(lin.mass + g * lin.damping + (g * g) * stiffness)
-    return Shifted(lin, jnp.asarray(g), damped, stiffness, matrix, inverse_positive(matrix))
-
-
-def solve(
-    model: Model, shifted: Shifted, rhs: StateDerivative, momentum: jax.Array
-) -> StateDerivative:
-    """Solve (I − g A) x = rhs.
-
-    Args:
-      model: structure.
-      shifted: I − g A.
-      rhs: right-hand side; its u is given as `momentum` instead.
-      momentum: `[free]` M · rhs.u.
-
-    Returns:
-      x, a State-shaped increment.
-    """
-    lin, g, damped = shifted.linearization, shifted.g, shifted.damped
-    fibers, paths, free = lin.fibers, lin.paths, model.tree.free
-    displacement = coordinate_speeds(model, lin.joints, rhs.q)
-    d_a = rhs.activation / (1 - g * fibers.activation)
-    stretched = rhs.fiber_length + g * fibers.v_activation * d_a
-    released = tendon_generalized_force(model, paths, fibers.T_fiber * stretched / damped)
-    force = momentum - g * matvec(shifted.stiffness, displacement) + g * released
-    d_u = solve_positive(shifted.matrix, shifted.inverse, force)
-    d_s = displacement + g * d_u
-    shortened = shortening(model, paths, d_s)
-    return State(
-        time=rhs.time,
-        q=coordinate_rates(model, lin.joints, segment_sum(d_s, free, len(rhs.q))),
-        u=segment_sum(d_u, free, len(rhs.u)),
-        activation=d_a,
-        fiber_length=(stretched - g * fibers.v_path * shortened) / damped,
+    return IterationMatrix(
+        model, lin, jnp.asarray(g), fiber_diagonal, stiffness, matrix, inverse_positive(matrix)
     )

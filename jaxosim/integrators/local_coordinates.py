@@ -1,13 +1,13 @@
-"""Angles counted from where a body stands, so that no gimbal lock is met within a control step.
+"""Rotation coordinates counted from the current orientation, to step across gimbal lock.
 
 Three successive angles lose a direction where the second is ±90°. Close to that the first and the
-third rush past each other, by half a turn within a millisecond, and a step that jumps across blows
-up. The body itself turns as calmly as ever. So for a control step the angles of a joint that floats
-(a pelvis) are counted from the orientation at its beginning, where they are zero and far from lock;
-the result is told in the coordinates of the model again. Speeds and accelerations are the same
-physics in both.
+third change rapidly in opposite directions, by half a turn within a millisecond, and a step across
+it diverges, although the body itself turns slowly. So for a control step the angles of a joint with
+three rotations of its own (a pelvis) are counted from the orientation at the beginning of the step,
+where they are zero and far from gimbal lock; the result is converted back to the model's
+coordinates. Speeds and accelerations are the same physics in both.
 
-Source: derived for jaxosim; charts of the rotation group, as in Munthe-Kaas methods.
+Source: derived for jaxosim; local coordinates of the rotation group, as in Munthe-Kaas methods.
 """
 
 from typing import NamedTuple
@@ -35,56 +35,56 @@ def to_local(model: Model, params: Params, state: State) -> tuple[State, jax.Arr
     """The state with the angles of floating joints counted from their orientation in it.
 
     Returns:
-      That state, all of these angles zero, and the chart `[mobile, 3, 3]`: for each joint the
-      rotation from which its angles are counted; None if no joint floats.
+      That state, all of these angles zero, and the reference rotation `[mobod, 3, 3]`: for each
+      joint the rotation from which its angles are counted; None if no joint floats.
     """
     floating = model.floating
-    if not len(floating.mobile):
+    if not len(floating.mobod):
         return state, None
     own = _angles(model, params)
     q, u = (take(x, floating.coordinate.reshape(-1)).reshape(-1, 3) for x in (state.q, state.u))
     axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q)
     local = matvec(own.axis, matvec(transpose(rotation), _spin(axes, own.slope * u)))
-    moved = _told(model, state, -own.offset / own.slope, _speeds(model, local / own.slope, u))
-    place = np.full(len(model.tree.body), len(floating.mobile))
-    place[floating.mobile] = np.arange(len(floating.mobile))
+    moved = _replaced(model, state, -own.offset / own.slope, _speeds(model, local / own.slope, u))
+    place = np.full(len(model.tree.body), len(floating.mobod))
+    place[floating.mobod] = np.arange(len(floating.mobod))
     return moved, take(concatenate([rotation, jnp.eye(3, dtype=q.dtype)[None]]), place)
 
 
 def from_local(
-    model: Model, params: Params, chart: jax.Array | None, state: State, before: State
+    model: Model, params: Params, reference_rotation: jax.Array | None, state: State, before: State
 ) -> State:
-    """A state in a chart, told in the model's own coordinates.
+    """A state in local coordinates, expressed in the model's own coordinates.
 
     Args:
-      model: structure.
-      params: numbers.
-      chart: from `to_local`.
-      state: in the chart.
+      model: static structure.
+      params: model parameters.
+      reference_rotation: from `to_local`.
+      state: in local coordinates.
       before: in the model's coordinates, not long ago: says how many turns an angle has made, and
         on which side of gimbal lock the second one is, which no motion crosses.
     """
-    if chart is None:
+    if reference_rotation is None:
         return state
     floating = model.floating
     own = _angles(model, params)
     coordinates = floating.coordinate.reshape(-1)
     q, u, q_before = (take(x, coordinates).reshape(-1, 3) for x in (state.q, state.u, before.q))
-    zero = take(chart, floating.mobile)
+    zero = take(reference_rotation, floating.mobod)
     axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q, zero)
     near = own.offset + own.slope * q_before
     angles = _angles_near(own.axis, rotation, near)
     rates = matvec(angle_rates(rotation_axes(own.axis, angles)[0]), _spin(axes, own.slope * u))
-    told = (angles - own.offset) / own.slope
-    return _told(model, state, told, _speeds(model, rates / own.slope, u))
+    q_new = (angles - own.offset) / own.slope
+    return _replaced(model, state, q_new, _speeds(model, rates / own.slope, u))
 
 
 def _angles(model: Model, params: Params) -> _Angles:
     floating, joints = model.floating, params.joints
     lines = take(joints.functions.coefficients, floating.polynomial.reshape(-1))
     lines = lines.reshape(-1, 3, lines.shape[-1])
-    constant = take(joints.constant, floating.mobile)[:, :3]
-    axis = take(joints.axis, floating.mobile)[:, :3]
+    constant = take(joints.constant, floating.mobod)[:, :3]
+    axis = take(joints.axis, floating.mobod)[:, :3]
     return _Angles(axis, constant + lines[..., 0], lines[..., 1])
 
 
@@ -95,11 +95,11 @@ def _spin(axes: jax.Array, rates: jax.Array) -> jax.Array:
 
 def _speeds(model: Model, rates: jax.Array, same: jax.Array) -> jax.Array:
     """Speeds `[floating, 3]`: rates of q, but for joints whose speeds are the angular velocity."""
-    angular = model.tree.angular_velocity[model.floating.mobile]
+    angular = model.tree.angular_velocity[model.floating.mobod]
     return jnp.where(angular[:, None], same, rates)
 
 
-def _told(model: Model, state: State, q: jax.Array, u: jax.Array) -> State:
+def _replaced(model: Model, state: State, q: jax.Array, u: jax.Array) -> State:
     """The state with other values and speeds of the floating joints' angles."""
     place = np.arange(len(model.coordinate_names))
     coordinates = model.floating.coordinate.reshape(-1)

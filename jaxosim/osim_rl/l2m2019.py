@@ -108,7 +108,7 @@ class L2M2019Env(OsimEnv):
         """One control step; returns a tuple where osim-rl's other tasks return a list."""
         return tuple(super().step(action, project, obs_as_dict))
 
-    def excitation_of(self, action: Any) -> Any:
+    def controls_of(self, action: Any) -> Any:
         """The action is leg by leg; the file is not."""
         action = np.asarray(action, float)
         order = self.osim_model.programs.env.muscle_order

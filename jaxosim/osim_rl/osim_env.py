@@ -123,7 +123,7 @@ class OsimEnv:
           RuntimeError: before the first reset.
         """
         before = self.osim_model.present
-        self.osim_model.actuate(self.excitation_of(action))
+        self.osim_model.actuate(self.controls_of(action))
         self.osim_model.integrate()
         self._before = before
         self.settle(before)
@@ -132,7 +132,7 @@ class OsimEnv:
         seen = self._seen(project, obs_as_dict)
         return [seen, self.get_reward(), bool(self.is_done() or limit), {}]
 
-    def excitation_of(self, action: Any) -> Any:
+    def controls_of(self, action: Any) -> Any:
         """The action in the file's order of muscles."""
         return action
 

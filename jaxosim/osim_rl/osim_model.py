@@ -13,7 +13,7 @@ import numpy as np
 from jaxosim.envs.episode import EnvState
 from jaxosim.forks import check_process
 from jaxosim.osim_rl.programs import Programs
-from jaxosim.simulation import initial_memory
+from jaxosim.simulation import init_integrator
 from jaxosim.types import Params, State
 
 _STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
@@ -81,8 +81,8 @@ class OsimModel:
           drawn: the task's random numbers.
         """
         check_process()
-        excitation = np.asarray(self.last_action, self.dtype)
-        self.world = self.programs.reset(self._params, q, u, excitation, drawn)
+        controls = np.asarray(self.last_action, self.dtype)
+        self.world = self.programs.reset(self._params, q, u, controls, drawn)
 
     def actuate(self, action: Any) -> None:
         """Set the excitations of the next control steps.
@@ -159,7 +159,9 @@ class OsimModel:
     def reset_manager(self) -> None:
         """Let the integrator forget its step size."""
         es = self.present
-        self.world = dataclasses.replace(es, memory=initial_memory(es.state, es.memory.excitation))
+        self.world = dataclasses.replace(
+            es, integrator_state=init_integrator(es.state, es.integrator_state.controls)
+        )
 
     def set_strength(self, strength: Sequence[float]) -> None:
         """Scale the maximal isometric forces, from now on and in later episodes.

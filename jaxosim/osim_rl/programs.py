@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.registry import make
-from jaxosim.simulation import initial_memory
+from jaxosim.simulation import init_integrator
 
 Placement = Callable[[Any, Any], Any]
 """`(task's memory, drawn) -> task's memory`: puts numbers drawn on the host in their place."""
@@ -59,7 +59,7 @@ def _programs_of(
     """The programs of a task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
 
-    def reset(params, q, u, excitation, drawn):
+    def reset(params, q, u, controls, drawn):
         # Numbers and pose are arguments of the program, so that neither is compiled in.
         given = dataclasses.replace(
             env,
@@ -68,7 +68,7 @@ def _programs_of(
         )
         es = given.reset(jax.random.key(0))
         es = dataclasses.replace(
-            es, task=place(es.task, drawn), memory=initial_memory(es.state, excitation)
+            es, task=place(es.task, drawn), integrator_state=init_integrator(es.state, controls)
         )
         return given.with_state(es, es.state)
 

@@ -33,7 +33,7 @@ def realize_paths(
     instance: InstanceInfo,
     position: PositionInfo,
     q: jax.Array,
-    present: jax.Array | None = None,
+    active_points: jax.Array | None = None,
 ) -> PathInfo:
     """Lengths and moment arms of all paths.
 
@@ -42,63 +42,67 @@ def realize_paths(
     its derivative goes on, and between a moving point and a point of its own body.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       instance: what is fixed on the bodies.
       position: poses.
       q: `[coordinate]` (rad | m).
-      present: `[conditional]` bool, the conditional points that are part of their paths; those in
-        whose range q is, if absent.
+      active_points: `[conditional]` bool, the conditional points that are part of their paths; if
+        None, those in whose range q is.
     """
     paths = model.paths
     point, derivative = materialize(_points(model, params, instance, position, q))
-    inside = conditions(model, params, q) if present is None else present
+    inside = conditions(model, params, q) if active_points is None else active_points
     holds = concatenate([inside, ~inside, jnp.ones(1, bool)])  # as `SegmentStructure.needed` counts
     flexible = paths.flexible
     start, end = (np.searchsorted(paths.located, side) for side in (flexible.start, flexible.end))
     tail = take(point, start)
     apart = take(point, end) - tail
     distance = safe_norm(apart)
-    there = _present(flexible, holds)
+    there = _is_active(flexible, holds)
     # OpenSim differs: two coincident points of different bodies give it a force of NaN, us none.
     pull = scale_rows(apart, jnp.where(there, safe_divide(jnp.ones_like(distance), distance), 0.0))
-    fixed = jnp.where(_present(paths.rigid, holds), instance.rigid_length, 0.0)
+    fixed = jnp.where(_is_active(paths.rigid, holds), instance.rigid_length, 0.0)
     length = _sum_by_muscle(model, paths.rigid, fixed) + _sum_by_muscle(
         model, flexible, jnp.where(there, distance, 0.0)
     )
-    arm, stretch = _arms(model, position, tail, pull, derivative)
-    return materialize(PathInfo(length=length, arm=arm, stretch=stretch))
+    moment_arm, stretch = _arms(model, position, tail, pull, derivative)
+    return materialize(PathInfo(length=length, moment_arm=moment_arm, stretch=stretch))
 
 
 def moment_arms(model: Model, path: PathInfo) -> jax.Array:
-    """Generalised force of each free coordinate at unit tension, `[muscle, free]` (m | 1)."""
+    """Generalised force of each free coordinate at unit tension, `[muscle, mobility]` (m | 1)."""
     table = model.paths.arms.table
-    return take_or_zero(path.arm, table.reshape(-1)).reshape(table.shape)
+    return take_or_zero(path.moment_arm, table.reshape(-1)).reshape(table.shape)
 
 
 def tendon_generalized_force(model: Model, path: PathInfo, tension: jax.Array) -> jax.Array:
-    """Generalised forces `[free]` (N·m | N) of the tensions `[muscle]` (N)."""
+    """Generalised forces `[mobility]` (N·m | N) of the tensions `[muscle]` (N)."""
     arms = model.paths.arms
-    return segment_sum(take(tension, arms.muscle) * path.arm, arms.free, len(model.tree.free))
+    return segment_sum(
+        take(tension, arms.muscle) * path.moment_arm, arms.mobility, len(model.tree.mobility)
+    )
 
 
 def shortening(model: Model, path: PathInfo, displacement: jax.Array) -> jax.Array:
-    """Shortening `[muscle]` (m) of each path at small displacements `[free]`, by moment arms."""
+    """Shortening `[muscle]` (m) of each path at small displacements `[mobility]`."""
     arms = model.paths.arms
-    moved = path.arm * take(displacement, arms.free)
+    moved = path.moment_arm * take(displacement, arms.mobility)
     return segment_sum(moved, arms.muscle, len(model.muscle_names))
 
 
 def tendon_stiffness(model: Model, path: PathInfo, stiffness: jax.Array) -> jax.Array:
-    """Stiffness `[free, free]` that springs `[muscle]` (N/m) along the paths give the coordinates.
+    """Stiffness `[mobility, mobility]` of springs `[muscle]` (N/m) along the paths.
 
     Summed over the pairs of coordinates that one muscle crosses, a few dozen in a leg model.
     """
-    arms, count = model.paths.arms, len(model.tree.free)
+    arms, count = model.paths.arms, len(model.tree.mobility)
     first, second = np.nonzero(arms.muscle[:, None] == arms.muscle[None, :])
-    places, owner = np.unique(arms.free[first] * count + arms.free[second], return_inverse=True)
-    pulled = materialize(take(stiffness, arms.muscle) * path.arm)
-    products = take(pulled, first) * take(path.arm, second)
+    places, owner = np.unique(
+        arms.mobility[first] * count + arms.mobility[second], return_inverse=True
+    )
+    pulled = materialize(take(stiffness, arms.muscle) * path.moment_arm)
+    products = take(pulled, first) * take(path.moment_arm, second)
     sums = segment_sum(products, owner, len(places))
     table = np.full(count * count, len(places))
     table[places] = np.arange(len(places))
@@ -114,21 +118,23 @@ def _arms(
     sign = arms.sign.astype(line.dtype)
     lines = take_columns(line, arms.segment)
     terms = [line * sign[:, i, None] for i, line in enumerate(lines)]
-    zero = jnp.zeros((len(arms.free), 6), line.dtype)
-    entries = dot(functools.reduce(operator.add, terms, zero), take(position.hinge, arms.free))
+    zero = jnp.zeros((len(arms.mobility), 6), line.dtype)
+    entries = dot(functools.reduce(operator.add, terms, zero), take(position.hinge, arms.mobility))
     if not len(ends.point):
         return entries, jnp.zeros_like(entries)
     own = ends.sign.astype(line.dtype) * dot(take(pull, ends.segment), take(derivative, ends.point))
     count = len(arms.muscle)
-    entries = entries + segment_sum(jnp.where(ends.pulls, own, 0.0), ends.arm, count)
-    return entries, segment_sum(jnp.where(ends.pulls, 0.0, -own), ends.arm, count)
+    entries = entries + segment_sum(jnp.where(ends.pulls, own, 0.0), ends.moment_arm, count)
+    return entries, segment_sum(jnp.where(ends.pulls, 0.0, -own), ends.moment_arm, count)
 
 
-def lengthening_speed(model: Model, path: PathInfo, u_free: jax.Array) -> jax.Array:
-    """Lengthening speed of each path (m/s), `[muscle]`, at the speeds `[free]`."""
+def lengthening_speed(model: Model, path: PathInfo, u_mobility: jax.Array) -> jax.Array:
+    """Lengthening speed of each path (m/s), `[muscle]`, at the speeds `[mobility]`."""
     arms = model.paths.arms
     return segment_sum(
-        (path.stretch - path.arm) * take(u_free, arms.free), arms.muscle, len(model.muscle_names)
+        (path.stretch - path.moment_arm) * take(u_mobility, arms.mobility),
+        arms.muscle,
+        len(model.muscle_names),
     )
 
 
@@ -137,11 +143,11 @@ def _points(
 ) -> tuple[jax.Array, jax.Array]:
     """Located points `[located, 3]` from the common point, and derivatives of moving ones."""
     paths = model.paths
-    owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
+    owner = np.concatenate([model.bodies.mobod, [-1]])[paths.point_body]
     local = current_locations(model, params, instance, q)
     slope = jnp.zeros((0, 3), q.dtype)
     if len(paths.moving_point):
-        slope = _moving_slopes(model, params, instance, q)
+        slope = _moving_derivatives(model, params, instance, q)
         slope = matvec(take(position.pose, owner[paths.moving_point])[..., :3], slope)
     pose = take(position.pose, owner[paths.located])
     return pose[..., 3] + matvec(pose[..., :3], take(local, paths.located)), slope
@@ -150,7 +156,7 @@ def _points(
 def current_locations(
     model: Model, params: Params, instance: InstanceInfo, q: jax.Array
 ) -> jax.Array:
-    """All points of all paths on their mobile bodies, `[point, 3]` (m), at the coordinates q.
+    """All points of all paths on their mobilized bodies, `[point, 3]` (m), at the coordinates q.
 
     A moving point stands where its coordinate, clipped to the coordinate's range, takes it.
     """
@@ -165,12 +171,14 @@ def current_locations(
     return fixed + segment_sum(place, paths.moving_point, len(fixed))
 
 
-def _moving_slopes(model: Model, params: Params, instance: InstanceInfo, q: jax.Array) -> jax.Array:
+def _moving_derivatives(
+    model: Model, params: Params, instance: InstanceInfo, q: jax.Array
+) -> jax.Array:
     """Derivatives of the moving points by their coordinates, not clipped, `[moving, 3]`."""
     paths = model.paths
-    free = take(q, np.repeat(paths.moving_coordinate, 3))
-    slope = evaluate(paths.moving_functions, params.paths.functions, free).slope
-    return matvec(instance.moving_rotation, slope.reshape(-1, 3))
+    value = take(q, np.repeat(paths.moving_coordinate, 3))
+    rate = evaluate(paths.moving_functions, params.paths.functions, value).derivative
+    return matvec(instance.moving_rotation, rate.reshape(-1, 3))
 
 
 def conditions(model: Model, params: Params, q: jax.Array) -> jax.Array:
@@ -191,8 +199,8 @@ def next_event(
     """When conditional points next come or go, if their coordinates keep their rates.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       q: `[coordinate]` (rad | m).
       rate: `[coordinate]` (rad/s | m/s) of q.
       after: (s) what happens sooner does not count.
@@ -215,7 +223,7 @@ def next_event(
     return jnp.min(time), sum((one.astype(q.dtype) for one in own), jnp.zeros((), q.dtype))
 
 
-def _present(segments: SegmentStructure, holds: jax.Array) -> jax.Array:
+def _is_active(segments: SegmentStructure, holds: jax.Array) -> jax.Array:
     """Whether each segment is part of the path now, `[segment]`."""
     always = jnp.ones(len(segments.needed), bool)
     return functools.reduce(operator.and_, take_columns(holds, segments.needed), always)

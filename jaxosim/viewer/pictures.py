@@ -218,7 +218,7 @@ def render_frame(
 
     Args:
       model: structure; its painter is kept for the next call.
-      params: numbers.
+      params: model parameters.
       state: one world.
       size: width and height in pixels.
       camera: from where; from the right side, following, if absent.

@@ -79,8 +79,8 @@ def build_scene(
     the file, and beside the file itself; a body without any gets a stand-in bone.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       geometry: a folder with meshes (`.vtp`, `.stl`, `.obj`).
       bones: False for stand-in bones only.
 

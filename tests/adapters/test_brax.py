@@ -57,7 +57,7 @@ def test_sizes(env):
 
 
 def test_actions_from_minus_one_to_one(env):
-    np.testing.assert_array_equal(env.excitation_of(np.array([-1.0, 0.0, 1.0])), [0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(env.controls_of(np.array([-1.0, 0.0, 1.0])), [0.0, 0.5, 1.0])
 
 
 def test_a_step_keeps_what_wrappers_added(env):

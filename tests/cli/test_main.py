@@ -15,7 +15,7 @@ import pytest
 
 import jaxosim
 from jaxosim.cli import main
-from jaxosim.cli.rollout import HELD_STEPS, Excitation, Job
+from jaxosim.cli.rollout import HELD_STEPS, ControlSignal, Job
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PENDULUM = """<?xml version="1.0" encoding="UTF-8" ?>
@@ -198,9 +198,9 @@ BAD_COMMAND_LINES = {
     "NaN seconds": (["rollout", "arm2dof6musc", "--seconds", "nan"], "--seconds"),
     "negative seed": (["rollout", "arm2dof6musc", "--seed", "-1"], "--seed"),
     "odd dtype": (["rollout", "arm2dof6musc", "--dtype", "float16"], "--dtype"),
-    "odd excitation": (["rollout", "arm2dof6musc", "--excitation", "loud"], "constant:X"),
-    "strong excitation": (["rollout", "arm2dof6musc", "--excitation", "constant:2"], "constant:X"),
-    "NaN excitation": (["rollout", "arm2dof6musc", "--excitation", "constant:nan"], "constant:X"),
+    "odd excitation": (["rollout", "arm2dof6musc", "--controls", "loud"], "constant:X"),
+    "strong excitation": (["rollout", "arm2dof6musc", "--controls", "constant:2"], "constant:X"),
+    "NaN excitation": (["rollout", "arm2dof6musc", "--controls", "constant:nan"], "constant:X"),
     "odd suffix": (["rollout", "arm2dof6musc", "--out", "run.csv"], ".npz nor in .sto"),
     "no such folder": (["rollout", "arm2dof6musc", "--out", "no/run.npz"], "cannot write"),
     "more than memory": (["rollout", "arm2dof6musc", "--batch", "9" * 12], "--batch"),
@@ -306,7 +306,7 @@ def during(excitation, step, seed=0, worlds=4, muscles=3):
 
 
 def test_random_excitation_is_seeded_and_held():
-    random = Excitation.parse("random")
+    random = ControlSignal.parse("random")
     first = during(random, 0)
     assert np.all((first >= 0) & (first <= 1))
     assert len(np.unique(first)) == first.size
@@ -316,11 +316,11 @@ def test_random_excitation_is_seeded_and_held():
 
 
 def test_constant_excitation():
-    assert np.all(during(Excitation.parse("constant:0.05"), 3) == 0.05)
+    assert np.all(during(ControlSignal.parse("constant:0.05"), 3) == 0.05)
 
 
 def test_sine_excitation_spreads_muscles_and_worlds_over_a_period():
-    sine = Excitation.parse("sine")
+    sine = ControlSignal.parse("sine")
     times = np.arange(100)
     values = np.stack([during(sine, step) for step in times])
     assert values.min() >= 0 and values.max() <= 1
@@ -332,7 +332,7 @@ def test_sine_excitation_spreads_muscles_and_worlds_over_a_period():
     ("seconds", "steps", "chunk"), [(1, 100, 10), (0.37, 37, 1), (0.001, 1, 1), (0.35, 35, 7)]
 )
 def test_chunks_divide_the_control_steps(seconds, steps, chunk):
-    job = Job(1, seconds, Excitation("random"))
+    job = Job(1, seconds, ControlSignal("random"))
     assert (job.step_count, job.chunk) == (steps, chunk)
 
 

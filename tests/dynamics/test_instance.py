@@ -119,7 +119,7 @@ def test_a_single_weld_is_compiled_as_it_is_meant():
 def test_welds_are_fused_level_by_level():
     model, _ = hopper_model.load(WORLD)
     assert [list(level) for level in model.bodies.weld_levels] == [[1, 4], [2]]
-    np.testing.assert_array_equal(model.bodies.mobile, [0, 0, 0, 1, -1])
+    np.testing.assert_array_equal(model.bodies.mobod, [0, 0, 0, 1, -1])
 
 
 def test_a_fused_body_is_one_body_of_the_same_mass():

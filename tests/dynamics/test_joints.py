@@ -230,9 +230,9 @@ def test_hinge_map_is_the_rate_of_the_transform(name):
     spin = np.asarray(R_dot @ jnp.swapaxes(R, 1, 2))
     omega = np.stack([spin[:, 2, 1], spin[:, 0, 2], spin[:, 1, 0]], axis=-1)
     exact = ~model.tree.undriven_axis.any(axis=1)
-    moved = np.asarray(info.hinge * u[model.tree.free][:, None])
+    moved = np.asarray(info.hinge * u[model.tree.mobility][:, None])
     V = np.zeros((len(exact), 6))
-    np.add.at(V, model.tree.free_mobile, moved)
+    np.add.at(V, model.tree.mobility_mobod, moved)
     np.testing.assert_allclose(V[exact, :3], omega[exact], rtol=0, atol=ROUNDING)
     np.testing.assert_allclose(V[exact, 3:], np.asarray(p_dot)[exact], rtol=0, atol=ROUNDING)
     assert exact.sum() >= len(exact) - 1
@@ -240,16 +240,14 @@ def test_hinge_map_is_the_rate_of_the_transform(name):
 
 def test_a_constant_rotation_is_left_out_of_the_hinge_map_only():
     model, params = hopper_model.load(FORESTS["custom"])
-    mobile = int(np.flatnonzero(model.tree.undriven_axis.any(axis=1))[0])
+    mobod = int(np.flatnonzero(model.tree.undriven_axis.any(axis=1))[0])
     zero = jnp.zeros(len(model.coordinate_names))
     info = joints_of(model)(params, zero)
     c, s = np.cos(0.6), np.sin(0.6)
-    np.testing.assert_allclose(
-        info.rotation[mobile], [[c, -s, 0], [s, c, 0], [0, 0, 1]], atol=1e-15
-    )
-    column = int(np.flatnonzero(model.tree.free_mobile == mobile)[0])
+    np.testing.assert_allclose(info.rotation[mobod], [[c, -s, 0], [s, c, 0], [0, 0, 1]], atol=1e-15)
+    column = int(np.flatnonzero(model.tree.mobility_mobod == mobod)[0])
     np.testing.assert_allclose(info.hinge[column], [1, 0, 0, 0, 0, 0], atol=1e-15)
-    np.testing.assert_allclose(info.axis_direction[mobile, 1], [c, s, 0], atol=1e-15)
+    np.testing.assert_allclose(info.axis_direction[mobod, 1], [c, s, 0], atol=1e-15)
 
 
 def test_speeds_and_rates_are_inverse_maps():
@@ -258,7 +256,7 @@ def test_speeds_and_rates_are_inverse_maps():
     info = joints_of(model)(params, q)
     q_dot = coordinate_rates(model, info, u)
     np.testing.assert_allclose(
-        coordinate_speeds(model, info, q_dot), u[model.tree.free], rtol=0, atol=ROUNDING
+        coordinate_speeds(model, info, q_dot), u[model.tree.mobility], rtol=0, atol=ROUNDING
     )
     ball = model.joint_names.index("jBallJoint")
     index = list(model.joint_coordinates[ball])

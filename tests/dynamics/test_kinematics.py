@@ -99,8 +99,8 @@ def test_velocity_is_the_rate_of_the_pose(name):
 def test_hinge_columns_are_the_velocities_of_unit_speeds():
     model, params, state = forest_state("built-in", seed=2)
     position, _ = motion_of(model)(params, state)
-    for column in (0, 3, len(model.tree.free) - 1):
-        unit = jnp.zeros_like(state.u).at[model.tree.free[column]].set(1.0)
+    for column in (0, 3, len(model.tree.mobility) - 1):
+        unit = jnp.zeros_like(state.u).at[model.tree.mobility[column]].set(1.0)
         velocity = motion_of(model)(params, dataclasses.replace(state, u=unit))[1]
         moved = model.tree.support[:, column][:, None] * np.asarray(position.bodies.hinge[column])
         np.testing.assert_allclose(velocity.bodies.velocity, moved, rtol=0, atol=ROUNDING)

@@ -75,7 +75,7 @@ def test_mass_matrix_of_a_walker_is_opensims(opensim):
     model, params = jaxosim.load_model(name)
     oracle = hopper_model.oracle_of(name)
     states = oracle.random_states(6, seed=4)
-    columns = oracle._mobility[model.tree.free]
+    columns = oracle._mobility[model.tree.mobility]
     for q in states["q"]:
         live = oracle.state_of({"q": q, "u": 0 * q})
         oracle._model.realizePosition(live)
@@ -101,7 +101,7 @@ def test_mass_matrix_is_lower_positive_and_local(world):
 def test_kinetic_energy_is_that_of_the_bodies(world):
     model, params, q, u = world
     lower, energy, _, _ = mechanics_of(model)(params, q, u)
-    free = np.asarray(u)[model.tree.free]
+    free = np.asarray(u)[model.tree.mobility]
     half = 0.5 * free @ np.asarray(symmetric(lower)) @ free
     assert abs(half - float(energy)) < ENERGY_TOLERANCE * half
 
@@ -109,7 +109,7 @@ def test_kinetic_energy_is_that_of_the_bodies(world):
 def test_mass_matrix_is_the_curvature_of_the_energy(world):
     model, params, q, u = world
     curvature = jax.jit(jax.hessian(lambda v: mechanics_of(model)(params, q, v)[1]))(u)
-    free = model.tree.free
+    free = model.tree.mobility
     expected = np.asarray(curvature)[np.ix_(free, free)]
     obtained = symmetric(mechanics_of(model)(params, q, u)[0])
     np.testing.assert_allclose(obtained, expected, rtol=0, atol=ENERGY_TOLERANCE * expected.max())
@@ -119,13 +119,13 @@ def test_bias_force_keeps_the_energy(world):
     """Without forces M u_dot = −bias, and along that motion kinetic energy does not change."""
     model, params, q, u = world
     lower, energy, q_dot, bias = mechanics_of(model)(params, q, u)
-    u_dot = jnp.zeros_like(u).at[model.tree.free].set(solved(lower, -bias))
+    u_dot = jnp.zeros_like(u).at[model.tree.mobility].set(solved(lower, -bias))
 
     def kinetic(q, u):
         return mechanics_of(model)(params, q, u)[1]
 
     _, power = jax.jvp(kinetic, (q, u), (q_dot, u_dot))
-    scale = float(jnp.sum(jnp.abs(bias * u[model.tree.free])))
+    scale = float(jnp.sum(jnp.abs(bias * u[model.tree.mobility])))
     assert scale > 0.01
     assert abs(float(power)) < MOTION_TOLERANCE * scale
 
@@ -135,14 +135,14 @@ def test_lagranges_equation():
     model, params = hopper_model.load(hopper_model.HOPPER)
     state = hopper_model.random_state(model, params, seed=6, speed=3.0)
     lower, _, _, bias = mechanics_of(model)(params, state.q, state.u)
-    u_dot = jnp.zeros_like(state.u).at[model.tree.free].set(solved(lower, -bias))
+    u_dot = jnp.zeros_like(state.u).at[model.tree.mobility].set(solved(lower, -bias))
 
     def kinetic(q, u):
         return mechanics_of(model)(params, q, u)[1]
 
     momentum = jax.grad(kinetic, argnums=1)
     _, rate = jax.jvp(momentum, (state.q, state.u), (state.u, u_dot))
-    residual = (rate - jax.grad(kinetic)(state.q, state.u))[model.tree.free]
+    residual = (rate - jax.grad(kinetic)(state.q, state.u))[model.tree.mobility]
     assert float(jnp.abs(bias).max()) > 1.0
     assert float(jnp.abs(residual).max()) < MOTION_TOLERANCE * float(jnp.abs(bias).max())
 

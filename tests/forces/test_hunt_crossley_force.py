@@ -242,7 +242,7 @@ def test_contact_only_dissipates(world):
     model, _ = world
     states = touching_states(*world, PARITY_STATES, seed=2)
     contact, force, rate = evaluated(world, states)
-    power = np.sum(np.asarray(force) * states["u"][:, model.tree.free], axis=-1)
+    power = np.sum(np.asarray(force) * states["u"][:, model.tree.mobility], axis=-1)
     size = np.sum(np.abs(np.asarray(contact.force)), axis=(1, 2))
     scale = 1 + size * (1 + np.abs(states["u"]).max(axis=1))
     approach = np.sum(np.asarray(contact.velocity) * np.asarray(contact.normal), axis=-1)

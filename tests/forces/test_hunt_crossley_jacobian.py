@@ -31,7 +31,7 @@ def matrices_of(model):
     """Compiled: damping, stiffness, contact record and poses at (params, state, h)."""
 
     def matrices(params, state, h):
-        at = evaluate(model, params, state, jnp.zeros(0))
+        at = evaluate(model, params, state, jnp.zeros(0)).stages
         bodies, contacts = at.position.bodies, at.dynamics.contacts
         inertia = diagonal(at.mass)
         damping, stiffness = contact_matrices(model, bodies, contacts, inertia, h)
@@ -47,7 +47,7 @@ def velocity_change_of(model):
     def change_of_velocity(params, state, change):
         def velocity(t):
             moved = dataclasses.replace(state, u=state.u + t * change)
-            return evaluate(model, params, moved, jnp.zeros(0)).dynamics.contacts.velocity
+            return evaluate(model, params, moved, jnp.zeros(0)).stages.dynamics.contacts.velocity
 
         return jax.jvp(velocity, (0.0,), (1.0,))[1]
 
@@ -97,8 +97,10 @@ def test_damping_is_the_sum_of_each_pairs_resistance(world, h, slope):
     model, params, states = world
     batch = jax.vmap(matrices_of(model), (None, 0, None))
     damping, stiffness, record, _ = batch(params, states, h)
-    change = jnp.asarray(np.random.default_rng(1).standard_normal((STATES, len(model.tree.free))))
-    whole = jnp.zeros_like(states.u).at[:, model.tree.free].set(change)
+    change = jnp.asarray(
+        np.random.default_rng(1).standard_normal((STATES, len(model.tree.mobility)))
+    )
+    whole = jnp.zeros_like(states.u).at[:, model.tree.mobility].set(change)
     velocity = jax.vmap(velocity_change_of(model), (None, 0, 0))(params, states, whole)
     normal = jnp.sum(velocity * record.normal, axis=-1)
     sideways = velocity - normal[..., None] * record.normal
@@ -141,7 +143,9 @@ def test_matrices_never_push(world, h):
 def test_a_longer_step_is_damped_more(world):
     """Until friction that slides is damped as if it stuck."""
     model, params, states = world
-    change = jnp.asarray(np.random.default_rng(2).standard_normal((STATES, len(model.tree.free))))
+    change = jnp.asarray(
+        np.random.default_rng(2).standard_normal((STATES, len(model.tree.mobility)))
+    )
     damping = [
         np.asarray(
             quadratic(jax.vmap(matrices_of(model), (None, 0, None))(params, states, h)[0], change)

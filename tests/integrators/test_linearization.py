@@ -13,8 +13,9 @@ import jaxosim
 from jaxosim.arrays.positive_definite import symmetric
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import coordinate_rates
-from jaxosim.integrators.linearization import evaluate, full_rates, linearize, shift, solve
+from jaxosim.integrators.linearization import evaluate, iteration_matrix, linearize
 from jaxosim.paths.geometry_path import moment_arms
+from jaxosim.system import StepContext
 from tests import hopper_model
 from tests.forces.test_hunt_crossley_force import WORLD as TWO_BODIES
 from tests.forces.test_hunt_crossley_force import as_states, touching_states
@@ -29,12 +30,12 @@ EIGENVALUE_TOLERANCE = 0.1  # of what else acts: gravity, Coriolis forces, chang
 
 @functools.cache
 def linearize_of(model):
-    return jax.jit(lambda p, s, e: linearize(model, p, evaluate(model, p, s, e), STEP))
+    return jax.jit(lambda p, s, e: linearize(evaluate(model, p, s, e), STEP))
 
 
 @functools.cache
 def solve_of(model):
-    return jax.jit(lambda lin, g, *given: solve(model, shift(model, lin, g), *given))
+    return jax.jit(lambda lin, g, *given: iteration_matrix(model, lin, g).solve_momentum(*given))
 
 
 @pytest.fixture(scope="module", params=["standing", "random"])
@@ -76,7 +77,7 @@ def dense(model, lin):
 
 def flat(model, state):
     """A State as one vector, free coordinates only."""
-    free = model.tree.free
+    free = model.tree.mobility
     return np.concatenate([state.q[free], state.u[free], state.activation, state.fiber_length])
 
 
@@ -87,7 +88,7 @@ def flat(model, state):
 def test_structured_solve_is_the_dense_one(world, g):
     model, params, state, lin = world
     rhs = hopper_model.random_state(model, params, seed=8)
-    momentum = symmetric(lin.mass) @ rhs.u[model.tree.free]
+    momentum = symmetric(lin.mass) @ rhs.u[model.tree.mobility]
     obtained = flat(model, solve_of(model)(lin, g, rhs, momentum))
     A = dense(model, lin)
     expected = np.linalg.solve(np.eye(len(A)) - g * A, flat(model, rhs))
@@ -99,7 +100,7 @@ def test_structured_solve_is_the_dense_one(world, g):
 def test_solve_without_a_step_gives_back_the_right_hand_side(world):
     model, params, _, lin = world
     rhs = hopper_model.random_state(model, params, seed=9)
-    momentum = symmetric(lin.mass) @ rhs.u[model.tree.free]
+    momentum = symmetric(lin.mass) @ rhs.u[model.tree.mobility]
     obtained = flat(model, solve_of(model)(lin, 0.0, rhs, momentum))
     np.testing.assert_allclose(obtained, flat(model, rhs), rtol=1e-10)
 
@@ -110,9 +111,7 @@ def test_solve_without_a_step_gives_back_the_right_hand_side(world):
 def test_rates_are_the_state_derivative(world):
     model, params, state, _ = world
     excitation = jnp.array([0.3, 0.6])
-    rates = jax.jit(lambda p, s, e: full_rates(model, evaluate(model, p, s, e)))(
-        params, state, excitation
-    )
+    rates = jax.jit(lambda p, s, e: evaluate(model, p, s, e).rates())(params, state, excitation)
     expected = hopper_model.rates_of(model)(params, state, excitation)
     chex.assert_trees_all_close(rates, expected, rtol=SAME, atol=SAME)
 
@@ -123,10 +122,10 @@ def test_what_follows_from_params_alone_may_be_given(world):
     bodies = dataclasses.replace(params.bodies, mass=2 * params.bodies.mass)
     heavy = dataclasses.replace(params, bodies=bodies)
     instance = realize_instance(model, heavy)
-    given = evaluate(model, params, state, excitation, instance=instance)
-    expected = evaluate(model, heavy, state, excitation)
+    given = evaluate(model, params, state, excitation, StepContext(instance)).stages
+    expected = evaluate(model, heavy, state, excitation).stages
     chex.assert_trees_all_close(given, expected, rtol=SAME, atol=SAME)
-    light = evaluate(model, params, state, excitation)
+    light = evaluate(model, params, state, excitation).stages
     assert np.abs(expected.mass - light.mass).max() > 0.1
 
 
@@ -148,7 +147,7 @@ def test_stiff_eigenvalues_are_those_of_the_whole_jacobian():
     state = dataclasses.replace(state, fiber_length=0.99 * state.fiber_length)
     excitation = jnp.array([0.3, 0.6])
     lin = linearize_of(model)(params, state, excitation)
-    free = model.tree.free
+    free = model.tree.mobility
 
     def rates(x):
         q, u, a, length = jnp.split(x, np.cumsum([len(free), len(free), 2]))
@@ -177,7 +176,7 @@ def test_angles_of_free_joints_move_with_their_speeds(g):
     state = hopper_model.row(as_states(touching_states(model, params, 3, seed=2)), 1)
     lin = linearize_of(model)(params, state, jnp.zeros(0))
     rhs = dataclasses.replace(state, q=0.1 * state.u, u=state.u)
-    momentum = symmetric(lin.mass) @ rhs.u[model.tree.free]
+    momentum = symmetric(lin.mass) @ rhs.u[model.tree.mobility]
     x = solve_of(model)(lin, g, rhs, momentum)
     moved = x.q - g * coordinate_rates(model, lin.joints, x.u)
     np.testing.assert_allclose(moved, rhs.q, rtol=0, atol=1e-11 * (1 + np.abs(rhs.q).max()))
@@ -193,8 +192,8 @@ def test_gradient_of_the_solve_equals_differences():
 
     @jax.jit
     def scalar(state):
-        lin = linearize(model, params, evaluate(model, params, state, excitation), STEP)
-        x = solve(model, shift(model, lin, 2e-3), lin.rates, lin.force)
+        lin = linearize(evaluate(model, params, state, excitation), STEP)
+        x = iteration_matrix(model, lin, 2e-3).solve_momentum(lin.rates, lin.force)
         return jnp.sum(x.u) + jnp.sum(x.q) + jnp.sum(x.activation) + jnp.sum(x.fiber_length)
 
     slopes, direction = (

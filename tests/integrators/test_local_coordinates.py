@@ -118,8 +118,8 @@ def drawn(model, params, seed):
 @functools.cache
 def round_trip_of(model):
     def both(params, state):
-        local, chart = to_local(model, params, state)
-        return local, from_local(model, params, chart, local, state)
+        local, reference_rotation = to_local(model, params, state)
+        return local, from_local(model, params, reference_rotation, local, state)
 
     return jax.jit(both)
 
@@ -146,12 +146,12 @@ def test_a_body_passes_gimbal_lock_as_in_opensim(opensim):
 def test_which_joints_float():
     """Those with three angles of their own that no force looks at."""
     model, _ = hopper_model.load(FOREST)
-    names = [model.joint_names[joint] for joint in model.tree.joint[model.floating.mobile]]
+    names = [model.joint_names[joint] for joint in model.tree.joint[model.floating.mobod]]
     assert sorted(names) == sorted(FLOAT)
     for name in jaxosim.bundled_models():
         model, _ = jaxosim.load_model(name)
         floats = not ("planar" in name or name in ("arm2dof6musc", "gait9dof18musc"))
-        assert len(model.floating.mobile) == floats, name
+        assert len(model.floating.mobod) == floats, name
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -176,12 +176,12 @@ def test_poses_and_velocities_are_the_same_in_a_chart(seed):
 
     @jax.jit
     def both(state):
-        local, chart = to_local(model, params, state)
-        rates = jaxosim.state_derivative(model, params, local, excitation, chart)
+        local, reference_rotation = to_local(model, params, state)
+        rates = jaxosim.state_derivative(model, params, local, excitation, reference_rotation)
 
         def told(t):
             ahead = jax.tree.map(lambda x, f: x + t * f, local, rates)
-            return from_local(model, params, chart, ahead, state)
+            return from_local(model, params, reference_rotation, ahead, state)
 
         _, obtained = jax.jvp(told, (0.0,), (1.0,))
         return obtained, jaxosim.state_derivative(model, params, state, excitation)
@@ -209,7 +209,7 @@ def kinetic_energy(model, params, state):
     """½ uᵀ M u (J)."""
     position = realize_position(model, params, state)
     mass = symmetric(mass_matrix(model, position.bodies, position.inertia))
-    u = state.u[model.tree.free]
+    u = state.u[model.tree.mobility]
     return 0.5 * jnp.sum(u * (mass @ u))
 
 

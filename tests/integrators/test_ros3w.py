@@ -19,14 +19,14 @@ PENDULUM = 9.0  # (1/s²)
 START = jnp.array([0.5, -0.2, 0.0])
 
 
-def pendulum(y, sides=None):
+def pendulum(y, active_points=None):
     """Angle, speed and time of a damped pendulum that is pushed: smooth and nonlinear."""
     angle, speed, time = y
     push = jnp.sin(3 * time)
     return jnp.stack([speed, push - PENDULUM * jnp.sin(angle) - 0.3 * speed, jnp.ones_like(time)])
 
 
-def chased(y, sides=None):
+def chased(y, active_points=None):
     """A value that is pulled to cos t at a stiff rate; the second entry is the time."""
     value, time = y
     return jnp.stack([-STIFFNESS * (value - jnp.cos(time)) - jnp.sin(time), jnp.ones_like(time)])
@@ -43,19 +43,19 @@ class Dense:
     def solve(self, rhs):
         return jnp.linalg.solve(jnp.eye(len(rhs)) - self.g * self.matrix, rhs)
 
-    def increment(self):
+    def first_stage(self):
         return self.solve(self.g * self.slope)
 
     def rates(self):
         return self.slope
 
-    def damped(self, g):
+    def fiber_diagonal(self, g):
         return jnp.ones_like(self.slope)
 
-    def shifted(self, h, g):
+    def iteration_matrix(self, h, g):
         return dataclasses.replace(self, g=g)
 
-    def size(self, change):
+    def norm(self, change):
         return jnp.sqrt(jnp.sum(change**2) + 1e-30)
 
 
@@ -74,22 +74,24 @@ class Problem:
     keep: float = 1.0
     edges: Edges = Edges(jnp.zeros(0), jnp.zeros(0))
 
-    def sides(self, state, early):
-        return state[0] + early * self.rates(state, self._beyond(state[0]))[0] >= self.edges.places
+    def active_points(self, state, lead_time):
+        return (
+            state[0] + lead_time * self.rates(state, self._beyond(state[0]))[0] >= self.edges.places
+        )
 
     def _beyond(self, x):
         return x >= self.edges.places
 
-    def next_switch(self, state, after, before):
+    def next_event(self, state, after, before):
         speed = self.rates(state, self._beyond(state[0]))[0]
         time = (self.edges.places - state[0]) / speed
         time = jnp.where(time > after, time, jnp.inf)
         count = jnp.sum(jnp.where(time < before, 1.0, 0.0))
         return jnp.min(time, initial=jnp.inf), count
 
-    def evaluate(self, state, sides):
-        slope = self.rates(state, sides)
-        return Dense(slope, self.keep * jax.jacfwd(lambda y: self.rates(y, sides))(state))
+    def evaluate(self, state, active_points):
+        slope = self.rates(state, active_points)
+        return Dense(slope, self.keep * jax.jacfwd(lambda y: self.rates(y, active_points))(state))
 
 
 def march(problem, state, duration, count):
@@ -105,9 +107,9 @@ def pendulum_end():
 def pushed(bend=0.0):
     """Place, speed and time: the place moves by 1 + bend t, the speed by its side of the edges."""
 
-    def rates(y, sides, jumps):
+    def rates(y, active_points, jumps):
         return jnp.stack(
-            [1.0 + bend * y[2], -2.0 + jnp.sum(jnp.where(sides, jumps, 0.0)), jnp.ones(())]
+            [1.0 + bend * y[2], -2.0 + jnp.sum(jnp.where(active_points, jumps, 0.0)), jnp.ones(())]
         )
 
     return rates
@@ -116,7 +118,7 @@ def pushed(bend=0.0):
 def jumping(places, jumps, bend=0.0):
     edges = Edges(jnp.asarray(places), jnp.asarray(jumps))
     rates = pushed(bend)
-    return Problem(lambda y, sides: rates(y, sides, edges.jumps), edges=edges)
+    return Problem(lambda y, active_points: rates(y, active_points, edges.jumps), edges=edges)
 
 
 def speed_after(places, jumps, duration=1.0):
@@ -149,7 +151,7 @@ def test_steps_survive_what_explicit_ones_do_not():
 
 
 def test_a_constant_rate_is_integrated_exactly():
-    constant = Problem(lambda y, sides: jnp.array([2.0, -1.0]) + 0 * y)
+    constant = Problem(lambda y, active_points: jnp.array([2.0, -1.0]) + 0 * y)
     end = march(constant, jnp.zeros(2), 0.7, 3)
     np.testing.assert_allclose(end, [1.4, -0.7], rtol=1e-14)
 
@@ -214,7 +216,7 @@ def test_more_switches_than_steps_still_end_on_time():
 def test_a_wall_that_is_not_foreseen_throws_nothing_back_faster(duration):
     """Met within a step, it is stiffer than an explicit step bears: the change is held back."""
 
-    def rates(y, sides):
+    def rates(y, active_points):
         x, v = y
         beyond = jnp.maximum(x - 0.01, 0.0)
         return jnp.stack([v, -1e7 * beyond - jnp.where(x > 0.01, 1e4 * v, 0.0)])

@@ -182,7 +182,7 @@ def test_walk_dictionary_and_order_of_muscles():
     assert entries["pelvis"]["height"] == 242.0 and len(entries["pelvis"]["vel"]) == 6
     assert list(entries["r_leg"])[:4] == ["ground_reaction_forces", "joint", "d_joint", "HAB"]
     assert entries["l_leg"]["TA"]["v"] == 338.0
-    in_file = env.excitation_of(np.arange(22))
+    in_file = env.controls_of(np.arange(22))
     names = env.osim_model.programs.env.structure.muscle_names
     assert names[3] == "bifemsh_r" and in_file[3] == 7  # osim-rl's act2mus
     assert env.get_observation_clipped().max() <= env.observation_space.high.max()
@@ -198,7 +198,7 @@ def test_bad_calls(make):
         env.osim_model.actuate([float("nan")] * size)
     for wrong in ([0.0] * (size - 1), [[0.0] * size], 0.5):
         with pytest.raises(ValueError, match=f"expected {size} numbers"):
-            env.osim_model.actuate(env.excitation_of(wrong))
+            env.osim_model.actuate(env.controls_of(wrong))
     with pytest.raises(ValueError, match="strength"):
         env.osim_model.set_strength([1.0])
     with pytest.raises(ValueError):

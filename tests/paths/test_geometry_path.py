@@ -84,7 +84,7 @@ def paths_of(model):
         instance = realize_instance(model, params)
         bodies = realize_pose(model, instance, realize_joints(model, params, q))
         path = realize_paths(model, params, instance, bodies, q)
-        unit = jnp.eye(len(model.tree.free))
+        unit = jnp.eye(len(model.tree.mobility))
         slope = jax.vmap(functools.partial(lengthening_speed, model, path), out_axes=1)(unit)
         return Geometry(path.length, moment_arms(model, path), slope)
 
@@ -130,7 +130,7 @@ def test_moment_arm_is_minus_the_slope_of_length(knee):
     """In the coordinate's range and off the jumps; every flexible segment here joins two bodies."""
     model, params, q = hopper_pose(knee)
     path = paths_of(model)(params, q)
-    slope = np.asarray(length_slope_of(model)(params, q))[:, model.tree.free]
+    slope = np.asarray(length_slope_of(model)(params, q))[:, model.tree.mobility]
     np.testing.assert_allclose(path.moment_arm[FLEXOR], -slope[FLEXOR], rtol=0, atol=ARM_TOLERANCE)
     np.testing.assert_allclose(path.slope, slope, rtol=0, atol=ARM_TOLERANCE)
 
@@ -151,7 +151,7 @@ def test_moment_arm_on_a_tree_of_many_axes():
 def test_a_moving_point_next_to_its_own_body_lengthens_without_pull():
     model, params, q = hopper_pose(0.3)
     path = paths_of(model)(params, q)
-    knee = int(np.flatnonzero(model.tree.free == KNEE)[0])
+    knee = int(np.flatnonzero(model.tree.mobility == KNEE)[0])
     stretch = np.asarray(path.slope + path.moment_arm)
     assert abs(stretch[EXTENSOR, knee]) > 1e-3
     np.testing.assert_allclose(stretch[FLEXOR], 0.0, rtol=0, atol=ARM_TOLERANCE)
@@ -160,7 +160,7 @@ def test_a_moving_point_next_to_its_own_body_lengthens_without_pull():
 def test_a_moving_point_beyond_its_range_stands_still_in_length_only():
     model, params, q = hopper_pose(0.95)  # the range ends at 0.8
     path = paths_of(model)(params, q)
-    slope = np.asarray(length_slope_of(model)(params, q))[:, model.tree.free]
+    slope = np.asarray(length_slope_of(model)(params, q))[:, model.tree.mobility]
     whole = np.asarray(path.slope)
     assert np.abs(whole - slope)[EXTENSOR].max() > 1e-3
     np.testing.assert_allclose(whole[FLEXOR], slope[FLEXOR], rtol=0, atol=ARM_TOLERANCE)
@@ -213,12 +213,12 @@ def test_points_can_be_told_to_be_present(inside):
     """As on the other side of the edge."""
     model, params, q = hopper_pose(-0.31 if inside else -0.29)
     lengths = []
-    for knee, present in ((q[KNEE], None), (-0.3, [not inside]), (-0.3, [inside])):
+    for knee, active_points in ((q[KNEE], None), (-0.3, [not inside]), (-0.3, [inside])):
         at = q.at[KNEE].set(knee)
         instance = realize_instance(model, params)
         bodies = realize_pose(model, instance, realize_joints(model, params, at))
-        present = present if present is None else jnp.asarray(present)
-        path = realize_paths(model, params, instance, bodies, at, present)
+        active_points = active_points if active_points is None else jnp.asarray(active_points)
+        path = realize_paths(model, params, instance, bodies, at, active_points)
         lengths.append(float(path.length[FLEXOR]))
     assert abs(lengths[0] - lengths[2]) < 1e-3 < 5e-3 < abs(lengths[1] - lengths[2])
 
@@ -228,7 +228,7 @@ def test_lengthening_speed_is_the_rate_of_length():
     u = jnp.asarray(np.random.default_rng(1).standard_normal(len(q))) * (~model.locked).astype(
         float
     )
-    speed = paths_of(model)(params, q).slope @ u[model.tree.free]
+    speed = paths_of(model)(params, q).slope @ u[model.tree.mobility]
     rate = jax.jvp(lambda x: paths_of(model)(params, x).length, (q,), (u,))[1]
     np.testing.assert_allclose(speed, rate, rtol=0, atol=ARM_TOLERANCE)
 

@@ -43,7 +43,7 @@ class BraxEnv(Env):
           action: `[action]` (1), clipped to [-1, 1]: where Brax's policies are at home. -1 is no
             excitation, 1 full excitation, 0 half of it.
         """
-        es = self.functional.step(state.pipeline_state, self.excitation_of(action))
+        es = self.functional.step(state.pipeline_state, self.controls_of(action))
         return state.replace(
             pipeline_state=es,
             obs=es.obs,
@@ -53,7 +53,7 @@ class BraxEnv(Env):
             info={**state.info, **es.info},
         )
 
-    def excitation_of(self, action: jax.Array) -> jax.Array:
+    def controls_of(self, action: jax.Array) -> jax.Array:
         """The excitations from 0 to 1 that an action from -1 to 1 stands for, `[action]` (1)."""
         return (jnp.asarray(action) + 1) / 2
 
