@@ -35,8 +35,12 @@ CHECK_EXTRAS = ["dev", "rejax", "skrl", "opensim", "view", "video", "plot"]
 OLDEST_EXTRAS = ["test", "brax", "gymnax"]
 OLDEST_TESTS = [
     *["tests/fused/test_rules.py", "tests/fused/test_transform.py"],
-    *["tests/test_placement.py", "tests/dynamics/test_multibody.py", "tests/envs/test_batch.py"],
-    *["tests/gym_api/test_brax.py", "tests/gym_api/test_gymnax.py", "tests/test_training.py"],
+    *[
+        "tests/arrays/test_indexing.py",
+        "tests/dynamics/test_multibody.py",
+        "tests/envs/test_batch.py",
+    ],
+    *["tests/adapters/test_brax.py", "tests/adapters/test_gymnax.py", "tests/test_training.py"],
 ]
 DOCS_EXTRAS = ["docs"]
 BUILD_DOCS = ["build", "--strict", "--clean"]

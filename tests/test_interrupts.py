@@ -52,10 +52,10 @@ with interrupts.ending():
     "the import of the commands": """
 sys.meta_path.insert(0, type("Finder", (), {"find_spec": lambda name, *_: (
     interrupt() if name == "click" else None)}))
-import jaxosim.cli
+import jaxosim.cli.main
 """,
     "a command": """
-from jaxosim import cli
+from jaxosim.cli import main as cli
 cli.commands.main = lambda *_, **__: interrupt()
 cli.main([])
 """,
