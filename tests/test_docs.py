@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PROGRAMS = ("bring_your_own_osim.md", "troubleshooting.md")
 CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of programs
-# A page, and the section that may follow it, which may begin on the next line.
-CITATION = re.compile(r'(docs/[\w/]+\.md)(?:`?,\s+(?:#\s*)?"([^"\n]+)")?')
+# A page, and the sections that may follow it, which may begin on the next line.
+CITATION = re.compile(r'(docs/[\w/]+\.md)((?:`?,?\s+(?:and\s+)?"[^"\n]+")*)')
 
 # What the page calls refused.osim: my_model.osim with three parts that are not simulated.
 WRAP = """<PathWrapSet><objects><PathWrap><wrap_object>elbow</wrap_object></PathWrap></objects>
@@ -115,21 +115,33 @@ def headings_of(page):
     return set(re.findall(r"^#+ (.+)$", text, flags=re.M))
 
 
+def citations_in(text):
+    """Page and sections of every citation of the documentation."""
+    return [(page, re.findall('"(.+?)"', rest)) for page, rest in CITATION.findall(text)]
+
+
 def citations():
-    """File, page and section of every citation of the documentation in a program."""
+    """File, page and sections of every citation of the documentation in a program."""
     for path in (path for folder in CITING for path in sorted((ROOT / folder).rglob("*.py"))):
-        for page, section in CITATION.findall(path.read_text(encoding="utf-8")):
-            yield path.relative_to(ROOT), page, section
+        for page, sections in citations_in(path.read_text(encoding="utf-8")):
+            yield path.relative_to(ROOT), page, sections
 
 
 def test_every_page_and_section_that_a_program_cites_exists():
     missing = []
-    for path, page, section in citations():
-        if not (ROOT / page).is_file():
+    for path, page, sections in citations():
+        headings = headings_of(ROOT / page) if (ROOT / page).is_file() else None
+        if headings is None:
             missing.append(f"{path}: {page}")
-        elif section and section not in headings_of(ROOT / page):
-            missing.append(f'{path}: {page}, "{section}"')
+        else:
+            missing += [f'{path}: {page}, "{s}"' for s in sections if s not in headings]
     assert missing == []
+
+
+def test_a_citation_is_a_page_and_the_sections_behind_it():
+    text = 'Source: us; see docs/theory/contact.md,\n"Force" and "Early exit". Not "this".'
+    assert citations_in(text) == [("docs/theory/contact.md", ["Force", "Early exit"])]
+    assert len([path for path, _, sections in citations() if sections]) > 20
 
 
 def test_every_public_name_has_a_place_in_the_reference():
