@@ -15,7 +15,11 @@ from jaxosim.envs.registry import ENVS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PROGRAMS = ("bring_your_own_osim.md", "troubleshooting.md")
+PROGRAMS = (
+    pytest.param("README.md", marks=pytest.mark.slow),  # a gradient of the walker is compiled
+    "docs/bring_your_own_osim.md",
+    "docs/troubleshooting.md",
+)
 CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of programs
 # A page, and the sections that may follow it, which may begin on the next line.
 CITATION = re.compile(r'(docs/[\w/]+\.md)((?:`?,?\s+(?:and\s+)?"[^"\n]+")*)')
@@ -57,7 +61,7 @@ def test_observation_tables_are_up_to_date(maker, name):
 
 def blocks_of(page, language):
     """The code blocks of a page in one language, in order."""
-    text = (DOCS / page).read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.M | re.S)
 
 
