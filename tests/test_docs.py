@@ -24,6 +24,13 @@ CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of pr
 # A page, and the sections that may follow it, which may begin on the next line.
 CITATION = re.compile(r'(docs/[\w/]+\.md)((?:`?,?\s+(?:and\s+)?"[^"\n]+")*)')
 
+_STEMS = "optim normal general linear regular initial minim maxim vector symmetr local synchron"
+BRITISH = re.compile(
+    rf"(?i)\b(?:(?:{_STEMS.replace(' ', '|')})is(?:e[ds]?|ing|ations?)|metres?|centres?|grey|"
+    r"\w*(?:colour|behaviour|neighbour|modelling)\w*)\b"
+)
+NAMES = re.compile(r"optimise_excitations|examples/optimising")  # of files
+
 # What the page calls refused.osim: my_model.osim with three parts that are not simulated.
 WRAP = """<PathWrapSet><objects><PathWrap><wrap_object>elbow</wrap_object></PathWrap></objects>
 </PathWrapSet>"""
@@ -146,6 +153,27 @@ def test_a_citation_is_a_page_and_the_sections_behind_it():
     text = 'Source: us; see docs/theory/contact.md,\n"Force" and "Early exit". Not "this".'
     assert citations_in(text) == [("docs/theory/contact.md", ["Force", "Early exit"])]
     assert len([path for path, _, sections in citations() if sections]) > 20
+
+
+def pages():
+    """All pages of the documentation that people wrote."""
+    yield from sorted(path for path in ROOT.glob("*.md"))
+    yield from sorted(DOCS.rglob("*.md"))
+
+
+def british_words(text):
+    """Words in British spelling."""
+    return BRITISH.findall(NAMES.sub("", text))
+
+
+def test_british_spelling_is_recognized():
+    assert british_words("normalised colours in the centre") == ["normalised", "colours", "centre"]
+    assert british_words("raise normalized colors, otherwise center; parameters") == []
+
+
+@pytest.mark.parametrize("page", list(pages()), ids=lambda page: page.name)
+def test_a_page_is_in_american_spelling(page):
+    assert british_words(page.read_text(encoding="utf-8")) == []
 
 
 def test_every_public_name_has_a_place_in_the_reference():
