@@ -3,7 +3,8 @@
 All are elementwise in `[muscle]` arrays. Every unselected branch is evaluated at a clipped
 argument, so that values and gradients stay finite everywhere.
 
-Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
+Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`; see
+docs/theory/muscles.md, "Force curves" and "Fiber velocity".
 """
 
 import math
