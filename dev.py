@@ -49,7 +49,7 @@ def main(arguments):
     os.chdir(ROOT)
     if arguments[:1] == ["run"]:
         set_up(extras=[])
-        return call([PYTHON, "-m", "jaxosim.cli"] + (arguments[1:] or MAIN_JOB))
+        return call([PYTHON, "-m", "jaxosim"] + (arguments[1:] or MAIN_JOB))
     if arguments[:1] == ["check"]:
         set_up(extras=CHECK_EXTRAS)
         return check(arguments[1:])

@@ -83,7 +83,7 @@ def run(capsys):
 
 
 def run_process(*arguments):
-    command = [sys.executable, "-m", "jaxosim.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "jaxosim", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
 
 
@@ -269,7 +269,7 @@ def test_interrupt_is_one_line(pendulum, tmp_path):
     out = tmp_path / "run.npz"
     # A shell lets its background jobs ignore interrupts, and CI may be one.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    code += "from jaxosim.cli import main; main()"
+    code += "from jaxosim.__main__ import main; main()"
     arguments = "rollout", pendulum, "--batch", "1", "--seconds", "5000", "--out", str(out)
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -292,7 +292,7 @@ def test_interrupt_is_one_line(pendulum, tmp_path):
 def test_a_reader_that_has_gone_is_no_error_message():
     read_end, write_end = os.pipe()
     os.close(read_end)
-    command = [sys.executable, "-m", "jaxosim.cli", "info", "arm2dof6musc"]
+    command = [sys.executable, "-m", "jaxosim", "info", "arm2dof6musc"]
     result = subprocess.run(
         command, stdout=write_end, stderr=subprocess.PIPE, timeout=300, cwd=ROOT
     )
