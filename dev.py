@@ -32,8 +32,12 @@ CHECK_EXTRAS = ["dev", "rejax", "skrl", "opensim", "view", "video", "plot"]
 OLDEST_EXTRAS = ["test", "brax", "gymnax"]
 OLDEST_TESTS = [
     *["tests/fused/test_rules.py", "tests/fused/test_transform.py"],
-    *["tests/test_placement.py", "tests/dynamics/test_multibody.py", "tests/envs/test_batch.py"],
-    *["tests/gym_api/test_brax.py", "tests/gym_api/test_gymnax.py", "tests/test_training.py"],
+    *[
+        "tests/arrays/test_indexing.py",
+        "tests/dynamics/test_multibody.py",
+        "tests/envs/test_batch.py",
+    ],
+    *["tests/adapters/test_brax.py", "tests/adapters/test_gymnax.py", "tests/test_training.py"],
 ]
 MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
 # What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.
@@ -49,7 +53,7 @@ def main(arguments):
     os.chdir(ROOT)
     if arguments[:1] == ["run"]:
         set_up(extras=[])
-        return call([PYTHON, "-m", "jaxosim"] + (arguments[1:] or MAIN_JOB))
+        return call([PYTHON, "-m", "jaxosim.cli"] + (arguments[1:] or MAIN_JOB))
     if arguments[:1] == ["check"]:
         set_up(extras=CHECK_EXTRAS)
         return check(arguments[1:])

@@ -29,7 +29,7 @@ from jaxosim.bench.paths import batched, placed
 from jaxosim.bench.timing import compiled, medians
 from jaxosim.bench.workload import HELD, MODEL, actions, start, walker
 from jaxosim.cores import core_count
-from jaxosim.viewer.extras import MissingExtraError, require
+from jaxosim.optional import MissingExtraError, require
 
 _STEP = 0.01  # s, a control step
 _PART = 64  # worlds of MuJoCo that are rolled out in one call, which keeps every state
@@ -67,7 +67,7 @@ def ours(worlds: int, steps: int, kernel: str) -> Side:
     facts = {
         "model": MODEL,
         "muscles": env.action_size,
-        "degrees of freedom": len(env.structure.tree.free),
+        "degrees of freedom": len(env.structure.tree.mobility),
         "tendons": "elastic",
         "precision": "float32",
         "internal step (ms)": 1e3 * env.options.step_size / env.options.substeps,
@@ -161,7 +161,7 @@ def main():
     add_plot_option(parser)
     given = parser.parse_args()
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
-    jaxosim.use_cores(core_count())
+    jaxosim.use_cpu_devices(core_count())
     try:
         row = measure(given.model, given.worlds, given.seconds, given.repeats)
     except MissingExtraError as error:

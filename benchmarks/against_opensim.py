@@ -20,15 +20,15 @@ import jax
 from record import PACKAGES, RESULTS, record
 
 import jaxosim
-from jaxosim import cli_report
 from jaxosim.bench.contest import SETTINGS, WAYS, Entry, Plan, compete, opensim_processes
 from jaxosim.bench.drift import TIMES, summary
 from jaxosim.bench.paths import KERNELS
 from jaxosim.bench.report import Bar, contest_table
 from jaxosim.bench.workload import MODEL
+from jaxosim.cli import report
 from jaxosim.cores import core_count
 from jaxosim.files import replacing
-from jaxosim.viewer.extras import MissingExtraError, require
+from jaxosim.optional import MissingExtraError, require
 
 NAME = "against_opensim"
 _COMPILE = 20  # s
@@ -152,11 +152,11 @@ def main() -> None:
     if drawing:
         require("matplotlib.figure", "plot")  # complains before anything is measured
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
-    jaxosim.use_cores()
-    status = cli_report.quiet_status("starting OpenSim")
+    jaxosim.use_cpu_devices()
+    status = report.quiet_status("starting OpenSim")
     with status, opensim_processes(plan.cores) as opensim:
         entries = compete(plan, opensim, status.update)
-    console = cli_report.output_console()
+    console = report.output_console()
     console.width = max(console.width, _WIDTH)
     title = f"{MODEL}, {plan.cores} cores, {jax.devices()[0].device_kind}, float32"
     console.print(contest_table(title, entries, bars_of(entries)))

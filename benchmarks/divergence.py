@@ -36,8 +36,8 @@ from record import record
 from tables import show_table
 
 import jaxosim
-from jaxosim.dynamics import integrators
 from jaxosim.dynamics.joints import hinge_bias, realize_joints
+from jaxosim.integrators import merson
 from jaxosim.randomize import pose
 from jaxosim.simulation import substeps
 from jaxosim.system import realize
@@ -107,7 +107,7 @@ def sizes(model, params, state):
     """The largest of each of SIZES in a state."""
     angular, straight = (np.flatnonzero(model.rotational == side) for side in (True, False))
     joints = realize_joints(model, params, state.q)
-    turning = hinge_bias(model, joints, state.u[model.tree.free])[0][:, :3]
+    turning = hinge_bias(model, joints, state.u[model.tree.mobility])[0][:, :3]
     every = (
         state.q[angular],
         state.q[straight],
@@ -202,7 +202,7 @@ def measure(options, reference, worlds, steps, kinds):
 
     def program(method, looks, axes, block):
         one = functools.partial(extremes, model, params, method, looks, steps)
-        return jax.jit(jaxosim.over_worlds(one, axes, mesh=mesh, block=block))
+        return jax.jit(jaxosim.batched(one, axes, mesh=mesh, block=block))
 
     ours = program(options, looks, (None, 0, None), None)
     # Of the error-controlled method a block takes as many steps as its slowest world.
@@ -239,11 +239,11 @@ def main():
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--accuracy", type=float, default=1e-3, help="Of the reference.")
     arguments = parser.parse_args()
-    jaxosim.use_cores()
+    jaxosim.use_cpu_devices()
     options = jaxosim.Options(substeps=arguments.substeps)
     reference = jaxosim.Options.reference(arguments.accuracy)
     steps = round(arguments.seconds / options.step_size)
-    with unittest.mock.patch.object(integrators, "_LARGEST_ATTEMPTS", REFERENCE_ATTEMPTS):
+    with unittest.mock.patch.object(merson, "_LARGEST_ATTEMPTS", REFERENCE_ATTEMPTS):
         results = measure(options, reference, arguments.worlds, steps, arguments.kinds)
     rows = [[kind, *result.values()] for kind, result in results.items()]
     title = f"{options.method}, {options.substeps} substeps, float32"

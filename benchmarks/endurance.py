@@ -19,7 +19,7 @@ from record import record, show
 from rich.progress import track
 
 import jaxosim
-from jaxosim.gym_api import Arm2DEnv
+from jaxosim.osim_rl import Arm2DEnv
 
 _UNIT = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss counts bytes there, KiB here
 _compiled = []

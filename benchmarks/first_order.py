@@ -128,7 +128,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
-    jaxosim.use_cores(core_count())
+    jaxosim.use_cpu_devices(core_count())
     rows = measure(given.worlds, given.decisions, given.repeats)
     fused, xla = (rows[kernel] for kernel in KERNELS)
     shown = [

@@ -30,7 +30,7 @@ def session(name):
     import jax
     import numpy as np
 
-    import jaxosim.gym_api
+    import jaxosim.osim_rl
 
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
@@ -47,7 +47,7 @@ def session(name):
             f"functional: {label} step",
             lambda s=es, a=actions[number]: jax.block_until_ready(step(s, a)),
         )
-    same = timed("osim-rl's class: make", getattr(jaxosim.gym_api, name))
+    same = timed("osim-rl's class: make", getattr(jaxosim.osim_rl, name))
     for number, label in enumerate(("first", "second")):
         timed(f"osim-rl's class: {label} reset", same.reset)
         timed(f"osim-rl's class: {label} step", lambda a=actions[number]: same.step(a))

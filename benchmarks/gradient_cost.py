@@ -198,7 +198,7 @@ def main():
         for steps in given.steps:
             print(json.dumps(check(steps)), flush=True)
         return
-    jaxosim.use_cores(core_count())
+    jaxosim.use_cpu_devices(core_count())
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
     checks = checked(given.steps)
     rows = [row for steps in given.steps for row in measure(given.worlds, steps, given.repeats)]

@@ -33,7 +33,7 @@ from tables import show_table
 import jaxosim
 from jaxosim.bench.timing import compiled, medians
 from jaxosim.bench.workload import MODEL
-from jaxosim.linearization import linearize
+from jaxosim.integrators.linearization import linearize
 from jaxosim.randomize import pose
 
 SETTINGS = {
@@ -52,9 +52,9 @@ COLUMNS = (
 )
 
 
-def held_still(model, params, evaluation, h):
+def held_still(evaluation, h):
     """The structured Jacobian as a constant; inertia, which is part of the rates, goes on."""
-    lin = linearize(model, params, evaluation, h)
+    lin = linearize(evaluation, h)
     still = jax.lax.stop_gradient((lin.damping, lin.stiffness, lin.fibers, lin.paths))
     return lin._replace(damping=still[0], stiffness=still[1], fibers=still[2], paths=still[3])
 
@@ -141,7 +141,7 @@ def measure(given, steps, repeats, settings):
         calls[name] = functools.partial(compiled(value, *given).call, *given)
         for way, jacobian in WAYS.items():
             gradient = jax.vmap(jax.grad(functools.partial(speed, options, steps), argnums=1))
-            with unittest.mock.patch("jaxosim.stiff.linearize", jacobian):
+            with unittest.mock.patch("jaxosim.integrators.linearization.linearize", jacobian):
                 jax.clear_caches()
                 program = compiled(gradient, *given)
             calls[f"{name} {way}"] = functools.partial(program.call, *given)

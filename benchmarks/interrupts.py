@@ -29,7 +29,7 @@ PROMISED = "as promised"
 CODE = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from jaxosim.__main__ import main
+from jaxosim.cli.__main__ import main
 print("started", flush=True)
 main()
 """

@@ -23,13 +23,13 @@ _ELEMENTWISE = frozenset(
 )
 _REDUCTION = frozenset(
     "argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum "
-    "scatter-add scatter_add total group_sum".split()  # the last two are jaxosim's
+    "scatter-add scatter_add sum_leading segment_sum".split()  # the last two are jaxosim's
 )
 _MOVES = frozenset(
     "bitcast_convert_type broadcast_in_dim concatenate copy copy_p dynamic_slice "
     "dynamic_update_slice empty expand_dims gather iota layout_constraint optimization_barrier pad "
     "random_bits random_fold_in random_seed random_split random_unwrap random_wrap reshape rev "
-    "scatter slice split squeeze stack stop_gradient tile transpose worlds_last chosen".split()
+    "scatter slice split squeeze stack stop_gradient tile transpose batch_minor take".split()
 )
 
 
@@ -82,7 +82,7 @@ def _of_equation(equation: Any) -> Operations:
         (contracted, _), _ = parameters["dimension_numbers"]
         shape = equation.invars[0].aval.shape
         return Operations(flops=2.0 * made * math.prod(shape[axis] for axis in contracted))
-    if name in ("row_products", "static_sum", "cross"):  # jaxosim's, where all worlds share them
+    if name in ("matmul_nt", "constant_matmul", "cross"):  # jaxosim's, where all worlds share them
         return Operations(flops=float(_small_product(equation, made)))
     if name == "integer_pow":
         exponent = abs(parameters["y"])
@@ -99,11 +99,11 @@ def _of_equation(equation: Any) -> Operations:
 
 
 def _small_product(equation: Any, made: int) -> int:
-    """Multiplications and additions of `jaxosim.products`."""
+    """Multiplications and additions of `jaxosim.arrays.linalg`."""
     name, shape = equation.primitive.name, equation.invars[0].aval.shape
     if name == "cross":
         return 3 * made
-    if name == "row_products":
+    if name == "matmul_nt":
         return 2 * made * shape[-1]
     entries = sum(entry != 0 for row in equation.params["matrix"] for entry in row)
     return 2 * entries * math.prod(shape[1:])

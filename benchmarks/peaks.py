@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jaxosim.worlds import on_devices, world_sharding
+from jaxosim.batching import sharded, world_sharding
 
 _REPEATS = 7
 _MATRIX = 1024
@@ -74,7 +74,7 @@ def _element_rates(mesh: Mesh, function: Loop, sizes: Iterable[int]) -> Iterable
 def _seconds(mesh: Mesh, function: Loop, value: Any) -> float:
     """Shortest time of a call, every device with its row of the value."""
     value = jax.device_put(value, world_sharding(mesh))
-    call = jax.jit(on_devices(lambda rows: function(rows[0])[None], mesh)).lower(value).compile()
+    call = jax.jit(sharded(lambda rows: function(rows[0])[None], mesh)).lower(value).compile()
     times = []
     for _ in range(_REPEATS):
         begin = time.perf_counter()

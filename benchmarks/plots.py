@@ -8,7 +8,7 @@ from typing import Any
 from record import RESULTS
 
 from jaxosim.files import replacing
-from jaxosim.viewer.extras import MissingExtraError, require
+from jaxosim.optional import MissingExtraError, require
 
 
 class _Plot(argparse.Action):

@@ -162,7 +162,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=7)
     add_plot_option(parser)
     given = parser.parse_args()
-    jaxosim.use_cores(core_count())
+    jaxosim.use_cpu_devices(core_count())
     env, most = walker(), limits()
     measured = rates(env, given.worlds, given.repeats)
     cost = works(env, start(env, _BLOCK), actions(env, _BLOCK, 1)[0])

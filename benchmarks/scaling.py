@@ -261,7 +261,7 @@ def main():
     add_plot_option(parser)
     given = parser.parse_args()
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
-    jaxosim.use_cores(given.devices)
+    jaxosim.use_cpu_devices(given.devices)
     batch_rows = measure_batches(given.batches, given.repeats)
     other_rows = [row for kernel in KERNELS for row in measure_programs(given.worlds, kernel)]
     model_rows = measure_models(given.worlds, given.repeats, given.walkers)

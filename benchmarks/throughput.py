@@ -151,7 +151,7 @@ def main():
     parser.add_argument("--starts", type=int, default=3, help="fresh processes of each kind")
     parser.add_argument("--start", choices=KERNELS, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    jaxosim.use_cores(given.devices)
+    jaxosim.use_cpu_devices(given.devices)
     if given.start:
         print(json.dumps(start_seconds(given.batch, given.start)))
         return

@@ -36,7 +36,7 @@ try:
     import rejax
     from gymnax.environments import spaces
 
-    from jaxosim.gym_api.gymnax import LegacyGymnaxEnv
+    from jaxosim.adapters.gymnax import LegacyGymnaxEnv
 except ImportError as error:
     raise SystemExit(f"{error.name} is missing: pip install 'jaxosim[rejax]'") from error
 
@@ -70,7 +70,7 @@ class Face(LegacyGymnaxEnv):
 
     def step(self, key: jax.Array, state: Any, action: jax.Array, params: Any = None) -> Any:
         """One decision; a finished episode enters the tally."""
-        obs, es, reward, done, info = super().step(key, state[0], excitation_of(action), params)
+        obs, es, reward, done, info = super().step(key, state[0], controls_of(action), params)
         episode = jnp.stack([1.0, es.info["final_return"], es.info["final_length"]])
         return obs, (es, state[1] + done * episode), reward, done, info
 
@@ -79,7 +79,7 @@ class Face(LegacyGymnaxEnv):
         return spaces.Box(-jnp.inf, jnp.inf, (self.num_actions,))
 
 
-def excitation_of(action: jax.Array) -> jax.Array:
+def controls_of(action: jax.Array) -> jax.Array:
     """Excitations (1) for the policy's actions, whose mean is 0 and deviation 1 at first.
 
     Low excitations are the better start: muscles that all pull at once stiffen the body.
@@ -306,7 +306,7 @@ def play_episodes(algorithm: SpreadPPO, count: int, policy: Policy, key: jax.Arr
 
     def decide(es: jaxosim.EnvState, key: jax.Array) -> Any:
         actions = jax.vmap(act)(es.obs, jax.random.split(key, count))
-        after = jax.vmap(env.step)(es, excitation_of(actions))
+        after = jax.vmap(env.step)(es, controls_of(actions))
         es = select(es.done, es, after)
         return es, jax.tree.map(lambda x: x[0], es.state)
 

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxosim.cores import use_cores
+    from jaxosim.batching import batched, world_mesh, world_sharding
+    from jaxosim.cores import use_cpu_devices
     from jaxosim.envs.base import Env
     from jaxosim.envs.batch import BatchEnv
     from jaxosim.envs.episode import EnvState
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     )
     from jaxosim.system import state_derivative
     from jaxosim.types import Model, Options, Params, State, StateDerivative
-    from jaxosim.worlds import over_worlds, world_mesh, world_sharding
 
 _HOMES = {
     "BatchEnv": "envs.batch",
@@ -49,15 +49,15 @@ _HOMES = {
     "load_model": "models",
     "load_state": "envs.storage",
     "make": "envs.registry",
-    "over_worlds": "worlds",
+    "batched": "batching",
     "rollout": "simulation",
     "save_state": "envs.storage",
     "state_derivative": "system",
     "step": "simulation",
     "to_dict": "outputs",
-    "use_cores": "cores",
-    "world_mesh": "worlds",
-    "world_sharding": "worlds",
+    "use_cpu_devices": "cores",
+    "world_mesh": "batching",
+    "world_sharding": "batching",
 }
 __all__ = [
     "BatchEnv",
@@ -80,13 +80,13 @@ __all__ = [
     "load_model",
     "load_state",
     "make",
-    "over_worlds",
+    "batched",
     "rollout",
     "save_state",
     "state_derivative",
     "step",
     "to_dict",
-    "use_cores",
+    "use_cpu_devices",
     "world_mesh",
     "world_sharding",
 ]

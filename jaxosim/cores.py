@@ -5,7 +5,7 @@ import os
 import jax
 
 
-def use_cores(count: int | None = None) -> None:
+def use_cpu_devices(count: int | None = None) -> None:
     """Let JAX see a CPU device per core; to be called before JAX is used for anything.
 
     Several cores that serve one device wait for each other after every operation; devices, each

@@ -1,5 +1,7 @@
 """The exceptions of our own that a user can meet; each says where, and what was expected."""
 
+QUOTED_LENGTH = 60  # characters of foreign text that may enter a message
+
 
 class OsimFormatError(ValueError):
     """The file is not a readable OpenSim model: the message names file, element and expectation."""
@@ -32,3 +34,9 @@ class TableFormatError(ValueError):
 
 class TableFormatWarning(UserWarning):
     """A table is wrong in a way that OpenSim passes over: file, lines, how it was read."""
+
+
+def quote(text: str) -> str:
+    """Foreign text made fit for a message: escaped and short."""
+    short = text if len(text) <= QUOTED_LENGTH else text[:QUOTED_LENGTH] + "…"
+    return repr(short)

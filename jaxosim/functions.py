@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.placement import chosen, joined
+from jaxosim.arrays.indexing import concatenate, take
+from jaxosim.arrays.safe import clip
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import clip
 
 _SMALLEST_KNOT_DISTANCE = 1e-7  # OpenSim's floor, so that repeated knots do not divide by zero
 
@@ -55,8 +55,8 @@ class FunctionValues:
     """Values and derivatives of all functions of a bank."""
 
     value: jax.Array = array("function", unit="mixed")
-    slope: jax.Array = array("function", unit="mixed")
-    curvature: jax.Array = array("function", unit="mixed")
+    derivative: jax.Array = array("function", unit="mixed")
+    second_derivative: jax.Array = array("function", unit="mixed")
 
 
 def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> FunctionValues:
@@ -64,7 +64,7 @@ def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> Functi
 
     Args:
       bank: structure.
-      params: numbers.
+      params: model parameters.
       x: `[function]` arguments.
 
     Returns:
@@ -72,39 +72,39 @@ def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> Functi
     """
     parts = []
     if len(bank.polynomial):
-        parts.append(_polynomials(params.coefficients, chosen(x, bank.polynomial)))
+        parts.append(_polynomials(params.coefficients, take(x, bank.polynomial)))
     if len(bank.spline):
         parts.append(
             _splines(
                 params.spline_knots,
                 params.spline_last,
                 params.spline_cubics,
-                chosen(x, bank.spline),
+                take(x, bank.spline),
             )
         )
     if len(bank.piecewise):
         parts.append(
-            _lines(params.piecewise_knots, params.piecewise_lines, chosen(x, bank.piecewise))
+            _lines(params.piecewise_knots, params.piecewise_lines, take(x, bank.piecewise))
         )
     if not parts:
-        return FunctionValues(value=x, slope=x, curvature=x)
+        return FunctionValues(value=x, derivative=x, second_derivative=x)
     # All values, then all slopes, then all curvatures, which are put in order at once.
-    columns = joined([part for column in zip(*parts, strict=True) for part in column])
+    columns = concatenate([part for column in zip(*parts, strict=True) for part in column])
     order = np.concatenate([bank.order + i * bank.count for i in range(3)])
-    value, slope, curvature = jnp.split(chosen(columns, order), 3)
-    return FunctionValues(value=value, slope=slope, curvature=curvature)
+    value, derivative, second_derivative = jnp.split(take(columns, order), 3)
+    return FunctionValues(value=value, derivative=derivative, second_derivative=second_derivative)
 
 
 def _polynomials(coefficients: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Horner's scheme for value and two derivatives; trip count is the highest power, 1 mostly."""
     value = coefficients[:, -1]
-    slope, half_curvature = jnp.zeros_like(x), jnp.zeros_like(x)
+    derivative, half_second = jnp.zeros_like(x), jnp.zeros_like(x)
     value = value + jnp.zeros_like(x)
     for power in range(coefficients.shape[1] - 2, -1, -1):
-        half_curvature = half_curvature * x + slope
-        slope = slope * x + value
+        half_second = half_second * x + derivative
+        derivative = derivative * x + value
         value = value * x + coefficients[:, power]
-    return value, slope, 2 * half_curvature
+    return value, derivative, 2 * half_second
 
 
 def _interval(knots: jax.Array, x: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -123,9 +123,9 @@ def _splines(
     left, row = _interval(knots, inside, cubics)
     y, b, c, d = row[:, 0], row[:, 1], row[:, 2], row[:, 3]
     dx = inside - left
-    slope = b + dx * (2 * c + dx * 3 * d)
-    value = y + dx * (b + dx * (c + dx * d)) + slope * (x - inside)
-    return value, slope, jnp.where(x == inside, 2 * c + 6 * d * dx, 0.0)
+    derivative = b + dx * (2 * c + dx * 3 * d)
+    value = y + dx * (b + dx * (c + dx * d)) + derivative * (x - inside)
+    return value, derivative, jnp.where(x == inside, 2 * c + 6 * d * dx, 0.0)
 
 
 def _lines(

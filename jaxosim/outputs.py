@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.indexing import take
+from jaxosim.arrays.linalg import cross, matmul, matvec
+from jaxosim.arrays.spatial import body_xyz_angles
 from jaxosim.dynamics.multibody import point_acceleration, point_velocity
 from jaxosim.fused import fused
-from jaxosim.muscles.path import moment_arms
-from jaxosim.placement import chosen
-from jaxosim.products import cross
+from jaxosim.paths.geometry_path import moment_arms
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import body_xyz_angles, matmul, matvec
 from jaxosim.system import (
     Dynamics,
     Position,
@@ -110,37 +110,35 @@ class StateDescription:
 
 
 @jax.named_scope("describe")
-def describe(model: Model, params: Params, state: State, excitation: jax.Array) -> StateDescription:
+def describe(model: Model, params: Params, state: State, controls: jax.Array) -> StateDescription:
     """Everything OpenSim can report, from the stages that also drive the simulation.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world.
-      excitation: `[muscle]` (1).
+      controls: `[control]` (1).
 
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    excitation = checked_arguments(model, params, state, excitation)
-    return _describe(model, params, state, excitation)
+    controls = checked_arguments(model, params, state, controls)
+    return _describe(model, params, state, controls)
 
 
 @fused(static_argnums=(0,), constant_argnums=(1,))
-def _describe(
-    model: Model, params: Params, state: State, excitation: jax.Array
-) -> StateDescription:
+def _describe(model: Model, params: Params, state: State, controls: jax.Array) -> StateDescription:
     """The same as one kernel."""
-    position, velocity, dynamics = realize(model, params, state, excitation)
+    position, velocity, dynamics = realize(model, params, state, controls)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
-    free = model.tree.free
+    mobility = model.tree.mobility
     zero = jnp.zeros_like(state.u)
     bodies = _bodies(model, position, velocity, acceleration)
     return StateDescription(
         coordinates=CoordinateOutputs(
             value=state.q,
-            speed=zero.at[free].set(state.u[free]),
-            acceleration=zero.at[free].set(acceleration.u_dot),
+            speed=zero.at[mobility].set(state.u[mobility]),
+            acceleration=zero.at[mobility].set(acceleration.u_dot),
         ),
         bodies=bodies,
         mass_center=_mass_center(model, params, bodies),
@@ -154,9 +152,9 @@ def _bodies(
     model: Model, position: Position, velocity: Velocity, acceleration: AccelerationInfo
 ) -> BodyOutputs:
     """Motion of every body, welded ones too."""
-    owner = model.bodies.mobile  # GROUND (−1) finds the last row
+    owner = model.bodies.mobod  # GROUND (−1) finds the last row
     rest = jnp.zeros_like(velocity.bodies.velocity, shape=(1, 6))
-    pose = chosen(position.bodies.pose, owner)
+    pose = take(position.bodies.pose, owner)
     R, p = pose[..., :3], pose[..., 3]
     V = jnp.concatenate([velocity.bodies.velocity, rest])[owner]
     A = jnp.concatenate([acceleration.acceleration, rest])[owner]
@@ -204,7 +202,7 @@ def _muscles(
     return MuscleOutputs(
         length=position.paths.length,
         lengthening_speed=velocity.lengthening_speed,
-        moment_arm=moment_arm.at[:, model.tree.free].set(moment_arms(model, position.paths)),
+        moment_arm=moment_arm.at[:, model.tree.mobility].set(moment_arms(model, position.paths)),
         activation=speed.activation,
         fiber_length=length.fiber_length,
         normalized_fiber_length=length.normalized_fiber_length,
@@ -252,7 +250,7 @@ def force_records(model: Model, info: StateDescription) -> dict[str, list[float]
     """Record values of every force by name, in file order, as OpenSim's `getRecordValues`.
 
     Args:
-      model: structure.
+      model: static structure.
       info: of one world.
     """
     muscles, forces = info.muscles, info.forces
@@ -275,7 +273,7 @@ def to_dict(model: Model, info: StateDescription) -> dict[str, dict]:
     """osim-rl's state description: nested dictionaries of lists, on the host.
 
     Args:
-      model: structure.
+      model: static structure.
       info: of one world, from `describe`.
 
     Returns:

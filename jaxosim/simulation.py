@@ -1,6 +1,6 @@
 """From instants to motion: the starting state, one control step, and a rollout of many.
 
-A control step holds the excitation for `Options.step_size` (0.01 s, as osim-rl does).
+A control step holds the controls for `Options.step_size` (0.01 s, as osim-rl does).
 """
 
 import dataclasses
@@ -12,20 +12,22 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxosim.dynamics.charts import enter_chart, leave_chart
-from jaxosim.dynamics.integrators import euler_steps, merson_integrate, rk4_steps
-from jaxosim.dynamics.rosenbrock import Progress, begin, plan, ros3w_step, ros3w_steps
+from jaxosim.arrays.safe import clip
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
+from jaxosim.integrators.explicit import euler_steps, rk4_steps
+from jaxosim.integrators.local_coordinates import from_local, to_local
+from jaxosim.integrators.merson import merson_integrate
+from jaxosim.integrators.problem import ModelProblem
+from jaxosim.integrators.ros3w import SolverState, init, ros3w_step, ros3w_steps, step_schedule
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
-from jaxosim.spatial import clip
-from jaxosim.stiff import stiff_world
 from jaxosim.system import (
+    StepContext,
     checked_arguments,
+    realize_derivative,
     realize_position,
     realize_velocity,
-    state_derivative,
 )
 from jaxosim.types import Model, Options, Params, State
 
@@ -37,11 +39,11 @@ _NAMES_SHOWN = 5
 
 
 @pytree
-class IntegratorMemory:
+class IntegratorState:
     """What the adaptive integrator remembers between control steps; fixed steps ignore it."""
 
     step: jax.Array = array(unit="s")
-    excitation: jax.Array = array("muscle", unit="1")  # the one in force before
+    controls: jax.Array = array("control", unit="1")  # those in force before
 
 
 def initial_state(
@@ -49,11 +51,11 @@ def initial_state(
 ) -> State:
     """Default activations, muscles equilibrated, in the default pose or a given one.
 
-    A muscle without equilibrium is warned of, or told by `find_equilibrium` in a traced program.
+    A muscle without equilibrium is warned of; a traced program asks `find_equilibrium`.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       q: `[coordinate]` (rad | m) pose; the coordinates' defaults if absent.
       u: `[coordinate]` (rad/s | m/s) speeds; the defaults if absent. Locked ones become zero.
 
@@ -102,8 +104,8 @@ def find_equilibrium(model: Model, params: Params, state: State) -> tuple[State,
     """As `equilibrate_muscles`, and which muscles have an equilibrium at all.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world; `vmap` for many.
 
     Returns:
@@ -132,21 +134,22 @@ def warn_without_equilibrium(model: Model, found: jax.Array) -> None:
 
 
 def _fixed_steps(
-    model: Model, params: Params, state: State, excitation: jax.Array, options: Options
+    model: Model, params: Params, state: State, controls: jax.Array, options: Options
 ) -> State:
     """All substeps of one control step by a fixed-step method."""
-    local, chart = enter_chart(model, params, state)
+    local, reference_rotation = to_local(model, params, state)
+    context = StepContext.of(model, params, reference_rotation)
     if options.method == _IMPLICIT:
-        problem = stiff_world(model, params, excitation, chart)
+        problem = ModelProblem(model, params, controls, context)
         end = ros3w_steps(problem, local, _duration(state, options), options.substeps)
     else:
 
         def rates(at):
-            return state_derivative(model, params, at, excitation, chart)
+            return realize_derivative(model, params, at, controls, context)
 
         h = options.step_size / options.substeps
         end = _EXPLICIT[options.method](rates, local, h, options.substeps)
-    return leave_chart(model, params, chart, end, state)
+    return from_local(model, params, reference_rotation, end, state)
 
 
 def _duration(state: State, options: Options) -> jax.Array:
@@ -155,18 +158,19 @@ def _duration(state: State, options: Options) -> jax.Array:
 
 
 def substeps(
-    model: Model, params: Params, state: State, excitation: jax.Array, options: Options
+    model: Model, params: Params, state: State, controls: jax.Array, options: Options
 ) -> State:
     """States after each substep of a control step by the implicit method, `[substep]` leading."""
-    local, chart = enter_chart(model, params, state)
-    problem = stiff_world(model, params, excitation, chart)
+    local, reference_rotation = to_local(model, params, state)
+    context = StepContext.of(model, params, reference_rotation)
+    problem = ModelProblem(model, params, controls, context)
 
-    def step(at: Progress, planned: tuple[jax.Array, jax.Array]) -> tuple[Progress, State]:
+    def step(at: SolverState, planned: tuple[jax.Array, jax.Array]) -> tuple[SolverState, State]:
         after = ros3w_step(problem, at, *planned)
-        return after, leave_chart(model, params, chart, after.state, state)
+        return after, from_local(model, params, reference_rotation, after.state, state)
 
     duration = _duration(state, options)
-    return jax.lax.scan(step, begin(local, duration), plan(options.substeps, duration))[1]
+    return jax.lax.scan(step, init(local, duration), step_schedule(options.substeps, duration))[1]
 
 
 def error_norm(state: State, error: State) -> jax.Array:
@@ -194,101 +198,105 @@ def _adaptive_step(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
-    memory: IntegratorMemory,
+    controls: jax.Array,
+    integrator_state: IntegratorState,
     options: Options,
-) -> tuple[State, IntegratorMemory]:
+) -> tuple[State, IntegratorState]:
     """One control step of the reference integrator."""
 
     def rates(y):
-        return state_derivative(model, params, y, excitation)
+        return realize_derivative(model, params, y, controls)
 
-    before = memory.excitation if options.stale_first_stage else excitation
-    first = state_derivative(model, params, state, before)
+    before = integrator_state.controls if options.stale_first_stage else controls
+    first = realize_derivative(model, params, state, before)
     end, step = merson_integrate(
-        rates, error_norm, state, first, options.step_size, options.accuracy, memory.step
+        rates, error_norm, state, first, options.step_size, options.accuracy, integrator_state.step
     )
-    return end, IntegratorMemory(step=step, excitation=excitation)
+    return end, IntegratorState(step=step, controls=controls)
 
 
-def initial_memory(state: State, excitation: jax.Array) -> IntegratorMemory:
+def init_integrator(state: State, controls: jax.Array) -> IntegratorState:
     """Memory of an integrator that has just been started."""
-    return IntegratorMemory(step=jnp.full_like(state.time, _FIRST_STEP), excitation=excitation)
+    return IntegratorState(step=jnp.full_like(state.time, _FIRST_STEP), controls=controls)
 
 
-def advance(
+def step_with_state(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
-    memory: IntegratorMemory,
+    controls: jax.Array,
+    integrator_state: IntegratorState,
     options: Options,
-) -> tuple[State, IntegratorMemory]:
+) -> tuple[State, IntegratorState]:
     """One control step, with the integrator's memory carried along."""
-    excitation = checked_arguments(model, params, state, excitation)
+    controls = checked_arguments(model, params, state, controls)
     with using(options.kernel):
-        return _advance(model, params, state, excitation, memory, options)
+        return _step_with_state(model, params, state, controls, integrator_state, options)
 
 
 @fused(static_argnums=(0, 5), constant_argnums=(1,))
-def _advance(
+def _step_with_state(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
-    memory: IntegratorMemory,
+    controls: jax.Array,
+    integrator_state: IntegratorState,
     options: Options,
-) -> tuple[State, IntegratorMemory]:
+) -> tuple[State, IntegratorState]:
     """The same as one kernel."""
     start = state.time
     if options.method == _ADAPTIVE:
-        state, memory = _adaptive_step(model, params, state, excitation, memory, options)
+        state, integrator_state = _adaptive_step(
+            model, params, state, controls, integrator_state, options
+        )
     else:
-        state = _fixed_steps(model, params, state, excitation, options)
-        memory = dataclasses.replace(memory, excitation=excitation)
-    return dataclasses.replace(state, time=start + options.step_size), memory
+        state = _fixed_steps(model, params, state, controls, options)
+        integrator_state = dataclasses.replace(integrator_state, controls=controls)
+    return dataclasses.replace(state, time=start + options.step_size), integrator_state
 
 
 def step(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
+    controls: jax.Array,
     options: Options | None = None,
 ) -> State:
-    """One control step of 0.01 s with the excitation held.
+    """One control step of 0.01 s with the controls held.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world; `vmap` for many.
-      excitation: `[muscle]` (1), used as it is, not clipped.
+      controls: `[control]` (1), used as it is, not clipped.
       options: how to integrate; `Options()` if absent.
 
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    excitation = checked_arguments(model, params, state, excitation)
-    memory = initial_memory(state, excitation)
-    return advance(model, params, state, excitation, memory, options or Options())[0]
+    controls = checked_arguments(model, params, state, controls)
+    integrator_state = init_integrator(state, controls)
+    return step_with_state(model, params, state, controls, integrator_state, options or Options())[
+        0
+    ]
 
 
 def rollout(
     model: Model,
     params: Params,
     state: State,
-    excitations: jax.Array,
+    controls: jax.Array,
     options: Options | None = None,
 ) -> State:
-    """Many control steps, one per row of excitations.
+    """Many control steps, one per row of controls.
 
     The adaptive method keeps its step size from one control step to the next, as OpenSim's does.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world, before the first step.
-      excitations: `[time, muscle]` (1).
+      controls: `[time, control]` (1).
       options: how to integrate; `Options()` if absent.
 
     Returns:
@@ -298,14 +306,14 @@ def rollout(
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
     check_process()
-    axes = {"time": None, "muscle": len(model.muscle_names)}
-    excitations = checked_array("excitations", excitations, axes, state.activation)
+    axes = {"time": None, "control": len(model.control_names)}
+    controls = checked_array("controls", controls, axes, state.activation)
     chosen = options or Options()
 
-    def one(carry, excitation):
-        after = advance(model, params, carry[0], excitation, carry[1], chosen)
+    def one(carry, row):
+        after = step_with_state(model, params, carry[0], row, carry[1], chosen)
         return after, after[0]
 
-    memory = initial_memory(state, excitations[0])
-    _, states = jax.lax.scan(one, (state, memory), excitations)
+    integrator_state = init_integrator(state, controls[0])
+    _, states = jax.lax.scan(one, (state, integrator_state), controls)
     return states

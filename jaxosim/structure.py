@@ -1,8 +1,8 @@
 """The static parts of a `Model`: names, index arrays, who hangs on whom. Nothing here is traced.
 
-Axes are those of `types.py`: `body`, `joint`, `coordinate`, `muscle`, … in file order; `mobile` the
-bodies that can move on their own, parents first; `free` the coordinates that are not locked, those
-of inboard joints first. Ground is body number −1.
+Axes are those of `types.py`: `body`, `joint`, `coordinate`, `muscle`, … in file order; `mobod` the
+mobilized bodies, those that can move on their own, parents first; `mobility` the coordinates that
+are not locked, those of inboard joints first. Ground is body number −1.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ GROUND = -1
 
 @dataclass(frozen=True, eq=False)
 class BodyStructure:
-    """Which mobile body carries each body, and how welds chain them together."""
+    """Which mobilized body carries each body, and how welds chain them together."""
 
-    mobile: np.ndarray  # [body] the mobile body it is fixed on, GROUND if welded to ground
+    mobod: np.ndarray  # [body] the mobilized body it is fixed on, GROUND if welded to ground
     joint: np.ndarray  # [body] the joint that holds it
     inboard: np.ndarray  # [body] the body on the other side of that joint, GROUND for ground
     reversed: np.ndarray  # [body] whether the body is the joint's parent side
@@ -27,27 +27,27 @@ class BodyStructure:
 
 @dataclass(frozen=True, eq=False)
 class TreeStructure:
-    """The tree of mobile bodies, their joints' axes, and who moves whom."""
+    """The tree of mobilized bodies, their joints' axes, and who moves whom."""
 
-    body: np.ndarray  # [mobile] the body whose joint moves it
-    joint: np.ndarray  # [mobile] that joint
-    parent: np.ndarray  # [mobile] the mobile body it hangs on, or GROUND
-    parent_body: np.ndarray  # [mobile] the body that carries the joint's inboard frame
-    levels: tuple[slice, ...]  # mobile bodies by depth, root level first
-    reversed: np.ndarray  # [mobile] joint travelled from its child to its parent
-    support: np.ndarray  # [mobile, free] 1 where the coordinate moves the body
-    descendants: np.ndarray  # [mobile, mobile] 1 where the second hangs on the first, or is it
-    free: np.ndarray  # [free] the coordinates that move, inboard joints first
-    free_mobile: np.ndarray  # [free] the mobile body whose joint the coordinate drives
-    related: np.ndarray  # [free, free] 1 where one moves the other's body: M is zero elsewhere
+    body: np.ndarray  # [mobod] the body whose joint moves it
+    joint: np.ndarray  # [mobod] that joint
+    parent: np.ndarray  # [mobod] the mobilized body it hangs on, or GROUND
+    parent_body: np.ndarray  # [mobod] the body that carries the joint's inboard frame
+    levels: tuple[slice, ...]  # mobilized bodies by depth, root level first
+    reversed: np.ndarray  # [mobod] joint travelled from its child to its parent
+    support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
+    descendants: np.ndarray  # [mobod, mobod] 1 where the second hangs on the first, or is it
+    mobility: np.ndarray  # [mobility] the coordinates that move, inboard joints first
+    mobility_mobod: np.ndarray  # [mobility] the mobilized body whose joint the coordinate drives
+    related: (
+        np.ndarray
+    )  # [mobility, mobility] 1 where one moves the other's body: M is zero elsewhere
     functions: FunctionBank  # the terms of the six axis functions
-    term_axis: np.ndarray  # [term] mobile · 6 + axis that the term adds to
+    term_axis: np.ndarray  # [term] mobod · 6 + axis that the term adds to
     term_coordinate: np.ndarray  # [term] its argument
-    term_free: np.ndarray  # [term] the same among the free ones; −1 if locked
-    first_coordinate: np.ndarray  # [term] whether its argument is its joint's first coordinate
-    third_coordinate: np.ndarray  # [term] whether its argument is its joint's third coordinate
-    undriven_axis: np.ndarray  # [mobile, 3] rotation axes without arguments, with angle not zero
-    angular_velocity: np.ndarray  # [mobile] Ball, Free: speeds are the angular velocity, not rates
+    term_mobility: np.ndarray  # [term] its mobility; −1 if locked
+    undriven_axis: np.ndarray  # [mobod, 3] rotation axes without arguments, with angle not zero
+    angular_velocity: np.ndarray  # [mobod] Ball, Free: speeds are the angular velocity, not rates
     coordinate_slot: np.ndarray  # [coordinate] place among its joint's coordinates
     coordinate_joint: np.ndarray  # [coordinate]
 
@@ -59,7 +59,7 @@ class FloatingStructure:
     Their axes are perpendicular in the file, and have to be so in any other Params.
     """
 
-    mobile: np.ndarray  # [floating] the mobile body they move
+    mobod: np.ndarray  # [floating] the mobilized body they move
     coordinate: np.ndarray  # [floating, 3] that drive the three rotations
     polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials
 
@@ -80,7 +80,7 @@ class PathStructure:
     moving_point: np.ndarray  # [moving]
     moving_coordinate: np.ndarray  # [moving] −1 when the file names none
     moving_functions: FunctionBank  # moving · 3 + axis
-    rigid: "SegmentStructure"  # both ends fixed on one mobile body: length is a constant
+    rigid: "SegmentStructure"  # both ends fixed on one mobilized body: length is a constant
     flexible: "SegmentStructure"  # the rest
     located: np.ndarray  # [located] the points at which flexible segments end
     arms: "ArmStructure"
@@ -95,10 +95,10 @@ class ArmStructure:
     """
 
     muscle: np.ndarray  # [arm]
-    free: np.ndarray  # [arm] coordinate
+    mobility: np.ndarray  # [arm] coordinate
     segment: np.ndarray  # [arm, term] flexible segments that contribute; their number if none
     sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
-    table: np.ndarray  # [muscle, free] number of the entry; the number of entries if none
+    table: np.ndarray  # [muscle, mobility] number of the entry; the number of entries if none
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ class MovingEndStructure:
     point: np.ndarray  # [end] moving point
     segment: np.ndarray  # [end]
     sign: np.ndarray  # [end] +1 at its start, −1 at its end
-    arm: np.ndarray  # [end] entry of the moment arms
+    moment_arm: np.ndarray  # [end] entry of the moment arms
     pulls: np.ndarray  # [end] whether the segment joins two bodies, so that it pulls on them
 
 

@@ -6,34 +6,36 @@ as the table of contents of the laws.
 Source: Simbody's stages; OpenSim `Model::realize…`.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
-from jaxosim.dynamics.contact import contact_wrenches, realize_contact
+from jaxosim.arrays.indexing import segment_sum, take
+from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
-from jaxosim.dynamics.limits import LimitInfo, realize_limits
 from jaxosim.dynamics.multibody import (
     InertiaInfo,
     bias_wrench,
     body_accelerations,
     generalized_force,
-    inverse_positive,
     mass_matrix,
     realize_inertia,
-    solve_positive,
 )
-from jaxosim.dynamics.prosthesis import spring_force
+from jaxosim.forces.coordinate_limit_force import LimitInfo, realize_limits
+from jaxosim.forces.hunt_crossley_force import contact_wrenches, realize_contact
+from jaxosim.forces.spring_generalized_force import spring_force
 from jaxosim.forks import check_process
 from jaxosim.fused import fused
-from jaxosim.muscles.path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.muscles.thelen2003 import (
     realize_fiber_velocity,
     realize_length,
     realize_muscle_dynamics,
 )
-from jaxosim.placement import chosen, group_sum, settled
+from jaxosim.paths.geometry_path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.types import (
     AccelerationInfo,
@@ -51,6 +53,24 @@ from jaxosim.types import (
     StateDerivative,
     VelocityInfo,
 )
+
+
+class StepContext(NamedTuple):
+    """What is held fixed while a step is computed."""
+
+    instance: InstanceInfo  # what follows from params alone
+    # [mobod, 3, 3] from `local_coordinates.to_local`: the rotation from which each joint's angles
+    # are counted; none where the state is expressed in the model's own coordinates
+    reference_rotation: jax.Array | None = None
+    # [conditional] bool, the path points that are active; if None, those in whose range q is
+    active_points: jax.Array | None = None
+
+    @classmethod
+    def of(
+        cls, model: Model, params: Params, reference_rotation: jax.Array | None = None
+    ) -> "StepContext":
+        """The context of these params."""
+        return cls(realize_instance(model, params), reference_rotation)
 
 
 @pytree
@@ -82,32 +102,26 @@ class Dynamics:
     contacts: ContactInfo
     limits: LimitInfo
     spring_force: jax.Array = array("spring", unit="N·m | N")
-    wrench: jax.Array = array("mobile", 6, unit="N·m, N")
-    mobility_force: jax.Array = array("free", unit="N·m | N")
+    wrench: jax.Array = array("mobod", 6, unit="N·m, N")
+    mobility_force: jax.Array = array("mobility", unit="N·m | N")
 
 
 @jax.named_scope("realize_position")
 def realize_position(
-    model: Model,
-    params: Params,
-    state: State,
-    chart: jax.Array | None = None,
-    present: jax.Array | None = None,
-    instance: InstanceInfo | None = None,
+    model: Model, params: Params, state: State, context: StepContext | None = None
 ) -> Position:
     """Poses, path lengths and moment arms, fiber and tendon lengths; arguments as for `realize`."""
-    if instance is None:
-        instance = realize_instance(model, params)
-    joints = realize_joints(model, params, state.q, chart)
+    instance, reference_rotation, active_points = context or StepContext.of(model, params)
+    joints = realize_joints(model, params, state.q, reference_rotation)
     bodies = realize_pose(model, instance, joints)
-    paths = realize_paths(model, params, instance, bodies, state.q, present)
+    paths = realize_paths(model, params, instance, bodies, state.q, active_points)
     return Position(
         instance=instance,
         joints=joints,
         bodies=bodies,
-        inertia=settled(realize_inertia(instance, bodies)),
+        inertia=materialize(realize_inertia(instance, bodies)),
         paths=paths,
-        muscles=settled(realize_length(params.muscles, paths.length, state.fiber_length)),
+        muscles=materialize(realize_length(params.muscles, paths.length, state.fiber_length)),
     )
 
 
@@ -117,9 +131,9 @@ def realize_velocity(model: Model, params: Params, state: State, position: Posit
     return Velocity(
         bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
         lengthening_speed=lengthening_speed(
-            model, position.paths, chosen(state.u, model.tree.free)
+            model, position.paths, take(state.u, model.tree.mobility)
         ),
-        muscles=settled(
+        muscles=materialize(
             realize_fiber_velocity(
                 params.muscles, position.muscles, state.activation, state.fiber_length
             )
@@ -132,22 +146,26 @@ def realize_dynamics(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
+    controls: jax.Array,
     position: Position,
     velocity: Velocity,
 ) -> Dynamics:
     """Forces of muscles, contacts, limits and springs."""
-    muscles = settled(
+    muscles = materialize(
         realize_muscle_dynamics(
-            params.muscles, position.muscles, velocity.muscles, state.activation, excitation
+            params.muscles,
+            position.muscles,
+            velocity.muscles,
+            state.activation,
+            take(controls, model.muscle_control),
         )
     )
     contacts = realize_contact(model, params, position.instance, position.bodies, velocity.bodies)
     stops, springs = model.limits.coordinate, model.springs.coordinate
-    limits = realize_limits(params.limits, chosen(state.q, stops), chosen(state.u, stops))
-    spring = spring_force(params.springs, chosen(state.q, springs), chosen(state.u, springs))
+    limits = realize_limits(params.limits, take(state.q, stops), take(state.u, stops))
+    spring = spring_force(params.springs, take(state.q, springs), take(state.u, springs))
     count = len(model.coordinate_names)
-    on_coordinates = group_sum(limits.force, stops, count) + group_sum(spring, springs, count)
+    on_coordinates = segment_sum(limits.force, stops, count) + segment_sum(spring, springs, count)
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
     return Dynamics(
         muscles=muscles,
@@ -155,7 +173,7 @@ def realize_dynamics(
         limits=limits,
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
-        mobility_force=chosen(on_coordinates, model.tree.free)
+        mobility_force=take(on_coordinates, model.tree.mobility)
         + tendon_generalized_force(model, position.paths, tension),
     )
 
@@ -164,33 +182,29 @@ def realize(
     model: Model,
     params: Params,
     state: State,
-    excitation: jax.Array,
-    chart: jax.Array | None = None,
-    present: jax.Array | None = None,
-    instance: InstanceInfo | None = None,
+    controls: jax.Array,
+    context: StepContext | None = None,
 ) -> tuple[Position, Velocity, Dynamics]:
-    """The three stages up to the forces, in a row; a batch is laid out worlds side by side.
+    """The three stages up to the forces; a batch is laid out with the worlds contiguous.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world.
-      excitation: `[muscle]` (1).
-      chart: in which the state is told, from `charts.enter_chart`; none if absent.
-      present: conditional points that are part of their paths, as for `realize_paths`.
-      instance: what follows from params alone, where it is known already.
+      controls: `[control]` (1).
+      context: what is held fixed; computed from params if None.
     """
-    state, excitation = settled((state, excitation))
-    position = realize_position(model, params, state, chart, present, instance)
+    state, controls = materialize((state, controls))
+    position = realize_position(model, params, state, context)
     velocity = realize_velocity(model, params, state, position)
-    dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
+    dynamics = realize_dynamics(model, params, state, controls, position, velocity)
     return position, velocity, dynamics
 
 
 def net_generalized_force(
     model: Model, params: Params, position: Position, velocity: Velocity, dynamics: Dynamics
 ) -> jax.Array:
-    """All that makes the free coordinates accelerate, `[free]`: M u_dot."""
+    """All that makes the free coordinates accelerate, `[mobility]`: M u_dot."""
     needed = bias_wrench(velocity.bodies, position.inertia, params.gravity)
     return dynamics.mobility_force + generalized_force(
         model, position.bodies, dynamics.wrench - needed
@@ -224,16 +238,14 @@ def state_rates(
     return State(
         time=jnp.ones_like(state.time),
         q=coordinate_rates(model, position.joints, state.u),
-        u=group_sum(u_dot, model.tree.free, len(model.coordinate_names)),
+        u=segment_sum(u_dot, model.tree.mobility, len(model.coordinate_names)),
         activation=jnp.where(works, dynamics.muscles.activation_rate, 0.0),
         fiber_length=jnp.where(works, velocity.muscles.fiber_velocity, 0.0),
     )
 
 
-def checked_arguments(
-    model: Model, params: Params, state: State, excitation: jax.Array
-) -> jax.Array:
-    """The excitation of one instant, after a look at everything that an instant is made of.
+def checked_arguments(model: Model, params: Params, state: State, controls: jax.Array) -> jax.Array:
+    """The controls of one instant, after everything that the instant is made of was checked.
 
     Raises:
       ModelMismatchError: an array's shape or dtype does not fit the model.
@@ -243,25 +255,20 @@ def checked_arguments(
     check_shapes(params, model.sizes)
     check_shapes(state, model.sizes)
     check_dtypes(params, state)
-    muscles = {"muscle": len(model.muscle_names)}
-    return checked_array("excitation", excitation, muscles, state.activation)
+    axes = {"control": len(model.control_names)}
+    return checked_array("controls", controls, axes, state.activation)
 
 
 def state_derivative(
-    model: Model,
-    params: Params,
-    state: State,
-    excitation: jax.Array,
-    chart: jax.Array | None = None,
+    model: Model, params: Params, state: State, controls: jax.Array
 ) -> StateDerivative:
     """Rates of everything that is integrated.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       state: one world.
-      excitation: `[muscle]` (1), used as it is, not clipped.
-      chart: in which the state and its rates are told, as for `realize`.
+      controls: `[control]` (1), used as they are, not clipped.
 
     Returns:
       A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s).
@@ -269,15 +276,26 @@ def state_derivative(
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    excitation = checked_arguments(model, params, state, excitation)
-    return _state_derivative(model, params, state, excitation, chart)
+    controls = checked_arguments(model, params, state, controls)
+    return _state_derivative(model, params, state, controls)
 
 
 @fused(static_argnums=(0,), constant_argnums=(1,))
 def _state_derivative(
-    model: Model, params: Params, state: State, excitation: jax.Array, chart: jax.Array | None
+    model: Model, params: Params, state: State, controls: jax.Array
 ) -> StateDerivative:
     """The same as one kernel."""
-    position, velocity, dynamics = realize(model, params, state, excitation, chart)
+    return realize_derivative(model, params, state, controls)
+
+
+def realize_derivative(
+    model: Model,
+    params: Params,
+    state: State,
+    controls: jax.Array,
+    context: StepContext | None = None,
+) -> StateDerivative:
+    """The four stages in a row, for programs that have checked their arguments; as `realize`."""
+    position, velocity, dynamics = realize(model, params, state, controls, context)
     acceleration = realize_acceleration(model, params, position, velocity, dynamics)
     return state_rates(model, position, velocity, dynamics, state, acceleration.u_dot)

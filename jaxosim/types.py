@@ -4,9 +4,9 @@
 may be changed, batched or differentiated, `State` what is integrated and nothing else. The records
 ending in `Info` are what a stage has worked out; none of them is stored in `State`.
 
-Axes: `body`, `joint`, `coordinate`, `muscle`, … are the file's, in file order. `mobile` are the
+Axes: `body`, `joint`, `coordinate`, `muscle`, … are the file's, in file order. `mobod` are the
 bodies that can move on their own, after welded ones have been fused onto them, parents first;
-`free` are the coordinates that are not locked, those of
+`mobility` are the coordinates that are not locked, those of
 inboard joints first. Ground is body number −1.
 """
 
@@ -46,6 +46,7 @@ class Model:
     joint_coordinates: tuple[tuple[int, ...], ...]
     coordinate_names: tuple[str, ...]
     muscle_names: tuple[str, ...]
+    control_names: tuple[str, ...]
     force_names: tuple[str, ...]
     marker_names: tuple[str, ...]
     locked: np.ndarray  # [coordinate] bool
@@ -57,6 +58,7 @@ class Model:
     contacts: ContactStructure
     limits: CoordinateForceStructure
     springs: CoordinateForceStructure
+    muscle_control: np.ndarray  # [muscle] the control that is the muscle's excitation
     muscle_applies_force: np.ndarray  # [muscle] bool
     marker_body: np.ndarray  # [marker]
     sizes: dict[str, int]  # every axis name of Params and State, and its length
@@ -73,11 +75,11 @@ class Options:
     Attributes:
       method: "ros3w" (linearly implicit, third order), "rk4", "euler", or "merson", the reference.
       substeps: of a control step, fixed-step methods only; equal but for "ros3w", see
-        `rosenbrock.ros3w_steps`.
+        `ros3w.ros3w_steps`.
       accuracy: local error per step of "merson", as OpenSim's integrator accuracy.
       step_size: seconds of a control step.
       stale_first_stage: "merson" in a rollout: as OpenSim under osim-rl, the first derivative after
-        a change of excitation uses the previous one.
+        a change of controls uses the previous ones.
       kernel: "fused", "xla", or "auto" for "fused" where it can be had, see `fused.using`.
     """
 
@@ -142,8 +144,8 @@ class JointParams:
     parent_orientation: jax.Array = array("joint", 3, unit="rad")  # body-fixed XYZ
     child_translation: jax.Array = array("joint", 3, unit="m")
     child_orientation: jax.Array = array("joint", 3, unit="rad")
-    axis: jax.Array = array("mobile", 6, 3, unit="1")  # unit vectors: rotations, translations
-    constant: jax.Array = array("mobile", 6, unit="rad | m")  # part of each axis with no argument
+    axis: jax.Array = array("mobod", 6, 3, unit="1")  # unit vectors: rotations, translations
+    constant: jax.Array = array("mobod", 6, unit="rad | m")  # part of each axis with no argument
     functions: FunctionParams = dataclasses.field()
 
 
@@ -262,19 +264,19 @@ StateDerivative = State
 
 @pytree
 class InstanceInfo:
-    """What follows from Params alone: everything fixed on a mobile body, in that body's frame.
+    """What follows from Params alone: everything fixed on a mobilized body, in that body's frame.
 
-    The frame of a mobile body is its joint's outboard frame (Simbody's M), so that no constant
+    The frame of a mobilized body is its joint's outboard frame (Simbody's M), so that no constant
     transform is left in the chain of poses.
     """
 
-    body_rotation: jax.Array = array("body", 3, 3, unit="1")  # of the body in its mobile body
+    body_rotation: jax.Array = array("body", 3, 3, unit="1")  # of the body in its mobilized body
     body_position: jax.Array = array("body", 3, unit="m")
-    inboard_rotation: jax.Array = array("mobile", 3, 3, unit="1")  # joint's inboard frame in parent
-    inboard_position: jax.Array = array("mobile", 3, unit="m")
-    mass: jax.Array = array("mobile", unit="kg")
-    first_moment: jax.Array = array("mobile", 3, unit="kg·m")  # mass · mass center
-    inertia: jax.Array = array("mobile", 3, 3, unit="kg·m²")  # about the mobile body's origin
+    inboard_rotation: jax.Array = array("mobod", 3, 3, unit="1")  # joint's inboard frame in parent
+    inboard_position: jax.Array = array("mobod", 3, unit="m")
+    mass: jax.Array = array("mobod", unit="kg")
+    first_moment: jax.Array = array("mobod", 3, unit="kg·m")  # mass · mass center
+    inertia: jax.Array = array("mobod", 3, 3, unit="kg·m²")  # about the mobilized body's origin
     point_location: jax.Array = array("point", 3, unit="m")
     moving_rotation: jax.Array = array("moving", 3, 3, unit="1")
     rigid_length: jax.Array = array("rigid", unit="m")  # of segments that cannot change length
@@ -286,46 +288,46 @@ class InstanceInfo:
 class JointInfo:
     """Joint transforms and hinge columns, each in its joint's own frames."""
 
-    rotation: jax.Array = array("mobile", 3, 3, unit="1")  # R_FM
-    position: jax.Array = array("mobile", 3, unit="m")  # p_FM
-    hinge: jax.Array = array("free", 6, unit="1 | m")  # V_FM per unit speed, in F
-    axis_direction: jax.Array = array("mobile", 6, 3, unit="1")  # the six axes, in F
-    slope: jax.Array = array("term", unit="mixed")  # first derivative of each axis term
-    curvature: jax.Array = array("term", unit="mixed")
-    q_dot_map: jax.Array = array("mobile", 3, 3, unit="1")  # angular velocity to angle rates
+    rotation: jax.Array = array("mobod", 3, 3, unit="1")  # R_FM
+    position: jax.Array = array("mobod", 3, unit="m")  # p_FM
+    hinge: jax.Array = array("mobility", 6, unit="1 | m")  # V_FM per unit speed, in F
+    axis_direction: jax.Array = array("mobod", 6, 3, unit="1")  # the six axes, in F
+    derivative: jax.Array = array("term", unit="mixed")  # of each axis term by its coordinate
+    second_derivative: jax.Array = array("term", unit="mixed")
+    q_dot_map: jax.Array = array("mobod", 3, 3, unit="1")  # angular velocity to angle rates
 
 
 @pytree
 class PositionInfo:
-    """Poses of the mobile bodies and the hinge map, about the common point.
+    """Poses of the mobilized bodies and the hinge map, about the common point.
 
-    The common point is the origin of the first mobile body; positions are relative to it so that
+    The common point is the origin of the first mobilized body; positions are relative to it so that
     float32 does not degrade as the model leaves the start. Everything is expressed in ground.
     """
 
     origin: jax.Array = array(3, unit="m")  # the common point, from ground's origin
     pose: jax.Array = array("frame", 3, 4, unit="1, m")  # rotation beside position; ground's last
-    joint_rotation: jax.Array = array("mobile", 3, 3, unit="1")  # of the joint's F frame
-    joint_position: jax.Array = array("mobile", 3, unit="m")  # of the joint's M origin
-    hinge: jax.Array = array("free", 6, unit="1 | m")  # S: spatial velocity per unit speed
+    joint_rotation: jax.Array = array("mobod", 3, 3, unit="1")  # of the joint's F frame
+    joint_position: jax.Array = array("mobod", 3, unit="m")  # of the joint's M origin
+    hinge: jax.Array = array("mobility", 6, unit="1 | m")  # S: spatial velocity per unit speed
 
     @property
     def rotation(self) -> jax.Array:
-        """Of the mobile bodies, `[mobile, 3, 3]`."""
+        """Of the mobilized bodies, `[mobod, 3, 3]`."""
         return self.pose[..., :-1, :, :3]
 
     @property
     def position(self) -> jax.Array:
-        """Origins of the mobile bodies from the common point, `[mobile, 3]` (m)."""
+        """Origins of the mobilized bodies from the common point, `[mobod, 3]` (m)."""
         return self.pose[..., :-1, :, 3]
 
 
 @pytree
 class VelocityInfo:
-    """Spatial velocities of the mobile bodies and the velocity part of their accelerations."""
+    """Spatial velocities of the mobilized bodies and the velocity part of their accelerations."""
 
-    velocity: jax.Array = array("mobile", 6, unit="rad/s, m/s")  # V, about the common point
-    bias_acceleration: jax.Array = array("mobile", 6, unit="rad/s², m/s²")  # A when u_dot = 0
+    velocity: jax.Array = array("mobod", 6, unit="rad/s, m/s")  # V, about the common point
+    bias_acceleration: jax.Array = array("mobod", 6, unit="rad/s², m/s²")  # A when u_dot = 0
 
 
 @pytree
@@ -333,7 +335,9 @@ class PathInfo:
     """Geometry of the muscle paths."""
 
     length: jax.Array = array("muscle", unit="m")
-    arm: jax.Array = array("arm", unit="m | 1")  # generalised force at unit pull, where not zero
+    moment_arm: jax.Array = array(
+        "arm", unit="m | 1"
+    )  # generalised force at unit pull, where not zero
     stretch: jax.Array = array("arm", unit="m | 1")  # lengthening per unit speed beyond −arm
 
 
@@ -394,7 +398,7 @@ class ContactInfo:
 
 @pytree
 class AccelerationInfo:
-    """Accelerations of the free coordinates and of the mobile bodies."""
+    """Accelerations of the free coordinates and of the mobilized bodies."""
 
-    u_dot: jax.Array = array("free", unit="rad/s² | m/s²")
-    acceleration: jax.Array = array("mobile", 6, unit="rad/s², m/s²")  # A, about the common point
+    u_dot: jax.Array = array("mobility", unit="rad/s² | m/s²")
+    acceleration: jax.Array = array("mobod", 6, unit="rad/s², m/s²")  # A, about the common point

@@ -14,8 +14,8 @@ import os, signal, sys, warnings
 warnings.simplefilter("ignore")
 import jax, jax.numpy as jnp, numpy as np
 import jaxosim
-from jaxosim import gym_api
-from jaxosim.gym_api import Arm2DEnv
+from jaxosim import osim_rl
+from jaxosim.osim_rl import Arm2DEnv
 
 def in_a_fork(call):
     child = os.fork()

@@ -19,7 +19,7 @@ from jaxosim.models.spec import (
     PolynomialFunctionSpec,
     SimmSplineSpec,
 )
-from tests import worlds
+from tests import hopper_model
 
 LIVE_TOLERANCE = 1e-13  # relative to the largest coefficient's effect: rounding of a small solve
 DIFFERENCE_TOLERANCE = 1e-8
@@ -63,8 +63,8 @@ def compiled(count):
 def table(count, places):
     """`[place, function]` of value, slope, curvature."""
     rows = [compiled(count)(jnp.asarray(x)) for x in places]
-    stacked = worlds.stack(rows)
-    return np.stack([stacked.value, stacked.slope, stacked.curvature], axis=-1)
+    stacked = hopper_model.stack(rows)
+    return np.stack([stacked.value, stacked.derivative, stacked.second_derivative], axis=-1)
 
 
 def live_values(opensim, function, x):
@@ -130,7 +130,7 @@ def test_inner_knots_of_one_abscissa_are_kept_apart_as_opensims(opensim, kind, x
         ours = evaluate(bank, params, jnp.array([place]))
         expected = live_values(opensim, live, place)
         np.testing.assert_allclose(ours.value[0], expected[0], rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(ours.slope[0], expected[1], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(ours.derivative[0], expected[1], rtol=1e-9, atol=1e-9)
 
 
 # property
@@ -201,11 +201,13 @@ def test_slopes_are_the_derivatives(count):
     x, _ = knots(count)
     for place in arguments(x):
         here, rate = compiled(count)(jnp.asarray(place)), value_slope(jnp.asarray(place))
-        assert worlds.all_finite(rate)
+        assert hopper_model.all_finite(rate)
         inside = not np.isin(place, x[[0, -1]])
         if inside:  # at the end knots a derivative takes either side's, both finite
-            np.testing.assert_allclose(rate.value, here.slope, rtol=1e-12, atol=1e-12)
-            np.testing.assert_allclose(rate.slope, here.curvature, rtol=1e-11, atol=1e-11)
+            np.testing.assert_allclose(rate.value, here.derivative, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(
+                rate.derivative, here.second_derivative, rtol=1e-11, atol=1e-11
+            )
 
 
 def test_gradients_by_coefficients_equal_differences():
@@ -215,15 +217,15 @@ def test_gradients_by_coefficients_equal_differences():
     @jax.jit
     def scalar(params):
         out = evaluate(bank, params, jnp.linspace(-0.5, 1.0, 6))
-        return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.slope * out.curvature)
+        return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.derivative * out.second_derivative)
 
     slopes = jax.tree.map(
         lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, 0.0), jax.grad(scalar)(params)
     )
-    direction = worlds.random_direction(params, seed=1)
-    expected = worlds.slope_along(scalar, params, direction, 1e-4)
+    direction = hopper_model.random_direction(params, seed=1)
+    expected = hopper_model.slope_along(scalar, params, direction, 1e-4)
     assert abs(expected) > 1e-2
-    obtained = worlds.inner(slopes, direction)
+    obtained = hopper_model.inner(slopes, direction)
     assert abs(obtained - expected) < DIFFERENCE_TOLERANCE * max(1.0, abs(expected))
 
 
@@ -241,7 +243,7 @@ def test_vmap_equals_loop_and_traces_once():
 
     chex.clear_trace_counter()
     x = jnp.asarray(np.random.default_rng(0).uniform(-2, 3, (5, 6)))
-    loop = worlds.stack([one(row) for row in x])
+    loop = hopper_model.stack([one(row) for row in x])
     together = jax.vmap(lambda row: evaluate(bank, params, row))(x)
     chex.assert_trees_all_close(together, loop, rtol=1e-14, atol=1e-14)
 
@@ -251,6 +253,6 @@ def test_the_slope_of_a_splines_slope_at_an_end_is_the_curvature_within(end, int
     edge = float(knots(5)[0][end])
     bank, params = bank_of(5)
     params = jax.tree.map(jnp.asarray, params)
-    slope = lambda x: evaluate(bank, params, jnp.full(6, x)).slope[jnp.array([1, 4])]  # noqa: E731
-    at, within = worlds.slopes_at_an_edge(slope, edge, into)
+    derivative = lambda x: evaluate(bank, params, jnp.full(6, x)).derivative[jnp.array([1, 4])]  # noqa: E731
+    at, within = hopper_model.slopes_at_an_edge(derivative, edge, into)
     np.testing.assert_allclose(at, within, rtol=1e-5)

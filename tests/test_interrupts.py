@@ -15,7 +15,7 @@ START = """
 import contextlib, pathlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
 from jaxosim import interrupts
-from jaxosim.__main__ import main
+from jaxosim.cli.__main__ import main
 def interrupt():
     signal.raise_signal(signal.SIGINT)
     time.sleep(60)
@@ -58,14 +58,14 @@ jaxosim.models.bundled_models = interrupt
 main()
 """,
     "a command": """
-from jaxosim import cli
-cli.commands.main = lambda *_, **__: interrupt()
+import jaxosim.cli.main
+jaxosim.cli.main.commands.main = lambda *_, **__: interrupt()
 main()
 """,
     "the time between a command and the end of the process": """
 import atexit
-from jaxosim import cli
-cli.commands.main = lambda *_, **__: 0
+import jaxosim.cli.main
+jaxosim.cli.main.commands.main = lambda *_, **__: 0
 atexit.register = lambda *_: interrupt()
 main()
 """,
@@ -142,7 +142,7 @@ interrupt()
 
 def test_importing_the_commands_installs_no_handler():
     code = """
-import jaxosim.cli
+import jaxosim.cli.main
 print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, file=sys.stderr)
 """
     assert outcome(code) == (0, "True\n")

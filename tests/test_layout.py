@@ -16,54 +16,50 @@ PACKAGE = ROOT / "jaxosim"
 # floors in ONE_ROOM, whose modules are one subject in several files.
 FLOORS = {
     # tools: jax and numpy only
-    "jaxosim.pytree": 0,
+    "jaxosim.archive": 0,
+    "jaxosim.arrays": 0,
+    "jaxosim.batching": 0,
+    "jaxosim.checks": 0,
     "jaxosim.errors": 0,
     "jaxosim.files": 0,
-    "jaxosim.archive": 0,
-    "jaxosim.checks": 0,
     "jaxosim.forks": 0,
-    "jaxosim.interrupts": 0,
-    "jaxosim.placement": 0,
-    "jaxosim.products": 0,
-    "jaxosim.spatial": 0,
     "jaxosim.functions": 0,
     "jaxosim.fused": 0,
-    "jaxosim.worlds": 0,
-    # nouns
+    "jaxosim.interrupts": 0,
+    "jaxosim.optional": 0,
+    "jaxosim.pytree": 0,
+    # types
     "jaxosim.structure": 1,
     "jaxosim.types": 1,
-    # reading (host) and laws (device), side by side
+    # reading (host) and the mechanics of the tree (device)
     "jaxosim.models": 2,
     "jaxosim.dynamics": 2,
-    "jaxosim.muscles": 2,
-    # verbs
-    "jaxosim.system": 3,
-    "jaxosim.linearization": 3,
-    "jaxosim.stiff": 3,
-    "jaxosim.simulation": 3,
-    "jaxosim.outputs": 3,
-    "jaxosim.randomize": 3,
+    # what acts on the tree
+    "jaxosim.forces": 3,
+    "jaxosim.muscles": 3,
+    "jaxosim.paths": 3,
+    # a whole model, at an instant and over time
+    "jaxosim.integrators": 4,
+    "jaxosim.outputs": 4,
+    "jaxosim.randomize": 4,
+    "jaxosim.simulation": 4,
+    "jaxosim.stiff": 4,
+    "jaxosim.system": 4,
     # tasks, and the files of the field
-    "jaxosim.envs": 4,
-    "jaxosim.sto": 4,
-    # rooms for users
-    "jaxosim.gym_api": 5,
-    "jaxosim.learning": 5,
-    "jaxosim.viewer": 5,
-    # doors
-    "jaxosim.cores": 6,
-    "jaxosim.bench": 6,
-    "jaxosim.cli_bench": 6,
-    "jaxosim.cli_rollout": 6,
-    "jaxosim.cli_report": 6,
-    "jaxosim.cli_obs": 6,
-    "jaxosim.cli_view": 6,
-    "jaxosim.cli": 6,
-    "jaxosim.__main__": 6,
-    "jaxosim.server": 6,
-    "jaxosim": 6,
+    "jaxosim.envs": 5,
+    "jaxosim.sto": 5,
+    # adapters
+    "jaxosim.viewer": 6,
+    "jaxosim.adapters": 7,
+    "jaxosim.osim_rl": 7,
+    # entry points
+    "jaxosim": 8,
+    "jaxosim.bench": 8,
+    "jaxosim.cli": 8,
+    "jaxosim.cores": 8,
+    "jaxosim.gym_api": 8,
 }
-ONE_ROOM = {0, 1, 3, 6}
+ONE_ROOM = {0, 1, 4, 8}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 OPTIONAL_PACKAGES = (
@@ -101,13 +97,13 @@ PUBLIC_API = {
     "load_model",
     "load_state",
     "make",
-    "over_worlds",
+    "batched",
     "rollout",
     "save_state",
     "state_derivative",
     "step",
     "to_dict",
-    "use_cores",
+    "use_cpu_devices",
     "world_mesh",
     "world_sharding",
 }
@@ -120,9 +116,9 @@ def module_name(path):
 
 # Rooms that stand on an extra: nothing else of ours imports them.
 NEEDS_EXTRA = {
-    "jaxosim.gym_api.brax": "brax",
-    "jaxosim.gym_api.gymnasium": "gymnasium",
-    "jaxosim.gym_api.gymnax": "gymnax",
+    "jaxosim.adapters.brax": "brax",
+    "jaxosim.adapters.gymnasium": "gymnasium",
+    "jaxosim.adapters.gymnax": "gymnax",
 }
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 each_module = pytest.mark.parametrize("name", MODULES)
@@ -258,7 +254,7 @@ def test_import_changes_no_setting():
     code = """
 import jax
 before = dict(jax.config.values)
-import jaxosim.cli
+import jaxosim.cli.main
 assert before == {key: jax.config.values[key] for key in before}
 import numpy
 print(numpy.get_printoptions()["precision"], jax.config.jax_enable_x64)

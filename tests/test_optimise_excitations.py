@@ -160,5 +160,5 @@ def test_the_whole_example(tmp_path):
         states = sto.read_states(out / f"{name}_opensim.sto", run.model, run.params)
         assert np.abs(np.asarray(states.q) - run.world(0).q[1:]).max() < 5e-3
         _, excitation = sto.read_controls(out / f"{name}_controls.sto", run.model)
-        np.testing.assert_allclose(excitation, run.excitation[:, 0], atol=1e-6)
+        np.testing.assert_allclose(excitation, run.controls[:, 0], atol=1e-6)
     assert (out / "history.csv").read_text().count("\n") == 1 + 100 + 50

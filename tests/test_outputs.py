@@ -12,7 +12,7 @@ import pytest
 import jaxosim
 from jaxosim.errors import ModelMismatchError
 from jaxosim.outputs import force_records
-from tests import worlds
+from tests import hopper_model
 
 EPISODES = pathlib.Path(__file__).resolve().parents[2] / "shared" / "reference" / "episodes"
 MODELS = {
@@ -53,7 +53,7 @@ def described(model, params, data, row):
     assert tuple(data["muscle_names"]) == model.muscle_names
     names = ("q", "u", "activation", "fiber_length")
     state = jaxosim.State(time=jnp.zeros(()), **{n: jnp.asarray(data[n][row]) for n in names})
-    info = worlds.describe_of(model)(params, state, jnp.zeros(len(model.muscle_names)))
+    info = hopper_model.describe_of(model)(params, state, jnp.zeros(len(model.muscle_names)))
     return jaxosim.to_dict(model, info)
 
 
@@ -72,9 +72,9 @@ def flat(value, prefix=""):
 
 
 def hopper():
-    model, params = worlds.load(worlds.HOPPER)
-    state = worlds.random_state(model, params, seed=1)
-    return model, params, state, worlds.describe_of(model)(params, state, jnp.zeros(2))
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    state = hopper_model.random_state(model, params, seed=1)
+    return model, params, state, hopper_model.describe_of(model)(params, state, jnp.zeros(2))
 
 
 # parity
@@ -102,8 +102,8 @@ def test_every_entry_of_recorded_states(episode):
 
 @pytest.mark.opensim
 def test_markers_and_mass_center_of_the_hopper(opensim):
-    states = worlds.oracle_of(worlds.HOPPER).random_states(16, seed=9)
-    worlds.assert_parity(worlds.HOPPER, states)
+    states = hopper_model.oracle_of(hopper_model.HOPPER).random_states(16, seed=9)
+    hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 
 # property
@@ -133,8 +133,8 @@ def test_forces_come_in_file_order():
 def test_contact_records_balance():
     """What the floor feels is minus what the foot feels, moments about ground's origin too."""
     model, params, state, _ = hopper()
-    low = worlds.replace_at(worlds.initial_of(model)(params), q=(2, 0.71))
-    info = worlds.describe_of(model)(params, low, jnp.zeros(2))
+    low = hopper_model.replace_at(hopper_model.initial_of(model)(params), q=(2, 0.71))
+    info = hopper_model.describe_of(model)(params, low, jnp.zeros(2))
     rows = np.array(jaxosim.to_dict(model, info)["forces"]["h"]).reshape(3, 6)
     floor, heel, toe = rows
     assert heel[1] > 100
@@ -148,7 +148,7 @@ def test_contact_records_balance():
 
 def test_describe_and_rates_agree():
     model, params, state, info = hopper()
-    rates = worlds.rates_of(model)(params, state, jnp.zeros(2))
+    rates = hopper_model.rates_of(model)(params, state, jnp.zeros(2))
     np.testing.assert_allclose(info.coordinates.acceleration, rates.u, rtol=1e-11)
     np.testing.assert_allclose(info.muscles.fiber_velocity, rates.fiber_length, rtol=1e-11)
     np.testing.assert_allclose(info.muscles.activation_rate, rates.activation, rtol=1e-11)
@@ -157,7 +157,7 @@ def test_describe_and_rates_agree():
 
 def test_velocities_and_accelerations_are_rates_of_positions():
     model, params, state, info = hopper()
-    rates = worlds.rates_of(model)(params, state, jnp.zeros(2))
+    rates = hopper_model.rates_of(model)(params, state, jnp.zeros(2))
 
     def motion(q, u):
         moved = dataclasses.replace(state, q=q, u=u)
@@ -192,7 +192,7 @@ def test_gradient_through_describe_is_finite():
         info = jaxosim.describe(model, params, state, jnp.zeros(2))
         return sum(jnp.sum(leaf) for leaf in jax.tree.leaves(info))
 
-    assert worlds.all_finite(jax.jit(jax.grad(scalar))(state))
+    assert hopper_model.all_finite(jax.jit(jax.grad(scalar))(state))
 
 
 # batch, compile
@@ -200,16 +200,16 @@ def test_gradient_through_describe_is_finite():
 
 def test_vmap_equals_loop():
     model, params, _, _ = hopper()
-    states = [worlds.random_state(model, params, seed) for seed in range(3)]
-    together = jax.jit(jax.vmap(worlds.describe_of(model), (None, 0, None)))(
-        params, worlds.stack(states), jnp.zeros(2)
+    states = [hopper_model.random_state(model, params, seed) for seed in range(3)]
+    together = jax.jit(jax.vmap(hopper_model.describe_of(model), (None, 0, None)))(
+        params, hopper_model.stack(states), jnp.zeros(2)
     )
     for index, state in enumerate(states):
-        alone = worlds.describe_of(model)(params, state, jnp.zeros(2))
-        chex.assert_trees_all_close(worlds.row(together, index), alone, rtol=1e-9, atol=1e-9)
+        alone = hopper_model.describe_of(model)(params, state, jnp.zeros(2))
+        chex.assert_trees_all_close(hopper_model.row(together, index), alone, rtol=1e-9, atol=1e-9)
 
 
 def test_one_trace():
     model, params, state, _ = hopper()
-    worlds.describe_of(model)(params, state, jnp.ones(2))
-    assert worlds.describe_of(model)._cache_size() == 1
+    hopper_model.describe_of(model)(params, state, jnp.ones(2))
+    assert hopper_model.describe_of(model)._cache_size() == 1

@@ -13,7 +13,7 @@ import pytest
 import jaxosim
 from jaxosim.errors import ModelMismatchError
 from jaxosim.simulation import error_norm, substeps
-from tests import worlds
+from tests import hopper_model
 
 SAME = 1e-10  # one program in two groupings: rounding, multiplied by stiff contacts
 EQUILIBRIUM_TOLERANCE = 1e-7  # (m/s) fiber speed left by OpenSim's force tolerance of 1e-8
@@ -31,8 +31,8 @@ HEIGHT, KNEE, ANKLE = 2, 3, 4  # coordinates of the hopper
 
 @pytest.fixture(scope="module")
 def world():
-    model, params = worlds.load(worlds.HOPPER)
-    state = worlds.initial_of(model)(params)
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    state = hopper_model.initial_of(model)(params)
     return model, params, state, jnp.array([[0.2, 0.1], [0.9, 0.1], [0.9, 0.7], [0.0, 1.0], [0, 0]])
 
 
@@ -40,7 +40,7 @@ def world():
 def reference(world):
     """The end of 50 ms by the error-controlled integrator."""
     model, params, state, excitations = world
-    return worlds.rollout_of(model, REFERENCE)(params, state, excitations)
+    return hopper_model.rollout_of(model, REFERENCE)(params, state, excitations)
 
 
 def largest_difference(a, b):
@@ -54,7 +54,9 @@ def largest_difference(a, b):
 
 @pytest.mark.opensim
 def test_reference_method_follows_live_opensim(opensim, world, reference):
-    live = worlds.oracle_of(worlds.HOPPER).trajectory(np.asarray(world[3]), accuracy=1e-9)
+    live = hopper_model.oracle_of(hopper_model.HOPPER).trajectory(
+        np.asarray(world[3]), accuracy=1e-9
+    )
     for name in ("q", "u", "activation", "fiber_length"):
         np.testing.assert_allclose(
             getattr(reference, name), live[name][1:], rtol=LIVE_TOLERANCE, atol=LIVE_TOLERANCE
@@ -63,7 +65,7 @@ def test_reference_method_follows_live_opensim(opensim, world, reference):
 
 @pytest.mark.opensim
 def test_initial_state_is_live_opensims(opensim, world):
-    live = worlds.oracle_of(worlds.HOPPER).rest()
+    live = hopper_model.oracle_of(hopper_model.HOPPER).rest()
     for name in ("q", "u", "activation", "fiber_length"):
         np.testing.assert_allclose(getattr(world[2], name), live[name], rtol=0, atol=1e-12)
 
@@ -91,7 +93,7 @@ def test_a_pose_of_another_model_is_refused(world, given):
 
 def test_initial_state_is_in_equilibrium(world):
     model, params, state, _ = world
-    rates = worlds.rates_of(model)(params, state, state.activation)
+    rates = hopper_model.rates_of(model)(params, state, state.activation)
     assert float(jnp.abs(rates.fiber_length).max()) < EQUILIBRIUM_TOLERANCE
     assert float(jnp.abs(rates.activation).max()) == 0.0
 
@@ -108,8 +110,8 @@ def test_initial_state_takes_a_pose_and_speeds(world):
 @pytest.mark.parametrize("method", CONVERGED)
 def test_fine_steps_converge_to_the_reference(world, reference, method):
     model, params, state, excitations = world
-    states = worlds.rollout_of(model, FINE[method])(params, state, excitations)
-    error = largest_difference(worlds.row(states, -1), worlds.row(reference, -1))
+    states = hopper_model.rollout_of(model, FINE[method])(params, state, excitations)
+    error = largest_difference(hopper_model.row(states, -1), hopper_model.row(reference, -1))
     print(method, error)
     assert error < CONVERGED[method]
 
@@ -117,48 +119,48 @@ def test_fine_steps_converge_to_the_reference(world, reference, method):
 def test_substeps_end_where_a_path_gains_or_loses_a_point(world):
     """Within the step of which the knee meets the edge, to a part of a substep."""
     model, params, state, excitations = world
-    edge = worlds.CONDITION[1]
-    start = worlds.replace_at(state, q=(HEIGHT, 1.0))  # in the air
-    start = worlds.replace_at(start, q=(KNEE, edge + 0.005), u=(KNEE, -12.0))
+    edge = hopper_model.CONDITION[1]
+    start = hopper_model.replace_at(state, q=(HEIGHT, 1.0))  # in the air
+    start = hopper_model.replace_at(start, q=(KNEE, edge + 0.005), u=(KNEE, -12.0))
     options = jaxosim.Options()
     run = jax.jit(lambda p, s, e: substeps(model, p, s, e, options))
     states = run(params, start, excitations[0])
     knee = np.asarray(states.q[:, KNEE])
     assert np.abs(knee - edge).min() < 0.05 * np.abs(np.diff(knee)).max()
-    end = worlds.step_of(model, options)(params, start, excitations[0])
-    last = dataclasses.replace(worlds.row(states, -1), time=end.time)
+    end = hopper_model.step_of(model, options)(params, start, excitations[0])
+    last = dataclasses.replace(hopper_model.row(states, -1), time=end.time)
     chex.assert_trees_all_close(last, end, rtol=SAME, atol=SAME)
 
 
 def test_rollout_is_repeated_step(world):
     model, params, state, excitations = world
     options = jaxosim.Options()
-    states = worlds.rollout_of(model, options)(params, state, excitations)
+    states = hopper_model.rollout_of(model, options)(params, state, excitations)
     for index, excitation in enumerate(excitations):
-        state = worlds.step_of(model, options)(params, state, excitation)
-        chex.assert_trees_all_close(worlds.row(states, index), state, rtol=SAME, atol=SAME)
+        state = hopper_model.step_of(model, options)(params, state, excitation)
+        chex.assert_trees_all_close(hopper_model.row(states, index), state, rtol=SAME, atol=SAME)
 
 
 def test_a_rollout_can_be_cut_and_resumed(world):
     model, params, state, excitations = world
-    run = worlds.rollout_of(model, jaxosim.Options())
+    run = hopper_model.rollout_of(model, jaxosim.Options())
     whole = run(params, state, jnp.concatenate([excitations, excitations]))
-    middle = worlds.row(run(params, state, excitations), -1)
+    middle = hopper_model.row(run(params, state, excitations), -1)
     rest = run(params, middle, excitations)
     chex.assert_trees_all_close(jax.tree.map(lambda x: x[5:], whole), rest, rtol=SAME, atol=SAME)
 
 
 def test_time_advances_by_the_step_size(world):
     model, params, state, excitations = world
-    states = worlds.rollout_of(model, jaxosim.Options())(params, state, excitations)
+    states = hopper_model.rollout_of(model, jaxosim.Options())(params, state, excitations)
     np.testing.assert_allclose(states.time, 0.01 * np.arange(1, DURATION + 1), rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("options", [jaxosim.Options(), REFERENCE], ids=["ros3w", "merson"])
 def test_a_locked_coordinate_stays_where_it_is_put(world, options):
     model, params, state, excitations = world
-    moved = worlds.replace_at(state, q=(ANKLE, 0.4))
-    run = worlds.rollout_of(model, options)
+    moved = hopper_model.replace_at(state, q=(ANKLE, 0.4))
+    run = hopper_model.rollout_of(model, options)
     states, others = run(params, moved, excitations), run(params, state, excitations)
     np.testing.assert_array_equal(states.q[:, ANKLE], 0.4)
     np.testing.assert_array_equal(states.u[:, ANKLE], 0.0)
@@ -168,8 +170,8 @@ def test_a_locked_coordinate_stays_where_it_is_put(world, options):
 def test_stale_first_stage_keeps_the_old_excitation_for_one_stage(world, reference):
     model, params, state, excitations = world
     options = dataclasses.replace(REFERENCE, stale_first_stage=True)
-    stale = worlds.rollout_of(model, options)(params, state, excitations)
-    same = (worlds.row(reference, 0), worlds.row(stale, 0))
+    stale = hopper_model.rollout_of(model, options)(params, state, excitations)
+    same = (hopper_model.row(reference, 0), hopper_model.row(stale, 0))
     chex.assert_trees_all_close(*same, rtol=SAME, atol=SAME)
     gap = np.abs(np.asarray(reference.activation - stale.activation))[1]
     assert 1e-12 < gap.max() < 1e-3
@@ -179,12 +181,12 @@ def test_error_norm_is_the_largest_of_three_weighted_rms(world):
     _, _, state, _ = world
     zero = jax.tree.map(jnp.zeros_like, state)
     count = state.q.size
-    fast = worlds.replace_at(state, u=(0, 4.0))
-    error = worlds.replace_at(zero, u=(0, 1.0))
+    fast = hopper_model.replace_at(state, u=(0, 4.0))
+    error = hopper_model.replace_at(zero, u=(0, 1.0))
     assert float(error_norm(fast, error)) == pytest.approx(0.25 / count**0.5)
-    error = worlds.replace_at(error, q=(0, 1.0))
+    error = hopper_model.replace_at(error, q=(0, 1.0))
     assert float(error_norm(fast, error)) == pytest.approx(1 / count**0.5)
-    error = worlds.replace_at(zero, fiber_length=(0, 1.0))
+    error = hopper_model.replace_at(zero, fiber_length=(0, 1.0))
     assert float(error_norm(fast, error)) == pytest.approx(1 / (2 * state.activation.size) ** 0.5)
 
 
@@ -270,7 +272,7 @@ def test_x64_may_be_switched_after_a_model_has_been_traced(method):
     options = jaxosim.Options(method=method)
 
     def dtypes():
-        model, params = worlds.load(worlds.HOPPER)
+        model, params = hopper_model.load(hopper_model.HOPPER)
         state = jax.eval_shape(functools.partial(jaxosim.initial_state, model), params)
         run = functools.partial(jaxosim.rollout, model, options=options)
         excitations = jax.ShapeDtypeStruct((3, 2), jnp.result_type(float))
@@ -344,7 +346,7 @@ def off_the_kinks(world):
 
 def directions_from(at):
     """Random changes of one argument at a time."""
-    zero, moved = jax.tree.map(jnp.zeros_like, at), worlds.random_direction(at, seed=5)
+    zero, moved = jax.tree.map(jnp.zeros_like, at), hopper_model.random_direction(at, seed=5)
     for index in range(len(at)):
         yield tuple(moved[i] if i == index else zero[i] for i in range(len(at)))
 
@@ -353,7 +355,7 @@ def test_derivative_of_a_rollout_is_the_difference_quotient(final_height, off_th
     at = off_the_kinks
     forward = jax.jit(lambda d: jax.jvp(final_height, (at,), (d,))[1])
     for direction in directions_from(at):
-        expected = worlds.slope_along(final_height, at, direction, DIFFERENCE_STEP)
+        expected = hopper_model.slope_along(final_height, at, direction, DIFFERENCE_STEP)
         obtained = float(forward(direction))
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1e-3, abs(expected))
 
@@ -361,19 +363,21 @@ def test_derivative_of_a_rollout_is_the_difference_quotient(final_height, off_th
 def test_gradient_of_a_rollout_is_finite_and_the_derivative(final_height, slopes_of, off_the_kinks):
     at = off_the_kinks
     slopes = slopes_of(at)
-    assert worlds.all_finite(slopes)
+    assert hopper_model.all_finite(slopes)
     for direction in directions_from(at):
         expected = float(jax.jvp(final_height, (at,), (direction,))[1])
-        assert abs(worlds.inner(slopes, direction) - expected) < SAME * max(1.0, abs(expected))
+        assert abs(hopper_model.inner(slopes, direction) - expected) < SAME * max(
+            1.0, abs(expected)
+        )
 
 
 def test_gradient_is_finite_from_rest_with_zero_excitation(world, slopes_of):
     """Zero slip, excitation at the activation's floor, and a fiber at its shortest."""
     _, params, state, excitations = world
     resting = dataclasses.replace(state, u=jnp.zeros_like(state.u))
-    short = worlds.replace_at(resting, fiber_length=(0, 0.0), activation=(1, 0.01))
+    short = hopper_model.replace_at(resting, fiber_length=(0, 0.0), activation=(1, 0.01))
     for start in (resting, short):
-        assert worlds.all_finite(slopes_of((params, start, jnp.zeros_like(excitations))))
+        assert hopper_model.all_finite(slopes_of((params, start, jnp.zeros_like(excitations))))
 
 
 # batch
@@ -382,14 +386,16 @@ def test_gradient_is_finite_from_rest_with_zero_excitation(world, slopes_of):
 def test_vmap_of_step_equals_a_loop(world):
     model, params, _, excitations = world
     options = jaxosim.Options()
-    states = worlds.stack([worlds.random_state(model, params, s, 0.05) for s in range(3)])
+    states = hopper_model.stack(
+        [hopper_model.random_state(model, params, s, 0.05) for s in range(3)]
+    )
     one = functools.partial(jaxosim.step, model)
     together = jax.jit(jax.vmap(one, (None, 0, 0)))(params, states, excitations[:3])
     for index in range(3):
-        alone = worlds.step_of(model, options)(
-            params, worlds.row(states, index), excitations[index]
+        alone = hopper_model.step_of(model, options)(
+            params, hopper_model.row(states, index), excitations[index]
         )
-        chex.assert_trees_all_close(worlds.row(together, index), alone, rtol=SAME, atol=SAME)
+        chex.assert_trees_all_close(hopper_model.row(together, index), alone, rtol=SAME, atol=SAME)
 
 
 # compile
@@ -410,7 +416,7 @@ def test_one_trace_for_equal_options(world):
 
 def test_the_error_norms_slope_where_a_speed_begins_to_count_by_its_size(world):
     _, _, state, _ = world
-    error = worlds.replace_at(jax.tree.map(jnp.zeros_like, state), u=(0, 1.0))
-    norm = lambda speed: error_norm(worlds.replace_at(state, u=(0, speed)), error)  # noqa: E731
-    at, within = worlds.slopes_at_an_edge(norm, 1.0, 1)
+    error = hopper_model.replace_at(jax.tree.map(jnp.zeros_like, state), u=(0, 1.0))
+    norm = lambda speed: error_norm(hopper_model.replace_at(state, u=(0, speed)), error)  # noqa: E731
+    at, within = hopper_model.slopes_at_an_edge(norm, 1.0, 1)
     np.testing.assert_allclose(at, within, rtol=1e-5)

@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 import jaxosim
 from jaxosim.errors import ModelMismatchError
 from jaxosim.types import Params
-from tests import worlds
+from tests import hopper_model
 
 PARITY_STATES = 48
 GRADIENT_TOLERANCE = 1e-5  # against fourth-order differences, whose own error is about 1e-8
@@ -29,8 +29,8 @@ KNEE = 3
 
 @pytest.fixture(scope="module")
 def world():
-    model, params = worlds.load(worlds.HOPPER)
-    return model, params, worlds.initial_of(model)(params)
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    return model, params, hopper_model.initial_of(model)(params)
 
 
 @functools.cache
@@ -58,11 +58,11 @@ def awkward_states(state, model, params):
     still = dataclasses.replace(state, u=jnp.zeros_like(state.u))
     return {
         "zero slip": still,
-        "no contact": worlds.replace_at(state, q=(DEFAULT_HEIGHT, 2.0)),
-        "spline knot": worlds.replace_at(state, q=(KNEE, worlds.SPLINE_KNOTS[1])),
-        "last spline knot": worlds.replace_at(state, q=(KNEE, worlds.SPLINE_KNOTS[-1])),
-        "edge of a condition": worlds.replace_at(state, q=(KNEE, worlds.CONDITION[1])),
-        "at the limit": worlds.replace_at(state, q=(KNEE, float(np.deg2rad(10)))),
+        "no contact": hopper_model.replace_at(state, q=(DEFAULT_HEIGHT, 2.0)),
+        "spline knot": hopper_model.replace_at(state, q=(KNEE, hopper_model.SPLINE_KNOTS[1])),
+        "last spline knot": hopper_model.replace_at(state, q=(KNEE, hopper_model.SPLINE_KNOTS[-1])),
+        "edge of a condition": hopper_model.replace_at(state, q=(KNEE, hopper_model.CONDITION[1])),
+        "at the limit": hopper_model.replace_at(state, q=(KNEE, float(np.deg2rad(10)))),
         "shortest fibers": dataclasses.replace(state, fiber_length=shortest),
         "below the shortest": dataclasses.replace(state, fiber_length=0.5 * shortest),
         "slack tendon": dataclasses.replace(state, fiber_length=2 * state.fiber_length),
@@ -80,8 +80,8 @@ def awkward_states(state, model, params):
 
 @pytest.mark.opensim
 def test_random_states_of_the_hopper(opensim, world):
-    states = worlds.oracle_of(worlds.HOPPER).random_states(PARITY_STATES, seed=3)
-    worlds.assert_parity(worlds.HOPPER, states)
+    states = hopper_model.oracle_of(hopper_model.HOPPER).random_states(PARITY_STATES, seed=3)
+    hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 
 # property
@@ -97,18 +97,19 @@ def test_without_forces_energy_is_kept(world):
         ),
         springs=jax.tree.map(jnp.zeros_like, params.springs),
     )
-    state = worlds.random_state(model, loose, seed=2, spread=0.1)
-    state = worlds.replace_at(state, q=(DEFAULT_HEIGHT, 3.0))
-    info = worlds.describe_of(model)(loose, state, jnp.zeros(2))
-    rates = worlds.rates_of(model)(loose, state, jnp.zeros(2))
+    state = hopper_model.random_state(model, loose, seed=2, spread=0.1)
+    state = hopper_model.replace_at(state, q=(DEFAULT_HEIGHT, 3.0))
+    info = hopper_model.describe_of(model)(loose, state, jnp.zeros(2))
+    rates = hopper_model.rates_of(model)(loose, state, jnp.zeros(2))
 
     def kinetic(q, u):
-        from jaxosim.dynamics.multibody import mass_matrix, symmetric
+        from jaxosim.arrays.positive_definite import symmetric
+        from jaxosim.dynamics.multibody import mass_matrix
         from jaxosim.system import realize_position
 
         position = realize_position(model, loose, dataclasses.replace(state, q=q))
         mass = symmetric(mass_matrix(model, position.bodies, position.inertia))
-        free = u[model.tree.free]
+        free = u[model.tree.mobility]
         return 0.5 * free @ mass @ free
 
     _, power = jax.jit(lambda *a: jax.jvp(kinetic, a[:2], a[2:]))(
@@ -121,7 +122,7 @@ def test_without_forces_energy_is_kept(world):
 
 def test_rates_of_what_does_not_move_are_zero(world):
     model, params, state = world
-    rates = worlds.rates_of(model)(params, state, jnp.ones(2))
+    rates = hopper_model.rates_of(model)(params, state, jnp.ones(2))
     assert float(rates.time) == 1.0
     assert not np.any(np.asarray(rates.u)[model.locked])
     assert not np.any(np.asarray(rates.q)[model.locked])
@@ -145,7 +146,7 @@ def test_params_of_another_model_are_refused(world):
 def test_excitation_of_wrong_length_is_refused(world):
     model, params, state = world
     with pytest.raises((ModelMismatchError, ValueError, TypeError)):
-        jax.eval_shape(worlds.rates_of(model), params, state, jnp.zeros(3))
+        jax.eval_shape(hopper_model.rates_of(model), params, state, jnp.zeros(3))
 
 
 # gradient
@@ -154,20 +155,20 @@ def test_excitation_of_wrong_length_is_refused(world):
 @pytest.mark.parametrize("seed", range(3))
 def test_gradient_by_params_is_the_difference_quotient(world, seed):
     model, params, _ = world
-    state = worlds.random_state(model, params, seed)
+    state = hopper_model.random_state(model, params, seed)
     scalar, gradient = weighted_rates(model)
     excitation = jnp.array([0.3, 0.9])
     slopes = gradient((params, state, excitation))[0]
     zero = jax.tree.map(jnp.zeros_like, params)
-    direction = worlds.random_direction(params, seed + 50)
-    scale = max(1.0, abs(worlds.inner(jax.tree.map(_finite, slopes), direction)))
+    direction = hopper_model.random_direction(params, seed + 50)
+    scale = max(1.0, abs(hopper_model.inner(jax.tree.map(_finite, slopes), direction)))
     names = [field.name for field in dataclasses.fields(Params)]
     for name in names:
         along = dataclasses.replace(zero, **{name: getattr(direction, name)})
-        expected = worlds.slope_along(
+        expected = hopper_model.slope_along(
             lambda p: scalar((p, state, excitation)), params, along, DIFFERENCE_STEP
         )
-        obtained = worlds.inner(jax.tree.map(_finite, slopes), along)
+        obtained = hopper_model.inner(jax.tree.map(_finite, slopes), along)
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(scale, abs(expected)), name
 
 
@@ -179,14 +180,14 @@ def _finite(leaf):
 @pytest.mark.parametrize("seed", range(3))
 def test_gradient_by_state_and_excitation_is_the_difference_quotient(world, seed):
     model, params, _ = world
-    state = worlds.random_state(model, params, seed)
+    state = hopper_model.random_state(model, params, seed)
     scalar, gradient = weighted_rates(model)
     at = (state, jnp.array([0.3, 0.9]))
     slopes = gradient((params, *at))[1:]
     flat, unravel = ravel_pytree(at)
     obtained = ravel_pytree(slopes)[0]
     expected = [
-        worlds.slope_along(lambda x: scalar((params, *unravel(x))), flat, unit, ENTRY_STEP)
+        hopper_model.slope_along(lambda x: scalar((params, *unravel(x))), flat, unit, ENTRY_STEP)
         for unit in jnp.eye(len(flat))
     ]
     scale = np.maximum(np.abs(expected), 1e-3 * np.abs(expected).max())
@@ -200,8 +201,8 @@ def test_gradients_are_finite_at_the_awkward_points(world):
     gradient = weighted_rates(model)[1]
     for name, awkward in awkward_states(state, model, params).items():
         slopes = gradient((params, awkward, jnp.array([0.01, 0.5])))
-        assert worlds.all_finite(slopes), name
-        assert all(worlds.nonzero(part) for part in slopes), name
+        assert hopper_model.all_finite(slopes), name
+        assert all(hopper_model.nonzero(part) for part in slopes), name
 
 
 def test_gradient_is_finite_where_spheres_graze_the_floor(world):
@@ -216,11 +217,11 @@ def test_gradient_is_finite_where_spheres_graze_the_floor(world):
 
     depth = jax.jit(depth)
     for _ in range(3):  # the depth is linear in the height
-        state = worlds.replace_at(
+        state = hopper_model.replace_at(
             state, q=(DEFAULT_HEIGHT, state.q[DEFAULT_HEIGHT] + depth(state)[0])
         )
     assert abs(float(depth(state)[0])) < 1e-15
-    assert worlds.all_finite(weighted_rates(model)[1]((params, state, jnp.zeros(2))))
+    assert hopper_model.all_finite(weighted_rates(model)[1]((params, state, jnp.zeros(2))))
 
 
 @pytest.mark.slow
@@ -228,11 +229,11 @@ def test_gradient_is_finite_where_spheres_graze_the_floor(world):
 def test_gait_model_has_finite_gradients_in_its_default_pose(name):
     """At rest in the default pose: zero slip, knees at their limit, contacts touching."""
     model, params = jaxosim.load_model(name)
-    state = worlds.initial_of(model)(params)
+    state = hopper_model.initial_of(model)(params)
     muscles = len(model.muscle_names)
     slopes = weighted_rates(model)[1]((params, state, jnp.full(muscles, 0.05)))
-    assert worlds.all_finite(slopes)
-    assert worlds.nonzero(slopes[0].contacts)
+    assert hopper_model.all_finite(slopes)
+    assert hopper_model.nonzero(slopes[0].contacts)
 
 
 # batch
@@ -252,10 +253,10 @@ def test_vmap_over_one_branch_of_params_equals_a_loop(world):
         jax.vmap(functools.partial(jaxosim.state_derivative, model), (axes, None, None))
     )(batched, state, excitation)
     for index in range(3):
-        one = dataclasses.replace(params, muscles=worlds.row(many, index))
-        alone = worlds.rates_of(model)(one, state, excitation)
+        one = dataclasses.replace(params, muscles=hopper_model.row(many, index))
+        alone = hopper_model.rates_of(model)(one, state, excitation)
         chex.assert_trees_all_close(
-            worlds.row(together, index), alone, rtol=BATCH_TOLERANCE, atol=BATCH_TOLERANCE
+            hopper_model.row(together, index), alone, rtol=BATCH_TOLERANCE, atol=BATCH_TOLERANCE
         )
     assert float(jnp.ptp(together.u[:, 0])) > 1.0  # strength matters, else the test is void
 
@@ -267,10 +268,10 @@ def test_float32_stays_float32_and_close(world):
     model, params, _ = world
     short = functools.partial(jax.tree.map, lambda leaf: leaf.astype(jnp.float32))
     for seed in range(3):
-        state = worlds.random_state(model, params, seed)
+        state = hopper_model.random_state(model, params, seed)
         excitation = jnp.array([0.2, 0.4])
-        exact = worlds.rates_of(model)(params, state, excitation)
-        rough = worlds.rates_of(model)(short(params), short(state), short(excitation))
+        exact = hopper_model.rates_of(model)(params, state, excitation)
+        rough = hopper_model.rates_of(model)(short(params), short(state), short(excitation))
         for name in ("q", "u", "activation", "fiber_length"):
             a, b = np.asarray(getattr(exact, name)), np.asarray(getattr(rough, name))
             assert b.dtype == np.float32

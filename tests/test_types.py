@@ -116,10 +116,10 @@ def test_names_and_index_arrays_fit_each_other(name):
     assert sorted(c for joint in model.joint_coordinates for c in joint) == list(
         range(sizes["coordinate"])
     )
-    assert sorted(model.tree.free) == list(np.flatnonzero(~model.locked))
-    assert (model.tree.parent < np.arange(sizes["mobile"])).all()  # parents come first
+    assert sorted(model.tree.mobility) == list(np.flatnonzero(~model.locked))
+    assert (model.tree.parent < np.arange(sizes["mobod"])).all()  # parents come first
     support = model.tree.support
-    np.testing.assert_array_equal(support, model.tree.descendants.T[:, model.tree.free_mobile])
+    np.testing.assert_array_equal(support, model.tree.descendants.T[:, model.tree.mobility_mobod])
 
 
 def test_params_go_through_grad_and_tree_arithmetic():

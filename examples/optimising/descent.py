@@ -38,7 +38,7 @@ class Optimiser:
         spread = jax.device_put(variables, self._spread)
 
         def compiled(function: Callable[[Variables], Any]) -> Callable[[Variables], Any]:
-            return jax.jit(jaxosim.over_worlds(function, mesh=mesh)).lower(spread).compile()
+            return jax.jit(jaxosim.batched(function, mesh=mesh)).lower(spread).compile()
 
         accurate = functools.partial(task.objective, options=jaxosim.Options.accurate())
         self._gradient = compiled(jax.value_and_grad(task.objective, has_aux=True))

@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxosim.bench.patterns import STEP_SIZE
 from jaxosim.models.catalog import resolve
-from jaxosim.viewer.extras import require
+from jaxosim.optional import require
 
 _STARTING_EXCITATION = 1.0  # in force until the first action
 _SPEED = 3.0  # m/s, asked for in Round 1

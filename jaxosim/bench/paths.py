@@ -1,7 +1,7 @@
 """The two ways to run a program, as fused kernels and by XLA alone, each at its best setting.
 
 A fused kernel uses all cores from one device, through XLA's thread pool. XLA's own program needs a
-device per core (`jaxosim.use_cores`) and takes its worlds in blocks that fit a core's cache.
+device per core (`jaxosim.use_cpu_devices`) and takes its worlds in blocks that fit a core's cache.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ def batched(
       kernel: as for `mesh_of`.
       function: of one world.
       block: worlds side by side where XLA runs it; 128 if None.
-      in_axes: as for `over_worlds`.
+      in_axes: as for `batched`.
     """
     size = None if is_fused(kernel) else block or _BLOCK
-    return jaxosim.over_worlds(function, in_axes, mesh=mesh_of(kernel), block=size)
+    return jaxosim.batched(function, in_axes, mesh=mesh_of(kernel), block=size)

@@ -8,7 +8,7 @@ import rich.table
 from jaxosim.bench.contest import Entry
 from jaxosim.bench.drift import TIMES, summary
 from jaxosim.bench.paths import LABELS
-from jaxosim.cli_report import plain_table
+from jaxosim.cli.report import plain_table
 
 _JUDGED = 0.5  # s, the time to which bars of errors apply
 

@@ -55,4 +55,4 @@ def step_of(
     env: jaxosim.Env, mesh: Mesh | None = None, block: int | None = None
 ) -> Callable[[jaxosim.EnvState, jax.Array], jaxosim.EnvState]:
     """One step of all worlds, of (EnvState, `[world, action]`)."""
-    return jaxosim.over_worlds(env.step, mesh=mesh, block=block)
+    return jaxosim.batched(env.step, mesh=mesh, block=block)

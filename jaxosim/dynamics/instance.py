@@ -7,20 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.spatial import (
-    body_xyz_rotation,
-    matmul,
-    matvec,
-    safe_norm,
-    skew,
-    transpose,
-)
+from jaxosim.arrays.linalg import matmul, matvec, transpose
+from jaxosim.arrays.safe import safe_norm
+from jaxosim.arrays.spatial import body_xyz_rotation, skew
 from jaxosim.structure import GROUND
 from jaxosim.types import InstanceInfo, Model, Params
 
 
 def realize_instance(model: Model, params: Params) -> InstanceInfo:
-    """Everything that is fixed on a mobile body, expressed in that body's joint frame.
+    """Everything that is fixed on a mobilized body, expressed in that body's joint frame.
 
     Source: OpenSim `PhysicalOffsetFrame`, `WeldJoint`; parallel-axis theorem.
     """
@@ -30,7 +25,7 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
     with_ground = _with_ground(rotation), _with_ground(position)
 
     def carried(owner, location):
-        """Points of bodies, in the frames of the mobile bodies that carry them."""
+        """Points of bodies, in the frames of the mobilized bodies that carry them."""
         return matvec(with_ground[0][owner], location) + with_ground[1][owner]
 
     paths, contacts = model.paths, model.contacts
@@ -90,7 +85,7 @@ def _sides(model: Model, params: Params) -> tuple[jax.Array, jax.Array, jax.Arra
 
 
 def _body_transforms(model: Model, params: Params) -> tuple[jax.Array, jax.Array]:
-    """Pose of every body in the joint frame of the mobile body that carries it.
+    """Pose of every body in the joint frame of the mobilized body that carries it.
 
     The body at a moving joint first (the inverse of its own joint frame), then, weld by weld
     outwards, what is fixed on it; trip count is the longest chain of welds, 2 or 3.
@@ -124,7 +119,7 @@ def _with_rows(values: jax.Array, level: np.ndarray, rows: jax.Array) -> jax.Arr
 def _inboard_frames(
     model: Model, params: Params, rotation: jax.Array, position: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Each mobile body's inboard joint frame, in the frame of its parent mobile body."""
+    """Each mobilized body's inboard joint frame, in the frame of its parent mobilized body."""
     R_in, p_in, _, _ = (values[model.tree.body] for values in _sides(model, params))
     R_MP = _with_ground(rotation)[model.tree.parent_body]
     p_MP = _with_ground(position)[model.tree.parent_body]
@@ -134,7 +129,7 @@ def _inboard_frames(
 def _fused_inertia(
     model: Model, params: Params, rotation: jax.Array, position: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Mass, first moment and inertia of each mobile body, about its joint frame's origin."""
+    """Mass, first moment and inertia of each mobilized body, about its joint frame's origin."""
     mass = params.bodies.mass
     xx, yy, zz, xy, xz, yz = (params.bodies.inertia[:, i] for i in range(6))
     rows = [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]
@@ -146,7 +141,7 @@ def _fused_inertia(
     first_moment = mass[:, None] * center
     count = len(model.tree.body)
     carries = jnp.asarray(
-        (model.bodies.mobile[None, :] == np.arange(count)[:, None]), mass.dtype
+        (model.bodies.mobod[None, :] == np.arange(count)[:, None]), mass.dtype
     )  # bodies welded to ground are carried by none
     assert GROUND == -1
     return (

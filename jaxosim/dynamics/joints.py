@@ -1,4 +1,4 @@
-"""Joint transforms, hinge maps and their rates, for all mobile bodies at once.
+"""Joint transforms, hinge maps and their rates, for all mobilized bodies at once.
 
 Every joint class is six axes, as a CustomJoint has them: three successive rotations and three
 translations along axes fixed in the inboard frame F. Angles and shifts are sums of functions of one
@@ -12,46 +12,46 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take
+from jaxosim.arrays.linalg import cross, dot, matmul, scale_rows, sum_leading
+from jaxosim.arrays.spatial import axis_angle_rotation, spatial
 from jaxosim.functions import evaluate
-from jaxosim.placement import chosen, group_sum, joined, stacked
-from jaxosim.products import cross, scaled, total
-from jaxosim.spatial import axis_angle_rotation, dot, matmul, spatial
 from jaxosim.types import JointInfo, Model, Params
 
 
 def realize_joints(
-    model: Model, params: Params, q: jax.Array, chart: jax.Array | None = None
+    model: Model, params: Params, q: jax.Array, reference_rotation: jax.Array | None = None
 ) -> JointInfo:
     """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       q: `[coordinate]` (rad | m).
-      chart: `[mobile, 3, 3]` the rotation from which each joint's angles are counted, see
-        `charts.py`; none if absent.
+      reference_rotation: `[mobod, 3, 3]` from which each joint's angles are counted, see
+        `local_coordinates.py`; the identity if None.
     """
     tree, joints = model.tree, params.joints
-    terms = evaluate(tree.functions, joints.functions, chosen(q, tree.term_coordinate))
-    values = group_sum(terms.value, tree.term_axis, joints.constant.size)
+    terms = evaluate(tree.functions, joints.functions, take(q, tree.term_coordinate))
+    values = segment_sum(terms.value, tree.term_axis, joints.constant.size)
     values = joints.constant + values.reshape(-1, 6)
     angles, shifts = values[:, :3], values[:, 3:]
-    rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, chart)
-    direction = joined([rotation_direction, joints.axis[:, 3:]], axis=1)
+    rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, reference_rotation)
+    direction = concatenate([rotation_direction, joints.axis[:, 3:]], axis=1)
     hinge_direction = direction
     if tree.undriven_axis.any():
         # OpenSim's CustomJoint leaves out a constant rotation when it builds the hinge map, though
         # not when it builds the pose.
         driven = jnp.where(tree.undriven_axis, 0.0, angles)
-        driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, chart)
-        hinge_direction = joined([driven_direction, joints.axis[:, 3:]], axis=1)
+        driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, reference_rotation)
+        hinge_direction = concatenate([driven_direction, joints.axis[:, 3:]], axis=1)
     return JointInfo(
         rotation=rotation,
-        position=total(jnp.moveaxis(scaled(joints.axis[:, 3:], shifts), 1, 0)),
-        hinge=_hinge_columns(model, hinge_direction, terms.slope),
+        position=sum_leading(jnp.moveaxis(scale_rows(joints.axis[:, 3:], shifts), 1, 0)),
+        hinge=_hinge_columns(model, hinge_direction, terms.derivative),
         axis_direction=direction,
-        slope=terms.slope,
-        curvature=terms.curvature,
+        derivative=terms.derivative,
+        second_derivative=terms.second_derivative,
         q_dot_map=angle_rates(rotation_direction)
         if tree.angular_velocity.any()
         else jnp.zeros_like(rotation),
@@ -72,29 +72,29 @@ def rotation_axes(
       `[..., 3, 3]` axes, one a row, and `[..., 3, 3]`.
     """
     # Beside each rotation stands its axis, which those before carry along.
-    steps = joined([axis_angle_rotation(axis, angles), axis[..., None]], axis=-1)
+    steps = concatenate([axis_angle_rotation(axis, angles), axis[..., None]], axis=-1)
     first, second, third = (steps[..., i, :, :] for i in range(3))
     if zero is not None:
         first = matmul(zero, first)
     two = matmul(first[..., :3], second)
     three = matmul(two[..., :3], third)
-    return stacked([part[..., 3] for part in (first, two, three)], axis=-2), three[..., :3]
+    return stack([part[..., 3] for part in (first, two, three)], axis=-2), three[..., :3]
 
 
-def _hinge_columns(model: Model, direction: jax.Array, slope: jax.Array) -> jax.Array:
-    """Spatial velocity of M in F per unit of each free speed, `[free, 6]`."""
+def _hinge_columns(model: Model, direction: jax.Array, derivative: jax.Array) -> jax.Array:
+    """Spatial velocity of M in F per unit of each free speed, `[mobility, 6]`."""
     tree = model.tree
-    moves = np.flatnonzero(tree.term_free >= 0)
+    moves = np.flatnonzero(tree.term_mobility >= 0)
     axes = tree.term_axis[moves]
-    term = scaled(chosen(direction.reshape(-1, 3), axes), chosen(slope, moves))
+    term = scale_rows(take(direction.reshape(-1, 3), axes), take(derivative, moves))
     is_rotation = (axes % 6 < 3)[:, None]
     columns = spatial(jnp.where(is_rotation, term, 0.0), jnp.where(is_rotation, 0.0, term))
-    hinge = group_sum(columns, tree.term_free[moves], len(tree.free))
+    hinge = segment_sum(columns, tree.term_mobility[moves], len(tree.mobility))
     if not tree.angular_velocity.any():
         return hinge
     # Ball and Free: speed k is simply component k of the angular velocity (or of the velocity).
-    unit = np.eye(6)[tree.coordinate_slot[tree.free] % 6]
-    return jnp.where(tree.angular_velocity[tree.free_mobile][:, None], unit, hinge)
+    unit = np.eye(6)[tree.coordinate_slot[tree.mobility] % 6]
+    return jnp.where(tree.angular_velocity[tree.mobility_mobod][:, None], unit, hinge)
 
 
 def angle_rates(axes: jax.Array) -> jax.Array:
@@ -108,7 +108,7 @@ def angle_rates(axes: jax.Array) -> jax.Array:
     x, y, z = axes[..., 0, :], axes[..., 1, :], axes[..., 2, :]
     volume = dot(x, cross(y, z))
     volume = jnp.where(volume == 0, jnp.finfo(axes.dtype).eps, volume)
-    reciprocal = stacked([cross(y, z), cross(z, x), cross(x, y)], axis=-2)
+    reciprocal = stack([cross(y, z), cross(z, x), cross(x, y)], axis=-2)
     return reciprocal / volume[..., None, None]
 
 
@@ -116,26 +116,28 @@ def coordinate_rates(model: Model, joints: JointInfo, u: jax.Array) -> jax.Array
     """Rates of the coordinates q_dot `[coordinate]`: the speeds, but for Ball and Free joints."""
     tree = model.tree
     moving = jnp.where(model.locked, 0.0, u)
-    for mobile in np.flatnonzero(tree.angular_velocity):  # at most a handful
-        joint = tree.joint[mobile]
+    for mobod in np.flatnonzero(tree.angular_velocity):  # at most a handful
+        joint = tree.joint[mobod]
         index = np.array(model.joint_coordinates[joint][:3])
-        rates = joints.q_dot_map[mobile] @ u[index]
-        free = ~model.locked[index]
-        moving = moving.at[index].set(jnp.where(free, rates, 0.0))
+        rates = joints.q_dot_map[mobod] @ u[index]
+        mobility = ~model.locked[index]
+        moving = moving.at[index].set(jnp.where(mobility, rates, 0.0))
     return moving
 
 
 def coordinate_speeds(model: Model, joints: JointInfo, q_dot: jax.Array) -> jax.Array:
-    """Speeds `[free]` that go with coordinate rates `[coordinate]`; inverse of the above."""
+    """Speeds `[mobility]` that go with coordinate rates `[coordinate]`; inverse of the above."""
     tree = model.tree
     speeds = q_dot
-    for mobile in np.flatnonzero(tree.angular_velocity):
-        index = np.array(model.joint_coordinates[tree.joint[mobile]][:3])
-        speeds = speeds.at[index].set(q_dot[index] @ joints.axis_direction[mobile, :3])
-    return chosen(speeds, tree.free)
+    for mobod in np.flatnonzero(tree.angular_velocity):
+        index = np.array(model.joint_coordinates[tree.joint[mobod]][:3])
+        speeds = speeds.at[index].set(q_dot[index] @ joints.axis_direction[mobod, :3])
+    return take(speeds, tree.mobility)
 
 
-def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.Array, jax.Array]:
+def hinge_bias(
+    model: Model, joints: JointInfo, u_mobility: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Velocity of M in F, and the part of its acceleration that the speeds alone cause.
 
     Copies OpenSim's rule for the rate of the hinge map, which is exact when rotation i is driven by
@@ -143,37 +145,39 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
     third axis by that of all coordinates but the third.
 
     Args:
-      model: structure.
+      model: static structure.
       joints: position stage.
-      u_free: `[free]` speeds.
+      u_mobility: `[mobility]` speeds.
 
     Returns:
-      `[mobile, 6]` V_FM and `[mobile, 6]` dH/dt · u, both in F, linear parts of M's origin.
+      `[mobod, 6]` V_FM and `[mobod, 6]` dH/dt · u, both in F, linear parts of M's origin.
     """
     tree = model.tree
     count = len(tree.body)
-    moves = np.flatnonzero(tree.term_free >= 0)
-    axes, speed = tree.term_axis[moves], chosen(u_free, tree.term_free[moves])
-    term_rate = chosen(joints.slope, moves) * speed
-    acceleration = chosen(joints.curvature, moves) * speed * speed
+    moves = np.flatnonzero(tree.term_mobility >= 0)
+    axes, speed = tree.term_axis[moves], take(u_mobility, tree.term_mobility[moves])
+    term_rate = take(joints.derivative, moves) * speed
+    acceleration = take(joints.second_derivative, moves) * speed * speed
 
-    slot = tree.coordinate_slot[tree.free]
+    slot = tree.coordinate_slot[tree.mobility]
     members = [np.arange(len(slot)), np.flatnonzero(slot == 0), np.flatnonzero(slot != 2)]
     velocity, carrier_two, carrier_three = _sums_together(
-        chosen(scaled(joints.hinge, u_free), np.concatenate(members)),
-        [tree.free_mobile[own] for own in members],
+        take(scale_rows(joints.hinge, u_mobility), np.concatenate(members)),
+        [tree.mobility_mobod[own] for own in members],
         count,
     )
     W = joints.axis_direction
     rate, acceleration = (
         values.reshape(count, 6)
-        for values in _sums_together(joined([term_rate, acceleration]), [axes, axes], count * 6)
+        for values in _sums_together(
+            concatenate([term_rate, acceleration]), [axes, axes], count * 6
+        )
     )
     turning = rate[:, 1:2] * cross(carrier_two[:, :3], W[:, 1]) + rate[:, 2:3] * cross(
         carrier_three[:, :3], W[:, 2]
     )
-    parts = scaled(W, acceleration)
-    angular, linear = (total(jnp.moveaxis(p, 1, 0)) for p in (parts[:, :3], parts[:, 3:]))
+    parts = scale_rows(W, acceleration)
+    angular, linear = (sum_leading(jnp.moveaxis(p, 1, 0)) for p in (parts[:, :3], parts[:, 3:]))
     bias = spatial(turning + angular, linear)
     if tree.angular_velocity.any():
         bias = jnp.where(tree.angular_velocity[:, None], 0.0, bias)
@@ -181,8 +185,8 @@ def hinge_bias(model: Model, joints: JointInfo, u_free: jax.Array) -> tuple[jax.
 
 
 def _sums_together(values: jax.Array, owners: list[np.ndarray], count: int) -> list[jax.Array]:
-    """Several `group_sum`s of as many groups at once: values `[n, …]` of all, then of the next."""
-    sums = group_sum(
+    """Several `segment_sum`s over as many groups: values `[n, …]` of all, then of the next."""
+    sums = segment_sum(
         values,
         np.concatenate([own + i * count for i, own in enumerate(owners)]),
         len(owners) * count,

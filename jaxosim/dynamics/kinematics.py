@@ -1,4 +1,4 @@
-"""Poses and velocities of the mobile bodies; the only loop over the tree is here.
+"""Poses and velocities of the mobilized bodies; the only loop over the tree is here.
 
 Poses are chained level by level from the root. Everything after that is a sum over `support`: with
 spatial vectors about one common point a body's velocity is the sum of the hinge columns that move
@@ -13,24 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.indexing import concatenate, take, take_or_zero
+from jaxosim.arrays.linalg import constant_matmul, cross, matmul, matvec, scale_rows, transpose
+from jaxosim.arrays.spatial import compose, motion_cross, rotate, spatial, translation_only
 from jaxosim.dynamics.joints import hinge_bias
-from jaxosim.placement import chosen, chosen_or_zero, joined
-from jaxosim.products import cross, scaled, static_sum
-from jaxosim.spatial import (
-    composed,
-    matmul,
-    matvec,
-    motion_cross,
-    position_alone,
-    spatial,
-    transpose,
-    turned,
-)
 from jaxosim.types import InstanceInfo, JointInfo, Model, PositionInfo, VelocityInfo
 
 
 def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> PositionInfo:
-    """Poses of all mobile bodies and their hinge columns in ground, about the common point."""
+    """Poses of all mobilized bodies and their hinge columns in ground, about the common point."""
     tree = model.tree
     R_PF, p_PF = instance.inboard_rotation, instance.inboard_position
     R_FM, p_FM = joints.rotation, joints.position
@@ -39,14 +30,16 @@ def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> Pos
         backwards = tree.reversed[:, None]
         R_FM = jnp.where(backwards[..., None], transpose(R_FM), R_FM)
         p_FM = jnp.where(backwards, -matvec(R_FM, p_FM), p_FM)
-    inboard, own = (joined([R, p[..., None]], axis=-1) for R, p in ((R_PF, p_PF), (R_FM, p_FM)))
-    pose, origin = _chain(model, composed(inboard, own))
+    inboard, own = (
+        concatenate([R, p[..., None]], axis=-1) for R, p in ((R_PF, p_PF), (R_FM, p_FM))
+    )
+    pose, origin = _chain(model, compose(inboard, own))
     rotation, position = pose[:-1, :, :3], pose[:-1, :, 3]
-    at_parent = chosen(pose, tree.parent)
+    at_parent = take(pose, tree.parent)
     joint_rotation, joint_position = matmul(at_parent[..., :3], R_PF), position
     if tree.reversed.any():
         joint_rotation = jnp.where(backwards[..., None], rotation, joint_rotation)
-        joint_position = jnp.where(backwards, composed(at_parent, inboard)[..., 3], position)
+        joint_position = jnp.where(backwards, compose(at_parent, inboard)[..., 3], position)
     hinge = _hinge_in_ground(model, joints.hinge, joint_rotation, joint_position)
     return PositionInfo(
         origin=origin,
@@ -63,48 +56,48 @@ def _chain(model: Model, in_parent: jax.Array) -> tuple[jax.Array, jax.Array]:
     Positions are kept relative to the first body's origin.
 
     Returns:
-      `[mobile + 1, 3, 4]` poses, ground's last, and `[3]` the first body's origin.
+      `[mobod + 1, 3, 4]` poses, ground's last, and `[3]` the first body's origin.
     """
     levels, parent = model.tree.levels, model.tree.parent
     first = in_parent[0] if levels else jnp.zeros((3, 4), in_parent.dtype)
-    shift = position_alone(first)
+    shift = translation_only(first)
     poses = [in_parent[level] - shift[None] for level in levels[:1]]
     for above, level in itertools.pairwise(levels):
-        outer = chosen(poses[-1], parent[level] - above.start)
-        poses.append(composed(outer, in_parent[level]))
+        outer = take(poses[-1], parent[level] - above.start)
+        poses.append(compose(outer, in_parent[level]))
     ground = jnp.eye(3, 4, dtype=in_parent.dtype) - shift
-    return joined([*poses, ground[None]]), first[:, 3]
+    return concatenate([*poses, ground[None]]), first[:, 3]
 
 
 def _hinge_in_ground(
     model: Model, hinge: jax.Array, joint_rotation: jax.Array, joint_position: jax.Array
 ) -> jax.Array:
-    """Hinge columns S `[free, 6]`, expressed in ground, about the common point."""
+    """Hinge columns S `[mobility, 6]`, expressed in ground, about the common point."""
     tree = model.tree
-    columns = turned(chosen(joint_rotation, tree.free_mobile), hinge)
-    angular, point = columns[:, :3], chosen(joint_position, tree.free_mobile)
+    columns = rotate(take(joint_rotation, tree.mobility_mobod), hinge)
+    angular, point = columns[:, :3], take(joint_position, tree.mobility_mobod)
     columns = spatial(angular, columns[:, 3:] + cross(point, angular))
     if not tree.reversed.any():
         return columns
-    return jnp.where(tree.reversed[tree.free_mobile][:, None], -columns, columns)
+    return jnp.where(tree.reversed[tree.mobility_mobod][:, None], -columns, columns)
 
 
 def realize_velocity_of_bodies(
     model: Model, joints: JointInfo, position: PositionInfo, u: jax.Array
 ) -> VelocityInfo:
-    """Spatial velocities and velocity-dependent accelerations of the mobile bodies.
+    """Spatial velocities and velocity-dependent accelerations of the mobilized bodies.
 
     Args:
-      model: structure.
+      model: static structure.
       joints: joint transforms.
       position: poses.
       u: `[coordinate]` speeds; those of locked coordinates count as zero.
     """
     tree = model.tree
-    u_free = chosen(u, tree.free)
-    velocity = static_sum(tree.support, scaled(position.hinge, u_free))
-    V_FM, bias = hinge_bias(model, joints, u_free)
-    in_ground = turned(position.joint_rotation, joined([V_FM, bias], axis=-1))
+    u_mobility = take(u, tree.mobility)
+    velocity = constant_matmul(tree.support, scale_rows(position.hinge, u_mobility))
+    V_FM, bias = hinge_bias(model, joints, u_mobility)
+    in_ground = rotate(position.joint_rotation, concatenate([V_FM, bias], axis=-1))
     w, v, angular, linear = (in_ground[:, 3 * i : 3 * i + 3] for i in range(4))
     p = position.joint_position
     own = spatial(angular, linear + cross(p, angular) + cross(v, w))
@@ -113,7 +106,7 @@ def realize_velocity_of_bodies(
         backwards = tree.reversed[:, None]
         own = jnp.where(backwards, -own, own)
         relative = jnp.where(backwards, -relative, relative)
-    V_P = chosen_or_zero(velocity, np.where(tree.parent < 0, len(velocity), tree.parent))
+    V_P = take_or_zero(velocity, np.where(tree.parent < 0, len(velocity), tree.parent))
     own = own + motion_cross(V_P, relative)
-    bias_acceleration = static_sum(tree.descendants.T, own)
+    bias_acceleration = constant_matmul(tree.descendants.T, own)
     return VelocityInfo(velocity=velocity, bias_acceleration=bias_acceleration)

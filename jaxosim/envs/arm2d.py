@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxosim.envs import wire
+from jaxosim.envs import lookup
 from jaxosim.envs.arm_target import add_target
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
@@ -49,7 +49,7 @@ class Arm2DEnv(Env):
 
     def _joint(self, name: str) -> Block:
         """Value, speed and acceleration of a joint's only coordinate."""
-        (place,) = wire.coordinates_of(self.structure, name)
+        (place,) = lookup.coordinates_of(self.structure, name)
         names = tuple(f"{name}/{kind}" for kind in ("value", "speed", "acceleration"))
 
         def read(now: Moment) -> jax.Array:
@@ -60,7 +60,7 @@ class Arm2DEnv(Env):
 
     def _activations(self) -> Block:
         """Activation of each muscle, in alphabetical order."""
-        order = wire.alphabetical_muscle_order(self.structure)
+        order = lookup.alphabetical_muscle_order(self.structure)
         names = tuple(f"{self.structure.muscle_names[i]}/activation" for i in order)
         return Block(
             names, ("1",) * len(order), lambda now: now.description.muscles.activation[order]

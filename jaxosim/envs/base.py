@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxosim.arrays.indexing import take
+from jaxosim.arrays.safe import clip
 from jaxosim.checks import check_choice, check_count, check_functions, check_kind
 from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
@@ -25,10 +27,8 @@ from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.models import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
-from jaxosim.placement import chosen
 from jaxosim.pytree import all_finite, check_shapes
-from jaxosim.simulation import IntegratorMemory, advance, initial_memory, initial_state
-from jaxosim.spatial import clip
+from jaxosim.simulation import IntegratorState, init_integrator, initial_state, step_with_state
 from jaxosim.types import Model, Options, Params, State
 
 _STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
@@ -140,7 +140,7 @@ class Env(Copied):
 
     @property
     def action_size(self) -> int:
-        """Length of the action: one excitation for each muscle."""
+        """Length of the action: one entry for each control."""
         return len(self.structure.muscle_names)
 
     @property
@@ -170,12 +170,12 @@ class Env(Copied):
 
     @property
     def action_low(self) -> np.ndarray:
-        """Smallest excitations, `[action]`."""
+        """Smallest controls, `[action]`."""
         return np.zeros(self.action_size)
 
     @property
     def action_high(self) -> np.ndarray:
-        """Largest excitations, `[action]`."""
+        """Largest controls, `[action]`."""
         return np.ones(self.action_size)
 
     # ------------------------------------------------------------------------ the contract
@@ -195,11 +195,11 @@ class Env(Copied):
             params = jax.lax.optimization_barrier(self._nominal)
             params = params if self.randomize is None else self.randomize(params, params_key)
             state, description = self._start(params, pose_key)
-        excitation = self._starting_excitation(state)
+        controls = self._initial_controls(state)
         task = self.begin(task_key, state, description)
         moment = Moment(state, description, task)
         zero, no = jnp.zeros_like(state.time), jnp.zeros((), bool)
-        transition = Transition(state, moment, excitation, no, no)
+        transition = Transition(state, moment, controls, no, no)
         return EnvState(
             obs=self._shaped(vector_of(self.blocks, moment)),
             reward=zero,
@@ -207,7 +207,7 @@ class Env(Copied):
             info={"terminated": no, "truncated": no, "finite": jnp.ones((), bool)},
             metrics={name: zero for name in self._terms(transition)[0]},
             state=state,
-            memory=initial_memory(state, excitation),
+            integrator_state=init_integrator(state, controls),
             task=task,
             params=None if self.randomize is None else params,
             key=own,
@@ -232,13 +232,13 @@ class Env(Copied):
     @fused(static_argnums=(0,))
     def _decision(self, es: EnvState, action: jax.Array) -> EnvState:
         """The same as one kernel."""
-        excitation = self.excitation_of(action)
+        controls = self.controls_of(action)
         if self.action_repeat == 1:
-            return self._control_step(es, excitation)
+            return self._control_step(es, controls)
 
         def repeat(carry, _):
             now, stopped = carry
-            after = _choose(stopped, now, self._control_step(now, excitation))
+            after = _choose(stopped, now, self._control_step(now, controls))
             gained = (after.reward, after.metrics)
             gained = jax.tree.map(lambda x: jnp.where(stopped, 0.0, x), gained)
             return (after, stopped | after.done), gained
@@ -249,8 +249,8 @@ class Env(Copied):
         reward, metrics = jax.tree.map(lambda x: jnp.sum(x, axis=0), gained)
         return dataclasses.replace(last, reward=reward, metrics=metrics, key=es.key)
 
-    def excitation_of(self, action: jax.Array) -> jax.Array:
-        """The excitation `[muscle]` (1) that an action asks for.
+    def controls_of(self, action: jax.Array) -> jax.Array:
+        """The controls `[control]` (1) of an action.
 
         Raises:
           ValueError: the action has another shape than `[action]`.
@@ -258,31 +258,31 @@ class Env(Copied):
         action = jnp.asarray(action, self._nominal.gravity.dtype)
         if action.shape != (self.action_size,):
             raise ValueError(
-                f"action: expected shape ({self.action_size},), one excitation for each of "
+                f"action: expected shape ({self.action_size},), one control for each of "
                 f"action_names, got {action.shape}"
             )
-        return chosen(clip(action, 0.0, 1.0), self.muscle_order)
+        return take(clip(action, 0.0, 1.0), self.muscle_order)
 
     def arrive(
-        self, es: EnvState, state: State, excitation: jax.Array, memory: IntegratorMemory
+        self, es: EnvState, state: State, controls: jax.Array, integrator_state: IntegratorState
     ) -> EnvState:
         """Observation, reward and ending of a control step that led from `es` to a state.
 
         Args:
           es: before the control step.
           state: after it; if it is not finite, the world is held where it was and terminates.
-          excitation: `[muscle]` (1) during the control step.
-          memory: of the integrator, after it.
+          controls: `[control]` (1) during the control step.
+          integrator_state: of the integrator, after it.
         """
         finite = all_finite(state)
         state = _choose(finite, state, es.state)
-        memory = _choose(finite, memory, es.memory)
-        description = describe(self.structure, self.params_of(es), state, excitation)
+        integrator_state = _choose(finite, integrator_state, es.integrator_state)
+        description = describe(self.structure, self.params_of(es), state, controls)
         step_count = es.step_count + 1
         limit = step_count >= self._limit
         ended = self.has_ended(description)
         moment = Moment(state, description, es.task)
-        terms, task = self._terms(Transition(es.state, moment, excitation, ended, limit & ~ended))
+        terms, task = self._terms(Transition(es.state, moment, controls, ended, limit & ~ended))
         vector = vector_of(self.blocks, moment._replace(task=task))
         finite = finite & all_finite((vector, terms))
         terms = {name: jnp.where(finite, term, 0.0) for name, term in terms.items()}
@@ -295,7 +295,7 @@ class Env(Copied):
             info={"terminated": ended, "truncated": limit & ~ended, "finite": finite},
             metrics=terms,
             state=state,
-            memory=memory,
+            integrator_state=integrator_state,
             task=_choose(finite, task, es.task),
             params=es.params,
             key=es.key,
@@ -305,13 +305,15 @@ class Env(Copied):
 
     def with_state(self, es: EnvState, state: State) -> EnvState:
         """The same world, moved to another state of the mechanics; only `obs` follows."""
-        description = describe(self.structure, self.params_of(es), state, es.memory.excitation)
+        description = describe(
+            self.structure, self.params_of(es), state, es.integrator_state.controls
+        )
         vector = vector_of(self.blocks, Moment(state, description, es.task))
         return dataclasses.replace(es, obs=self._shaped(vector), state=state)
 
     def describe(self, es: EnvState) -> StateDescription:
         """Everything OpenSim can report about this world now."""
-        return describe(self.structure, self.params_of(es), es.state, es.memory.excitation)
+        return describe(self.structure, self.params_of(es), es.state, es.integrator_state.controls)
 
     def to_dict(self, es: EnvState, description: StateDescription) -> dict[str, Any]:
         """osim-rl's `get_state_desc()` of one world, on the host.
@@ -354,11 +356,11 @@ class Env(Copied):
         q, u = self.initial_pose(params)
         q, u = self._varied_pose(q, u, key)
         state = initial_state(self.structure, params, q, u)
-        excitation = self._starting_excitation(state)
-        return state, describe(self.structure, params, state, excitation)
+        controls = self._initial_controls(state)
+        return state, describe(self.structure, params, state, controls)
 
-    def _starting_excitation(self, state: State) -> jax.Array:
-        """What the muscles are told before the first action, `[action]` (1)."""
+    def _initial_controls(self, state: State) -> jax.Array:
+        """The controls before the first action, `[action]` (1)."""
         return jnp.full(self.action_size, _STARTING_EXCITATION, state.q.dtype)
 
     def _shaped(self, vector: jax.Array) -> Any:
@@ -383,13 +385,13 @@ class Env(Copied):
         new_q, new_u = self.vary_pose(self.structure, q, u, key)
         return jnp.where(locked, q, new_q), jnp.where(locked, u, new_u)
 
-    def _control_step(self, es: EnvState, excitation: jax.Array) -> EnvState:
+    def _control_step(self, es: EnvState, controls: jax.Array) -> EnvState:
         """One control step."""
         params = self.params_of(es)
-        state, memory = advance(
-            self.structure, params, es.state, excitation, es.memory, self.options
+        state, integrator_state = step_with_state(
+            self.structure, params, es.state, controls, es.integrator_state, self.options
         )
-        return self.arrive(es, state, excitation, memory)
+        return self.arrive(es, state, controls, integrator_state)
 
 
 def _choose(condition: jax.Array, yes: Any, no: Any) -> Any:

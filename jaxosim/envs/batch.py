@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from jaxosim.batching import batched, sharded
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
-from jaxosim.worlds import on_devices, over_worlds
 
 _CHUNKS = 64  # of which a device's share consists, by default
 
@@ -34,7 +34,7 @@ class BatchEnv:
       world_count: number of worlds.
       reset_chunk: worlds that are reset together; a 64th of a device's share if None.
       mesh: the devices over which the worlds are dealt out, from `world_mesh`; one if None.
-      block: worlds worked out side by side, as for `over_worlds`.
+      block: worlds worked out side by side, as for `batched`.
     """
 
     env: Env
@@ -69,7 +69,7 @@ class BatchEnv:
         Args:
           key: one JAX random key; each world draws from a key split from it.
         """
-        reset = over_worlds(self.env.reset, mesh=self.mesh, block=self.block)
+        reset = batched(self.env.reset, mesh=self.mesh, block=self.block)
         es = reset(jax.random.split(key, self.world_count))
         return _with_final(es, es)
 
@@ -80,12 +80,12 @@ class BatchEnv:
           es: from `reset` or `step`.
           action: `[world, action]` (1).
         """
-        return on_devices(self._step_share, self.mesh)(es, action)
+        return sharded(self._step_share, self.mesh)(es, action)
 
     def _step_share(self, es: EnvState, action: jax.Array) -> EnvState:
         """One decision in every world of one device."""
         before = dataclasses.replace(es, info={key: es.info[key] for key in _own_info(es)})
-        after = over_worlds(self.env.step, block=self.block)(before, action)
+        after = batched(self.env.step, block=self.block)(before, action)
         fresh = self.reset_finished(after)
         last = _with_final(after, after)
         return dataclasses.replace(

@@ -8,7 +8,7 @@ import jax
 
 from jaxosim.outputs import StateDescription
 from jaxosim.pytree import pytree
-from jaxosim.simulation import IntegratorMemory
+from jaxosim.simulation import IntegratorState
 from jaxosim.types import Params, State
 
 Terms = Mapping[str, jax.Array]
@@ -26,7 +26,7 @@ class EnvState:
       info: `terminated`, `truncated`, `finite`: bools.
       metrics: the terms of the reward, by name; they sum to it.
       state: of the mechanics.
-      memory: of the integrator; holds the excitation in force.
+      integrator_state: of the integrator; holds the excitation in force.
       task: what the task remembers, such as targets.
       params: this world's numbers if they are randomized, else None.
       key: from which everything random that is still to come is drawn.
@@ -40,7 +40,7 @@ class EnvState:
     info: dict[str, jax.Array] = dataclasses.field()
     metrics: dict[str, jax.Array] = dataclasses.field()
     state: State = dataclasses.field()
-    memory: IntegratorMemory = dataclasses.field()
+    integrator_state: IntegratorState = dataclasses.field()
     task: Any = dataclasses.field()
     params: Params | None = dataclasses.field()
     key: jax.Array = dataclasses.field()
@@ -61,6 +61,6 @@ class Transition(NamedTuple):
 
     before: State
     after: Moment  # with the task's memory from before the step
-    excitation: jax.Array  # [muscle] (1), clipped to [0, 1]
+    controls: jax.Array  # [muscle] (1), clipped to [0, 1]
     terminated: jax.Array
     truncated: jax.Array

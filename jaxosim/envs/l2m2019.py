@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.safe import safe_norm
 from jaxosim.checks import check_choice
-from jaxosim.envs import wire
+from jaxosim.envs import lookup
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.l2m2019_observation import body_blocks, ground_force
@@ -29,7 +30,6 @@ from jaxosim.envs.target_field import (
 )
 from jaxosim.outputs import StateDescription
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import safe_norm
 from jaxosim.types import Params, State
 
 _MODELS = {"3D": "gait14dof22musc", "2D": "gait14dof22musc_planar"}
@@ -109,7 +109,7 @@ class L2M2019Env(Env):
     @functools.cached_property
     def muscle_order(self) -> np.ndarray:
         """For each muscle the place of its excitation in the action, `[muscle]`."""
-        return wire.places(self.action_names.index(name) for name in self.structure.muscle_names)
+        return lookup.places(self.action_names.index(name) for name in self.structure.muscle_names)
 
     @functools.cached_property
     def action_names(self) -> tuple[str, ...]:
@@ -132,13 +132,15 @@ class L2M2019Env(Env):
 
     def pose_of(self, description: StateDescription) -> jax.Array:
         """Where the agent is on the map, `[3]` (m, m, rad): x forward, y to the left, heading."""
-        place = description.bodies.position[wire.body(self.structure, "pelvis")]
-        heading = description.coordinates.value[wire.coordinate(self.structure, "pelvis_rotation")]
+        place = description.bodies.position[lookup.body(self.structure, "pelvis")]
+        heading = description.coordinates.value[
+            lookup.coordinate(self.structure, "pelvis_rotation")
+        ]
         return jnp.stack([place[0], -place[2], heading])
 
     def asked_velocity(self, es: EnvState) -> jax.Array:
         """The target field's velocity where the pelvis is."""
-        x, z = (wire.coordinate(self.structure, name) for name in ("pelvis_tx", "pelvis_tz"))
+        x, z = (lookup.coordinate(self.structure, name) for name in ("pelvis_tx", "pelvis_tz"))
         place = jnp.stack([es.state.q[x], -es.state.q[z]])
         forward, left = target_velocity(es.task.field, place, self.difficulty)
         return jnp.stack([forward, jnp.zeros_like(forward), -left])
@@ -146,12 +148,12 @@ class L2M2019Env(Env):
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
         """`init_pose` as coordinates and speeds, `[coordinate]`; the rest as the model has it."""
         q = params.coordinates.default_value
-        places = np.array([wire.coordinate(self.structure, name) for name, _ in _POSE])
+        places = np.array([lookup.coordinate(self.structure, name) for name, _ in _POSE])
         signs = np.array([sign for _, sign in _POSE])
         pose = np.asarray(self.init_pose, float)
         q = q.at[places].set(jnp.asarray(signs * pose[2:], q.dtype))
-        q = q.at[np.array([wire.coordinate(self.structure, name) for name in _RESTING])].set(0.0)
-        ahead = np.array([wire.coordinate(self.structure, n) for n in ("pelvis_tx", "pelvis_tz")])
+        q = q.at[np.array([lookup.coordinate(self.structure, name) for name in _RESTING])].set(0.0)
+        ahead = np.array([lookup.coordinate(self.structure, n) for n in ("pelvis_tx", "pelvis_tz")])
         return q, jnp.zeros_like(q).at[ahead].set(jnp.asarray(pose[:2], q.dtype))
 
     def begin(self, key: jax.Array, state: State, description: StateDescription) -> WalkTask:
@@ -210,7 +212,7 @@ class L2M2019Env(Env):
         """Effort, time and deviation with those of the latest control step."""
         step_size = self.options.step_size
         activation = description.muscles.activation
-        velocity = description.bodies.velocity[wire.body(self.structure, "pelvis")]
+        velocity = description.bodies.velocity[lookup.body(self.structure, "pelvis")]
         target = target_velocity(task.field, self.pose_of(description)[:2], self.difficulty)
         miss = jnp.stack([velocity[0], -velocity[2]]) - target
         return dataclasses.replace(
@@ -239,7 +241,7 @@ class L2M2019Env(Env):
 
     def has_ended(self, description: StateDescription) -> jax.Array:
         """Whether the pelvis is below 0.6 m."""
-        pelvis = wire.body(self.structure, "pelvis")
+        pelvis = lookup.body(self.structure, "pelvis")
         return description.bodies.position[pelvis, 1] < _LOWEST_PELVIS
 
     def extend_entries(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:

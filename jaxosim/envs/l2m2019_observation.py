@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.envs import wire
+from jaxosim.envs import lookup
 from jaxosim.envs.episode import Moment
 from jaxosim.envs.observation import Block
 from jaxosim.outputs import StateDescription
@@ -43,7 +43,7 @@ _ANGLES = (
 
 def ground_force(structure: Model, description: StateDescription, side: str) -> jax.Array:
     """Force of a foot on the ground, `[3]` (1), in body weights; expressed in ground."""
-    floor = wire.first_geometry(structure, f"foot_{side}")
+    floor = lookup.first_geometry(structure, f"foot_{side}")
     return description.forces.contact_force[floor] / WEIGHT
 
 
@@ -74,9 +74,9 @@ def _turned(x: jax.Array, z: jax.Array, yaw: jax.Array) -> tuple[jax.Array, jax.
 
 def _pelvis_block(structure: Model) -> Block:
     """Height, pitch (forward), roll (to the right); velocities forward, leftward, upward, turns."""
-    pelvis = wire.body(structure, "pelvis")
+    pelvis = lookup.body(structure, "pelvis")
     tilt, roll, yaw = (
-        wire.coordinate(structure, f"pelvis_{name}") for name in ("tilt", "list", "rotation")
+        lookup.coordinate(structure, f"pelvis_{name}") for name in ("tilt", "list", "rotation")
     )
 
     def read(now: Moment) -> jax.Array:
@@ -101,7 +101,7 @@ def _pelvis_block(structure: Model) -> Block:
 def _force_block(structure: Model, side: str) -> Block:
     """Force of the ground on a foot: forward, outward, upward, in body weights."""
     outward = 1.0 if side == "r" else -1.0
-    yaw = wire.coordinate(structure, "pelvis_rotation")
+    yaw = lookup.coordinate(structure, "pelvis_rotation")
 
     def read(now: Moment) -> jax.Array:
         force = -ground_force(structure, now.description, side)
@@ -114,7 +114,9 @@ def _force_block(structure: Model, side: str) -> Block:
 
 def _angle_blocks(structure: Model, side: str) -> tuple[Block, Block]:
     """Angles and angular velocities of a leg's joints; extension and abduction are positive."""
-    index = wire.places(wire.coordinate(structure, f"{name}_{side}") for _, name, _, _ in _ANGLES)
+    index = lookup.places(
+        lookup.coordinate(structure, f"{name}_{side}") for _, name, _, _ in _ANGLES
+    )
     signs = np.array([sign for _, _, sign, _ in _ANGLES])
 
     def reading(kind: str) -> Callable[[Moment], jax.Array]:
@@ -144,7 +146,7 @@ def _angle_blocks(structure: Model, side: str) -> tuple[Block, Block]:
 
 def _muscle_block(structure: Model, params: Params, side: str) -> Block:
     """Force, length and velocity of each muscle's fiber, by its strength and optimal length."""
-    index = wire.places(
+    index = lookup.places(
         structure.muscle_names.index(f"{name}_{side}") for name in _MUSCLES.values()
     )
     strength = np.asarray(params.muscles.max_isometric_force)[index]  # NumPy: no tracer is kept

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxosim.envs import wire
+from jaxosim.envs import lookup
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import Moment, Terms, Transition
 from jaxosim.envs.observation import Block
@@ -44,9 +44,9 @@ class L2RunEnv(Env):
 
     def _joint(self, name: str) -> Block:
         """Values, then speeds of a joint's coordinates."""
-        coordinates = wire.coordinates_of(self.structure, name)
-        index = wire.places(coordinates)
-        units = wire.units_of_motion(self.structure, coordinates)
+        coordinates = lookup.coordinates_of(self.structure, name)
+        index = lookup.places(coordinates)
+        units = lookup.units_of_motion(self.structure, coordinates)
         names = [self.structure.coordinate_names[i] for i in index]
 
         def read(now: Moment) -> jax.Array:
@@ -61,7 +61,7 @@ class L2RunEnv(Env):
 
     def _positions(self) -> Block:
         """Bodies in the sagittal plane, in ground."""
-        index = wire.places(wire.body(self.structure, name) for name in _BODIES)
+        index = lookup.places(lookup.body(self.structure, name) for name in _BODIES)
         names = tuple(f"{name}/{axis}" for name in _BODIES for axis in "xy")
         return Block(
             names,
@@ -91,11 +91,11 @@ class L2RunEnv(Env):
 
     def score(self, transition: Transition) -> tuple[Terms, Any]:
         """Distance that the pelvis went forward, m."""
-        forward = wire.coordinate(self.structure, "pelvis_tx")
+        forward = lookup.coordinate(self.structure, "pelvis_tx")
         progress = transition.after.state.q[forward] - transition.before.q[forward]
         return {"progress": progress}, transition.after.task
 
     def has_ended(self, description: StateDescription) -> jax.Array:
         """Whether the pelvis is below 0.6 m."""
-        pelvis = wire.body(self.structure, "pelvis")
+        pelvis = lookup.body(self.structure, "pelvis")
         return description.bodies.position[pelvis, 1] < _LOWEST_PELVIS

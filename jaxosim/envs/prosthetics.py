@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.checks import check_choice
-from jaxosim.envs import wire
+from jaxosim.envs import lookup
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
 from jaxosim.envs.observation import Block
@@ -101,7 +101,7 @@ class ProstheticsEnv(Env):
 
     def _pelvis(self) -> Block:
         """The pelvis, without its forward position."""
-        index = wire.body(self.structure, "pelvis")
+        index = lookup.body(self.structure, "pelvis")
         names = tuple(f"pelvis/{name}" for name in _MOTION[1:])
         return Block(names, _MOTION_UNITS[1:], lambda now: _motion(now, index)[1:])
 
@@ -110,8 +110,8 @@ class ProstheticsEnv(Env):
         names = tuple(f"{name}/{_RELATIVE.get(entry, entry)}" for entry in _MOTION)
         if self.prosthetic and name in _LOST_BODIES:
             return Block(names, _MOTION_UNITS, lambda now: jnp.zeros_like(now.state.q, shape=9))
-        index = wire.body(self.structure, name)
-        pelvis = wire.body(self.structure, "pelvis")
+        index = lookup.body(self.structure, name)
+        pelvis = lookup.body(self.structure, "pelvis")
         relative = np.array([entry in _RELATIVE for entry in _MOTION])
 
         def read(now: Moment) -> jax.Array:
@@ -122,7 +122,7 @@ class ProstheticsEnv(Env):
 
     def _joint(self, name: str) -> Block:
         """Values, then speeds, then accelerations of a joint's coordinates."""
-        index = wire.places(wire.coordinates_of(self.structure, name))
+        index = lookup.places(lookup.coordinates_of(self.structure, name))
         kinds = ("value", "speed", "acceleration")
         coordinates = [self.structure.coordinate_names[i] for i in index]
         names = tuple(f"{name}/{kind}/{c}" for kind in kinds for c in coordinates)
@@ -137,7 +137,7 @@ class ProstheticsEnv(Env):
 
     def _muscles(self) -> Block:
         """Activation, fiber length and fiber velocity of each muscle, in alphabetical order."""
-        order = wire.alphabetical_muscle_order(self.structure)
+        order = lookup.alphabetical_muscle_order(self.structure)
         kinds = {"activation": "1", "fiber_length": "m", "fiber_velocity": "m/s"}
         names = tuple(f"{self.structure.muscle_names[i]}/{kind}" for i in order for kind in kinds)
 
@@ -150,7 +150,7 @@ class ProstheticsEnv(Env):
 
     def _mass_center(self) -> Block:
         """Mass center: position from the pelvis in the sagittal plane, velocity, acceleration."""
-        pelvis = wire.body(self.structure, "pelvis")
+        pelvis = lookup.body(self.structure, "pelvis")
         entries = ("x_from_pelvis", "y_from_pelvis", "vx", "vy", "vz", "ax", "ay", "az")
         names = tuple(f"mass_center/{entry}" for entry in entries)
 
@@ -173,7 +173,7 @@ class ProstheticsEnv(Env):
         """Round 1: 9 − (v − 3)². Round 2: 10, less effort and the miss of the target velocity."""
         now = transition.after
         task = dataclasses.replace(now.task, step=now.task.step + 1)
-        velocity = now.description.bodies.velocity[wire.body(self.structure, "pelvis")]
+        velocity = now.description.bodies.velocity[lookup.body(self.structure, "pelvis")]
         if self.difficulty == 0:
             miss = velocity[0] - _ROUND_1_SPEED
             return {"survival": jnp.full_like(miss, 9.0), "velocity": -miss * miss}, task
@@ -193,7 +193,7 @@ class ProstheticsEnv(Env):
 
     def has_ended(self, description: StateDescription) -> jax.Array:
         """Whether the pelvis is below 0.6 m."""
-        pelvis = wire.body(self.structure, "pelvis")
+        pelvis = lookup.body(self.structure, "pelvis")
         return description.bodies.position[pelvis, 1] < _LOWEST_PELVIS
 
     def extend_entries(self, entries: dict[str, Any], es: Any) -> dict[str, Any]:

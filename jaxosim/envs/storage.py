@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.archive import Archive, write_archive
-from jaxosim.errors import ModelMismatchError
-from jaxosim.models.osim_xml import quote
+from jaxosim.errors import ModelMismatchError, quote
 
 _Tree = TypeVar("_Tree")
 _KIND = "#"  # ends the name of what NumPy does not know, a typed key or bfloat16; its kind follows

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.safe import clip, safe_divide, safe_norm
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import clip, safe_divide, safe_norm
 
 GRID = 11  # points of the local field along each side, 1 m apart
 _CELLS_PER_METER = 2

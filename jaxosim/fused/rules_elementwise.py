@@ -19,7 +19,7 @@ _RENAMED = {
     "bitcast_convert_type": "bitcast",
 }
 _UNCHANGED = (
-    *("optimization_barrier", "worlds_last", "stop_gradient", "copy", "copy_p"),
+    *("optimization_barrier", "batch_minor", "stop_gradient", "copy", "copy_p"),
     *("layout_constraint", "sharding_constraint", "reshard", "pvary", "name", "reduce_precision"),
 )
 

@@ -78,7 +78,7 @@ class Schedule:
         if self.graph.op[node] != "loop":
             return self.graph.args[node]
         repeat = self.repeats[self.graph.data[node]]
-        return [*self._entering(repeat), *self._free_of(repeat.loop.region)]
+        return [*self._entering(repeat), *self._mobilities_of(repeat.loop.region)]
 
     def _entering(self, repeat: Repeat) -> Iterator[int]:
         """Nodes outside a loop that are copied when it begins."""
@@ -92,7 +92,7 @@ class Schedule:
         if repeat.loop.condition is not None:
             yield repeat.loop.condition
 
-    def _free_of(self, region: int) -> list[int]:
+    def _mobilities_of(self, region: int) -> list[int]:
         """Nodes outside a loop that its body uses, loops within it included."""
         if region not in self._free:
             graph, found = self.graph, set[int]()

@@ -1,33 +1,54 @@
-"""The tasks as osim-rl's classes: stateful, for code that was written for them.
+"""The former name of `jaxosim.osim_rl` and `jaxosim.adapters`, kept for one release."""
 
-Importing this package imports no other face and no optional package.
-"""
-
+import sys
+import warnings
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
-if TYPE_CHECKING:
-    from jaxosim.gym_api.arm2d import Arm2DEnv
-    from jaxosim.gym_api.l2m2019 import L2M2019Env
-    from jaxosim.gym_api.l2run import L2RunEnv
-    from jaxosim.gym_api.prosthetics import ProstheticsEnv
+from jaxosim import osim_rl
 
-_HOMES = {
-    "Arm2DEnv": "arm2d",
-    "L2M2019Env": "l2m2019",
-    "L2RunEnv": "l2run",
-    "ProstheticsEnv": "prosthetics",
-}
-__all__ = ["Arm2DEnv", "L2M2019Env", "L2RunEnv", "ProstheticsEnv"]
+_ADAPTERS = ("gymnasium", "gymnax", "brax")
+
+warnings.warn(
+    "jaxosim.gym_api is now jaxosim.osim_rl (osim-rl's classes) and jaxosim.adapters (Gymnasium, "
+    "gymnax, Brax)",
+    DeprecationWarning,
+    stacklevel=2,
+)
+__all__ = osim_rl.__all__
+
+
+class _FormerName(MetaPathFinder, Loader):
+    """Finds `jaxosim.gym_api.NAME` as the module itself, not as a second copy of it."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(f"{__name__}."):
+            return None
+        return ModuleSpec(fullname, self)
+
+    def __init__(self) -> None:
+        self._specs: dict[str, ModuleSpec | None] = {}
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        name = spec.name.removeprefix(f"{__name__}.")
+        package = "adapters" if name.split(".")[0] in _ADAPTERS else "osim_rl"
+        module = import_module(f"jaxosim.{package}.{name}")
+        self._specs[module.__name__] = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """The module has been executed under its own name; importing it again set another spec."""
+        module.__spec__ = self._specs.pop(module.__name__)
+
+
+sys.meta_path.insert(0, _FormerName())
 
 
 def __getattr__(name: str) -> object:
-    """Find a class in its module, when it is first used: Gymnasium asks for this package early."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'jaxosim.gym_api' has no attribute '{name}'")
-    return getattr(import_module(f"jaxosim.gym_api.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """Public names, for completion."""
-    return sorted(__all__)
+    """A class of osim-rl's."""
+    return getattr(osim_rl, name)

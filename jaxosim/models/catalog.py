@@ -5,7 +5,7 @@ import importlib.resources
 import os
 from pathlib import Path
 
-from jaxosim.models.osim_xml import quote
+from jaxosim.errors import quote
 
 _SUFFIX = ".osim"
 

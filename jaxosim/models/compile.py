@@ -119,9 +119,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     rotational = np.array([is_rotational(j, c.name) for j, c in coordinates], bool)
     muscles = _forces(spec, Thelen2003MuscleSpec)
     bodies, tree, joint_params = compile_tree(spec)
-    mobile = [int(m) for m in bodies.mobile]
-    paths, path_params = compile_paths(spec, muscles, index, mobile, tree)
-    contacts, contact_params = compile_contacts(spec, _forces(spec, HuntCrossleyForceSpec), mobile)
+    mobod = [int(m) for m in bodies.mobod]
+    paths, path_params = compile_paths(spec, muscles, index, mobod, tree)
+    contacts, contact_params = compile_contacts(spec, _forces(spec, HuntCrossleyForceSpec), mobod)
     limits, limit_params = compile_limits(
         _forces(spec, CoordinateLimitForceSpec), index, rotational
     )
@@ -190,10 +190,10 @@ def _check_mass_matrix(
     coordinate, everywhere = found
     joint = int(tree.coordinate_joint[coordinate])
     slot = int(tree.coordinate_slot[coordinate])
-    mobile = int(np.flatnonzero(tree.joint == joint)[0])
-    beyond = np.flatnonzero(tree.descendants[mobile])
-    mass = sum(spec.bodies[b].mass for b in np.flatnonzero(np.isin(bodies.mobile, beyond)))
-    name, body = spec.joints[joint].coordinates[slot].name, spec.bodies[int(tree.body[mobile])].name
+    mobod = int(np.flatnonzero(tree.joint == joint)[0])
+    beyond = np.flatnonzero(tree.descendants[mobod])
+    mass = sum(spec.bodies[b].mass for b in np.flatnonzero(np.isin(bodies.mobod, beyond)))
+    name, body = spec.joints[joint].coordinates[slot].name, spec.bodies[int(tree.body[mobod])].name
     what = f"coordinate '{name}' of joint '{spec.joints[joint].name}'"
     if mass == 0.0:
         raise OsimFormatError(
@@ -231,6 +231,8 @@ def _model(
         joint_coordinates=_joint_coordinates(spec),
         coordinate_names=tuple(c.name for _, c in coordinates),
         muscle_names=tuple(m.name for m in muscles),
+        control_names=tuple(m.name for m in muscles),
+        muscle_control=np.arange(len(muscles)),
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
         locked=np.array([c.locked for _, c in coordinates], bool),
@@ -260,10 +262,11 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "body": len(spec.bodies),
         "joint": len(spec.joints),
         "coordinate": len(params.coordinates.default_value),
-        "free": len(tree.free),
-        "mobile": len(tree.body),
-        "frame": len(tree.body) + 1,  # of the mobile bodies, and ground
+        "mobility": len(tree.mobility),
+        "mobod": len(tree.body),
+        "frame": len(tree.body) + 1,  # of the mobilized bodies, and ground
         "term": len(tree.term_axis),
+        "control": len(params.muscles.max_isometric_force),
         "muscle": len(params.muscles.max_isometric_force),
         "point": len(paths.point_body),
         "moving": len(paths.moving_point),

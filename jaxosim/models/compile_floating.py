@@ -14,28 +14,28 @@ def compile_floating(
     """The joints whose angles may be counted from any orientation.
 
     Args:
-      tree: the mobile bodies.
-      axis: `[mobile, 6, 3]` (1) unit vectors.
+      tree: the mobilized bodies.
+      axis: `[mobod, 6, 3]` (1) unit vectors.
       functions: numbers of the axis functions.
       looked_at: coordinates on which a force or a path depends.
     """
     found = []
-    for mobile in np.flatnonzero(~tree.reversed).tolist():
-        terms = _own_terms(tree, mobile)
-        if terms is None or not _square(axis[mobile, :3]):
+    for mobod in np.flatnonzero(~tree.reversed).tolist():
+        terms = _own_terms(tree, mobod)
+        if terms is None or not _square(axis[mobod, :3]):
             continue
         coordinates = [int(tree.term_coordinate[term]) for term in terms]
         rows = _straight_lines(tree, functions, terms)
         if rows is not None and not looked_at.intersection(coordinates):
-            found.append((mobile, coordinates, rows))
+            found.append((mobod, coordinates, rows))
     return FloatingStructure(
-        mobile=np.array([mobile for mobile, _, _ in found], int),
+        mobod=np.array([mobod for mobod, _, _ in found], int),
         coordinate=np.array([own for _, own, _ in found], int).reshape(-1, 3),
         polynomial=np.array([rows for _, _, rows in found], int).reshape(-1, 3),
     )
 
 
-def _own_terms(tree: TreeStructure, mobile: int) -> list[int] | None:
+def _own_terms(tree: TreeStructure, mobod: int) -> list[int] | None:
     """The terms of a joint's three rotations, if free coordinate i drives rotation i and no more.
 
     Only for those OpenSim's rate of the hinge map is exact (`joints.hinge_bias`), so that it does
@@ -43,12 +43,12 @@ def _own_terms(tree: TreeStructure, mobile: int) -> list[int] | None:
     """
     terms = []
     for slot in range(3):
-        own = np.flatnonzero(tree.term_axis == 6 * mobile + slot)
+        own = np.flatnonzero(tree.term_axis == 6 * mobod + slot)
         if len(own) != 1:
             return None
         coordinate = tree.term_coordinate[own[0]]
         alone = np.count_nonzero(tree.term_coordinate == coordinate) == 1
-        if not alone or tree.term_free[own[0]] < 0 or tree.coordinate_slot[coordinate] != slot:
+        if not alone or tree.term_mobility[own[0]] < 0 or tree.coordinate_slot[coordinate] != slot:
             return None
         terms.append(int(own[0]))
     return terms

@@ -25,16 +25,16 @@ _HALF_SPACE, _SPHERE = "ContactHalfSpace", "ContactSphere"
 
 
 def _pairs(
-    element: np.ndarray, half_space: np.ndarray, mobile: Sequence[int]
+    element: np.ndarray, half_space: np.ndarray, mobod: Sequence[int]
 ) -> tuple[list[tuple[int, int]], int]:
     """Pairs of surfaces of one element that can push bodies apart, those with half-spaces first.
 
-    Two surfaces on one mobile body push on nothing, and two half-spaces never touch.
+    Two surfaces on one mobilized body push on nothing, and two half-spaces never touch.
     """
     flat, round_ = [], []
     of_element = [np.flatnonzero(element == e).tolist() for e in np.unique(element)]
     for a, b in (pair for own in of_element for pair in combinations(own, 2)):
-        if mobile[a] == mobile[b] or (half_space[a] and half_space[b]):
+        if mobod[a] == mobod[b] or (half_space[a] and half_space[b]):
             continue
         if half_space[a] or half_space[b]:
             flat.append((a, b) if half_space[a] else (b, a))
@@ -44,7 +44,7 @@ def _pairs(
 
 
 def compile_contacts(
-    spec: ModelSpec, forces: Sequence[HuntCrossleyForceSpec], mobile: Sequence[int]
+    spec: ModelSpec, forces: Sequence[HuntCrossleyForceSpec], mobod: Sequence[int]
 ) -> tuple[ContactStructure, ContactParams]:
     """Hunt-Crossley forces: one geometry row per use, one material row per parameter set."""
     known = {geometry.name: geometry for geometry in spec.contact_geometry}
@@ -60,7 +60,7 @@ def compile_contacts(
     element = np.array([e for e, _, _ in uses], int)
     half_space = np.array([g.kind == _HALF_SPACE for _, _, g in uses], bool)
     body = [body_index.get(g.frame.body, GROUND) for _, _, g in uses]
-    carrier = [GROUND if b == GROUND else mobile[b] for b in body]
+    carrier = [GROUND if b == GROUND else mobod[b] for b in body]
     pairs, half_space_count = _pairs(element, half_space, carrier)
     structure = ContactStructure(
         geometry_names=tuple(g.name for _, _, g in uses),

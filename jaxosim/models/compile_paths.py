@@ -48,7 +48,7 @@ class _Point:
     spec: PathPointLike
     muscle: int
     body: int
-    mobile: int
+    mobod: int
 
 
 def _segments(spec: ModelSpec, points: Sequence[_Point]) -> list[_Segment]:
@@ -102,7 +102,7 @@ class _MovingEnd:
     moving: int
     segment: int
     sign: int
-    free: int
+    mobility: int
     pulls: bool
 
 
@@ -110,16 +110,16 @@ def _moving_ends(
     flexible: Sequence[_Segment],
     points: Sequence[_Point],
     moving: dict[int, int],
-    free: dict[int, int],
+    mobility: dict[int, int],
 ) -> list[_MovingEnd]:
     """Moving ends of the flexible segments; `moving` maps points to coordinates."""
     ends = []
     places = {point: place for place, point in enumerate(moving)}
     for number, segment in enumerate(flexible):
-        pulls = points[segment.start].mobile != points[segment.end].mobile
+        pulls = points[segment.start].mobod != points[segment.end].mobod
         for point, sign in ((segment.start, 1), (segment.end, -1)):
-            if moving.get(point) in free:
-                end = _MovingEnd(places[point], number, sign, free[moving[point]], pulls)
+            if moving.get(point) in mobility:
+                end = _MovingEnd(places[point], number, sign, mobility[moving[point]], pulls)
                 ends.append(end)
     return ends
 
@@ -133,14 +133,14 @@ def _arms(
     muscle_count: int,
 ) -> tuple[ArmStructure, MovingEndStructure]:
     """Entries of the moment-arm matrix: what crosses the coordinate, or moves with it."""
-    support = np.concatenate([tree.support, np.zeros((1, len(tree.free)))])  # row −1 is ground
+    support = np.concatenate([tree.support, np.zeros((1, len(tree.mobility)))])  # row −1 is ground
     entries: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for number, segment in enumerate(flexible):
-        crossed = support[points[segment.start].mobile] - support[points[segment.end].mobile]
+        crossed = support[points[segment.start].mobod] - support[points[segment.end].mobod]
         for k in np.flatnonzero(crossed):
             entries.setdefault((segment.muscle, int(k)), []).append((number, crossed[k]))
     for end in ends:
-        entries.setdefault((flexible[end.segment].muscle, end.free), [])
+        entries.setdefault((flexible[end.segment].muscle, end.mobility), [])
     place = {key: i for i, key in enumerate(entries)}
     width = max(map(len, entries.values()), default=0)
     if len(entries) * width > LARGEST_TABLE:
@@ -151,28 +151,28 @@ def _arms(
     none = (len(flexible), 0.0)
     terms = np.array([row + [none] * (width - len(row)) for row in entries.values()])
     terms = terms.reshape(len(entries), width, 2)
-    table = np.full((muscle_count, len(tree.free)), len(entries))
+    table = np.full((muscle_count, len(tree.mobility)), len(entries))
     for (muscle, k), i in place.items():
         table[muscle, k] = i
     arms = ArmStructure(
         muscle=np.array([m for m, _ in entries], int),
-        free=np.array([k for _, k in entries], int),
+        mobility=np.array([k for _, k in entries], int),
         segment=terms[..., 0].astype(int),
         sign=terms[..., 1],
         table=table,
     )
-    owners = [place[flexible[end.segment].muscle, end.free] for end in ends]
+    owners = [place[flexible[end.segment].muscle, end.mobility] for end in ends]
     return arms, MovingEndStructure(
         point=np.array([end.moving for end in ends], int),
         segment=np.array([end.segment for end in ends], int),
         sign=np.array([end.sign for end in ends], float),
-        arm=np.array(owners, int),
+        moment_arm=np.array(owners, int),
         pulls=np.array([end.pulls for end in ends], bool),
     )
 
 
 def _resolved_points(
-    spec: ModelSpec, muscles: Sequence[Thelen2003MuscleSpec], mobile: Sequence[int]
+    spec: ModelSpec, muscles: Sequence[Thelen2003MuscleSpec], mobod: Sequence[int]
 ) -> list[_Point]:
     """All path points, muscle by muscle."""
     body_index = {body.name: i for i, body in enumerate(spec.bodies)}
@@ -181,7 +181,7 @@ def _resolved_points(
         for point in muscle.path:
             name = point.frame.body if isinstance(point, MovingPathPointSpec) else point.body
             body = body_index.get(name, GROUND)
-            points.append(_Point(point, number, body, GROUND if body == GROUND else mobile[body]))
+            points.append(_Point(point, number, body, GROUND if body == GROUND else mobod[body]))
     return points
 
 
@@ -189,11 +189,11 @@ def compile_paths(
     spec: ModelSpec,
     muscles: Sequence[Thelen2003MuscleSpec],
     coordinate_index: dict[str, int],
-    mobile: Sequence[int],
+    mobod: Sequence[int],
     tree: TreeStructure,
 ) -> tuple[PathStructure, PathParams]:
     """Lay out points, segments and the ends that move along their own body."""
-    points = _resolved_points(spec, muscles, mobile)
+    points = _resolved_points(spec, muscles, mobod)
     conditional = {
         i: coordinate_index[p.spec.coordinate]
         for i, p in enumerate(points)
@@ -206,15 +206,15 @@ def compile_paths(
     }
     segments = _segments(spec, points)
     is_rigid = [
-        points[s.start].mobile == points[s.end].mobile
+        points[s.start].mobod == points[s.end].mobod
         and s.start not in moving
         and s.end not in moving
         for s in segments
     ]
     rigid = [s for s, same in zip(segments, is_rigid, strict=True) if same]
     flexible = [s for s, same in zip(segments, is_rigid, strict=True) if not same]
-    free = {int(c): i for i, c in enumerate(tree.free)}
-    ends = _moving_ends(flexible, points, moving, free)
+    mobility = {int(c): i for i, c in enumerate(tree.mobility)}
+    ends = _moving_ends(flexible, points, moving, mobility)
     arms, moving_ends = _arms(spec.source, flexible, points, ends, tree, len(muscles))
     locations = [f for i in moving for f in _moving(points[i]).location]
     bank, functions = compile_functions(locations, spec.source)

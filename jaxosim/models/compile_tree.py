@@ -1,4 +1,4 @@
-"""ModelSpec bodies and joints → the tree of mobile bodies, with its parameters.
+"""ModelSpec bodies and joints → the tree of mobilized bodies, with its parameters.
 
 Every joint class becomes six axes, as a CustomJoint has them; welds are fused; the tree is walked
 from ground outwards, so a joint written the other way round is travelled in reverse.
@@ -60,7 +60,7 @@ class _Edge:
 
 @dataclass(frozen=True)
 class _Term:
-    """One function of one coordinate that adds to one axis of a mobile body's joint."""
+    """One function of one coordinate that adds to one axis of a mobilized body's joint."""
 
     axis: int
     coordinate: int
@@ -143,23 +143,23 @@ def _split_axis(
 def _terms(
     spec: ModelSpec, moving: Sequence[_Edge], offset: Sequence[int]
 ) -> tuple[list[_Term], np.ndarray, np.ndarray, np.ndarray]:
-    """Axis terms of all mobile bodies, with axis directions, constants and undriven rotations."""
+    """Axis terms of the mobilized bodies, with axis directions, constants, undriven rotations."""
     terms: list[_Term] = []
     direction = np.zeros((len(moving), 6, 3))
     constant = np.zeros((len(moving), 6))
     undriven = np.zeros((len(moving), 3), dtype=bool)
-    for mobile, edge in enumerate(moving):
+    for mobod, edge in enumerate(moving):
         joint = spec.joints[edge.joint]
         slots = {c.name: i for i, c in enumerate(joint.coordinates)}
         for index, axis in enumerate(transform_axes(joint)):
-            direction[mobile, index] = np.array(axis.axis) / np.linalg.norm(axis.axis)
-            constant[mobile, index], parts = _split_axis(spec, joint, axis)
+            direction[mobod, index] = np.array(axis.axis) / np.linalg.norm(axis.axis)
+            constant[mobod, index], parts = _split_axis(spec, joint, axis)
             if index < 3:
-                undriven[mobile, index] = not axis.coordinates and constant[mobile, index] != 0
+                undriven[mobod, index] = not axis.coordinates and constant[mobod, index] != 0
             for name, function in parts:
                 slot = slots[name]
                 coordinate = offset[edge.joint] + slot
-                terms.append(_Term(mobile * 6 + index, coordinate, slot, function))
+                terms.append(_Term(mobod * 6 + index, coordinate, slot, function))
     return terms, direction, constant, undriven
 
 
@@ -186,7 +186,7 @@ def _body_structure(
             depth[edge.body] = 1 + (depth[edge.inboard] if edge.inboard != GROUND else 0)
     levels = tuple(np.flatnonzero(depth == d) for d in range(1, depth.max(initial=0) + 1))
     return BodyStructure(
-        mobile=np.array(carrier, int),
+        mobod=np.array(carrier, int),
         joint=joint,
         inboard=inboard,
         reversed=turned,
@@ -194,8 +194,8 @@ def _body_structure(
     )
 
 
-def _mobile_order(spec: ModelSpec, edges: Sequence[_Edge]) -> tuple[list[_Edge], list[int]]:
-    """Edges that move, by level of the fused tree, and the mobile body carrying each body."""
+def _mobod_order(spec: ModelSpec, edges: Sequence[_Edge]) -> tuple[list[_Edge], list[int]]:
+    """Edges that move, by level of the fused tree, and the mobilized body carrying each body."""
     level: dict[int, int] = {GROUND: -1}
     for edge in edges:
         level[edge.body] = level[edge.inboard] + (not _is_weld(spec.joints[edge.joint]))
@@ -246,26 +246,28 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
     """
     _check_size(spec)
     edges = _walk(spec)
-    moving, carrier = _mobile_order(spec, edges)
+    moving, carrier = _mobod_order(spec, edges)
     bodies = _body_structure(spec, edges, carrier)
     offset = np.concatenate([[0], np.cumsum([len(j.coordinates) for j in spec.joints])]).astype(int)
-    mobile_of_joint = {edge.joint: i for i, edge in enumerate(moving)}
+    mobod_of_joint = {edge.joint: i for i, edge in enumerate(moving)}
     owner = [j for j, joint in enumerate(spec.joints) for _ in joint.coordinates]
     locked = [c.locked for joint in spec.joints for c in joint.coordinates]
-    free = np.flatnonzero(~np.array(locked, dtype=bool))
-    free = free[np.argsort([mobile_of_joint[owner[c]] for c in free], kind="stable")]
-    free_mobile = np.array([mobile_of_joint[owner[c]] for c in free], dtype=int)
+    mobility = np.flatnonzero(~np.array(locked, dtype=bool))
+    mobility = mobility[np.argsort([mobod_of_joint[owner[c]] for c in mobility], kind="stable")]
+    mobility_mobod = np.array([mobod_of_joint[owner[c]] for c in mobility], dtype=int)
     parent = [GROUND if e.inboard == GROUND else carrier[e.inboard] for e in moving]
     above = np.eye(len(moving))
-    for mobile, p in enumerate(parent):
+    for mobod, p in enumerate(parent):
         if p != GROUND:
-            above[mobile] += above[p]
-    support = above[:, free_mobile]
-    moves = support[free_mobile]  # [free, free]: whether the second moves the first's body
+            above[mobod] += above[p]
+    support = above[:, mobility_mobod]
+    moves = support[
+        mobility_mobod
+    ]  # [mobility, mobility]: whether the second moves the first's body
     related = np.maximum(moves, moves.T)
     terms, direction, constant, undriven = _terms(spec, moving, list(offset))
     bank, functions = compile_functions([term.function for term in terms], spec.source)
-    place = {c: i for i, c in enumerate(free)}
+    place = {c: i for i, c in enumerate(mobility)}
     tree = TreeStructure(
         body=np.array([e.body for e in moving], int),
         joint=np.array([e.joint for e in moving], int),
@@ -275,15 +277,13 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
         reversed=np.array([e.reversed for e in moving], bool),
         support=support,
         descendants=above.T,
-        free=free,
-        free_mobile=free_mobile,
+        mobility=mobility,
+        mobility_mobod=mobility_mobod,
         related=related,
         functions=bank,
         term_axis=np.array([t.axis for t in terms], int),
         term_coordinate=np.array([t.coordinate for t in terms], int),
-        term_free=np.array([place.get(t.coordinate, -1) for t in terms], int),
-        first_coordinate=np.array([t.slot == 0 for t in terms], float),
-        third_coordinate=np.array([t.slot == 2 for t in terms], float),
+        term_mobility=np.array([place.get(t.coordinate, -1) for t in terms], int),
         undriven_axis=undriven,
         angular_velocity=np.array(
             [spec.joints[e.joint].kind in _ANGULAR_VELOCITY_KINDS for e in moving], bool

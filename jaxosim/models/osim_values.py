@@ -10,8 +10,8 @@ import math
 import re
 from collections.abc import Iterator
 
-from jaxosim.errors import OsimFormatError
-from jaxosim.models.osim_xml import Element, quote
+from jaxosim.errors import OsimFormatError, quote
+from jaxosim.models.osim_xml import Element
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
 _SPECIAL = re.compile(r"([+-]?)(nan|inf|infinity)", re.IGNORECASE)

@@ -19,7 +19,7 @@ from xml.sax.handler import ContentHandler
 from defusedxml.common import DefusedXmlException
 from defusedxml.sax import make_parser
 
-from jaxosim.errors import OsimFormatError
+from jaxosim.errors import QUOTED_LENGTH, OsimFormatError, quote
 
 # Bounds against hostile files. The largest public models have some 10 MB, 200 000 elements and
 # 15 levels.
@@ -31,14 +31,7 @@ MAX_NAME_LENGTH = 500
 OLDEST_VERSION = 20000  # OpenSim 2.0; earlier dialects describe joints differently
 LATEST_VERSION = 40600  # OpenSim 4.6
 
-_QUOTED_LENGTH = 60  # characters of foreign text that may enter a message
 _COMMENT_OR_CDATA = re.compile(r"<!--|<!\[CDATA\[")
-
-
-def quote(text: str) -> str:
-    """Foreign text made fit for a message: escaped and short."""
-    short = text if len(text) <= _QUOTED_LENGTH else text[:_QUOTED_LENGTH] + "…"
-    return repr(short)
 
 
 class Element:
@@ -88,7 +81,7 @@ class Element:
         while element is not None:
             steps.append(element.tag + (f"[{element.name}]" if element.name else ""))
             element = element.parent
-        return "/".join(step[:_QUOTED_LENGTH] for step in reversed(steps))
+        return "/".join(step[:QUOTED_LENGTH] for step in reversed(steps))
 
     def error(self, message: str) -> OsimFormatError:
         """The exception for something wrong here; the caller raises it."""

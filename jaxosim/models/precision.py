@@ -46,7 +46,7 @@ def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) ->
         "limit": model.limits.names,
         "spring": model.springs.names,
         "marker": model.marker_names,
-        "mobile": [model.body_names[body] for body in model.tree.body],
+        "mobod": [model.body_names[body] for body in model.tree.body],
     }
     known = names.get(str(axes[0])) if axes else None
     return f" of '{known[place[0]]}'" if known else ""

@@ -4,8 +4,9 @@ Source: sections 4 and 5 of the format notes; OpenSim `HuntCrossleyForce`, `Coor
 `SpringGeneralizedForce`.
 """
 
+from jaxosim.errors import quote
 from jaxosim.models.osim_values import words
-from jaxosim.models.osim_xml import Element, quote
+from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context, member_list
 from jaxosim.models.reader_frames import Component, resolve_pose
 from jaxosim.models.spec import (

@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from jaxosim.models.osim_xml import Element, quote
+from jaxosim.errors import quote
+from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import CannotContinue, Context, member_list, name_components
 from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
 

@@ -5,8 +5,9 @@ Source: sections 1 and 2 of the format notes; OpenSim `Joint`, `CustomJoint`, `C
 
 import math
 
+from jaxosim.errors import quote
 from jaxosim.models.osim_values import words
-from jaxosim.models.osim_xml import Element, quote
+from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context, member_list
 from jaxosim.models.reader_frames import Component, resolve_frame
 from jaxosim.models.reader_functions import (

@@ -6,7 +6,8 @@ Source: sections 1.1 and 2.1 of the muscle notes; OpenSim `Thelen2003Muscle`, `G
 import math
 from collections.abc import Callable
 
-from jaxosim.models.osim_xml import Element, quote
+from jaxosim.errors import quote
+from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context, member_list, name_components
 from jaxosim.models.reader_frames import Component, resolve_frame, resolve_point
 from jaxosim.models.reader_functions import argument_count, is_constant, read_function

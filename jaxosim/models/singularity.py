@@ -32,7 +32,7 @@ def singular_coordinate(
 
     Args:
       bodies: the bodies.
-      tree: the tree of mobile bodies.
+      tree: the tree of mobilized bodies.
       joints: numbers of the joints, NumPy arrays in float64 like those below.
       body_params: mass properties.
       coordinates: defaults and ranges.
@@ -54,7 +54,7 @@ def singular_coordinate(
 
 
 class _System:
-    """What does not depend on the pose: inertias and the coordinates of each mobile body."""
+    """What does not depend on the pose: inertias and the coordinates of each mobilized body."""
 
     def __init__(
         self,
@@ -77,16 +77,16 @@ class _System:
         ]
         self.fixed = _fixed_poses(bodies, self.frames)
         self.inertia = np.zeros((len(tree.body), 6, 6))
-        for body, carrier in enumerate(bodies.mobile):
+        for body, carrier in enumerate(bodies.mobod):
             if carrier >= 0:
                 self.inertia[carrier] += self._in_joint(body, carrier, body_params)
-        self.driven: list[list[int]] = [[] for _ in tree.body]  # terms of each mobile body
+        self.driven: list[list[int]] = [[] for _ in tree.body]  # terms of each mobilized body
         for term, axis in enumerate(tree.term_axis):
             self.driven[axis // 6].append(term)
 
-    def outboard(self, mobile: int) -> tuple[np.ndarray, np.ndarray]:
-        """The joint's frame on the mobile body, in the axes of that body."""
-        return self.frames[2 * self.tree.joint[mobile] + (not self.tree.reversed[mobile])]
+    def outboard(self, mobod: int) -> tuple[np.ndarray, np.ndarray]:
+        """The joint's frame on the mobilized body, in the axes of that body."""
+        return self.frames[2 * self.tree.joint[mobod] + (not self.tree.reversed[mobod])]
 
     def _in_joint(self, body: int, carrier: int, params: BodyParams) -> np.ndarray:
         """Spatial inertia of a body about its carrier's joint frame, in the axes of that."""
@@ -115,39 +115,39 @@ class _System:
         axes = np.array(self.joints.constant)
         np.add.at(axes.reshape(-1), tree.term_axis, value)
         composite, articulated = self.inertia.copy(), self.inertia.copy()
-        for mobile in reversed(range(len(tree.body))):
+        for mobod in reversed(range(len(tree.body))):
             R, p, columns = _joint(
-                np.asarray(self.joints.axis)[mobile],
-                axes[mobile],
+                np.asarray(self.joints.axis)[mobod],
+                axes[mobod],
                 [
                     (int(tree.term_coordinate[t]), int(tree.term_axis[t]) % 6, slope[t])
-                    for t in self.driven[mobile]
+                    for t in self.driven[mobod]
                 ],
-                bool(tree.angular_velocity[mobile]),
+                bool(tree.angular_velocity[mobod]),
             )
-            if tree.reversed[mobile]:
+            if tree.reversed[mobod]:
                 R, p, columns = _inverse(R, p, columns)
-            own = articulated[mobile]
+            own = articulated[mobod]
             for coordinate in sorted(columns, reverse=True):
                 h = columns[coordinate]
                 momentum = own @ h
                 alone = h @ momentum
-                yield coordinate, alone, np.abs(h) @ np.abs(composite[mobile]) @ np.abs(h)
+                yield coordinate, alone, np.abs(h) @ np.abs(composite[mobod]) @ np.abs(h)
                 own = own - np.outer(momentum, momentum) / alone
-            parent = tree.parent[mobile]
+            parent = tree.parent[mobod]
             if parent >= 0:
-                across = self._to_parent(mobile, int(parent), R, p)
+                across = self._to_parent(mobod, int(parent), R, p)
                 articulated[parent] += across.T @ own @ across
-                composite[parent] += across.T @ composite[mobile] @ across
+                composite[parent] += across.T @ composite[mobod] @ across
 
-    def _to_parent(self, mobile: int, parent: int, R: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def _to_parent(self, mobod: int, parent: int, R: np.ndarray, p: np.ndarray) -> np.ndarray:
         """Takes spatial velocities at the parent's joint frame to those at this one's, `[6, 6]`.
 
         R and p are the pose of this joint's outboard frame in its inboard frame.
         """
         tree = self.tree
-        R_BF, p_BF = self.frames[2 * tree.joint[mobile] + bool(tree.reversed[mobile])]
-        R_PB, p_PB = self.fixed[tree.parent_body[mobile]]
+        R_BF, p_BF = self.frames[2 * tree.joint[mobod] + bool(tree.reversed[mobod])]
+        R_PB, p_PB = self.fixed[tree.parent_body[mobod]]
         R_PJ, p_PJ = self.outboard(parent)
         rotated = R_PJ.T @ R_PB @ R_BF
         place = R_PJ.T @ (R_PB @ p_BF + (p_PB - p_PJ)) + rotated @ p
@@ -158,8 +158,8 @@ class _System:
 def _fixed_poses(
     bodies: BodyStructure, frames: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pose of each body in its mobile body, through the welds between them."""
-    poses = [(np.eye(3), np.zeros(3)) for _ in bodies.mobile]
+    """Pose of each body in its mobilized body, through the welds between them."""
+    poses = [(np.eye(3), np.zeros(3)) for _ in bodies.mobod]
     for level in bodies.weld_levels:
         for body in level.tolist():
             joint, inboard = int(bodies.joint[body]), int(bodies.inboard[body])

@@ -6,7 +6,7 @@ Source: Thelen (2003); OpenSim `MuscleFirstOrderActivationDynamicModel` as in `T
 import jax
 import jax.numpy as jnp
 
-from jaxosim.spatial import clip
+from jaxosim.arrays.safe import clip
 from jaxosim.types import Thelen2003Params
 
 

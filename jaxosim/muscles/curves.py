@@ -11,7 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxosim.spatial import clip
+from jaxosim.arrays.safe import clip
 from jaxosim.types import Thelen2003Params
 
 _TOE_FORCE = 0.33  # normalised tendon force where the toe region ends

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxosim.arrays.safe import clip, safe_divide
 from jaxosim.muscles.activation import clipped_activation
 from jaxosim.muscles.curves import normalized_fiber_velocity
 from jaxosim.muscles.thelen2003 import fiber_width, minimum_fiber_length, realize_length
-from jaxosim.spatial import clip, safe_divide
 from jaxosim.types import MuscleLengthInfo, Thelen2003Params
 
 _LARGEST_ROUNDS = 20

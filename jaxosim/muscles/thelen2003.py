@@ -15,6 +15,7 @@ Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
 import jax
 import jax.numpy as jnp
 
+from jaxosim.arrays.safe import clip, safe_divide
 from jaxosim.muscles.activation import activation_rate, clipped_activation
 from jaxosim.muscles.curves import (
     active_force_length_multiplier,
@@ -22,7 +23,6 @@ from jaxosim.muscles.curves import (
     passive_force_multiplier,
     tendon_force_multiplier,
 )
-from jaxosim.spatial import clip, safe_divide
 from jaxosim.types import (
     FiberVelocityInfo,
     MuscleDynamicsInfo,

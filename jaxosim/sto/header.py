@@ -16,8 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jaxosim.errors import TableFormatError
-from jaxosim.models.osim_xml import quote
+from jaxosim.errors import TableFormatError, quote
 
 _MAX_LINES = 1000
 _MAX_NOTES = 3  # that are told in words

@@ -15,8 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import DTypeLike
 
-from jaxosim.errors import ModelMismatchError, TableFormatError
-from jaxosim.models.osim_xml import quote
+from jaxosim.errors import ModelMismatchError, TableFormatError, quote
 from jaxosim.sto.table import Table, read_table, write_table
 from jaxosim.types import Model, Params, State
 
@@ -56,7 +55,7 @@ def write_states(path: _Path, model: Model, states: State) -> None:
     )
 
 
-def write_controls(path: _Path, model: Model, time: np.ndarray, excitation: np.ndarray) -> None:
+def write_controls(path: _Path, model: Model, time: np.ndarray, controls: np.ndarray) -> None:
     """Write muscle excitations as a controls table, one column per muscle under its name.
 
     OpenSim's `PrescribedController` replays what `rollout` did with them, with its own
@@ -67,7 +66,7 @@ def write_controls(path: _Path, model: Model, time: np.ndarray, excitation: np.n
       path: the file to write; one that is there is replaced when all is written.
       model: whose muscles they excite.
       time: `[time]` (s), rising; row k is held from its time to the next one's.
-      excitation: `[time, muscle]` (1).
+      controls: `[time, control]` (1).
 
     Raises:
       ModelMismatchError: the arrays do not fit each other or the model.
@@ -75,7 +74,7 @@ def write_controls(path: _Path, model: Model, time: np.ndarray, excitation: np.n
       OSError: the file cannot be written.
     """
     time = _times(time)
-    values = _field(excitation, "excitation", len(time), len(model.muscle_names))
+    values = _field(controls, "controls", len(time), len(model.muscle_names))
     if len(time) == 1:  # OpenSim needs two rows to be a function of time
         ends = np.maximum(time + _JUMP, np.nextafter(time, np.inf))
     else:

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxosim.errors import TableFormatError, TableFormatWarning
+from jaxosim.errors import TableFormatError, TableFormatWarning, quote
 from jaxosim.files import replacing
-from jaxosim.models.osim_xml import quote
 from jaxosim.sto.header import Header, Notes, in_degrees, name_line, read_header
 
 MAX_BYTES = 512 * 1024 * 1024

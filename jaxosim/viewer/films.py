@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from jaxosim.files import replacing
+from jaxosim.optional import require
 from jaxosim.types import State
-from jaxosim.viewer.extras import require
 from jaxosim.viewer.instant import instants_function
 from jaxosim.viewer.pictures import FILM_SUFFIXES, Camera, Painter
 from jaxosim.viewer.run import Run

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.dynamics.contact import realize_contact
+from jaxosim.arrays.linalg import matmul, matvec
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
-from jaxosim.muscles.path import conditions, current_locations
+from jaxosim.forces.hunt_crossley_force import realize_contact
+from jaxosim.paths.geometry_path import conditions, current_locations
 from jaxosim.pytree import array, pytree
-from jaxosim.spatial import matmul, matvec
 from jaxosim.types import InstanceInfo, Model, Params, PositionInfo, State
 
 
@@ -42,9 +42,9 @@ def realize_instant(model: Model, params: Params, state: State) -> Instant:
     velocity = realize_velocity_of_bodies(model, joints, pose, state.u)
     contact = realize_contact(model, params, instance, pose, velocity)
     origin = pose.origin[None]
-    mobile = model.bodies.mobile  # GROUND (−1) finds the last row
+    mobod = model.bodies.mobod  # GROUND (−1) finds the last row
     ground = jnp.eye(3, dtype=state.q.dtype)[None]
-    R, p = pose.pose[mobile, :, :3], pose.pose[mobile, :, 3] + origin
+    R, p = pose.pose[mobod, :, :3], pose.pose[mobod, :, 3] + origin
     rotation = jnp.concatenate([matmul(R, instance.body_rotation), ground])
     position = jnp.concatenate([p + matvec(R, instance.body_position), jnp.zeros_like(origin)])
     owner = model.marker_body
@@ -88,13 +88,13 @@ def _paths(
     paths, slots = model.paths, path_slots(model)
     if not slots.size:
         return jnp.zeros((*slots.shape, 3), q.dtype)
-    owner = np.concatenate([model.bodies.mobile, [-1]])[paths.point_body]
+    owner = np.concatenate([model.bodies.mobod, [-1]])[paths.point_body]
     R, p = pose.pose[owner, :, :3], pose.pose[owner, :, 3] + pose.origin[None]
     points = p + matvec(R, current_locations(model, params, instance, q))
     order = np.arange(slots.shape[1])
     inside = conditions(model, params, q)
-    present = jnp.ones(len(paths.point_muscle), bool).at[paths.conditional_point].set(inside)
-    here = present[slots]
+    active_points = jnp.ones(len(paths.point_muscle), bool).at[paths.conditional_point].set(inside)
+    here = active_points[slots]
     before = jax.lax.cummax(jnp.where(here, order, -1), axis=1)
     shown = jnp.where(before < 0, jnp.argmax(here, axis=1, keepdims=True), before)
     return points[jnp.take_along_axis(jnp.asarray(slots), shown, axis=1)]

@@ -29,8 +29,8 @@ class LiveViewer:
         """Opens the page and prints its address; the next free port is taken if this one is not.
 
         Args:
-          model: structure.
-          params: numbers.
+          model: static structure.
+          params: model parameters.
           port: of the page.
           rate: (1/s) pictures per second at most.
           geometry: folder of bone meshes.

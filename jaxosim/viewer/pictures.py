@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxosim.optional import require
 from jaxosim.types import Model, Params, State
-from jaxosim.viewer.extras import require
 from jaxosim.viewer.instant import Instant
 from jaxosim.viewer.rods import Rods, arrows, path_points, segments
 from jaxosim.viewer.scene import Scene, build_scene
@@ -218,7 +218,7 @@ def render_frame(
 
     Args:
       model: structure; its painter is kept for the next call.
-      params: numbers.
+      params: model parameters.
       state: one world.
       size: width and height in pixels.
       camera: from where; from the right side, following, if absent.

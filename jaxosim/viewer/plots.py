@@ -13,8 +13,8 @@ import numpy as np
 
 from jaxosim.errors import ModelMismatchError
 from jaxosim.files import replacing
+from jaxosim.optional import require
 from jaxosim.types import Model
-from jaxosim.viewer.extras import require
 from jaxosim.viewer.instant import instants_function
 from jaxosim.viewer.run import Run
 

@@ -25,7 +25,7 @@ from jaxosim.types import Model, Params, State
 SUFFIXES = (".npz", ".sto", ".mot")
 _FIELDS = ("q", "u", "activation", "fiber_length")
 _NAMES = ("coordinate_names", "muscle_names")
-_ARRAYS = {"time", *_FIELDS, "excitation", "target_velocity", *_NAMES, "metadata"}
+_ARRAYS = {"time", *_FIELDS, "controls", "target_velocity", *_NAMES, "metadata"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Run:
     Attributes:
       name: of the file, for titles.
       states: fields `[time, world, ...]`; time `[time]` in double precision.
-      excitation: `[time - 1, world, muscle]`, or None.
+      controls: `[time - 1, world, control]`, or None.
       target_velocity: `[time, world, 3]` (m/s) that the task asked for, in ground; or None.
     """
 
@@ -43,7 +43,7 @@ class Run:
     model: Model
     params: Params
     states: State
-    excitation: np.ndarray | None = None
+    controls: np.ndarray | None = None
     target_velocity: np.ndarray | None = None
 
     @classmethod
@@ -123,7 +123,7 @@ def write_run(
     Raises:
       OSError: the file cannot be written.
     """
-    optional = {"excitation": run.excitation, "target_velocity": run.target_velocity}
+    optional = {"controls": run.controls, "target_velocity": run.target_velocity}
     arrays: dict[str, Any] = {
         "time": run.time,
         **{name: getattr(run.states, name) for name in _FIELDS},
@@ -207,11 +207,11 @@ def _load_arrays(path: Path, model: str | None) -> Run:
     target = arrays.get("target_velocity")
     if target is not None and not _is_velocity(target, (len(time), worlds)):
         raise TableFormatError(f"{path}: expected target_velocity as [time, world, 3] numbers")
-    excitation = arrays.get("excitation")
+    controls = arrays.get("controls")
     shape = len(time) - 1, worlds, sizes[1]
-    if excitation is not None and (excitation.shape != shape or excitation.dtype.kind != "f"):
-        raise TableFormatError(f"{path}: expected excitation as {list(shape)} numbers")
-    return Run(path.name, structure, params, _host_states(time, fields), excitation, target)
+    if controls is not None and (controls.shape != shape or controls.dtype.kind != "f"):
+        raise TableFormatError(f"{path}: expected controls as {list(shape)} numbers")
+    return Run(path.name, structure, params, _host_states(time, fields), controls, target)
 
 
 def _read_time(path: Path, values: np.ndarray | None) -> np.ndarray:

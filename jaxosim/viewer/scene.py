@@ -14,13 +14,13 @@ import numpy as np
 
 from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.reader_frames import rotation
-from jaxosim.models.visuals import VisualSpec, read_visuals
 from jaxosim.structure import GROUND
 from jaxosim.types import Model, Params, State
 from jaxosim.viewer.bones import BONE, Body, bone, torso_bones
 from jaxosim.viewer.instant import Instant, instant_function
 from jaxosim.viewer.meshes import find_mesh, read_mesh
 from jaxosim.viewer.shapes import Mesh, box, ellipsoid, unit_cylinder
+from jaxosim.viewer.visuals import VisualSpec, read_visuals
 
 CONTACT_COLOR, MARKER_COLOR = (0.2, 0.75, 0.75), (1.0, 0.4, 0.7)
 _MUSCLE_RADIUS = 0.0065  # m, of a muscle of 1000 N
@@ -79,8 +79,8 @@ def build_scene(
     the file, and beside the file itself; a body without any gets a stand-in bone.
 
     Args:
-      model: structure.
-      params: numbers.
+      model: static structure.
+      params: model parameters.
       geometry: a folder with meshes (`.vtp`, `.stl`, `.obj`).
       bones: False for stand-in bones only.
 

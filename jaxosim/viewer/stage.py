@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxosim.viewer.extras import require
+from jaxosim.optional import require
 from jaxosim.viewer.instant import Instant
 from jaxosim.viewer.rods import Rods, arrows, path_points, segments
 from jaxosim.viewer.scene import Scene

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.optional import require
 from jaxosim.simulation import equilibrate_muscles, step
 from jaxosim.types import State
-from jaxosim.viewer.extras import require
 from jaxosim.viewer.run import Run
 from jaxosim.viewer.scene import build_scene
 from jaxosim.viewer.stage import LOOPBACK, Stage, open_server
@@ -76,7 +76,7 @@ class WebViewer:
         model, params = self.run.model, self.run.params
         self.simulating = gui.add_checkbox("simulate", False)
         gui.add_button("reset").on_click(self._reset)
-        self.coordinates, self.excitations = {}, {}
+        self.coordinates, self.controls = {}, {}
         with gui.add_folder("coordinates", expand_by_default=True):
             for index, name in enumerate(model.coordinate_names):
                 if model.locked[index]:
@@ -88,9 +88,9 @@ class WebViewer:
                 slider = gui.add_slider(_plain(name), low, high, 1e-3, value)
                 slider.on_update(functools.partial(self._posed, index))
                 self.coordinates[index] = slider
-        with gui.add_folder("excitations", expand_by_default=False):
+        with gui.add_folder("controls", expand_by_default=False):
             for index, name in enumerate(model.muscle_names):
-                self.excitations[index] = gui.add_slider(_plain(name), 0.0, 1.0, 0.01, 0.05)
+                self.controls[index] = gui.add_slider(_plain(name), 0.0, 1.0, 0.01, 0.05)
         self._step = jax.jit(functools.partial(step, model))
         self._equilibrate = jax.jit(functools.partial(equilibrate_muscles, model))
 
@@ -178,17 +178,17 @@ class WebViewer:
         self._server.stop()
 
     def _simulate(self, passed: float) -> None:
-        """Drive the model by the excitation sliders, in real time if the machine can."""
+        """Drive the model by the control sliders, in real time if the machine can."""
         if not self.simulating.value:
             return
         dtype = self.run.params.gravity.dtype
-        levels = [slider.value for slider in self.excitations.values()]
-        excitation = jnp.asarray(np.array(levels), dtype)
+        levels = [slider.value for slider in self.controls.values()]
+        controls = jnp.asarray(np.array(levels), dtype)
         state = self._typed(self.state)
         if not self._traces:
             state = self._equilibrate(self.run.params, state)
         for _ in range(max(1, round(passed / _STEP))):
-            state = self._step(self.run.params, state, excitation)
+            state = self._step(self.run.params, state, controls)
         self.state, self._dirty = state, True
         self._traces.append((float(state.time), jax.device_get(state)))
         del self._traces[:-_PLOT_POINTS]

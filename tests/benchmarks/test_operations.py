@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from benchmarks.operations import Operations, count_operations
-from jaxosim import products
+from jaxosim.arrays import linalg
 
 x, a = jnp.ones(8), jnp.ones((3, 4))
 
@@ -19,14 +19,14 @@ x, a = jnp.ones(8), jnp.ones((3, 4))
         (lambda a: jnp.sum(a, axis=1), (a,), Operations(12, 0)),
         (lambda a: a.T.reshape(-1)[2:5], (a,), Operations(0, 0)),
         (lambda x: jax.lax.integer_pow(x, 4), (x,), Operations(16, 0)),
-        (lambda a: products.row_products(a, a), (a,), Operations(2 * 3 * 3 * 4, 0)),
-        (lambda a: products.cross(a[:, :3], a[:, 1:]), (a,), Operations(3 * 3 * 3, 0)),
-        (lambda a: products.static_sum([[1, 0, 2]], a), (a,), Operations(2 * 2 * 4, 0)),
-        (lambda a: products.total(a), (a,), Operations(12, 0)),
+        (lambda a: linalg.matmul_nt(a, a), (a,), Operations(2 * 3 * 3 * 4, 0)),
+        (lambda a: linalg.cross(a[:, :3], a[:, 1:]), (a,), Operations(3 * 3 * 3, 0)),
+        (lambda a: linalg.constant_matmul([[1, 0, 2]], a), (a,), Operations(2 * 2 * 4, 0)),
+        (lambda a: linalg.sum_leading(a), (a,), Operations(12, 0)),
     ],
     ids=[
         *["elementwise", "transcendental", "product", "sum", "moves", "power"],
-        *["row_products", "cross", "static_sum", "total"],
+        *["matmul_nt", "cross", "constant_matmul", "sum_leading"],
     ],
 )
 def test_operations_are_counted(function, arguments, expected):

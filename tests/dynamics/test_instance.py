@@ -10,7 +10,7 @@ import pytest
 
 import jaxosim
 from jaxosim.dynamics.instance import realize_instance
-from tests import worlds
+from tests import hopper_model
 from tests.models import osim_text as osim
 
 ROUNDING = 1e-12
@@ -54,7 +54,7 @@ def welded(turned=False):
         osim.contact("floor s", "20000"),
         bodies=bodies,
         joints=joints,
-        rest=osim.members("ContactGeometrySet", worlds.FLOOR, sphere),
+        rest=osim.members("ContactGeometrySet", hopper_model.FLOOR, sphere),
     )
 
 
@@ -83,10 +83,10 @@ def state_of(model, params, q, u):
 @pytest.mark.parametrize("turned", [False, True], ids=["outwards", "one weld backwards"])
 def test_welded_bodies_move_as_opensims(opensim, turned):
     text = welded(turned)
-    model, params = worlds.load(text)
+    model, params = hopper_model.load(text)
     rng = np.random.default_rng(1)
     q, u = rng.uniform(-1, 1, (PARITY_STATES, 3)), rng.standard_normal((PARITY_STATES, 3))
-    worlds.assert_parity(text, worlds.states_at(model, params, q, u))
+    hopper_model.assert_parity(text, hopper_model.states_at(model, params, q, u))
 
 
 @pytest.mark.opensim
@@ -96,9 +96,9 @@ def test_a_single_weld_is_where_opensim_has_it(opensim):
         bodies=osim.body("a", mass_center="0.1 0.2 0.3") + osim.body("b", mass_center="0.3 0.2 0"),
         joints=osim.pin() + _weld("ab", "/bodyset/a", "/bodyset/b"),
     )
-    model, params = worlds.load(text)
+    model, params = hopper_model.load(text)
     q = np.random.default_rng(1).uniform(-1, 1, (4, 1))
-    worlds.assert_parity(text, worlds.states_at(model, params, q, q))
+    hopper_model.assert_parity(text, hopper_model.states_at(model, params, q, q))
 
 
 def test_a_single_weld_is_compiled_as_it_is_meant():
@@ -106,7 +106,7 @@ def test_a_single_weld_is_compiled_as_it_is_meant():
         bodies=osim.body("a") + osim.body("b"),
         joints=osim.pin() + _weld("ab", "/bodyset/a", "/bodyset/b"),
     )
-    model, params = worlds.load(text)
+    model, params = hopper_model.load(text)
     compiled = jax.jit(functools.partial(realize_instance, model))(params)
     expected = realize_instance(model, params)  # one operation after the other
     for ours, theirs in zip(jax.tree.leaves(compiled), jax.tree.leaves(expected), strict=True):
@@ -117,14 +117,14 @@ def test_a_single_weld_is_compiled_as_it_is_meant():
 
 
 def test_welds_are_fused_level_by_level():
-    model, _ = worlds.load(WORLD)
+    model, _ = hopper_model.load(WORLD)
     assert [list(level) for level in model.bodies.weld_levels] == [[1, 4], [2]]
-    np.testing.assert_array_equal(model.bodies.mobile, [0, 0, 0, 1, -1])
+    np.testing.assert_array_equal(model.bodies.mobod, [0, 0, 0, 1, -1])
 
 
 def test_a_fused_body_is_one_body_of_the_same_mass():
     """Three welded bodies move like one body with their summed mass properties."""
-    model, params = worlds.load(WORLD)
+    model, params = hopper_model.load(WORLD)
     instance = instance_of(model)(params)
     center = np.asarray(instance.first_moment[0] / instance.mass[0])
     central = np.asarray(instance.inertia[0]) + float(instance.mass[0]) * (
@@ -142,7 +142,7 @@ def test_a_fused_body_is_one_body_of_the_same_mass():
     )
     assert float(instance.mass[0]) == 4.0
     one = dataclasses.replace(params, bodies=alone)
-    rates = worlds.rates_of(model)
+    rates = hopper_model.rates_of(model)
     rng = np.random.default_rng(2)
     for q, u in zip(*rng.standard_normal((2, 4, 3)), strict=True):
         state = state_of(model, params, q, u)
@@ -153,7 +153,7 @@ def test_a_fused_body_is_one_body_of_the_same_mass():
 
 
 def test_carried_frames_are_rigid():
-    model, params = worlds.load(WORLD)
+    model, params = hopper_model.load(WORLD)
     instance = instance_of(model)(params)
     R = np.asarray(instance.body_rotation)
     np.testing.assert_allclose(R @ R.swapaxes(1, 2), np.tile(np.eye(3), (5, 1, 1)), atol=1e-14)
@@ -164,12 +164,12 @@ def test_carried_frames_are_rigid():
 
 
 def test_a_body_welded_to_ground_adds_no_mass_and_stays():
-    model, params = worlds.load(WORLD)
+    model, params = hopper_model.load(WORLD)
     heavy = dataclasses.replace(
         params, bodies=dataclasses.replace(params.bodies, mass=params.bodies.mass.at[4].set(1e6))
     )
     np.testing.assert_array_equal(instance_of(model)(heavy).mass, instance_of(model)(params).mass)
-    info = worlds.describe_of(model)(
+    info = hopper_model.describe_of(model)(
         params, state_of(model, params, jnp.ones(3), jnp.ones(3)), jnp.zeros(2)
     )
     np.testing.assert_array_equal(info.bodies.velocity[4], 0.0)
@@ -179,7 +179,7 @@ def test_a_body_welded_to_ground_adds_no_mass_and_stays():
 
 
 def test_gradients_by_frames_and_masses_equal_differences():
-    model, params = worlds.load(WORLD)
+    model, params = hopper_model.load(WORLD)
 
     @jax.jit
     def scalar(params):
@@ -188,27 +188,29 @@ def test_gradients_by_frames_and_masses_equal_differences():
 
     slopes = jax.jit(jax.grad(scalar))(params)
     direction = jax.tree.map(jnp.zeros_like, params)
-    moved = worlds.random_direction(params, seed=1)
+    moved = hopper_model.random_direction(params, seed=1)
     direction = dataclasses.replace(
         direction, joints=moved.joints, bodies=moved.bodies, paths=moved.paths
     )
-    expected = worlds.slope_along(scalar, params, direction, 1e-4)
-    assert worlds.all_finite(slopes.bodies) and abs(expected) > 0.1
+    expected = hopper_model.slope_along(scalar, params, direction, 1e-4)
+    assert hopper_model.all_finite(slopes.bodies) and abs(expected) > 0.1
     finite = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, 0.0), slopes)
-    assert abs(worlds.inner(finite, direction) - expected) < 1e-9 * max(1.0, abs(expected))
+    assert abs(hopper_model.inner(finite, direction) - expected) < 1e-9 * max(1.0, abs(expected))
 
 
 # batch, compile
 
 
 def test_vmap_equals_loop_and_traces_once():
-    model, params = worlds.load(WORLD)
+    model, params = hopper_model.load(WORLD)
     many = [jax.tree.map(lambda leaf, s=scale: s * leaf, params) for scale in (1.0, 1.1)]
-    together = jax.jit(jax.vmap(functools.partial(realize_instance, model)))(worlds.stack(many))
+    together = jax.jit(jax.vmap(functools.partial(realize_instance, model)))(
+        hopper_model.stack(many)
+    )
     for index, one in enumerate(many):
         alone = instance_of(model)(one)
         for a, b in zip(
-            jax.tree.leaves(worlds.row(together, index)), jax.tree.leaves(alone), strict=True
+            jax.tree.leaves(hopper_model.row(together, index)), jax.tree.leaves(alone), strict=True
         ):
             np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13)
     assert instance_of(model)._cache_size() == 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds, realize_joints
-from tests import worlds
+from tests import hopper_model
 from tests.models import osim_text as osim
 
 PARITY_STATES = 32
@@ -196,16 +196,16 @@ def transforms_of(model):
 @pytest.mark.opensim
 @pytest.mark.parametrize("name", FORESTS)
 def test_poses_velocities_and_accelerations_are_opensims(opensim, name):
-    model, params = worlds.load(FORESTS[name])
-    states = worlds.states_at(model, params, *poses(model, PARITY_STATES, seed=1))
-    worlds.assert_parity(FORESTS[name], states)
+    model, params = hopper_model.load(FORESTS[name])
+    states = hopper_model.states_at(model, params, *poses(model, PARITY_STATES, seed=1))
+    hopper_model.assert_parity(FORESTS[name], states)
 
 
 def test_forests_hold_every_joint_class():
-    built_in, _ = worlds.load(FORESTS["built-in"])
+    built_in, _ = hopper_model.load(FORESTS["built-in"])
     assert set(built_in.joint_kinds) == set(KINDS)
-    assert worlds.load(FORESTS["built-in, reversed"])[0].tree.reversed.all()
-    assert worlds.load(FORESTS["custom"])[0].tree.undriven_axis.any()
+    assert hopper_model.load(FORESTS["built-in, reversed"])[0].tree.reversed.all()
+    assert hopper_model.load(FORESTS["custom"])[0].tree.undriven_axis.any()
 
 
 # property
@@ -213,7 +213,7 @@ def test_forests_hold_every_joint_class():
 
 @pytest.mark.parametrize("name", ["built-in", "custom"])
 def test_rotations_are_rotations(name):
-    model, params = worlds.load(FORESTS[name])
+    model, params = hopper_model.load(FORESTS[name])
     R = np.asarray(joints_of(model)(params, jnp.asarray(poses(model, 1, 2)[0][0])).rotation)
     np.testing.assert_allclose(R @ R.swapaxes(1, 2), np.tile(np.eye(3), (len(R), 1, 1)), atol=1e-14)
     np.testing.assert_allclose(np.linalg.det(R), 1.0, atol=1e-14)
@@ -222,7 +222,7 @@ def test_rotations_are_rotations(name):
 @pytest.mark.parametrize("name", ["built-in", "custom"])
 def test_hinge_map_is_the_rate_of_the_transform(name):
     """V_FM = H u, wherever OpenSim's own hinge map is exact."""
-    model, params = worlds.load(FORESTS[name])
+    model, params = hopper_model.load(FORESTS[name])
     q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed=3))
     info = joints_of(model)(params, q)
     q_dot = coordinate_rates(model, info, u)
@@ -230,35 +230,33 @@ def test_hinge_map_is_the_rate_of_the_transform(name):
     spin = np.asarray(R_dot @ jnp.swapaxes(R, 1, 2))
     omega = np.stack([spin[:, 2, 1], spin[:, 0, 2], spin[:, 1, 0]], axis=-1)
     exact = ~model.tree.undriven_axis.any(axis=1)
-    moved = np.asarray(info.hinge * u[model.tree.free][:, None])
+    moved = np.asarray(info.hinge * u[model.tree.mobility][:, None])
     V = np.zeros((len(exact), 6))
-    np.add.at(V, model.tree.free_mobile, moved)
+    np.add.at(V, model.tree.mobility_mobod, moved)
     np.testing.assert_allclose(V[exact, :3], omega[exact], rtol=0, atol=ROUNDING)
     np.testing.assert_allclose(V[exact, 3:], np.asarray(p_dot)[exact], rtol=0, atol=ROUNDING)
     assert exact.sum() >= len(exact) - 1
 
 
 def test_a_constant_rotation_is_left_out_of_the_hinge_map_only():
-    model, params = worlds.load(FORESTS["custom"])
-    mobile = int(np.flatnonzero(model.tree.undriven_axis.any(axis=1))[0])
+    model, params = hopper_model.load(FORESTS["custom"])
+    mobod = int(np.flatnonzero(model.tree.undriven_axis.any(axis=1))[0])
     zero = jnp.zeros(len(model.coordinate_names))
     info = joints_of(model)(params, zero)
     c, s = np.cos(0.6), np.sin(0.6)
-    np.testing.assert_allclose(
-        info.rotation[mobile], [[c, -s, 0], [s, c, 0], [0, 0, 1]], atol=1e-15
-    )
-    column = int(np.flatnonzero(model.tree.free_mobile == mobile)[0])
+    np.testing.assert_allclose(info.rotation[mobod], [[c, -s, 0], [s, c, 0], [0, 0, 1]], atol=1e-15)
+    column = int(np.flatnonzero(model.tree.mobility_mobod == mobod)[0])
     np.testing.assert_allclose(info.hinge[column], [1, 0, 0, 0, 0, 0], atol=1e-15)
-    np.testing.assert_allclose(info.axis_direction[mobile, 1], [c, s, 0], atol=1e-15)
+    np.testing.assert_allclose(info.axis_direction[mobod, 1], [c, s, 0], atol=1e-15)
 
 
 def test_speeds_and_rates_are_inverse_maps():
-    model, params = worlds.load(FORESTS["built-in"])
+    model, params = hopper_model.load(FORESTS["built-in"])
     q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed=4))
     info = joints_of(model)(params, q)
     q_dot = coordinate_rates(model, info, u)
     np.testing.assert_allclose(
-        coordinate_speeds(model, info, q_dot), u[model.tree.free], rtol=0, atol=ROUNDING
+        coordinate_speeds(model, info, q_dot), u[model.tree.mobility], rtol=0, atol=ROUNDING
     )
     ball = model.joint_names.index("jBallJoint")
     index = list(model.joint_coordinates[ball])
@@ -278,7 +276,7 @@ def test_speeds_and_rates_are_inverse_maps():
 @pytest.mark.parametrize("name", ["built-in", "custom"])
 @pytest.mark.parametrize("at_zero", [False, True])
 def test_gradients_equal_differences(name, at_zero):
-    model, params = worlds.load(FORESTS[name])
+    model, params = hopper_model.load(FORESTS[name])
     q = jnp.asarray(poses(model, 1, seed=5)[0][0]) * float(not at_zero)
 
     def scalar(params, q):
@@ -288,28 +286,28 @@ def test_gradients_equal_differences(name, at_zero):
 
     value, slopes = jax.jit(scalar), jax.jit(jax.grad(scalar, argnums=(0, 1)))(params, q)
     tolerance = KNOT_TOLERANCE if at_zero else DIFFERENCE_TOLERANCE
-    assert worlds.all_finite(slopes)
+    assert hopper_model.all_finite(slopes)
     moved = jnp.asarray(np.random.default_rng(6).standard_normal(q.shape))
-    expected = worlds.slope_along(lambda x: value(params, x), q, moved, 1e-4)
-    obtained = worlds.inner(slopes[1], moved)
+    expected = hopper_model.slope_along(lambda x: value(params, x), q, moved, 1e-4)
+    obtained = hopper_model.inner(slopes[1], moved)
     assert abs(expected - obtained) < tolerance * max(1, abs(expected))
     zero = jax.tree.map(jnp.zeros_like, params)
     turn = dataclasses.replace(
         zero,
         joints=dataclasses.replace(zero.joints, constant=jnp.ones_like(params.joints.constant)),
     )
-    expected = worlds.slope_along(lambda p: value(p, q), params, turn, 1e-4)
+    expected = hopper_model.slope_along(lambda p: value(p, q), params, turn, 1e-4)
     obtained = float(jnp.sum(slopes[0].joints.constant))
     # where a driven axis's constant changes; an undriven one's is left out of the hinge map
     assert abs(expected - obtained) < DIFFERENCE_TOLERANCE * max(1, abs(expected))
 
 
 def test_ball_joint_at_its_singular_pose_stays_finite():
-    model, params = worlds.load(FORESTS["built-in"])
+    model, params = hopper_model.load(FORESTS["built-in"])
     q = jnp.full(len(model.coordinate_names), np.pi / 2, float)
     slopes = jax.jit(jax.jacrev(lambda q: realize_joints(model, params, q).q_dot_map))(q)
-    assert worlds.all_finite(slopes)
-    assert worlds.all_finite(joints_of(model)(params, q))
+    assert hopper_model.all_finite(slopes)
+    assert hopper_model.all_finite(joints_of(model)(params, q))
 
 
 # batch, compile
@@ -317,13 +315,13 @@ def test_ball_joint_at_its_singular_pose_stays_finite():
 
 @pytest.mark.parametrize("name", ["built-in", "custom"])
 def test_vmap_equals_loop_and_traces_once(name):
-    model, params = worlds.load(FORESTS[name])
+    model, params = hopper_model.load(FORESTS[name])
     q = jnp.asarray(poses(model, 4, seed=7)[0])
     together = jax.jit(jax.vmap(functools.partial(realize_joints, model), (None, 0)))(params, q)
     for index in range(4):
         alone = joints_of(model)(params, q[index])
         for a, b in zip(
-            jax.tree.leaves(worlds.row(together, index)), jax.tree.leaves(alone), strict=True
+            jax.tree.leaves(hopper_model.row(together, index)), jax.tree.leaves(alone), strict=True
         ):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
     assert joints_of(model)._cache_size() == 1

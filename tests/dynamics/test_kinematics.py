@@ -12,7 +12,7 @@ import jaxosim
 from jaxosim.dynamics.joints import coordinate_rates
 from jaxosim.dynamics.multibody import point_velocity
 from jaxosim.system import realize_position, realize_velocity
-from tests import worlds
+from tests import hopper_model
 from tests.dynamics.test_joints import FORESTS, poses
 
 ROUNDING = 1e-12
@@ -43,7 +43,7 @@ def state_of(model, params, q, u):
 
 
 def forest_state(name, seed):
-    model, params = worlds.load(FORESTS[name])
+    model, params = hopper_model.load(FORESTS[name])
     q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed))
     return model, params, state_of(model, params, q, u)
 
@@ -62,9 +62,9 @@ def test_a_chain_of_two_pins_by_hand():
         osim.coordinates("p") + osim.frames(osim.offset("f", "/bodyset/a", "2 0 0")),
     )
     text = osim.model(bodies=osim.body("a") + osim.body("b"), joints=osim.pin() + second)
-    model, params = worlds.load(text)
+    model, params = hopper_model.load(text)
     q, u = jnp.array([0.3, 0.5]), jnp.array([1.5, -2.0])
-    info = worlds.describe_of(model)(params, state_of(model, params, q, u), jnp.zeros(0))
+    info = hopper_model.describe_of(model)(params, state_of(model, params, q, u), jnp.zeros(0))
     c, s = np.cos(0.3), np.sin(0.3)
     np.testing.assert_allclose(info.bodies.position[1], [2 * c, 2 * s, 0], atol=ROUNDING)
     np.testing.assert_allclose(info.bodies.velocity[1], [-3 * s, 3 * c, 0], atol=ROUNDING)
@@ -99,17 +99,17 @@ def test_velocity_is_the_rate_of_the_pose(name):
 def test_hinge_columns_are_the_velocities_of_unit_speeds():
     model, params, state = forest_state("built-in", seed=2)
     position, _ = motion_of(model)(params, state)
-    for column in (0, 3, len(model.tree.free) - 1):
-        unit = jnp.zeros_like(state.u).at[model.tree.free[column]].set(1.0)
+    for column in (0, 3, len(model.tree.mobility) - 1):
+        unit = jnp.zeros_like(state.u).at[model.tree.mobility[column]].set(1.0)
         velocity = motion_of(model)(params, dataclasses.replace(state, u=unit))[1]
         moved = model.tree.support[:, column][:, None] * np.asarray(position.bodies.hinge[column])
         np.testing.assert_allclose(velocity.bodies.velocity, moved, rtol=0, atol=ROUNDING)
 
 
 def test_locked_speeds_count_as_zero():
-    model, params = worlds.load(worlds.HOPPER)
-    state = worlds.random_state(model, params, seed=3)
-    spun = worlds.replace_at(state, u=(4, 7.0))
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    state = hopper_model.random_state(model, params, seed=3)
+    spun = hopper_model.replace_at(state, u=(4, 7.0))
     assert model.locked[4]
     for a, b in zip(
         *map(jax.tree.leaves, (motion_of(model)(params, s) for s in (state, spun))), strict=True
@@ -118,10 +118,10 @@ def test_locked_speeds_count_as_zero():
 
 
 def test_only_the_origin_moves_with_the_model():
-    model, params = worlds.load(worlds.HOPPER)
-    state = worlds.random_state(model, params, seed=4)
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    state = hopper_model.random_state(model, params, seed=4)
     here, _ = motion_of(model)(params, state)
-    there, _ = motion_of(model)(params, worlds.replace_at(state, q=(1, FAR)))
+    there, _ = motion_of(model)(params, hopper_model.replace_at(state, q=(1, FAR)))
     np.testing.assert_array_equal(here.bodies.position, there.bodies.position)
     np.testing.assert_array_equal(here.bodies.hinge, there.bodies.hinge)
     np.testing.assert_allclose(there.bodies.origin[0] - here.bodies.origin[0], FAR - state.q[1])
@@ -129,14 +129,14 @@ def test_only_the_origin_moves_with_the_model():
 
 def test_float32_does_not_degrade_far_from_the_start():
     """In the air, where no ground enters, the rates are the same number for number."""
-    model, params = worlds.load(worlds.HOPPER)
+    model, params = hopper_model.load(hopper_model.HOPPER)
     short = functools.partial(jax.tree.map, lambda leaf: leaf.astype(jnp.float32))
-    state = worlds.replace_at(worlds.random_state(model, params, seed=5), q=(2, 3.0))
-    exact = worlds.rates_of(model)(params, state, jnp.full(2, 0.5))
+    state = hopper_model.replace_at(hopper_model.random_state(model, params, seed=5), q=(2, 3.0))
+    exact = hopper_model.rates_of(model)(params, state, jnp.full(2, 0.5))
     numbers, excitation = short(params), jnp.full(2, 0.5, jnp.float32)
-    near = worlds.rates_of(model)(numbers, short(state), excitation)
-    far = short(worlds.replace_at(state, q=(1, FAR)))
-    there = worlds.rates_of(model)(numbers, far, excitation)
+    near = hopper_model.rates_of(model)(numbers, short(state), excitation)
+    far = short(hopper_model.replace_at(state, q=(1, FAR)))
+    there = hopper_model.rates_of(model)(numbers, far, excitation)
     np.testing.assert_array_equal(near.u, there.u)
     np.testing.assert_array_equal(near.fiber_length, there.fiber_length)
     scale = float(jnp.abs(exact.u).max())
@@ -160,7 +160,7 @@ def test_gradients_of_velocities_equal_differences():
 
     slope = jax.jit(jax.grad(scalar))(state.q)
     direction = jnp.asarray(np.random.default_rng(1).standard_normal(slope.shape))
-    expected = worlds.slope_along(scalar, state.q, direction, 1e-4)
+    expected = hopper_model.slope_along(scalar, state.q, direction, 1e-4)
     assert abs(float(slope @ direction) - expected) < 1e-7 * max(1.0, abs(expected))
 
 
@@ -170,11 +170,11 @@ def test_gradients_of_velocities_equal_differences():
 def test_vmap_equals_loop_and_traces_once():
     model, params, _ = forest_state("built-in", seed=1)
     states = [forest_state("built-in", seed)[2] for seed in range(3)]
-    together = jax.jit(jax.vmap(motion_of(model), (None, 0)))(params, worlds.stack(states))
+    together = jax.jit(jax.vmap(motion_of(model), (None, 0)))(params, hopper_model.stack(states))
     for index, state in enumerate(states):
         alone = motion_of(model)(params, state)
         for a, b in zip(
-            jax.tree.leaves(worlds.row(together, index)), jax.tree.leaves(alone), strict=True
+            jax.tree.leaves(hopper_model.row(together, index)), jax.tree.leaves(alone), strict=True
         ):
             np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
     assert motion_of(model)._cache_size() == 1

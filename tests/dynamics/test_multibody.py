@@ -9,19 +9,12 @@ import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.arrays.positive_definite import inverse_positive, solve_positive, symmetric
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
-from jaxosim.dynamics.multibody import (
-    bias_wrench,
-    generalized_force,
-    inverse_positive,
-    mass_matrix,
-    realize_inertia,
-    solve_positive,
-    symmetric,
-)
-from tests import worlds
+from jaxosim.dynamics.multibody import bias_wrench, generalized_force, mass_matrix, realize_inertia
+from tests import hopper_model
 from tests.dynamics.test_joints import FORESTS, poses
 
 ROUNDING = 1e-12
@@ -30,7 +23,7 @@ MOTION_TOLERANCE = 1e-10  # of the largest force: Lagrange's equation sums dozen
 
 # Worlds in which OpenSim's hinge rates are exact kinematics, so that Lagrange's equation holds.
 EXACT = {
-    "hopper": worlds.HOPPER,
+    "hopper": hopper_model.HOPPER,
     "built-in": FORESTS["built-in"],
     "reversed": FORESTS["built-in, reversed"],
 }
@@ -66,7 +59,7 @@ def solved(matrix, rhs):
 
 @pytest.fixture(scope="module", params=EXACT)
 def world(request):
-    model, params = worlds.load(EXACT[request.param])
+    model, params = hopper_model.load(EXACT[request.param])
     q, u = poses(model, 1, seed=3)
     u = np.where(model.locked, 0.0, u)
     return model, params, jnp.asarray(q[0]), jnp.asarray(u[0])
@@ -80,9 +73,9 @@ def test_mass_matrix_of_a_walker_is_opensims(opensim):
     """Not reported by `describe`, so not among the quantities of tests/parity."""
     name = "gait9dof18musc"
     model, params = jaxosim.load_model(name)
-    oracle = worlds.oracle_of(name)
+    oracle = hopper_model.oracle_of(name)
     states = oracle.random_states(6, seed=4)
-    columns = oracle._mobility[model.tree.free]
+    columns = oracle._mobility[model.tree.mobility]
     for q in states["q"]:
         live = oracle.state_of({"q": q, "u": 0 * q})
         oracle._model.realizePosition(live)
@@ -108,7 +101,7 @@ def test_mass_matrix_is_lower_positive_and_local(world):
 def test_kinetic_energy_is_that_of_the_bodies(world):
     model, params, q, u = world
     lower, energy, _, _ = mechanics_of(model)(params, q, u)
-    free = np.asarray(u)[model.tree.free]
+    free = np.asarray(u)[model.tree.mobility]
     half = 0.5 * free @ np.asarray(symmetric(lower)) @ free
     assert abs(half - float(energy)) < ENERGY_TOLERANCE * half
 
@@ -116,7 +109,7 @@ def test_kinetic_energy_is_that_of_the_bodies(world):
 def test_mass_matrix_is_the_curvature_of_the_energy(world):
     model, params, q, u = world
     curvature = jax.jit(jax.hessian(lambda v: mechanics_of(model)(params, q, v)[1]))(u)
-    free = model.tree.free
+    free = model.tree.mobility
     expected = np.asarray(curvature)[np.ix_(free, free)]
     obtained = symmetric(mechanics_of(model)(params, q, u)[0])
     np.testing.assert_allclose(obtained, expected, rtol=0, atol=ENERGY_TOLERANCE * expected.max())
@@ -126,30 +119,30 @@ def test_bias_force_keeps_the_energy(world):
     """Without forces M u_dot = −bias, and along that motion kinetic energy does not change."""
     model, params, q, u = world
     lower, energy, q_dot, bias = mechanics_of(model)(params, q, u)
-    u_dot = jnp.zeros_like(u).at[model.tree.free].set(solved(lower, -bias))
+    u_dot = jnp.zeros_like(u).at[model.tree.mobility].set(solved(lower, -bias))
 
     def kinetic(q, u):
         return mechanics_of(model)(params, q, u)[1]
 
     _, power = jax.jvp(kinetic, (q, u), (q_dot, u_dot))
-    scale = float(jnp.sum(jnp.abs(bias * u[model.tree.free])))
+    scale = float(jnp.sum(jnp.abs(bias * u[model.tree.mobility])))
     assert scale > 0.01
     assert abs(float(power)) < MOTION_TOLERANCE * scale
 
 
 def test_lagranges_equation():
     """d/dt ∂T/∂u − ∂T/∂q = 0 for the hopper, whose speeds are its coordinate rates."""
-    model, params = worlds.load(worlds.HOPPER)
-    state = worlds.random_state(model, params, seed=6, speed=3.0)
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    state = hopper_model.random_state(model, params, seed=6, speed=3.0)
     lower, _, _, bias = mechanics_of(model)(params, state.q, state.u)
-    u_dot = jnp.zeros_like(state.u).at[model.tree.free].set(solved(lower, -bias))
+    u_dot = jnp.zeros_like(state.u).at[model.tree.mobility].set(solved(lower, -bias))
 
     def kinetic(q, u):
         return mechanics_of(model)(params, q, u)[1]
 
     momentum = jax.grad(kinetic, argnums=1)
     _, rate = jax.jvp(momentum, (state.q, state.u), (state.u, u_dot))
-    residual = (rate - jax.grad(kinetic)(state.q, state.u))[model.tree.free]
+    residual = (rate - jax.grad(kinetic)(state.q, state.u))[model.tree.mobility]
     assert float(jnp.abs(bias).max()) > 1.0
     assert float(jnp.abs(residual).max()) < MOTION_TOLERANCE * float(jnp.abs(bias).max())
 
@@ -216,9 +209,9 @@ def test_gradient_of_the_solve_equals_differences(filled):
     def scalar(at):
         return jnp.sum(jnp.sin(solved(*at)))
 
-    expected = worlds.slope_along(scalar, at, direction, 1e-4)
+    expected = hopper_model.slope_along(scalar, at, direction, 1e-4)
     slopes = jax.grad(scalar)(at)
-    assert abs(worlds.inner(slopes, direction) - expected) < 1e-9
+    assert abs(hopper_model.inner(slopes, direction) - expected) < 1e-9
     np.testing.assert_array_equal(np.triu(slopes[0], 1), 0.0)
 
 
@@ -230,19 +223,19 @@ def test_gradient_of_the_mass_matrix_equals_differences(world):
         return jnp.sum(jnp.sin(lower)) + jnp.sin(energy) + jnp.sum(jnp.sin(bias))
 
     slopes = jax.jit(jax.grad(scalar))((params, q))
-    assert worlds.all_finite(slopes[1])
+    assert hopper_model.all_finite(slopes[1])
     direction = jnp.asarray(np.random.default_rng(3).standard_normal(q.shape))
-    expected = worlds.slope_along(lambda x: scalar((params, x)), q, direction, 1e-5)
+    expected = hopper_model.slope_along(lambda x: scalar((params, x)), q, direction, 1e-5)
     assert abs(float(slopes[1] @ direction) - expected) < 1e-6 * max(1.0, abs(expected))
     slopes, masses = slopes[0].bodies, params.bodies
     chex.assert_tree_all_finite(slopes)
-    expected = worlds.slope_along(
+    expected = hopper_model.slope_along(
         lambda b: scalar((jaxosim.Params(**{**vars(params), "bodies": b}), q)),
         masses,
-        worlds.random_direction(masses, 5),
+        hopper_model.random_direction(masses, 5),
         1e-5,
     )
-    obtained = worlds.inner(slopes, worlds.random_direction(masses, 5))
+    obtained = hopper_model.inner(slopes, hopper_model.random_direction(masses, 5))
     assert abs(obtained - expected) < 1e-6 * max(1.0, abs(expected))
 
 
@@ -250,10 +243,10 @@ def test_gradient_of_the_mass_matrix_equals_differences(world):
 
 
 def test_vmap_equals_loop_and_traces_once():
-    model, params = worlds.load(FORESTS["built-in"])
+    model, params = hopper_model.load(FORESTS["built-in"])
     q, u = (jnp.asarray(x) for x in poses(model, 3, seed=8))
     mechanics = mechanics_of(model)
     together = jax.jit(jax.vmap(mechanics, (None, 0, 0)))(params, q, u)
     loop = [mechanics(params, q[i], u[i]) for i in range(3)]
-    chex.assert_trees_all_close(together, worlds.stack(loop), rtol=1e-11, atol=1e-11)
+    chex.assert_trees_all_close(together, hopper_model.stack(loop), rtol=1e-11, atol=1e-11)
     assert mechanics._cache_size() == 1

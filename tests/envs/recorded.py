@@ -16,7 +16,7 @@ import numpy as np
 import jaxosim
 from jaxosim.envs.target_field import SinkDraw, first_field, follow
 from jaxosim.envs.targets import CHANGE_COUNT, TargetTrack
-from jaxosim.simulation import IntegratorMemory
+from jaxosim.simulation import IntegratorState
 from tests.test_outputs import EPISODES, flat
 
 PATTERNS = {"sine": 1, "random": 2}  # and the seed of NumPy's and Python's generators
@@ -110,7 +110,7 @@ def _program(env):
 
         def arrive(es, given):
             state, excitation = given
-            memory = IntegratorMemory(step=es.memory.step, excitation=excitation)
+            memory = IntegratorState(step=es.integrator_state.step, controls=excitation)
             after = env.arrive(es, state, excitation, memory)
             return after, after
 

@@ -259,7 +259,7 @@ def test_an_action_of_wrong_length_is_refused(arm):
 
 
 def test_actions_of_zero_and_one_have_the_slope_within_the_range(arm):
-    slope = jax.jacfwd(arm.env.excitation_of)(jnp.array([0.0, 1.0, 0.5, 0.0, -0.1, 1.1]))
+    slope = jax.jacfwd(arm.env.controls_of)(jnp.array([0.0, 1.0, 0.5, 0.0, -0.1, 1.1]))
     np.testing.assert_array_equal(slope, np.diag([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]))
 
 

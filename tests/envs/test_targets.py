@@ -18,7 +18,7 @@ from jaxosim.envs.target_field import (
     target_velocity,
 )
 from jaxosim.envs.targets import draw_track, speed_and_heading, velocity_at
-from tests import worlds
+from tests import hopper_model
 
 LIKE = jnp.zeros(())
 
@@ -154,5 +154,5 @@ def test_the_slope_of_the_target_velocity_at_the_rim_of_the_map_is_the_one_withi
     field = field_of(3)
     forward = lambda x: target_velocity(field, jnp.stack([x, jnp.float64(1.3)]), 3)  # noqa: E731
     for edge, into in ((20.0, -1), (-20.0, 1)):
-        at, within = worlds.slopes_at_an_edge(forward, edge, into)
+        at, within = hopper_model.slopes_at_an_edge(forward, edge, into)
         np.testing.assert_allclose(at, within, rtol=1e-5)

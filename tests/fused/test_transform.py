@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxosim.batching import sharded, world_mesh
 from jaxosim.fused import fused, is_available, using
 from jaxosim.fused.operation import operation_p
-from jaxosim.worlds import on_devices, world_mesh
 
 RNG = np.random.default_rng(0)
 X, Y = jnp.asarray(RNG.normal(size=(37, 5))), jnp.asarray(RNG.normal(size=(37, 5)))
@@ -104,7 +104,7 @@ def test_it_runs_in_a_scan_and_on_a_mesh():
 
     batch = jax.vmap(functools.partial(rollout, kernel))
     equal(jax.jit(batch)(X, Y), jax.vmap(functools.partial(rollout, plain))(X, Y))
-    dealt = on_devices(batch, world_mesh(world_count=len(X)))
+    dealt = sharded(batch, world_mesh(world_count=len(X)))
     equal(jax.jit(dealt)(X, Y), jax.vmap(functools.partial(rollout, plain))(X, Y))
 
 

@@ -11,7 +11,7 @@ import jaxosim
 from jaxosim.errors import OsimFormatError
 from jaxosim.models.reader import parse_model
 from jaxosim.sto import read_states, write_states
-from tests import worlds
+from tests import hopper_model
 from tests.models.osim_text import (
     PLANE,
     SHAPES,
@@ -86,11 +86,11 @@ TEXTS = {
 @pytest.mark.opensim
 @pytest.mark.parametrize("name", TEXTS)
 def test_opensim_moves_them_alike(name, opensim):
-    live = opensim.Model(str(worlds.path_of(TEXTS[name])))
+    live = opensim.Model(str(hopper_model.path_of(TEXTS[name])))
     state = live.initSystem()
     live.equilibrateMuscles(state)
     live.realizeAcceleration(state)
-    structure, params = worlds.load(TEXTS[name])
+    structure, params = hopper_model.load(TEXTS[name])
     ours = jaxosim.initial_state(structure, params)
     excitation = jnp.zeros(len(structure.muscle_names))
     rate = jax.jit(jaxosim.state_derivative, static_argnums=0)(structure, params, ours, excitation)
@@ -113,13 +113,16 @@ def test_opensim_moves_them_alike(name, opensim):
 
 def test_a_path_finds_the_coordinate_of_its_joint():
     first, second = alike(conditional("/jointset/j/q")), alike(conditional("/jointset/k/q"))
-    structure, _ = worlds.load(first)
+    structure, _ = hopper_model.load(first)
     assert structure.coordinate_names == ("q", "k/q")
-    assert [worlds.load(t)[0].paths.conditional_coordinate[0] for t in (first, second)] == [0, 1]
+    assert [hopper_model.load(t)[0].paths.conditional_coordinate[0] for t in (first, second)] == [
+        0,
+        1,
+    ]
 
 
 def test_states_of_coordinates_of_one_name_are_written_under_their_joints(tmp_path):
-    structure, params = worlds.load(alike())
+    structure, params = hopper_model.load(alike())
     state = jaxosim.initial_state(structure, params)
     path = tmp_path / "a.sto"
     states = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), state)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.dynamics.multibody import mass_matrix, symmetric
+from jaxosim.arrays.positive_definite import symmetric
+from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.errors import OsimFormatError
 from jaxosim.models.singularity import _System
 from jaxosim.system import realize_position
-from tests import worlds
+from tests import hopper_model
 from tests.models.osim_text import (
     axis,
     body,
@@ -111,8 +112,8 @@ REFUSED = {
 def test_coordinates_that_move_no_inertia_are_refused_by_name(name):
     text, words = REFUSED[name]
     with pytest.raises(OsimFormatError, match=words) as error:
-        worlds.load(text)
-    assert str(worlds.path_of(text)) in str(error.value)
+        hopper_model.load(text)
+    assert str(hopper_model.path_of(text)) in str(error.value)
 
 
 SOUND = {
@@ -146,7 +147,7 @@ SOUND = {
 
 def udot_of(text):
     """Our accelerations at the default pose."""
-    structure, params = worlds.load(text)
+    structure, params = hopper_model.load(text)
     state = jaxosim.initial_state(structure, params)
     rate = jax.jit(jaxosim.state_derivative, static_argnums=0)
     return np.asarray(rate(structure, params, state, jnp.zeros(0)).u)
@@ -154,7 +155,7 @@ def udot_of(text):
 
 def live_udot_of(opensim, text):
     """OpenSim's."""
-    live = opensim.Model(str(worlds.path_of(text)))
+    live = opensim.Model(str(hopper_model.path_of(text)))
     state = live.initSystem()
     live.realizeAcceleration(state)
     return np.array([state.getUDot().get(i) for i in range(state.getNU())])
@@ -213,7 +214,7 @@ IN_ONE_POSE = {
 def test_a_default_pose_in_which_the_mass_matrix_is_singular_is_warned_of(name):
     text, words = IN_ONE_POSE[name]
     with pytest.warns(UserWarning, match=f"singular at the default pose.*{words}"):
-        worlds.load(text)
+        hopper_model.load(text)
 
 
 @pytest.mark.opensim
@@ -266,7 +267,7 @@ for _owner, _frame in (("b", "f"), ("a", "g"), ("c", "h")):
 
 @pytest.mark.parametrize("world", ["arm2dof6musc", TREE], ids=["arm", "tree"])
 def test_inertias_of_single_coordinates_multiply_to_the_determinant(world):
-    structure, params = worlds.load(world)
+    structure, params = hopper_model.load(world)
     q = np.random.default_rng(1).uniform(0.1, 1.0, len(structure.coordinate_names))
     state = jaxosim.initial_state(structure, params, q=jnp.asarray(q))
     position = jax.jit(realize_position, static_argnums=0)(structure, params, state)

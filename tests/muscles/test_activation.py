@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxosim.muscles.activation import activation_rate, clipped_activation
-from tests import worlds
+from tests import hopper_model
 from tests.muscles.test_thelen2003 import muscles
 
 ROUNDING = 1e-13
@@ -81,9 +81,9 @@ def test_gradient_equals_differences(activation, excitation):
     def scalar(point):
         return jnp.sum(rate(*point))
 
-    slopes, direction = jax.grad(scalar)(point), worlds.random_direction(point, seed=1)
-    expected = worlds.slope_along(scalar, point, direction, 1e-4)
-    assert abs(worlds.inner(slopes, direction) - expected) < GRADIENT_TOLERANCE * max(
+    slopes, direction = jax.grad(scalar)(point), hopper_model.random_direction(point, seed=1)
+    expected = hopper_model.slope_along(scalar, point, direction, 1e-4)
+    assert abs(hopper_model.inner(slopes, direction) - expected) < GRADIENT_TOLERANCE * max(
         1, abs(expected)
     )
 
@@ -93,7 +93,7 @@ def test_gradient_is_finite_at_the_kinks():
         slopes = jax.grad(lambda *x: jnp.sum(rate(*x)), argnums=(0, 1, 2))(
             jnp.array([level]), jnp.array([level]), muscles()
         )
-        assert worlds.all_finite(slopes)
+        assert hopper_model.all_finite(slopes)
 
 
 # batch, compile
@@ -116,5 +116,5 @@ def test_vmap_equals_loop_and_traces_once():
 def test_the_slope_at_a_bound_of_activation_is_the_one_within(edge, into):
     for excitation in (0.005, 0.5, 1.2):
         rate_at = lambda a: activation_rate(a[None], jnp.array([excitation]), muscles())[0]  # noqa: B023, E731
-        at, within = worlds.slopes_at_an_edge(rate_at, edge, into)
+        at, within = hopper_model.slopes_at_an_edge(rate_at, edge, into)
         np.testing.assert_allclose(at, within, rtol=1e-5)

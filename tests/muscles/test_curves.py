@@ -12,7 +12,7 @@ from jaxosim.muscles.curves import (
     passive_force_multiplier,
     tendon_force_multiplier,
 )
-from tests import worlds
+from tests import hopper_model
 from tests.muscles.test_thelen2003 import SOLEUS, muscles
 
 ROUNDING = 1e-13
@@ -137,9 +137,9 @@ def test_gradients_equal_differences():
     slopes = jax.grad(blended)(point)
     for index in range(5):
         direction = list(jax.tree.map(jnp.zeros_like, point))
-        direction[index] = worlds.random_direction(point[index], seed=index)
-        expected = worlds.slope_along(blended, point, tuple(direction), 1e-5)
-        obtained = worlds.inner(slopes, tuple(direction))
+        direction[index] = hopper_model.random_direction(point[index], seed=index)
+        expected = hopper_model.slope_along(blended, point, tuple(direction), 1e-5)
+        obtained = hopper_model.inner(slopes, tuple(direction))
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1.0, abs(expected)), index
 
 
@@ -149,7 +149,7 @@ def test_everything_is_finite_at_and_far_beyond_the_joints():
     for level in (0.01, 0.5, 1.0):
         a = jnp.full(len(values), level)
         slopes = jax.jit(jax.grad(blended))((values, values, values, a, properties))
-        assert worlds.all_finite(slopes)
+        assert hopper_model.all_finite(slopes)
         assert np.isfinite(float(blended((values, values, values, a, properties))))
 
 
@@ -183,7 +183,7 @@ def test_vmap_equals_loop_and_traces_once():
     ],
 )
 def test_slopes_of_the_curves_at_their_edges(curve, edge, into):
-    at, within = worlds.slopes_at_an_edge(lambda x: curve(x[None], muscles())[0], edge, into)
+    at, within = hopper_model.slopes_at_an_edge(lambda x: curve(x[None], muscles())[0], edge, into)
     np.testing.assert_allclose(at, within, rtol=1e-3 if edge == TOE else 1e-5)  # toe and line
 
 

@@ -12,7 +12,7 @@ import pytest
 import jaxosim
 from jaxosim.muscles.equilibrium import equilibrium_fiber_length
 from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
-from tests import worlds
+from tests import hopper_model
 from tests.models import osim_text as osim
 from tests.muscles.test_thelen2003 import SOLEUS, muscles
 
@@ -47,8 +47,8 @@ def test_reference_number():
 @pytest.mark.opensim
 @pytest.mark.parametrize("moving", [False, True], ids=["at rest", "moving"])
 def test_hopper_over_its_range_is_live_opensims(opensim, moving):
-    model, params = worlds.load(worlds.HOPPER)
-    oracle = worlds.oracle_of(worlds.HOPPER)
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    oracle = hopper_model.oracle_of(hopper_model.HOPPER)
     rng = np.random.default_rng(4)
     knees = np.linspace(-1.4, 1.0, 60)
     compared = 0
@@ -91,8 +91,8 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_muscles_without_equilibrium_are_those_for_which_opensim_raises(opensim, kind):
     text = pulled(0.3, **KINDS[kind])
-    model, params = worlds.load(text)
-    oracle = worlds.oracle_of(text)
+    model, params = hopper_model.load(text)
+    oracle = hopper_model.oracle_of(text)
     flags = jax.jit(lambda state: jaxosim.find_equilibrium(model, params, state)[1])
     expected, obtained = [], []
     for length in PATHS:
@@ -173,7 +173,7 @@ def test_a_slack_muscle_is_in_equilibrium_and_an_overstretched_one_is_not():
 
 
 def test_a_muscle_without_equilibrium_is_named_on_the_host():
-    model, params = worlds.load(pulled(2.0))
+    model, params = hopper_model.load(pulled(2.0))
     with pytest.warns(UserWarning, match="no equilibrium.*puller") as said:
         state = jaxosim.initial_state(model, params)
     assert said[0].filename == __file__
@@ -182,7 +182,7 @@ def test_a_muscle_without_equilibrium_is_named_on_the_host():
 
 
 def test_nothing_is_said_of_muscles_with_an_equilibrium_and_within_traced_programs():
-    near, far = worlds.load(pulled(0.3)), worlds.load(pulled(2.0))
+    near, far = hopper_model.load(pulled(0.3)), hopper_model.load(pulled(2.0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         jaxosim.initial_state(*near)
@@ -190,7 +190,7 @@ def test_nothing_is_said_of_muscles_with_an_equilibrium_and_within_traced_progra
 
 
 def test_the_flag_of_equilibrium_travels_in_batches():
-    model, params = worlds.load(pulled(0.3))
+    model, params = hopper_model.load(pulled(0.3))
     q = jnp.array([[0.3], [2.0], [0.1]])
 
     def flag(q):
@@ -218,10 +218,10 @@ def test_gradient_is_that_of_the_implicit_function():
     slopes = jax.jit(jax.grad(_summed))(at)
     for index in (0, 1, 3):
         direction = list(jax.tree.map(jnp.zeros_like, at))
-        direction[index] = worlds.random_direction(at[index], seed=index)
+        direction[index] = hopper_model.random_direction(at[index], seed=index)
         direction = tuple(direction)
-        expected = worlds.slope_along(_summed, at, direction, 1e-3)
-        obtained = worlds.inner(slopes, direction)
+        expected = hopper_model.slope_along(_summed, at, direction, 1e-3)
+        obtained = hopper_model.inner(slopes, direction)
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1.0, abs(expected)), index
         assert abs(expected) > 1e-3
 
@@ -231,7 +231,7 @@ def test_gradient_is_finite_over_the_whole_grid():
         for speed in (0.0, 0.5):
             properties, path, speeds, level = grid(pennation=pennation, speed=speed)
             slopes = _grid_slopes(properties, path, speeds, level)
-            assert worlds.all_finite(slopes)
+            assert hopper_model.all_finite(slopes)
 
 
 _grid_slopes = jax.jit(

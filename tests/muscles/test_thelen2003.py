@@ -15,7 +15,7 @@ from jaxosim.muscles.thelen2003 import (
     realize_muscle_dynamics,
 )
 from jaxosim.types import Thelen2003Params
-from tests import worlds
+from tests import hopper_model
 
 PRINTED = 2e-12  # the reference numbers have 13 digits
 ROUNDING = 1e-12
@@ -134,9 +134,9 @@ def test_all_muscles_of_the_hopper(opensim):
     """Slack, stretched, clamped and over-excited muscles; bundled models are in tests/parity."""
     from tests.parity.sampling import stressed
 
-    oracle = worlds.oracle_of(worlds.HOPPER)
+    oracle = hopper_model.oracle_of(hopper_model.HOPPER)
     states = stressed(oracle, oracle.random_states(64, seed=5), seed=6)
-    worlds.assert_parity(worlds.HOPPER, states, only=("muscles", "paths"))
+    hopper_model.assert_parity(hopper_model.HOPPER, states, only=("muscles", "paths"))
 
 
 # property
@@ -241,10 +241,10 @@ def test_gradient_equals_differences(seed):
     slopes = SLOPES(at)
     for index in range(5):
         direction = list(jax.tree.map(jnp.zeros_like, at))
-        direction[index] = worlds.random_direction(at[index], seed)
+        direction[index] = hopper_model.random_direction(at[index], seed)
         direction = tuple(direction)
-        expected = worlds.slope_along(blended, at, direction, DIFFERENCE_STEP)
-        obtained = worlds.inner(slopes, direction)
+        expected = hopper_model.slope_along(blended, at, direction, DIFFERENCE_STEP)
+        obtained = hopper_model.inner(slopes, direction)
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1.0, abs(expected)), index
 
 
@@ -261,7 +261,7 @@ def test_gradient_is_finite_at_the_awkward_points():
             level = jnp.full(len(fiber), activation)
             properties = muscles(len(fiber), pennation_angle_at_optimal=pennation)
             slopes = SLOPES((properties, path, jnp.asarray(fiber), level, level))
-            assert worlds.all_finite(slopes), (pennation, activation)
+            assert hopper_model.all_finite(slopes), (pennation, activation)
 
 
 # batch, compile
@@ -273,7 +273,9 @@ def test_vmap_equals_loop():
     together = jax.jit(jax.vmap(realize, (None, 0, 0, 0, 0)))(properties, path, fiber, *rest)
     for index in range(4):
         alone = realize(properties, path[index], fiber[index], *(r[index] for r in rest))
-        chex.assert_trees_all_close(worlds.row(together, index), alone, rtol=1e-13, atol=1e-13)
+        chex.assert_trees_all_close(
+            hopper_model.row(together, index), alone, rtol=1e-13, atol=1e-13
+        )
 
 
 def test_one_trace():
@@ -296,7 +298,7 @@ def test_slopes_of_a_fiber_at_its_shortest_are_those_of_longer_ones():
             return jnp.stack([info.cos_pennation_angle[0], info.sin_pennation_angle[0]])
 
         shortest = float(minimum_fiber_length(muscle)[0])
-        at, within = worlds.slopes_at_an_edge(lengths, shortest, 1)
+        at, within = hopper_model.slopes_at_an_edge(lengths, shortest, 1)
         np.testing.assert_allclose(at, within, rtol=1e-4)
 
 
@@ -308,6 +310,6 @@ def test_slope_of_fiber_velocity_at_the_smallest_activation():
         fiber = jnp.array([0.08])
         return realize_fiber_velocity(muscles(), length, activation[None], fiber).fiber_velocity[0]
 
-    at, within = worlds.slopes_at_an_edge(velocity, 0.01, 1)
+    at, within = hopper_model.slopes_at_an_edge(velocity, 0.01, 1)
     np.testing.assert_allclose(at, within, rtol=1e-5)
     assert float(jax.jacfwd(velocity)(jnp.float64(0.009))) == 0.0

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from jaxosim import cli, sto
+from jaxosim import sto
+from jaxosim.cli import main
 
 
 def run(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     output = capsys.readouterr()
     return caught.value.code, output.out, output.err
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxosim.errors import OsimFormatError
-from jaxosim.viewer.extras import MissingExtraError
+from jaxosim.optional import MissingExtraError
 from jaxosim.viewer.meshes import find_mesh, read_mesh
 
 SQUARE = """<?xml version="1.0"?>

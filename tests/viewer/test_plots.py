@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxosim.viewer.extras import MissingExtraError, require
+from jaxosim.optional import MissingExtraError, require
 from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot_runs
 from tests.full_disk import full_disk
 

@@ -12,7 +12,7 @@ from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
 from jaxosim.models.catalog import resolve
-from jaxosim.muscles.path import realize_paths
+from jaxosim.paths.geometry_path import realize_paths
 from jaxosim.viewer.instant import instants_function, path_slots
 from jaxosim.viewer.meshes import read_mesh
 from jaxosim.viewer.rods import activation_colors, arrows, path_points, segments

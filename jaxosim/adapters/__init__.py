@@ -1,0 +1,1 @@
+"""Environments for other libraries: Gymnasium, gymnax, Brax; a package for each extra."""

@@ -1,0 +1,1 @@
+"""Array operations with their own batching and transposition rules; no mechanics."""

@@ -1,0 +1,35 @@
+"""Norms, quotients and bounds with finite, one-sided derivatives where the usual ones have none."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.arrays.linalg import dot
+
+
+def safe_norm(v: jax.Array) -> jax.Array:
+    """Euclidean norm over the last axis, with gradient zero (not NaN) at the zero vector."""
+    squared = dot(v, v)
+    positive = squared > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
+
+
+def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Quotient a / b where b is not zero, else 0, with finite gradients."""
+    nonzero = b != 0
+    return jnp.where(nonzero, a / jnp.where(nonzero, b, 1.0), 0.0)
+
+
+def clip(
+    x: jax.Array,
+    low: jax.Array | float | None = None,
+    high: jax.Array | float | None = None,
+) -> jax.Array:
+    """X within [low, high], whose derivative at a bound is the one-sided one, into the range: 1.
+
+    `jnp.clip`, `jnp.maximum` and `jnp.minimum` share a tie and have half of it there, which is no
+    slope of either side; and a bound is where many values are: activations at their minimum,
+    actions of 0 and 1.
+    """
+    if low is not None:
+        x = jnp.where(x < low, low, x)
+    return x if high is None else jnp.where(x > high, high, x)

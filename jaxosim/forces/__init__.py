@@ -1,0 +1,1 @@
+"""Forces other than muscles, one module for each OpenSim class."""

@@ -1,0 +1,141 @@
+"""How the forces of contacts change with pose and speed: what makes standing and sliding stiff.
+
+Geometry is held still; what is left are normal stiffness, normal damping and friction. Friction
+that slides resists a change of slip only sideways, friction that sticks in every direction. A
+matrix of the former kind is exact while a slip goes on, but does not see that it may end within the
+step, and then the step overshoots; one of the latter kind, with the secant of friction over slip,
+is safe, and wrong by a stiff term as long as the slip goes on. Between them decides how far
+friction could turn the slip around within the step.
+
+Source: derived for jaxosim.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.arrays.indexing import concatenate, segment_sum, take
+from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows, sum_leading, weighted_gram
+from jaxosim.arrays.safe import clip, safe_divide, safe_norm
+from jaxosim.types import ContactInfo, Model, PositionInfo
+
+# Times its own size that friction could change a slip in a step, at which sliding counts half. It
+# is ten and not one, since muscles and springs mostly balance friction; a hundred is not safe.
+_TURNS = 10.0
+
+
+class _Slopes(NamedTuple):
+    """Of the forces of contacts, `[pair]`."""
+
+    direction: jax.Array  # [pair, 3] of the slip
+    slip: jax.Array  # N·s/m, of friction across the slip
+    slide: jax.Array  # N·s/m, of friction along the slip, where it goes on
+    press: jax.Array  # N·s/m, of the normal force by approach
+    spring: jax.Array  # N/m, of the normal force by depth
+
+
+def _slopes(contact: ContactInfo) -> _Slopes:
+    pressing = contact.normal_force > 0
+    approach = dot(contact.velocity, contact.normal)
+    tangential = contact.velocity - scale_rows(contact.normal, approach)
+    press = 1.5 * contact.dissipation * contact.hertz_force
+    spring = 1.5 * safe_divide(contact.normal_force, clip(contact.depth, low=0.0))
+    return _Slopes(
+        direction=materialize(safe_divide(tangential, safe_norm(tangential)[:, None])),
+        slip=contact.friction_slope,
+        slide=contact.sliding_slope,
+        press=materialize(jnp.where(pressing, press, 0.0)),
+        spring=materialize(jnp.where(pressing, spring, 0.0)),
+    )
+
+
+def contact_matrices(
+    model: Model,
+    bodies: PositionInfo,
+    contact: ContactInfo,
+    inertia: jax.Array,
+    h: float | jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Damping −∂force/∂u and stiffness −∂force/∂q of all contacts, for a step of h.
+
+    Contacts that the same coordinates move go together: the others' entries are zero.
+
+    Args:
+      model: static structure.
+      bodies: poses.
+      contact: forces.
+      inertia: `[mobility]` diagonal of the mass matrix.
+      h: (s) the step.
+
+    Returns:
+      `[mobility, mobility]` twice, symmetric and positive semidefinite.
+    """
+    mobility, slopes = len(model.tree.mobility), _slopes(contact)
+    places, damping, stiffness = [np.zeros(0, int)], [], []
+    for pairs, moving, sign in _groups(model):
+        # By repeated rows: a broadcast would be transposed to a reduction.
+        hinge = take(bodies.hinge, np.tile(moving, len(pairs)))
+        point = take(contact.position, np.repeat(pairs, len(moving)))
+        moved = (hinge[:, 3:] + cross(hinge[:, :3], point)).reshape(*sign.shape, 3)
+        jacobian = materialize(moved * sign.astype(moved.dtype)[..., None])  # [pair, moving, 3]
+        own = _Slopes(*(take(slope, pairs) for slope in slopes))
+        normal = materialize(matvec(jacobian, take(contact.normal, pairs)))
+        along = materialize(matvec(jacobian, own.direction))
+        rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, len(moving))
+        friction = weighted_gram(rows, jnp.tile(own.slip, 3))
+        less = _sliding(own, along, take(inertia, moving), h)
+        straight = concatenate([normal, along]), concatenate([own.press - own.slip, -less])
+        damping.append((friction + weighted_gram(*straight)).reshape(-1))
+        stiffness.append(weighted_gram(normal, own.spring).reshape(-1))
+        places.append((moving[:, None] * mobility + moving).reshape(-1))
+
+    def placed(parts: list[jax.Array]) -> jax.Array:
+        entries = concatenate(parts) if parts else jnp.zeros(0, contact.depth.dtype)
+        return segment_sum(entries, np.concatenate(places), mobility * mobility).reshape(
+            mobility, mobility
+        )
+
+    return placed(damping), placed(stiffness)
+
+
+def _sliding(
+    slopes: _Slopes, along: jax.Array, inertia: jax.Array, h: float | jax.Array
+) -> jax.Array:
+    """What friction's damping is less along the slip than across, `[pair]` (N·s/m).
+
+    Friction alone takes of the slip, in a step, the part h · slope / mass at the contact, which is
+    estimated as if every coordinate moved alone. Where that is much, the slip may stop.
+
+    Args:
+      slopes: of these pairs.
+      along: `[pair, moving]` velocity along the slip by the coordinates' speeds.
+      inertia: `[moving]` diagonal of the mass matrix.
+      h: (s) the step.
+    """
+    mobility = sum_leading(jnp.moveaxis(along * along / inertia[None, :], 1, 0))
+    part = (h * slopes.slip * mobility / _TURNS) ** 2
+    return (slopes.slip - slopes.slide) / (1 + part)
+
+
+def _groups(model: Model) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Pairs of surfaces by the free coordinates that move one over the other.
+
+    Returns:
+      For each group its pairs, those coordinates, and `[pair, coordinate]` +1 where the coordinate
+      moves the second surface, −1 where the first.
+    """
+    contacts = model.contacts
+    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.mobility)))])
+    owner = np.concatenate([model.bodies.mobod, [-1]])[contacts.geometry_body]
+    sign = support[owner[contacts.second]] - support[owner[contacts.first]]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for pair, row in enumerate(sign):
+        groups.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(pair)
+    return [
+        (np.array(pairs), np.array(moving), sign[np.ix_(pairs, moving)])
+        for moving, pairs in groups.items()
+        if moving
+    ]

@@ -1,0 +1,127 @@
+"""Rotation coordinates counted from the current orientation, to step across gimbal lock.
+
+Three successive angles lose a direction where the second is ±90°. Close to that the first and the
+third change rapidly in opposite directions, by half a turn within a millisecond, and a step across
+it diverges, although the body itself turns slowly. So for a control step the angles of a joint with
+three rotations of its own (a pelvis) are counted from the orientation at the beginning of the step,
+where they are zero and far from gimbal lock; the result is converted back to the model's
+coordinates. Speeds and accelerations are the same physics in both.
+
+Source: derived for jaxosim; local coordinates of the rotation group, as in Munthe-Kaas methods.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.arrays.indexing import concatenate, take
+from jaxosim.arrays.linalg import cross, dot, matmul, matvec, transpose
+from jaxosim.arrays.spatial import body_xyz_angles
+from jaxosim.dynamics.joints import angle_rates, rotation_axes
+from jaxosim.types import Model, Params, State
+
+
+class _Angles(NamedTuple):
+    """The rotations of the floating joints."""
+
+    axis: jax.Array  # [floating, 3, 3] the three axes, one a row
+    offset: jax.Array  # [floating, 3] (rad) angles at q = 0
+    slope: jax.Array  # [floating, 3] (1) of the angles by q
+
+
+def to_local(model: Model, params: Params, state: State) -> tuple[State, jax.Array | None]:
+    """The state with the angles of floating joints counted from their orientation in it.
+
+    Returns:
+      That state, all of these angles zero, and the reference rotation `[mobod, 3, 3]`: for each
+      joint the rotation from which its angles are counted; None if no joint floats.
+    """
+    floating = model.floating
+    if not len(floating.mobod):
+        return state, None
+    own = _angles(model, params)
+    q, u = (take(x, floating.coordinate.reshape(-1)).reshape(-1, 3) for x in (state.q, state.u))
+    axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q)
+    local = matvec(own.axis, matvec(transpose(rotation), _spin(axes, own.slope * u)))
+    moved = _replaced(model, state, -own.offset / own.slope, _speeds(model, local / own.slope, u))
+    place = np.full(len(model.tree.body), len(floating.mobod))
+    place[floating.mobod] = np.arange(len(floating.mobod))
+    return moved, take(concatenate([rotation, jnp.eye(3, dtype=q.dtype)[None]]), place)
+
+
+def from_local(
+    model: Model, params: Params, reference_rotation: jax.Array | None, state: State, before: State
+) -> State:
+    """A state in local coordinates, expressed in the model's own coordinates.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      reference_rotation: from `to_local`.
+      state: in local coordinates.
+      before: in the model's coordinates, not long ago: says how many turns an angle has made, and
+        on which side of gimbal lock the second one is, which no motion crosses.
+    """
+    if reference_rotation is None:
+        return state
+    floating = model.floating
+    own = _angles(model, params)
+    coordinates = floating.coordinate.reshape(-1)
+    q, u, q_before = (take(x, coordinates).reshape(-1, 3) for x in (state.q, state.u, before.q))
+    zero = take(reference_rotation, floating.mobod)
+    axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q, zero)
+    near = own.offset + own.slope * q_before
+    angles = _angles_near(own.axis, rotation, near)
+    rates = matvec(angle_rates(rotation_axes(own.axis, angles)[0]), _spin(axes, own.slope * u))
+    q_new = (angles - own.offset) / own.slope
+    return _replaced(model, state, q_new, _speeds(model, rates / own.slope, u))
+
+
+def _angles(model: Model, params: Params) -> _Angles:
+    floating, joints = model.floating, params.joints
+    lines = take(joints.functions.coefficients, floating.polynomial.reshape(-1))
+    lines = lines.reshape(-1, 3, lines.shape[-1])
+    constant = take(joints.constant, floating.mobod)[:, :3]
+    axis = take(joints.axis, floating.mobod)[:, :3]
+    return _Angles(axis, constant + lines[..., 0], lines[..., 1])
+
+
+def _spin(axes: jax.Array, rates: jax.Array) -> jax.Array:
+    """Angular velocity `[floating, 3]` (rad/s) of angles that change at these rates."""
+    return matvec(transpose(axes), rates)
+
+
+def _speeds(model: Model, rates: jax.Array, same: jax.Array) -> jax.Array:
+    """Speeds `[floating, 3]`: rates of q, but for joints whose speeds are the angular velocity."""
+    angular = model.tree.angular_velocity[model.floating.mobod]
+    return jnp.where(angular[:, None], same, rates)
+
+
+def _replaced(model: Model, state: State, q: jax.Array, u: jax.Array) -> State:
+    """The state with other values and speeds of the floating joints' angles."""
+    place = np.arange(len(model.coordinate_names))
+    coordinates = model.floating.coordinate.reshape(-1)
+    place[coordinates] = len(place) + np.arange(len(coordinates))
+    changed = {
+        name: take(concatenate([getattr(state, name), new.reshape(-1)]), place)
+        for name, new in (("q", q), ("u", u))
+    }
+    return State(
+        time=state.time, activation=state.activation, fiber_length=state.fiber_length, **changed
+    )
+
+
+def _angles_near(axis: jax.Array, rotation: jax.Array, near: jax.Array) -> jax.Array:
+    """The angles `[floating, 3]` (rad) of rotations about three axes, of all such the nearest.
+
+    The axes may be left-handed: then angles count the other way.
+    """
+    seen = matmul(matmul(axis, rotation), transpose(axis))
+    hand = dot(axis[:, 0], cross(axis[:, 1], axis[:, 2]))
+    angles = hand[:, None] * body_xyz_angles(seen)
+    mirrored = np.pi + angles * np.array([[1, -1, 1]], angles.dtype)
+    angles = jnp.where(jnp.cos(near[:, 1:2]) < 0, mirrored, angles)
+    turn = 2 * np.pi
+    return angles + turn * jnp.round((near - angles) / turn)

@@ -1,0 +1,199 @@
+"""`osim_model`: the simulation as osim-rl's classes hold it, one world that is moved in place.
+
+All mechanics are the functional environment's; here is only which world is the present one.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.envs.episode import EnvState
+from jaxosim.forks import check_process
+from jaxosim.osim_rl.programs import Programs
+from jaxosim.simulation import init_integrator
+from jaxosim.types import Params, State
+
+_STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
+
+
+class OsimModel:
+    """One world, its numbers, and the excitation in force.
+
+    Attributes:
+      programs: the task's functions.
+      world: the present EnvState; None before the first reset.
+      last_action: excitations in the file's order, clipped to [0, 1].
+      curforces: strength of each muscle as a share of the model file's.
+      stepsize: seconds of a control step.
+    """
+
+    def __init__(self, programs: Programs, task_at: Callable[[Any, int], Any]) -> None:
+        """Take the model file's numbers.
+
+        Args:
+          programs: the task's functions.
+          task_at: `(task's memory, step) -> task's memory`, for a world moved to another time.
+        """
+        assert programs.env.params is not None
+        self.programs = programs
+        self.world: EnvState | None = None
+        self.stepsize = programs.env.options.step_size
+        self.noutput = programs.env.action_size
+        self.curforces: Sequence[float] = [1.0] * self.noutput
+        self.last_action = np.full(self.noutput, _STARTING_EXCITATION)
+        self._task_at = task_at
+        self._params: Params = programs.env.params
+        self._described: tuple[EnvState | None, dict[str, Any]] = (None, {})
+        self._to_action = np.argsort(programs.env.muscle_order)
+
+    @property
+    def present(self) -> EnvState:
+        """The present world.
+
+        Raises:
+          RuntimeError: before the first reset.
+        """
+        if self.world is None:
+            raise RuntimeError("there is no world yet: call reset() first")
+        return self.world
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of all numbers: float64 where JAX has x64 enabled, else float32."""
+        return np.dtype(self._params.gravity.dtype)
+
+    @property
+    def istep(self) -> int:
+        """Control steps since reset."""
+        return int(self.present.step_count)
+
+    def start(self, q: Any, u: Any, drawn: Any) -> None:
+        """Begin an episode.
+
+        The excitation in force stays, as in osim-rl: the integrator's first evaluation sees it.
+
+        Args:
+          q: `[coordinate]` (rad | m) pose.
+          u: `[coordinate]` (rad/s | m/s) speeds.
+          drawn: the task's random numbers.
+        """
+        check_process()
+        controls = np.asarray(self.last_action, self.dtype)
+        self.world = self.programs.reset(self._params, q, u, controls, drawn)
+
+    def actuate(self, action: Any) -> None:
+        """Set the excitations of the next control steps.
+
+        Args:
+          action: one number for each muscle in the file's order; clipped to [0, 1].
+
+        Raises:
+          ValueError: not a number is among them, or there are too few or too many.
+        """
+        action = np.asarray(action, float)
+        if action.shape != (self.noutput,):
+            raise ValueError(
+                f"action: expected {self.noutput} numbers, one for each muscle, got shape "
+                f"{action.shape}"
+            )
+        if np.isnan(action).any():
+            raise ValueError("action: expected numbers from 0 to 1, got NaN")
+        self.last_action = np.clip(action, 0.0, 1.0)
+
+    def integrate(self) -> None:
+        """Carry the world through one control step."""
+        check_process()
+        action = np.asarray(self.last_action[self._to_action], self.dtype)
+        self.world = self.programs.step(self.present, action)
+
+    def get_state_desc(self) -> dict[str, Any]:
+        """Everything about the present world, in nested dictionaries; worked out once for each."""
+        if self._described[0] is not self.present:
+            self._described = (self.present, self.describe(self.present))
+        return self._described[1]
+
+    def describe(self, es: EnvState) -> dict[str, Any]:
+        """Everything about a world."""
+        check_process()
+        return self.programs.env.to_dict(es, self.programs.describe(es))
+
+    def get_activations(self) -> list[float]:
+        """Activation of each muscle."""
+        return np.asarray(self.present.state.activation).tolist()
+
+    def set_activations(self, activations: Sequence[float]) -> None:
+        """Change the activations of the present world.
+
+        Raises:
+          ValueError: not a number is among them, or there are too few or too many.
+        """
+        values = np.asarray(activations, self.dtype)
+        if values.shape != (self.noutput,) or np.isnan(values).any():
+            raise ValueError(f"activations: expected {self.noutput} numbers, got {activations}")
+        self._move(dataclasses.replace(self.present.state, activation=jnp.asarray(values)))
+
+    def get_state(self) -> State:
+        """The state of the mechanics; it never changes, so there is no need to copy it."""
+        return self.present.state
+
+    def set_state(self, state: State) -> None:
+        """Move the present world to a state; its time tells the control step."""
+        step = round(float(state.time) / self.stepsize)
+        es = self.present
+        self.world = dataclasses.replace(
+            es,
+            step_count=jnp.asarray(step, es.step_count.dtype),
+            task=self._task_at(es.task, step),
+        )
+        self._move(state)
+
+    def _move(self, state: State) -> None:
+        """Put the world in a state and start the integrator anew."""
+        check_process()
+        self.world = self.programs.move(self.present, state)
+        self.reset_manager()
+
+    def reset_manager(self) -> None:
+        """Let the integrator forget its step size."""
+        es = self.present
+        self.world = dataclasses.replace(
+            es, integrator_state=init_integrator(es.state, es.integrator_state.controls)
+        )
+
+    def set_strength(self, strength: Sequence[float]) -> None:
+        """Scale the maximal isometric forces, from now on and in later episodes.
+
+        Args:
+          strength: for each muscle, a share of the model file's.
+
+        Raises:
+          ValueError: there are too few or too many.
+        """
+        if len(strength) != self.noutput:
+            raise ValueError(f"strength: expected {self.noutput} numbers, got {len(strength)}")
+        self.curforces = strength
+        assert self.programs.env.params is not None
+        file = self.programs.env.params.muscles.max_isometric_force
+        muscles = dataclasses.replace(
+            self._params.muscles,
+            max_isometric_force=file * jnp.asarray(strength, file.dtype),
+        )
+        self._params = dataclasses.replace(self._params, muscles=muscles)
+        if self.world is not None:
+            self.world = dataclasses.replace(self.world, params=self._params)
+
+    def list_elements(self) -> None:
+        """Print the names of joints, bodies, muscles, forces and markers."""
+        structure = self.programs.env.structure
+        for kind in ("joint", "body", "muscle", "force", "marker"):
+            print({"body": "BODIES"}.get(kind, f"{kind.upper()}S"))
+            for index, name in enumerate(getattr(structure, f"{kind}_names")):
+                print(index, name)
+            print()
+
+    def get_action_space_size(self) -> int:
+        """Number of muscles."""
+        return self.noutput

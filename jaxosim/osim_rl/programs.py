@@ -1,0 +1,82 @@
+"""The compiled functions behind the stateful classes, shared by all objects of one kind."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.envs.base import Env
+from jaxosim.envs.registry import make
+from jaxosim.simulation import init_integrator
+
+Placement = Callable[[Any, Any], Any]
+"""`(task's memory, drawn) -> task's memory`: puts numbers drawn on the host in their place."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Programs:
+    """A task and its functions; each is compiled when it is first called.
+
+    Attributes:
+      env: the functional task.
+      reset: `(params, q, u, excitation, drawn) -> EnvState`.
+      step: `(EnvState, action) -> EnvState`.
+      describe: `(EnvState) -> StateDescription`.
+      move: `(EnvState, State) -> EnvState`, the same world in another state.
+      request: arguments of `programs_of`, with which another process makes them anew.
+    """
+
+    env: Env
+    reset: Callable[..., Any]
+    step: Callable[..., Any]
+    describe: Callable[..., Any]
+    move: Callable[..., Any]
+    request: tuple[str, Placement, tuple[tuple[str, Any], ...]]
+
+    def __reduce__(self) -> Any:
+        """Pickled as the request; a copy is the same programs, compiled already."""
+        return programs_of, self.request
+
+
+def programs_of(name: str, place: Placement, options: tuple[tuple[str, Any], ...]) -> Programs:
+    """The programs of a task, made once for each mode of x64.
+
+    Args:
+      name: of the task.
+      place: where the numbers drawn on the host go.
+      options: keywords of `make`.
+    """
+    return _programs_of(name, place, options, jnp.result_type(float))
+
+
+@functools.cache
+def _programs_of(
+    name: str, place: Placement, options: tuple[tuple[str, Any], ...], dtype: Any
+) -> Programs:
+    """The programs of a task whose numbers have a dtype, the one that is now JAX's default."""
+    env = make(name, **dict(options))
+
+    def reset(params, q, u, controls, drawn):
+        # Numbers and pose are arguments of the program, so that neither is compiled in.
+        given = dataclasses.replace(
+            env,
+            randomize=lambda nominal, key: params,
+            vary_pose=lambda structure, q0, u0, key: (q, u),
+        )
+        es = given.reset(jax.random.key(0))
+        es = dataclasses.replace(
+            es, task=place(es.task, drawn), integrator_state=init_integrator(es.state, controls)
+        )
+        return given.with_state(es, es.state)
+
+    return Programs(
+        env=env,
+        reset=jax.jit(reset),
+        step=jax.jit(env.step),
+        describe=jax.jit(env.describe),
+        move=jax.jit(env.with_state),
+        request=(name, place, options),
+    )

@@ -1,0 +1,1 @@
+"""Paths of muscles and other path actuators: OpenSim GeometryPath and its points."""

@@ -1,0 +1,253 @@
+"""Charts of floating joints: the same physics, and no gimbal lock within a control step."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.arrays.positive_definite import symmetric
+from jaxosim.dynamics.multibody import mass_matrix
+from jaxosim.integrators.local_coordinates import from_local, to_local
+from jaxosim.system import realize_position
+from tests import hopper_model
+from tests.models import osim_text as osim
+
+ROUNDING = 1e-12
+LOCK = np.pi / 2
+LIVE_TOLERANCE = 2e-4  # (rad) 0.3 s through gimbal lock, 40 substeps; without a chart 0.1
+ENERGY = 0.01  # relative, a second of tumbling through gimbal lock in float32
+X, Y, Z = "1 0 0", "0 1 0", "0 0 1"
+AXES = {"right": (Z, X, Y), "left": (Z, X, "0 -1 0"), "stopped": (Z, X, Y), "shared": (Z, X, Y)}
+LINES = {"right": ("1 0",) * 3, "left": ("-1 0.2", "1 0", "0.5 -0.1")}
+KINDS = {"ball": "BallJoint", "free": "FreeJoint", "gimbal": "GimbalJoint"}
+FLOAT = ("right", "left", *KINDS)
+
+
+def custom(name):
+    """Three angles and three shifts, as of a pelvis."""
+    shifts = [("t" + name, X), ("", Y), ("", Z)]
+    if name == "shared":
+        shifts[1] = (f"a{name}0", Y)  # an angle that shifts the body too
+    lines = LINES.get(name, LINES["right"])
+    parts = [
+        osim.axis(f"rotation{i + 1}", f"a{name}{i}", axis, osim.linear(lines[i]))
+        for i, axis in enumerate(AXES[name])
+    ]
+    parts += [
+        osim.axis(
+            f"translation{i + 1}",
+            coordinate,
+            axis,
+            osim.linear() if coordinate else "<Constant><value>0</value></Constant>",
+        )
+        for i, (coordinate, axis) in enumerate(shifts)
+    ]
+    names = [f"a{name}{i}" for i in range(3)] + ["t" + name]
+    return f"<SpatialTransform>{''.join(parts)}</SpatialTransform>", names
+
+
+def forest():
+    """Bodies on ground that float and some that do not, each with a pin on it."""
+    bodies, joints = "", ""
+    inside = {}
+    for name in AXES:
+        transform, names = custom(name)
+        inside[name] = "CustomJoint", osim.coordinates(*names) + transform
+    for name, kind in KINDS.items():
+        count = 6 if name == "free" else 3
+        inside[name] = kind, osim.coordinates(*(f"{name}{i}" for i in range(count)))
+    for name, (kind, text) in inside.items():
+        for part in ("root", "tip"):
+            bodies += osim.body(
+                part + name, "1.5", mass_center="0.05 -0.03 0.02", inertia="0.2 0.3 0.25 0.02 0 0"
+            )
+        joints += osim.joint(kind, name, "/ground", f"/bodyset/root{name}", text)
+        joints += osim.pin("pin" + name, f"/bodyset/root{name}", f"/bodyset/tip{name}", "p" + name)
+    stop = osim.element(
+        "CoordinateLimitForce",
+        "stop",
+        coordinate="astopped1",
+        upper_stiffness="20",
+        upper_limit="50",
+        lower_stiffness="15",
+        lower_limit="-60",
+        damping="0.25",
+        transition="10",
+    )
+    return osim.model(stop, bodies=bodies, joints=joints)
+
+
+FOREST = forest()
+SPIN, AHEAD = 4.0, 0.4  # (rad/s) of the second angle, and how far it is from gimbal lock (rad)
+
+
+@functools.cache
+def pelvis(gap):
+    """A body whose second angle will come as near to gimbal lock as this (rad)."""
+    transform, names = custom("right")
+    values = (0.2, LOCK - AHEAD, -0.3, 0.0)
+    speeds = (SPIN * gap / AHEAD**2, SPIN, 0.0, 0.0)
+    coordinates = "".join(
+        osim.element("Coordinate", name, default_value=value, default_speed_value=speed)
+        for name, value, speed in zip(names, values, speeds, strict=True)
+    )
+    return osim.model(
+        bodies=osim.body("a", "10", inertia="0.3 0.2 0.4 0 0 0", mass_center="0.02 0.05 0"),
+        joints=osim.joint(
+            "CustomJoint",
+            "right",
+            "/ground",
+            "/bodyset/a",
+            f"<coordinates>{coordinates}</coordinates>{transform}",
+        ),
+        rest="<gravity>0 0 0</gravity>",
+    )
+
+
+def drawn(model, params, seed):
+    """Any orientation, however far the angles have gone."""
+    state = hopper_model.random_state(model, params, seed)
+    turns = np.random.default_rng(seed).uniform(-7, 7, len(state.q))
+    return dataclasses.replace(state, q=jnp.asarray(turns))
+
+
+@functools.cache
+def round_trip_of(model):
+    def both(params, state):
+        local, reference_rotation = to_local(model, params, state)
+        return local, from_local(model, params, reference_rotation, local, state)
+
+    return jax.jit(both)
+
+
+# parity
+
+
+@pytest.mark.opensim
+def test_a_body_passes_gimbal_lock_as_in_opensim(opensim):
+    model, params = hopper_model.load(pelvis(0.02))
+    state = hopper_model.initial_of(model)(params)
+    live = hopper_model.oracle_of(pelvis(0.02)).trajectory(
+        np.zeros((20, 0)), accuracy=1e-10, q=np.asarray(state.q), u=np.asarray(state.u)
+    )
+    assert np.abs(live["u"]).max() > 20  # it has been there
+    options = jaxosim.Options(substeps=40)
+    states = hopper_model.rollout_of(model, options)(params, state, jnp.zeros((20, 0)))
+    np.testing.assert_allclose(states.q, live["q"][1:], rtol=0, atol=LIVE_TOLERANCE)
+
+
+# property
+
+
+def test_which_joints_float():
+    """Those with three angles of their own that no force looks at."""
+    model, _ = hopper_model.load(FOREST)
+    names = [model.joint_names[joint] for joint in model.tree.joint[model.floating.mobod]]
+    assert sorted(names) == sorted(FLOAT)
+    for name in jaxosim.bundled_models():
+        model, _ = jaxosim.load_model(name)
+        floats = not ("planar" in name or name in ("arm2dof6musc", "gait9dof18musc"))
+        assert len(model.floating.mobod) == floats, name
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_chart_is_left_as_it_was_entered(seed):
+    model, params = hopper_model.load(FOREST)
+    state = drawn(model, params, seed)
+    local, back = round_trip_of(model)(params, state)
+    for name in ("q", "u"):
+        given, told = getattr(state, name), getattr(back, name)
+        np.testing.assert_allclose(told, given, rtol=1e-10, atol=1e-10)
+    floating = model.floating.coordinate.reshape(-1)
+    others = np.setdiff1d(np.arange(len(state.q)), floating)
+    np.testing.assert_array_equal(local.q[others], state.q[others])
+    assert np.abs(local.q[floating]).max() < 0.45  # only what the file adds to an angle is left
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_poses_and_velocities_are_the_same_in_a_chart(seed):
+    """The rates in the chart, told in the model's coordinates, are the model's rates."""
+    model, params = hopper_model.load(FOREST)
+    state, excitation = drawn(model, params, seed), jnp.zeros(0)
+
+    @jax.jit
+    def both(state):
+        local, reference_rotation = to_local(model, params, state)
+        rates = jaxosim.state_derivative(model, params, local, excitation, reference_rotation)
+
+        def told(t):
+            ahead = jax.tree.map(lambda x, f: x + t * f, local, rates)
+            return from_local(model, params, reference_rotation, ahead, state)
+
+        _, obtained = jax.jvp(told, (0.0,), (1.0,))
+        return obtained, jaxosim.state_derivative(model, params, state, excitation)
+
+    obtained, expected = both(state)
+    for name in ("q", "u"):
+        given, wanted = np.asarray(getattr(obtained, name)), np.asarray(getattr(expected, name))
+        scale = 1 + np.abs(wanted).max()
+        np.testing.assert_allclose(given, wanted, rtol=0, atol=1e4 * ROUNDING * scale)
+
+
+@pytest.mark.parametrize("gap", [0.03, 1e-3, 1e-5, 0.0])
+def test_tumbling_through_gimbal_lock_keeps_its_energy(gap):
+    """In float32, and at distances from the lock that a substep jumps over."""
+    model, params = hopper_model.load(pelvis(gap))
+    params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)
+    roll = hopper_model.rollout_of(model, jaxosim.Options())
+    states = roll(params, hopper_model.initial_of(model)(params), jnp.zeros((100, 0), jnp.float32))
+    assert hopper_model.all_finite(states)
+    energy = np.asarray(jax.jit(jax.vmap(functools.partial(kinetic_energy, model, params)))(states))
+    np.testing.assert_allclose(energy, energy[0], rtol=ENERGY)
+
+
+def kinetic_energy(model, params, state):
+    """½ uᵀ M u (J)."""
+    position = realize_position(model, params, state)
+    mass = symmetric(mass_matrix(model, position.bodies, position.inertia))
+    u = state.u[model.tree.mobility]
+    return 0.5 * jnp.sum(u * (mass @ u))
+
+
+# gradient
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.01])
+def test_gradient_of_a_step_equals_differences(gap):
+    model, params = hopper_model.load(pelvis(gap))
+    state = hopper_model.initial_of(model)(params)
+    state = dataclasses.replace(state, q=state.q.at[1].set(LOCK - gap))
+
+    @jax.jit
+    def scalar(state):
+        after = jaxosim.step(model, params, state, jnp.zeros(0))
+        return jnp.sum(jnp.sin(after.q)) + 0.01 * jnp.sum(after.u)
+
+    slopes, direction = (
+        jax.jit(jax.grad(scalar))(state),
+        hopper_model.random_direction(state, seed=2),
+    )
+    expected = hopper_model.slope_along(scalar, state, direction, 1e-6)
+    assert hopper_model.all_finite(slopes)
+    assert abs(hopper_model.inner(slopes, direction) - expected) < 1e-6 * max(1.0, abs(expected))
+
+
+# batch, compile
+
+
+def test_vmap_equals_loop_and_traces_once():
+    model, params = hopper_model.load(FOREST)
+    states = [drawn(model, params, seed) for seed in range(3)]
+    one = round_trip_of(model)
+    together = jax.jit(jax.vmap(one, (None, 0)))(params, hopper_model.stack(states))
+    for index, state in enumerate(states):
+        alone = one(params, state)
+        for a, b in zip(
+            jax.tree.leaves(hopper_model.row(together, index)), jax.tree.leaves(alone), strict=True
+        ):
+            np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=1e-11)
+    assert one._cache_size() == 1
