@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from kernels import KERNELS, batched, is_fused, mesh_of, placed
+from timing import compiled, kernels_in, medians
 
 from jaxosim import fused
-from jaxosim.bench.paths import KERNELS, batched, is_fused, mesh_of, placed
-from jaxosim.bench.timing import compiled, kernels_in, medians
 
 needs_kernels = pytest.mark.skipif(not fused.is_available(), reason="no kernels can be made here")
 

@@ -1,4 +1,4 @@
-"""Compile times of cold programs, and medians of warm ones that take turns."""
+"""Compile times of cold programs, and medians of interleaved warm ones."""
 
 import functools
 import statistics
@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 
 class Program(NamedTuple):
-    """A compiled function and what it took to get it."""
+    """A compiled function, its compile time and its memory."""
 
     call: Callable[..., Any]
     trace: float  # s
@@ -39,7 +39,7 @@ def compiled(function: Callable[..., Any], *arguments: Any, kernel: str = "auto"
       kernel: what runs it, as for `jaxosim.fused.using`.
 
     Raises:
-      RuntimeError: the kind of program is not the one that was chosen, or its memory is not known.
+      RuntimeError: the program is not of the chosen kind, or its memory is unknown.
     """
 
     def one_path(*given: Any) -> Any:  # jit keeps traces by function, whatever the kernel
@@ -56,7 +56,7 @@ def compiled(function: Callable[..., Any], *arguments: Any, kernel: str = "auto"
         raise RuntimeError(f"a program for kernel={kernel!r} calls the kernels {targets}")
     used = call.memory_analysis()
     if used is None:
-        raise RuntimeError(f"memory of a program: {jax.default_backend()} does not tell it")
+        raise RuntimeError(f"memory of a program: {jax.default_backend()} does not report it")
     held = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes
     scratch = max(map(scratch_bytes, targets), default=0)
     return Program(call, traced - start, seconds, used.temp_size_in_bytes + scratch, held)
@@ -67,14 +67,14 @@ def kernels_in(program: Any) -> list[str]:
     return sorted({part for part in program.as_text().split('"') if part.startswith("jaxosim_")})
 
 
-def in_turns(
+def interleaved(
     measures: Mapping[Name, Callable[[int], Value]], rounds: int
 ) -> dict[Name, list[Value]]:
-    """What each measure gives in each round, after one to warm up; taking turns, they share noise.
+    """Results of each measure in each round, after one to warm up; interleaved, they share noise.
 
     Args:
-      measures: of the number of the round, which is 0 in the one that does not count.
-      rounds: that count.
+      measures: of the number of the round, 0 in the warm-up round.
+      rounds: number of recorded rounds.
     """
     results: dict[Name, list[Value]] = {name: [] for name in measures}
     for round_ in range(rounds + 1):
@@ -86,9 +86,9 @@ def in_turns(
 
 
 def medians(calls: Mapping[Name, Callable[[], Any]], repeats: int) -> dict[Name, float]:
-    """Median seconds of each call, measured `in_turns`."""
+    """Median seconds of each call, measured `interleaved`."""
     measures = {name: functools.partial(_seconds, call) for name, call in calls.items()}
-    times = in_turns(measures, repeats)
+    times = interleaved(measures, repeats)
     return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 

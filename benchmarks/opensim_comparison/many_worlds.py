@@ -5,23 +5,23 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
+from kernels import batched, placed
+from timing import compiled
+from workload import repeat_world, walker
 
-from jaxosim.bench.paths import batched, placed
-from jaxosim.bench.timing import compiled
-from jaxosim.bench.workload import spread, walker
 from jaxosim.envs.episode import EnvState
 from jaxosim.types import Options
 
 
 class ManyWorlds:
-    """Walkers stepped together: one compiled call is one control step of all.
+    """Walkers stepped together; one compiled call is one control step of all of them.
 
     Attributes:
       compile_seconds: that tracing and compiling took.
     """
 
     def __init__(self, options: Options, start: EnvState, worlds: int) -> None:
-        """Place the worlds and compile their step, as is best for `options.kernel`.
+        """Place the worlds and compile their step with the best settings for `options.kernel`.
 
         Args:
           options: how a control step is integrated.
@@ -30,7 +30,7 @@ class ManyWorlds:
         """
         env = walker(options)
         self._kernel, self._worlds = options.kernel, worlds
-        self._start = placed(self._kernel, spread(start, worlds))
+        self._start = placed(self._kernel, repeat_world(start, worlds))
         action = self._placed(np.zeros((worlds, env.action_size)))
         step = batched(self._kernel, env.step)
         program = compiled(step, self._start, action, kernel=self._kernel)
@@ -55,7 +55,7 @@ class ManyWorlds:
         return time.perf_counter() - start
 
     def trajectories(self, excitations: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Coordinates after each control step from reset, by the very program that is timed.
+        """Coordinates after each control step from reset, by the program that is timed.
 
         Args:
           excitations: `[step, muscle]` (1) each.

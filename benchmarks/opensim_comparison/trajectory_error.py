@@ -1,10 +1,9 @@
-"""How far a second of motion is from a reference: patterns of excitation, errors, summaries."""
+"""Error of a second of motion against a reference: control patterns, errors, summaries."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-
-from jaxosim.bench.patterns import PATTERNS, SEED, STEP_SIZE, random_held
+from patterns import PATTERNS, SEED, STEP_SIZE, random_held
 
 TIMES = (0.1, 0.5, 1.0)  # s
 _RANDOM = "random"
@@ -35,7 +34,7 @@ def largest_errors(q: np.ndarray, reference: np.ndarray) -> list[float]:
     """Largest difference of any coordinate at any step until each of `TIMES` (rad | m).
 
     Args:
-      q: `[step, coordinate]` (rad | m) after each control step; what is not finite counts as inf.
+      q: `[step, coordinate]` (rad | m) after each control step; non-finite values count as inf.
       reference: likewise.
     """
     difference = np.abs(np.asarray(q, float) - reference)
@@ -45,10 +44,10 @@ def largest_errors(q: np.ndarray, reference: np.ndarray) -> list[float]:
 
 
 def summary(errors: Mapping[str, Sequence[float]]) -> Errors:
-    """Errors of groups of patterns at each time: what the tables show.
+    """Errors of groups of patterns at each time, as in the tables.
 
     Args:
-      errors: by pattern, named as in `excitations`; none if nothing was measured.
+      errors: by pattern, named as in `excitations`; empty if nothing was measured.
     """
     if not errors:
         return {}
@@ -61,7 +60,7 @@ def summary(errors: Mapping[str, Sequence[float]]) -> Errors:
         "zero": (("zero",), np.max),
     }
     return {
-        group: joined([errors[name] for name in names], axis=0).tolist()
-        for group, (names, joined) in groups.items()
+        group: reduce([errors[name] for name in names], axis=0).tolist()
+        for group, (names, reduce) in groups.items()
         if names
     }

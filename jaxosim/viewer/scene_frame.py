@@ -1,7 +1,7 @@
-"""Where everything that is drawn is, at one instant of one world: pure, jitted, vmapped.
+"""Poses of everything that is drawn, at one instant of one world: pure, jitted, vmapped.
 
-Only what is seen is worked out: poses, contacts, and all points of the muscles' paths, as OpenSim's
-`GeometryPath::getCurrentPath` lists them (the laws need the flexible segments only).
+Only what is visible is computed: poses, contacts, and all points of the muscles' paths, as
+OpenSim's `GeometryPath::getCurrentPath` lists them (forces need the flexible segments only).
 """
 
 import functools
@@ -21,7 +21,7 @@ from jaxosim.types import InstanceInfo, Model, Params, PositionInfo, State
 
 
 @pytree
-class Instant:
+class SceneFrame:
     """Places of everything that moves, expressed in ground."""
 
     time: jax.Array = array(unit="s")
@@ -34,7 +34,7 @@ class Instant:
     marker_position: jax.Array = array("marker", 3, unit="m")
 
 
-def realize_instant(model: Model, params: Params, state: State) -> Instant:
+def realize_scene_frame(model: Model, params: Params, state: State) -> SceneFrame:
     """Places of everything at one state of one world."""
     instance = realize_instance(model, params)
     joints = realize_joints(model, params, state.q)
@@ -48,7 +48,7 @@ def realize_instant(model: Model, params: Params, state: State) -> Instant:
     rotation = jnp.concatenate([matmul(R, instance.body_rotation), ground])
     position = jnp.concatenate([p + matvec(R, instance.body_position), jnp.zeros_like(origin)])
     owner = model.marker_body
-    return Instant(
+    return SceneFrame(
         time=state.time,
         body_rotation=rotation[:-1],
         body_position=position[:-1],
@@ -61,15 +61,15 @@ def realize_instant(model: Model, params: Params, state: State) -> Instant:
 
 
 @functools.cache
-def instant_function(model: Model):
-    """The jitted `realize_instant` of a model: `(params, state) → Instant`."""
-    return jax.jit(functools.partial(realize_instant, model))
+def scene_frame_function(model: Model):
+    """The jitted `realize_scene_frame` of a model: `(params, state) → SceneFrame`."""
+    return jax.jit(functools.partial(realize_scene_frame, model))
 
 
 @functools.cache
-def instants_function(model: Model):
+def scene_frames_function(model: Model):
     """The same over states stacked along their leading axis."""
-    return jax.jit(jax.vmap(functools.partial(realize_instant, model), in_axes=(None, 0)))
+    return jax.jit(jax.vmap(functools.partial(realize_scene_frame, model), in_axes=(None, 0)))
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Pictures and films: not blank, the muscles in the right color, bones where they belong."""
+"""Images and videos: not blank, the muscles in the right color, bones where they belong."""
 
 import dataclasses
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.viewer.films import render_run
-from jaxosim.viewer.pictures import Camera, render_frame
+from jaxosim.viewer.image import Camera, render_frame
 from jaxosim.viewer.scene import default_state
+from jaxosim.viewer.video import render_motion
 from tests.full_disk import full_disk
 from tests.viewer.conftest import still_activated
 
@@ -68,7 +68,7 @@ def test_the_camera_follows_or_stays(walker):
 def test_a_film_has_its_frames_and_they_differ(made_up_run, tmp_path):
     imageio = pytest.importorskip("imageio.v3", reason="imageio is not installed (extra `video`)")
     pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is not installed (extra `video`)")
-    path = render_run(made_up_run, tmp_path / "walk.mp4", size=(160, 160), grid=(1, 2))
+    path = render_motion(made_up_run, tmp_path / "walk.mp4", size=(160, 160), grid=(1, 2))
     frames = np.stack(list(imageio.imiter(path, plugin="FFMPEG")))
     assert frames.shape == (15, 160, 160, 3)
     assert all(frame.std() > 5 for frame in frames)
@@ -81,23 +81,23 @@ def test_a_film_has_its_frames_and_they_differ(made_up_run, tmp_path):
 @pytest.mark.parametrize("name", ["walk.mp4", "walk.gif", "walk.png"])
 def test_a_full_disk_leaves_the_old_film(made_up_run, tmp_path, name):
     pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is not installed (extra `video`)")
-    path = render_run(made_up_run, tmp_path / name, size=(160, 160))
+    path = render_motion(made_up_run, tmp_path / name, size=(160, 160))
     old = path.read_bytes()
     with full_disk(), pytest.raises(OSError, match=f"cannot write {path}: "):
-        render_run(made_up_run, path, size=(160, 160))
+        render_motion(made_up_run, path, size=(160, 160))
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_gif_and_png(made_up_run, tmp_path):
     imageio = pytest.importorskip("imageio.v3", reason="imageio is not installed (extra `video`)")
-    gif = render_run(made_up_run, tmp_path / "walk.gif", size=(80, 80), rate=10)
+    gif = render_motion(made_up_run, tmp_path / "walk.gif", size=(80, 80), rate=10)
     assert len(imageio.imread(gif)) == 5
-    png = render_run(made_up_run, tmp_path / "pose.png", size=(80, 80), at=0.2, first_world=1)
+    png = render_motion(made_up_run, tmp_path / "pose.png", size=(80, 80), at=0.2, first_world=1)
     assert imageio.imread(png).shape == (80, 80, 3)
     none = dataclasses.replace(made_up_run, target_velocity=None)
-    for run, is_shown in ((made_up_run, True), (none, False)):
-        picture = render_run(run, tmp_path / "pose.png", size=SIZE, at=0.2)
-        r, g, b = np.moveaxis(imageio.imread(picture).astype(int), -1, 0)
+    for motion, is_shown in ((made_up_run, True), (none, False)):
+        image = render_motion(motion, tmp_path / "pose.png", size=SIZE, at=0.2)
+        r, g, b = np.moveaxis(imageio.imread(image).astype(int), -1, 0)
         orange = (r - g > 60) & (g - b > 60)  # the target velocity's arrow
         assert orange.any() == is_shown

@@ -1,7 +1,7 @@
-"""A scene on viser's stage: what the web viewer and the stand-alone page show.
+"""A scene as nodes of a viser server: what the web viewer and the offline page show.
 
-Everything hangs on one node, `/world`; to follow the model, that node moves against it, so that the
-camera, which is the visitor's own, stays where the visitor put it. Needs the extra `view`.
+All nodes are children of `/world`. To follow the model, that node moves against it, so that the
+visitor's camera stays where the visitor put it. Needs the extra `view`.
 """
 
 import contextlib
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from jaxosim.optional import require
-from jaxosim.viewer.instant import Instant
-from jaxosim.viewer.rods import Rods, arrows, path_points, segments
+from jaxosim.viewer.glyphs import Glyphs, arrows, path_points, segments
 from jaxosim.viewer.scene import Scene
+from jaxosim.viewer.scene_frame import SceneFrame
 from jaxosim.viewer.shapes import ellipsoid, unit_arrow, unit_cylinder
 
 LOOPBACK = "127.0.0.1"
@@ -58,11 +58,11 @@ def _refusing_foreign_pages() -> Iterator[None]:
         module.serve = plain
 
 
-class Stage:
+class ViserScene:
     """The nodes of a scene on a server, moved by `show`."""
 
     def __init__(self, server: Any, scene: Scene):
-        """Puts the scene on the stage, in no pose yet."""
+        """Adds the nodes of the scene; `show` poses them."""
         self.scene, self._server = scene, server
         self._rotations = require("viser.transforms", "view").SO3
         api = server.scene
@@ -90,31 +90,31 @@ class Stage:
                 section_size=1.0,
                 position=(0.0, scene.ground_height, 0.0),
             )
-        self._rods: dict[str, Any] = {}
+        self._glyphs: dict[str, Any] = {}
         self._look()
 
     def show(
-        self, instant: Instant, follow: bool, target_velocity: np.ndarray | None = None
+        self, frame: SceneFrame, follow: bool, target_velocity: np.ndarray | None = None
     ) -> None:
-        """Move everything to where it is at an instant."""
+        """Move every node to its place in a frame."""
         with self._server.atomic():
-            self._world.position = -self.scene.travel(instant) if follow else np.zeros(3)
-            turns = self._quaternions(instant.body_rotation)
-            for frame, turn, place in zip(
-                self._bodies, turns, np.asarray(instant.body_position), strict=True
+            self._world.position = -self.scene.travel(frame) if follow else np.zeros(3)
+            turns = self._quaternions(frame.body_rotation)
+            for node, turn, place in zip(
+                self._bodies, turns, np.asarray(frame.body_position), strict=True
             ):
-                frame.wxyz, frame.position = turn, place
-            points, radius, color = path_points(self.scene, instant)
+                node.wxyz, node.position = turn, place
+            points, radius, color = path_points(self.scene, frame)
             upright = np.tile([1.0, 0.0, 0.0, 0.0], (len(points), 1))
             scale = np.repeat(radius[:, None], 3, axis=1)
-            self._place_rods("muscles", segments(self.scene, instant))
+            self._place_glyphs("muscles", segments(self.scene, frame))
             self._place("muscle_points", points, upright, scale, color)
-            self._place_rods("forces", arrows(self.scene, instant, target_velocity))
+            self._place_glyphs("forces", arrows(self.scene, frame, target_velocity))
 
-    def _place_rods(self, name: str, rods: Rods) -> None:
-        if len(rods.position):
-            turns = self._quaternions(rods.rotation)
-            self._place(name, rods.position, turns, rods.scale, rods.color)
+    def _place_glyphs(self, name: str, glyphs: Glyphs) -> None:
+        if len(glyphs.position):
+            turns = self._quaternions(glyphs.rotation)
+            self._place(name, glyphs.position, turns, glyphs.scale, glyphs.color)
 
     def _place(
         self,
@@ -133,9 +133,9 @@ class Stage:
             "batched_scales": np.maximum(scale, 1e-6).astype(np.float32),
             "batched_colors": np.round(255 * color).astype(np.uint8),
         }
-        if name not in self._rods:
+        if name not in self._glyphs:
             unit = _UNITS[name]
-            self._rods[name] = self._server.scene.add_batched_meshes_simple(
+            self._glyphs[name] = self._server.scene.add_batched_meshes_simple(
                 f"/world/{name}",
                 unit.vertices.astype(np.float32),
                 unit.faces.astype(np.uint32),
@@ -144,7 +144,7 @@ class Stage:
             )
             return
         for key, values in arrays.items():
-            setattr(self._rods[name], key, values)
+            setattr(self._glyphs[name], key, values)
 
     def _quaternions(self, rotations: Any) -> np.ndarray:
         return self._rotations.from_matrix(np.asarray(rotations, float)).wxyz

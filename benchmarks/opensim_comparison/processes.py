@@ -1,4 +1,4 @@
-"""Processes that hold an object each, answer calls of its methods, and sleep in between."""
+"""Processes that each hold an object and answer calls of its methods; idle ones block on a pipe."""
 
 import multiprocessing
 import os
@@ -15,12 +15,12 @@ _GRACE = 0.2  # s that an idle process has to end by itself
 class Worker:
     """An object in a process of its own.
 
-    The process is blocked on its pipe while it has no call to answer. It does not hear Ctrl-C: it
-    ends when the pipe is closed, by `close` or because this process is gone.
+    The process blocks on its pipe while it has no call to answer. It ignores Ctrl-C and ends when
+    the pipe is closed, by `close` or because this process has ended.
     """
 
     def __init__(self, make: Callable[..., Any], *arguments: Any) -> None:
-        """Start the process, which makes the object; `answer` says when that is done.
+        """Start the process, which makes the object; `receive` returns when that is done.
 
         Args:
           make: a class or function at the top of a module.
@@ -33,8 +33,8 @@ class Worker:
             self._process.start()
         theirs.close()
 
-    def ask(self, method: str, *arguments: Any) -> None:
-        """Call a method; its result is the next `answer`.
+    def send(self, method: str, *arguments: Any) -> None:
+        """Call a method; its result is the next `receive`.
 
         Raises:
           RuntimeError: the process has died.
@@ -44,8 +44,8 @@ class Worker:
         except OSError:
             raise self._death() from None
 
-    def answer(self) -> Any:
-        """Wait for what the earliest call without an answer returns; None for making the object.
+    def receive(self) -> Any:
+        """Wait for the result of the earliest unanswered call; None for making the object.
 
         Raises:
           Exception: what the call raised there.
@@ -61,8 +61,8 @@ class Worker:
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method and wait for its result."""
-        self.ask(method, *arguments)
-        return self.answer()
+        self.send(method, *arguments)
+        return self.receive()
 
     def _death(self) -> RuntimeError:
         self._process.join()
@@ -91,17 +91,17 @@ class Worker:
         self.close()
 
 
-def ask_all(workers: Sequence[Worker], method: str, *arguments: Sequence[Any]) -> list[Any]:
+def call_all(workers: Sequence[Worker], method: str, *arguments: Sequence[Any]) -> list[Any]:
     """Call a method of all at once and wait for all results.
 
     Args:
-      workers: whom.
-      method: of each.
+      workers: the workers.
+      method: name of the method.
       arguments: one sequence per argument, with an entry for each worker.
     """
     for worker, *own in zip(workers, *arguments, strict=True):
-        worker.ask(method, *own)
-    return [worker.answer() for worker in workers]
+        worker.send(method, *own)
+    return [worker.receive() for worker in workers]
 
 
 @contextmanager
@@ -121,11 +121,11 @@ def _serve(pipe: Connection, make: Callable[..., Any], arguments: tuple[Any, ...
     while True:
         try:
             reply = (False, call(*given))
-        except Exception as error:  # noqa: BLE001, raised again where it was asked for
+        except Exception as error:  # noqa: BLE001, raised again in the calling process
             reply = (True, error)
         try:
             pipe.send(reply)
             method, given = pipe.recv()
         except (EOFError, OSError):
-            os._exit(0)  # OpenSim may crash while it is taken down in order
+            os._exit(0)  # OpenSim may crash in an orderly shutdown
         call = getattr(holder[0], method)

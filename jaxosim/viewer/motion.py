@@ -29,14 +29,14 @@ _ARRAYS = {"time", *_FIELDS, "controls", "target_velocity", *_NAMES, "metadata"}
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Motion:
     """A motion of one or many worlds, on the host.
 
     Attributes:
       name: of the file, for titles.
       states: fields `[time, world, ...]`; time `[time]` in double precision.
       controls: `[time - 1, world, control]`, or None.
-      target_velocity: `[time, world, 3]` (m/s) that the task asked for, in ground; or None.
+      target_velocity: `[time, world, 3]` (m/s), target velocity of the task in ground; or None.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Run:
     target_velocity: np.ndarray | None = None
 
     @classmethod
-    def still(cls, model: Model, params: Params, state: State) -> "Run":
-        """One instant of one world."""
+    def still(cls, model: Model, params: Params, state: State) -> "Motion":
+        """A motion of one instant of one world."""
         fields = {name: np.asarray(getattr(state, name))[None, None] for name in _FIELDS}
         time = np.asarray(state.time, float)[None]
         return cls(model.name, model, params, _host_states(time, fields))
@@ -77,20 +77,20 @@ class Run:
         return _host_states(self.time, fields)
 
     def target(self, world: int) -> np.ndarray | None:
-        """Target velocity of one world, `[time, 3]` (m/s); None if the task asked for none."""
+        """Target velocity of one world, `[time, 3]` (m/s); None if the task has none."""
         return None if self.target_velocity is None else self.target_velocity[:, world]
 
 
-def record_episode(env: Env, episode: Sequence[EnvState]) -> Run:
-    """What the worlds of a task did, as a run that can be shown or written.
+def record_episode(env: Env, episode: Sequence[EnvState]) -> Motion:
+    """The motion of a task's worlds over an episode, to be shown or written.
 
     Args:
       env: the task.
       episode: the EnvStates of reset and of each step, of one world or of a batch.
     """
     batched = np.ndim(episode[0].state.q) == 2
-    asked = jax.jit(jax.vmap(env.asked_velocity) if batched else env.asked_velocity)
-    rows = [jax.device_get((es.state, asked(es))) for es in episode]
+    target_velocity = jax.jit(jax.vmap(env.asked_velocity) if batched else env.asked_velocity)
+    rows = [jax.device_get((es.state, target_velocity(es))) for es in episode]
     states, targets = zip(*rows, strict=True)
 
     def stacked(leaves: Sequence[Any]) -> np.ndarray:
@@ -103,35 +103,35 @@ def record_episode(env: Env, episode: Sequence[EnvState]) -> Run:
     fields = {name: stacked([getattr(state, name) for state in states]) for name in _FIELDS}
     target = None if targets[0] is None else stacked(targets)
     name = type(env).__name__
-    return Run(name, env.structure, env.params, _host_states(time, fields), None, target)
+    return Motion(name, env.structure, env.params, _host_states(time, fields), None, target)
 
 
-def write_run(
+def write_motion(
     path: str | os.PathLike[str],
-    run: Run,
+    motion: Motion,
     metadata: Mapping[str, Any] | None = None,
     **more: np.ndarray,
 ) -> None:
-    """Write a run as `.npz`, which `load_run` reads.
+    """Write a motion as `.npz`, which `load_motion` reads.
 
     Args:
       path: the file, `.npz`; one that is there is replaced when all is written.
-      run: the motion.
+      motion: the motion.
       metadata: what else is to be known of it, as JSON; it is not read back.
       **more: other arrays; not read back either.
 
     Raises:
       OSError: the file cannot be written.
     """
-    optional = {"controls": run.controls, "target_velocity": run.target_velocity}
+    optional = {"controls": motion.controls, "target_velocity": motion.target_velocity}
     arrays: dict[str, Any] = {
-        "time": run.time,
-        **{name: getattr(run.states, name) for name in _FIELDS},
+        "time": motion.time,
+        **{name: getattr(motion.states, name) for name in _FIELDS},
         **{name: values for name, values in optional.items() if values is not None},
         **more,
-        "coordinate_names": np.array(run.model.coordinate_names, dtype=str),
-        "muscle_names": np.array(run.model.muscle_names, dtype=str),
-        "metadata": np.array(json.dumps({"model": run.model.name, **(metadata or {})})),
+        "coordinate_names": np.array(motion.model.coordinate_names, dtype=str),
+        "muscle_names": np.array(motion.model.muscle_names, dtype=str),
+        "metadata": np.array(json.dumps({"model": motion.model.name, **(metadata or {})})),
     }
     name = os.fspath(path)
     values = {key: np.asarray(array) for key, array in arrays.items()}
@@ -144,12 +144,12 @@ def _host_states(time: np.ndarray, fields: dict[str, np.ndarray]) -> State:
     return State(**values)
 
 
-def is_run(path: str | os.PathLike[str]) -> bool:
+def is_motion(path: str | os.PathLike[str]) -> bool:
     """Whether a path looks like a recorded motion, by its suffix."""
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def load_run(path: str | os.PathLike[str], model: str | None = None) -> Run:
+def load_motion(path: str | os.PathLike[str], model: str | None = None) -> Motion:
     """Read a recorded motion.
 
     Args:
@@ -170,7 +170,7 @@ def load_run(path: str | os.PathLike[str], model: str | None = None) -> Run:
     structure, params = load_model(model or _bundled(path, table.name))
     states = read_motion(table, structure, params)
     fields = {name: np.asarray(getattr(states, name))[:, None] for name in _FIELDS}
-    return Run(path.name, structure, params, _host_states(table.time, fields))
+    return Motion(path.name, structure, params, _host_states(table.time, fields))
 
 
 def _bundled(path: Path, name: str) -> str:
@@ -179,7 +179,7 @@ def _bundled(path: Path, name: str) -> str:
     raise TableFormatError(f"{path}: it names no bundled model: say which with --model")
 
 
-def _load_arrays(path: Path, model: str | None) -> Run:
+def _load_arrays(path: Path, model: str | None) -> Motion:
     arrays = _read_arrays(path)
     try:
         metadata = json.loads(str(arrays["metadata"]))
@@ -211,7 +211,7 @@ def _load_arrays(path: Path, model: str | None) -> Run:
     shape = len(time) - 1, worlds, sizes[1]
     if controls is not None and (controls.shape != shape or controls.dtype.kind != "f"):
         raise TableFormatError(f"{path}: expected controls as {list(shape)} numbers")
-    return Run(path.name, structure, params, _host_states(time, fields), controls, target)
+    return Motion(path.name, structure, params, _host_states(time, fields), controls, target)
 
 
 def _read_time(path: Path, values: np.ndarray | None) -> np.ndarray:
@@ -230,6 +230,6 @@ def _is_velocity(values: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an archive that a run has; objects, which could run code, are refused."""
+    """The arrays of an archive that a motion has; objects, which could run code, are refused."""
     with Archive(path) as archive:
         return {name: archive.read(name) for name in archive.names if name in _ARRAYS}

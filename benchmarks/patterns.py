@@ -1,13 +1,13 @@
-"""Excitation patterns of comparisons with OpenSim: one second of 10 ms steps, held in a step."""
+"""Control patterns of comparisons with OpenSim: one second of 10 ms steps, held in a step."""
 
 from collections.abc import Callable
 
 import numpy as np
 
+from jaxosim.cli.rollout import HELD_STEPS, SINE_FREQUENCY
+
 STEPS = 100
 STEP_SIZE = 0.01  # (s)
-HOLD = 5  # steps a random excitation is held: 50 ms
-FREQUENCY = 1.0  # (Hz) of the sinusoidal pattern
 SEED = 20180507
 
 
@@ -19,13 +19,13 @@ def constant(level: float, muscle_count: int) -> np.ndarray:
 def sinusoidal(muscle_count: int) -> np.ndarray:
     """0.5 + 0.5 sin(2π t + i) at the start of each step, i the muscle's number, [step, muscle]."""
     time = STEP_SIZE * np.arange(STEPS)[:, None]
-    return 0.5 + 0.5 * np.sin(2 * np.pi * FREQUENCY * time + np.arange(muscle_count))
+    return 0.5 + 0.5 * np.sin(2 * np.pi * SINE_FREQUENCY * time + np.arange(muscle_count))
 
 
 def random_held(muscle_count: int, seed: int = SEED) -> np.ndarray:
-    """Uniform on [0, 1), drawn anew every 50 ms, [step, muscle]."""
-    draws = np.random.default_rng(seed).uniform(size=(STEPS // HOLD, muscle_count))
-    return np.repeat(draws, HOLD, axis=0)
+    """Uniform on [0, 1), redrawn every 50 ms, [step, muscle]."""
+    draws = np.random.default_rng(seed).uniform(size=(STEPS // HELD_STEPS, muscle_count))
+    return np.repeat(draws, HELD_STEPS, axis=0)
 
 
 PATTERNS: dict[str, Callable[[int], np.ndarray]] = {

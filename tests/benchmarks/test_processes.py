@@ -6,14 +6,13 @@ import signal
 import time
 
 import pytest
-
-from jaxosim.bench.processes import Worker, ask_all
+from opensim_comparison.processes import Worker, call_all
 
 
 @pytest.fixture(scope="module")
 def workers():
     with Worker(list, (3, 1)) as first, Worker(list, "ab") as second:
-        assert [first.answer(), second.answer()] == [None, None]
+        assert [first.receive(), second.receive()] == [None, None]
         yield first, second
 
 
@@ -21,7 +20,7 @@ def test_calls_are_answered_by_the_object_that_the_process_holds(workers):
     first, second = workers
     first.call("append", 2)
     assert first.call("pop") == 2
-    assert ask_all(workers, "index", [1, "b"]) == [1, 1]
+    assert call_all(workers, "index", [1, "b"]) == [1, 1]
     assert second.call("copy") == ["a", "b"]
 
 
@@ -42,7 +41,7 @@ def test_an_interrupt_does_not_reach_it(workers):
 def test_a_process_that_died_is_said_to_have():
     with Worker(os._exit, 3) as worker:
         with pytest.raises(RuntimeError, match="exit status 3"):
-            worker.answer()
+            worker.receive()
         with pytest.raises(RuntimeError, match="exit status 3"):
             worker.call("anything")
 

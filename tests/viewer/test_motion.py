@@ -12,28 +12,28 @@ import jaxosim
 from jaxosim import sto
 from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError, TableFormatError
-from jaxosim.viewer.films import frame_numbers
-from jaxosim.viewer.run import load_run, record_episode, write_run
+from jaxosim.viewer.motion import load_motion, record_episode, write_motion
 from jaxosim.viewer.scene import default_state
+from jaxosim.viewer.video import frame_numbers
 from tests.full_disk import full_disk
 
 
 def test_an_archive_is_read_whole(run_file, made_up_run):
-    run = load_run(run_file)
-    assert (run.model.name, run.world_count) == ("arm2dof6musc", 2)
-    np.testing.assert_array_equal(run.states.q, made_up_run.states.q)
-    np.testing.assert_array_equal(run.world(1).q, made_up_run.states.q[:, 1])
-    np.testing.assert_array_equal(run.target(1), made_up_run.target_velocity[:, 1])
+    motion = load_motion(run_file)
+    assert (motion.model.name, motion.world_count) == ("arm2dof6musc", 2)
+    np.testing.assert_array_equal(motion.states.q, made_up_run.states.q)
+    np.testing.assert_array_equal(motion.world(1).q, made_up_run.states.q[:, 1])
+    np.testing.assert_array_equal(motion.target(1), made_up_run.target_velocity[:, 1])
     with pytest.raises(ModelMismatchError, match="world from 0 to 1, got 2"):
-        run.world(2)
+        motion.world(2)
 
 
 def test_a_full_disk_leaves_the_old_run(made_up_run, tmp_path):
-    path = tmp_path / "run.npz"
-    write_run(path, made_up_run)
+    path = tmp_path / "motion.npz"
+    write_motion(path, made_up_run)
     old = path.read_bytes()
     with full_disk(), pytest.raises(OSError, match=f"cannot write {path}: "):
-        write_run(path, made_up_run)
+        write_motion(path, made_up_run)
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]
 
@@ -41,9 +41,9 @@ def test_a_full_disk_leaves_the_old_run(made_up_run, tmp_path):
 def test_a_table_is_read_as_one_world(made_up_run, tmp_path):
     path = tmp_path / "states.sto"
     sto.write_states(path, made_up_run.model, made_up_run.world(0))
-    run = load_run(path)
-    assert (run.model, run.world_count, run.target(0)) == (made_up_run.model, 1, None)
-    np.testing.assert_array_equal(run.states.q[:, 0], made_up_run.states.q[:, 0])
+    motion = load_motion(path)
+    assert (motion.model, motion.world_count, motion.target(0)) == (made_up_run.model, 1, None)
+    np.testing.assert_array_equal(motion.states.q[:, 0], made_up_run.states.q[:, 0])
 
 
 def test_a_model_named_in_a_file_is_a_bundled_one_or_has_to_be_given(run_file, tmp_path):
@@ -51,40 +51,40 @@ def test_a_model_named_in_a_file_is_a_bundled_one_or_has_to_be_given(run_file, t
     secret = tmp_path / "secret.osim"
     secret.write_text("not to be read")
     arrays["metadata"] = np.array(f'{{"model": "{secret}", "source": "{secret}"}}')
-    path = tmp_path / "run.npz"
+    path = tmp_path / "motion.npz"
     np.savez(path, **arrays)
-    with pytest.raises(TableFormatError, match="run.npz: it names no bundled model: .*--model"):
-        load_run(path)
-    assert load_run(path, "arm2dof6musc").world_count == 2
+    with pytest.raises(TableFormatError, match="motion.npz: it names no bundled model: .*--model"):
+        load_motion(path)
+    assert load_motion(path, "arm2dof6musc").world_count == 2
     with pytest.raises(ModelMismatchError, match="coordinate_names"):
-        load_run(path, "gait9dof18musc")
+        load_motion(path, "gait9dof18musc")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"not an archive"])
 def test_what_is_no_archive_is_refused(tmp_path, content):
-    (tmp_path / "run.npz").write_bytes(content)
-    with pytest.raises(TableFormatError, match="run.npz: expected an archive"):
-        load_run(tmp_path / "run.npz")
+    (tmp_path / "motion.npz").write_bytes(content)
+    with pytest.raises(TableFormatError, match="motion.npz: expected an archive"):
+        load_motion(tmp_path / "motion.npz")
 
 
 def test_objects_in_an_archive_are_not_unpickled(run_file, tmp_path):
     arrays = dict(np.load(run_file))
     arrays["q"] = np.array([{"any": "object"}], dtype=object)
-    np.savez(tmp_path / "run.npz", **arrays)
+    np.savez(tmp_path / "motion.npz", **arrays)
     with pytest.raises(TableFormatError, match="expected an archive of arrays"):
-        load_run(tmp_path / "run.npz")
+        load_motion(tmp_path / "motion.npz")
 
 
 def test_wrong_shapes_are_refused(run_file, tmp_path):
     arrays = dict(np.load(run_file))
     arrays["q"] = arrays["q"][:, :, :1]
-    np.savez(tmp_path / "run.npz", **arrays)
+    np.savez(tmp_path / "motion.npz", **arrays)
     with pytest.raises(ModelMismatchError, match="q has an unfitting shape"):
-        load_run(tmp_path / "run.npz")
+        load_motion(tmp_path / "motion.npz")
     for wrong in (np.zeros((51, 3)), np.full((51, 2, 3), np.nan), np.zeros((51, 2, 3), int)):
-        np.savez(tmp_path / "run.npz", **dict(np.load(run_file)) | {"target_velocity": wrong})
-        with pytest.raises(TableFormatError, match="run.npz: expected target_velocity as"):
-            load_run(tmp_path / "run.npz")
+        np.savez(tmp_path / "motion.npz", **dict(np.load(run_file)) | {"target_velocity": wrong})
+        with pytest.raises(TableFormatError, match="motion.npz: expected target_velocity as"):
+            load_motion(tmp_path / "motion.npz")
 
 
 STRANGE = {
@@ -103,22 +103,22 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("change", STRANGE)
-@pytest.mark.parametrize("name", ["q", "u", "activation", "fiber_length", "excitation", "time"])
+@pytest.mark.parametrize("name", ["q", "u", "activation", "fiber_length", "controls", "time"])
 def test_strange_arrays_are_refused_in_one_line(run_file, tmp_path, name, change):
     if (name, change) == ("time", "whole numbers"):
         pytest.skip("times may be whole numbers")
     arrays = dict(np.load(run_file))
     muscles, (count, worlds, _) = len(arrays["muscle_names"]), arrays["q"].shape
-    arrays.setdefault("excitation", np.zeros((count - 1, worlds, muscles)))
-    np.savez(tmp_path / "run.npz", **arrays)
-    assert load_run(tmp_path / "run.npz").world_count == worlds
+    arrays.setdefault("controls", np.zeros((count - 1, worlds, muscles)))
+    np.savez(tmp_path / "motion.npz", **arrays)
+    assert load_motion(tmp_path / "motion.npz").world_count == worlds
     if (name, change) == ("time", "the other way round"):
         arrays["time"] = arrays["time"][::-1]
     else:
         arrays[name] = STRANGE[change](arrays[name])
-    np.savez(tmp_path / "run.npz", **arrays)
-    with pytest.raises((TableFormatError, ModelMismatchError), match="run.npz: ") as caught:
-        load_run(tmp_path / "run.npz")
+    np.savez(tmp_path / "motion.npz", **arrays)
+    with pytest.raises((TableFormatError, ModelMismatchError), match="motion.npz: ") as caught:
+        load_motion(tmp_path / "motion.npz")
     assert "\n" not in str(caught.value)
 
 
@@ -135,18 +135,18 @@ def test_strange_arrays_are_refused_in_one_line(run_file, tmp_path, name, change
     ],
 )
 def test_strange_names_and_times_are_refused_in_one_line(run_file, tmp_path, name, values):
-    np.savez(tmp_path / "run.npz", **dict(np.load(run_file)) | {name: values})
-    with pytest.raises((TableFormatError, ModelMismatchError), match="run.npz: ") as caught:
-        load_run(tmp_path / "run.npz")
+    np.savez(tmp_path / "motion.npz", **dict(np.load(run_file)) | {name: values})
+    with pytest.raises((TableFormatError, ModelMismatchError), match="motion.npz: ") as caught:
+        load_motion(tmp_path / "motion.npz")
     assert "\n" not in str(caught.value)
 
 
 def test_worlds_that_are_not_everywhere_are_refused(run_file, tmp_path):
     arrays = dict(np.load(run_file))
     arrays["u"] = arrays["u"][:, :1]
-    np.savez(tmp_path / "run.npz", **arrays)
+    np.savez(tmp_path / "motion.npz", **arrays)
     with pytest.raises(ModelMismatchError, match="as many worlds in each array"):
-        load_run(tmp_path / "run.npz")
+        load_motion(tmp_path / "motion.npz")
 
 
 def world(state, target):
@@ -155,7 +155,7 @@ def world(state, target):
     return EnvState(
         **dict.fromkeys(("obs", "reward", "done", "key", "step_count", "episode_return"), nothing),
         **dict.fromkeys(("info", "metrics"), {}),
-        **{"state": state, "memory": (), "task": target, "params": None},
+        **{"state": state, "integrator_state": (), "task": target, "params": None},
     )
 
 
@@ -174,8 +174,8 @@ def test_an_episode_is_recorded_and_comes_back(tmp_path):
     batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), state, moved, state)
     targets = jnp.arange(9.0).reshape(3, 3)
     many = record_episode(env, [world(batch, targets), world(batch, -targets)])
-    write_run(tmp_path / "episode.npz", many)
-    back = load_run(tmp_path / "episode.npz")
+    write_motion(tmp_path / "episode.npz", many)
+    back = load_motion(tmp_path / "episode.npz")
     np.testing.assert_array_equal(back.target(1), [[3, 4, 5], [-3, -4, -5]])
     np.testing.assert_array_equal(back.world(1).q, [moved.q, moved.q])
 

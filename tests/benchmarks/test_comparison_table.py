@@ -1,11 +1,10 @@
-"""The table of `jaxosim bench`: ratios, errors, and the mark of a missed bar."""
+"""The table of `benchmarks/against_opensim.py`: ratios, errors, and the mark of a missed target."""
 
 import io
 
 import rich.console
-
-from jaxosim.bench.contest import Entry
-from jaxosim.bench.report import Bar, contest_table
+from opensim_comparison.compare import Entry
+from opensim_comparison.table import Target, comparison_table
 
 ERRORS = {
     "constant 0.05": [1e-4, 2e-3],
@@ -14,8 +13,8 @@ ERRORS = {
     "zero": [4e-4, 5e-4],
     "random 0": [1e-3, 2e-3],
 }
-RIVAL = [50.0, 40.0, 60.0]
-OPENSIM = Entry("OpenSim", 2, 2, accuracy=5e-5, rates=RIVAL, errors=ERRORS, rival=RIVAL)
+BASELINE = [50.0, 40.0, 60.0]
+OPENSIM = Entry("OpenSim", 2, 2, accuracy=5e-5, rates=BASELINE, errors=ERRORS, baseline=BASELINE)
 OURS = Entry(
     "ours",
     8,
@@ -24,13 +23,13 @@ OURS = Entry(
     compile_seconds=12.3,
     rates=[9e3, 7e3, 7.5e3],
     errors=ERRORS,
-    rival=RIVAL,
+    baseline=BASELINE,
 )
 
 
 def printed(*arguments):
     console = rich.console.Console(width=200, file=io.StringIO())
-    console.print(contest_table("title", *arguments))
+    console.print(comparison_table("title", *arguments))
     return console.file.getvalue()
 
 
@@ -41,10 +40,10 @@ def rows(text):
 
 def test_rates_are_medians_and_ratios_those_of_medians():
     assert (OURS.rate, OURS.times_opensim) == (7500.0, 150.0)
-    assert Entry("alone", 1, 1, rates=[3.0]).times_opensim is None
+    assert Entry("without OpenSim", 1, 1, rates=[3.0]).times_opensim is None
 
 
-def test_a_row_per_contender_and_a_line_per_time():
+def test_there_is_a_row_per_entry_and_a_line_per_time():
     assert rows(printed([OPENSIM, OURS])) == [
         "OpenSim 50 25 1.0 0.1 2.0e-4 3.0e-4 1.0e-3 1.0e-3 4.0e-4".split(),
         "0.5 2.0e-3 6.0e-3 2.0e-3 2.0e-3 5.0e-4".split(),
@@ -53,12 +52,12 @@ def test_a_row_per_contender_and_a_line_per_time():
     ]
 
 
-def test_bars_stand_beside_what_they_judge_and_a_missed_one_is_marked():
-    met = Bar(150, 20, {"constant": 2e-3, "sine": 1e-2})
+def test_targets_are_printed_beside_the_figures_and_a_missed_one_is_marked():
+    met = Target(150, 20, {"constant": 2e-3, "sine": 1e-2})
     text = printed([OURS], {"ours": met})
     assert "!" not in text
     assert all(said in text for said in ("150 ≥ 150", "12.3 ≤ 20", "2.0e-3 ≤ 2e-3"))
-    missed = Bar(151, 12, {"constant": 1e-3, "sine": 5e-3})
+    missed = Target(151, 12, {"constant": 1e-3, "sine": 5e-3})
     text = printed([OURS], {"ours": missed})
     assert text.count("!") == 4
     assert all(

@@ -34,7 +34,7 @@ def is_fused(kernel: str) -> bool:
 
 
 def placed(kernel: str, batch: Any) -> Any:
-    """A batch where its program wants it, the worlds leading in every leaf."""
+    """A batch on the devices of its program; the worlds are the leading axis of every leaf."""
     mesh = mesh_of(kernel)
     place = jax.devices()[0] if mesh is None else jaxosim.world_sharding(mesh)
     return jax.device_put(batch, place)
@@ -46,7 +46,7 @@ def batched(
     block: int | None = None,
     in_axes: int | Sequence[int | None] = 0,
 ) -> Callable[..., Any]:
-    """A function of one world for a batch, as is best for this kernel.
+    """A function of one world for a batch, with the best settings for this kernel.
 
     Args:
       kernel: as for `mesh_of`.

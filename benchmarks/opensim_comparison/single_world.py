@@ -6,14 +6,14 @@ from typing import Any
 
 import jax
 import numpy as np
+from timing import Program, compiled
+from workload import walker
 
-from jaxosim.bench.timing import Program, compiled
-from jaxosim.bench.workload import walker
 from jaxosim.envs.episode import EnvState
 from jaxosim.types import Options
 
 
-class OneWorld:
+class SingleWorld:
     """A walker stepped in two ways: a call for each control step, or a scan over an episode."""
 
     def __init__(self) -> None:

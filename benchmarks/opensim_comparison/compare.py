@@ -1,9 +1,9 @@
-"""jaxosim beside a live OpenSim: speed in turns, and the error of both against one reference.
+"""Comparison of jaxosim with a live OpenSim: speed, and the error of both against one reference.
 
-All contenders play the same random episodes, each in its turn, while the others sleep: OpenSim in a
-process per core, jaxosim's batches on all cores of this process (`paths`: fused kernels, XLA
-alone), and its single world in a process that may use one core. Beginning an episode is not timed,
-and compiling is timed apart.
+Every entry simulates the same random episodes; their measurements are interleaved, and idle
+processes block on a pipe: OpenSim in a process per core, jaxosim's batches on all cores of this
+process (`kernels`: fused kernels, XLA alone), and its single world in a process that may use one
+core. Resets are not timed, and compile times are reported separately.
 """
 
 import contextlib
@@ -16,17 +16,17 @@ from typing import Any
 
 import jax
 import numpy as np
+from kernels import LABELS
+from timing import interleaved
+from workload import MODEL, actions, reset_world, walker
 
-from jaxosim.bench.drift import Errors, excitations, largest_errors
-from jaxosim.bench.many_worlds import ManyWorlds
-from jaxosim.bench.one_world import OneWorld
-from jaxosim.bench.opensim_world import OpenSimWorld
-from jaxosim.bench.paths import LABELS
-from jaxosim.bench.processes import Worker, ask_all
-from jaxosim.bench.timing import in_turns
-from jaxosim.bench.workload import MODEL, actions, begin, walker
 from jaxosim.envs.episode import EnvState
 from jaxosim.types import Options
+from opensim_comparison.many_worlds import ManyWorlds
+from opensim_comparison.opensim_world import OpenSimWorld
+from opensim_comparison.processes import Worker, call_all
+from opensim_comparison.single_world import SingleWorld
+from opensim_comparison.trajectory_error import Errors, excitations, largest_errors
 
 OSIM_RL_ACCURACY = 5e-5
 REFERENCE_ACCURACY = 1e-9
@@ -45,37 +45,37 @@ class Plan:
     """What to measure.
 
     Attributes:
-      cores: number of OpenSim processes, and what the speed of batches is divided by.
+      cores: number of OpenSim processes, and the divisor of the speed of batches.
       settings: of jaxosim's batches, from `SETTINGS`.
-      alone: of its single world.
+      single_world: settings of its single world, from `SETTINGS`.
       batches: numbers of worlds.
       kernels: what runs jaxosim's programs, as `Options.kernel`; every batch and single world of
         each.
       accuracies: of OpenSim's integrator; osim-rl's is always among them.
-      rounds: that count, after one to warm up.
+      rounds: timed rounds, after one to warm up.
       steps: control steps of an episode.
-      drift_steps: control steps over which errors are measured; none if 0.
-      seeds: number of random patterns of excitation among those.
+      error_steps: control steps over which errors are measured; 0 for none.
+      seeds: number of random control patterns among those.
     """
 
     cores: int
     settings: tuple[str, ...] = ("default", "fine", "accurate")
-    alone: tuple[str, ...] = ("default",)
+    single_world: tuple[str, ...] = ("default",)
     batches: tuple[int, ...] = (1024,)
     kernels: tuple[str, ...] = ("auto",)
     accuracies: tuple[float, ...] = (1e-3, OSIM_RL_ACCURACY, 1e-6)
     rounds: int = 5
     steps: int = 50
-    drift_steps: int = 100
+    error_steps: int = 100
     seeds: int = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What was measured of one contender.
+    """The measurements of one entry.
 
     Attributes:
-      name: for people.
+      name: label in the table.
       worlds: stepped at once.
       cores: at work.
       setting: of jaxosim, from `SETTINGS`; None for OpenSim.
@@ -83,8 +83,8 @@ class Entry:
       accuracy: of OpenSim's integrator; None for jaxosim.
       compile_seconds: of its step or episode; None for OpenSim.
       rates: env steps per second in each round.
-      errors: largest coordinate error (rad | m) by pattern, at each of `drift.TIMES` reached.
-      rival: rates of OpenSim at osim-rl's accuracy on as many cores; None without OpenSim.
+      errors: largest coordinate error (rad | m) by pattern, at each of `TIMES` reached.
+      baseline: rates of OpenSim at osim-rl's accuracy on as many cores; None without OpenSim.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Entry:
     compile_seconds: float | None = None
     rates: list[float] = dataclasses.field(default_factory=list)
     errors: Errors = dataclasses.field(default_factory=dict)
-    rival: list[float] | None = None
+    baseline: list[float] | None = None
 
     @property
     def rate(self) -> float:
@@ -106,12 +106,12 @@ class Entry:
     @property
     def times_opensim(self) -> float | None:
         """Its rate over that of OpenSim at osim-rl's accuracy on as many cores."""
-        return self.rate / statistics.median(self.rival) if self.rival else None
+        return self.rate / statistics.median(self.baseline) if self.baseline else None
 
 
 @contextlib.contextmanager
 def opensim_processes(count: int) -> Iterator[list[Worker]]:
-    """So many idle processes with the walker in OpenSim.
+    """Idle processes that hold the walker in OpenSim, `count` of them.
 
     Raises:
       MissingExtraError: OpenSim is not installed, or does not load.
@@ -119,40 +119,42 @@ def opensim_processes(count: int) -> Iterator[list[Worker]]:
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(OpenSimWorld, MODEL)) for _ in range(count)]
         for worker in workers:
-            worker.answer()
+            worker.receive()
         yield workers
 
 
-def compete(plan: Plan, opensim: Sequence[Worker], say: Callable[[str], object]) -> list[Entry]:
-    """Measure everything that the plan asks for.
+def compare(plan: Plan, opensim: Sequence[Worker], log: Callable[[str], object]) -> list[Entry]:
+    """Measure every entry of the plan.
 
     Args:
       plan: what to measure.
       opensim: from `opensim_processes`; without any, jaxosim is measured alone, and no errors.
-      say: is told what is being done.
+      log: receives progress messages.
     """
-    say("beginning an episode")
+    log("resetting")
     env = walker()
-    start = begin(env)
+    start = reset_world(env)
     episodes = _episodes(plan, env)
-    with Worker(OneWorld) as single:
-        single.answer()
+    with Worker(SingleWorld) as single:
+        single.receive()
         runners = _opensim_runners(plan, opensim, episodes)
-        runners |= _batch_runners(plan, start, episodes, say)
-        runners |= _single_runners(plan, single, start, episodes, say)
+        runners |= _batch_runners(plan, start, episodes, log)
+        runners |= _single_runners(plan, single, start, episodes, log)
 
         def measure(name: str, round_: int) -> float:
-            say(f"round {round_} of {plan.rounds}: {name}" if round_ else f"warming up: {name}")
+            log(f"round {round_} of {plan.rounds}: {name}" if round_ else f"warming up: {name}")
             return runners[name].run(round_)
 
-        rates = in_turns({name: functools.partial(measure, name) for name in runners}, plan.rounds)
-    errors = _errors(plan, runners, opensim, say) if opensim and plan.drift_steps else {}
+        rates = interleaved(
+            {name: functools.partial(measure, name) for name in runners}, plan.rounds
+        )
+    errors = _errors(plan, runners, opensim, log) if opensim and plan.error_steps else {}
     return _entries(runners, rates, errors)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Runner:
-    """How a contender is measured."""
+    """How an entry is measured."""
 
     entry: Entry
     run: Callable[[int], float]  # round → env steps per second
@@ -160,7 +162,7 @@ class _Runner:
 
 
 def _episodes(plan: Plan, env: Any) -> list[np.ndarray]:
-    """Random actions `[step, world, action]` of each round; every contender takes the first."""
+    """Random actions `[step, world, action]` of each round; smaller batches take the first."""
     count, worlds = plan.rounds + 1, max(*plan.batches, plan.cores)
     drawn = np.asarray(actions(env, worlds, count * plan.steps))
     return np.split(drawn, count)
@@ -170,8 +172,8 @@ def _opensim_runners(
     plan: Plan, workers: Sequence[Worker], episodes: list[np.ndarray]
 ) -> dict[str, _Runner]:
     def run(own: Sequence[Worker], accuracy: float, round_: int) -> float:
-        ask_all(own, "reset", [accuracy] * len(own))
-        seconds = ask_all(own, "run", list(episodes[round_].swapaxes(0, 1)[: len(own)]))
+        call_all(own, "reset", [accuracy] * len(own))
+        seconds = call_all(own, "run", list(episodes[round_].swapaxes(0, 1)[: len(own)]))
         return sum(plan.steps / value for value in seconds)
 
     def follow(accuracy: float, patterns: list[np.ndarray]) -> list[np.ndarray]:
@@ -208,7 +210,7 @@ def opensim_trajectories(
     for first in range(0, len(patterns), len(workers)):
         some = patterns[first : first + len(workers)]
         arguments = ([value] * len(some) for value in (accuracy, fresh))
-        followed += ask_all(workers[: len(some)], "trajectory", some, *arguments)
+        followed += call_all(workers[: len(some)], "trajectory", some, *arguments)
     return followed
 
 
@@ -217,12 +219,12 @@ def _options(setting: str, kernel: str) -> Options:
 
 
 def _name(setting: str, text: str, kernel: str) -> str:
-    """Of a contender, for people."""
+    """Label of an entry."""
     return ", ".join(filter(None, (f"jaxosim {setting}", text, LABELS[kernel])))
 
 
 def _batch_runners(
-    plan: Plan, start: EnvState, episodes: list[np.ndarray], say: Callable[[str], object]
+    plan: Plan, start: EnvState, episodes: list[np.ndarray], log: Callable[[str], object]
 ) -> dict[str, _Runner]:
     def run(many: ManyWorlds, worlds: int, round_: int) -> float:
         return plan.steps * worlds / many.run(episodes[round_][:, :worlds])
@@ -231,7 +233,7 @@ def _batch_runners(
     for setting, kernel in itertools.product(plan.settings, plan.kernels):
         for worlds in plan.batches:
             name = _name(setting, f"{worlds:,} worlds", kernel)
-            say(f"compiling {name}")
+            log(f"compiling {name}")
             many = ManyWorlds(_options(setting, kernel), start, worlds)
             entry = Entry(
                 name,
@@ -241,7 +243,7 @@ def _batch_runners(
                 kernel=kernel,
                 compile_seconds=many.compile_seconds,
             )
-            largest = worlds == max(plan.batches)  # one batch tells the error of a setting
+            largest = worlds == max(plan.batches)  # errors do not depend on the batch
             runners[name] = _Runner(
                 entry,
                 functools.partial(run, many, worlds),
@@ -255,7 +257,7 @@ def _single_runners(
     single: Worker,
     start: EnvState,
     episodes: list[np.ndarray],
-    say: Callable[[str], object],
+    log: Callable[[str], object],
 ) -> dict[str, _Runner]:
     keyless = dataclasses.replace(start, key=None)  # a typed key cannot be sent, nothing draws
     sent = jax.tree.map(np.asarray, keyless)
@@ -264,9 +266,9 @@ def _single_runners(
         return plan.steps / single.call("run", options, way, episodes[round_][:, 0])
 
     runners = {}
-    for setting, kernel in itertools.product(plan.alone, plan.kernels):
+    for setting, kernel in itertools.product(plan.single_world, plan.kernels):
         options = _options(setting, kernel)
-        say(f"compiling {_name(setting, 'one world', kernel)}")
+        log(f"compiling {_name(setting, 'one world', kernel)}")
         seconds = single.call("prepare", options, sent, episodes[0][:, 0])
         for way, text in WAYS.items():
             name = _name(setting, text, kernel)
@@ -279,18 +281,18 @@ def _errors(
     plan: Plan,
     runners: dict[str, _Runner],
     opensim: Sequence[Worker],
-    say: Callable[[str], object],
+    log: Callable[[str], object],
 ) -> dict[str, Errors]:
-    """Errors by contender and pattern."""
-    patterns = excitations(walker().action_size, plan.seeds, plan.drift_steps)
-    asked = list(patterns.values())
-    say(f"following {len(asked)} patterns in OpenSim at {REFERENCE_ACCURACY:g}")
-    reference = opensim_trajectories(opensim, asked, REFERENCE_ACCURACY, fresh=True)
+    """Errors by entry and pattern."""
+    patterns = excitations(walker().action_size, plan.seeds, plan.error_steps)
+    controls = list(patterns.values())
+    log(f"following {len(controls)} patterns in OpenSim at {REFERENCE_ACCURACY:g}")
+    reference = opensim_trajectories(opensim, controls, REFERENCE_ACCURACY, fresh=True)
     errors = {}
     for name, runner in runners.items():
         if runner.follow:
-            say(f"following {len(asked)} patterns: {name}")
-            followed = map(largest_errors, runner.follow(asked), reference)
+            log(f"following {len(controls)} patterns: {name}")
+            followed = map(largest_errors, runner.follow(controls), reference)
             errors[name] = dict(zip(patterns, followed, strict=True))
     return errors
 
@@ -298,8 +300,8 @@ def _errors(
 def _entries(
     runners: dict[str, _Runner], rates: dict[str, list[float]], errors: dict[str, Errors]
 ) -> list[Entry]:
-    """The runners' entries with what was measured."""
-    rivals = {
+    """The runners' entries with their measurements."""
+    baselines = {
         entry.cores: rates[name]  # on one core, the single process is the later one and the same
         for name, entry in ((name, runner.entry) for name, runner in runners.items())
         if entry.accuracy == OSIM_RL_ACCURACY
@@ -309,7 +311,7 @@ def _entries(
             runner.entry,
             rates=rates[name],
             errors=errors.get(name, {}),
-            rival=rivals.get(runner.entry.cores),
+            baseline=baselines.get(runner.entry.cores),
         )
         for name, runner in runners.items()
     ]

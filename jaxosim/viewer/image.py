@@ -1,7 +1,7 @@
-"""Pictures and films of a scene, drawn off-screen by VTK; no display is needed.
+"""Images of a scene, rendered off-screen by VTK; no display is needed.
 
-Needs the extra `video`. On Linux, VTK draws through EGL or OSMesa: without a graphics card that is
-Mesa's software renderer (`libegl1`, `libgl1` and `libegl-mesa0` on Debian).
+Needs the extra `video`. On Linux, VTK renders through EGL or OSMesa: without a graphics card that
+is Mesa's software renderer (`libegl1`, `libgl1` and `libegl-mesa0` on Debian).
 """
 
 import dataclasses
@@ -14,9 +14,9 @@ import numpy as np
 
 from jaxosim.optional import require
 from jaxosim.types import Model, Params, State
-from jaxosim.viewer.instant import Instant
-from jaxosim.viewer.rods import Rods, arrows, path_points, segments
+from jaxosim.viewer.glyphs import Glyphs, arrows, path_points, segments
 from jaxosim.viewer.scene import Scene, build_scene
+from jaxosim.viewer.scene_frame import SceneFrame
 from jaxosim.viewer.shapes import Mesh, ellipsoid, unit_arrow, unit_cylinder
 
 VIEWS = {
@@ -27,8 +27,8 @@ VIEWS = {
     "top": (0.0, 1.0, 0.01),
     "oblique": (0.65, 0.25, 0.75),
 }
-FILM_SUFFIXES, PICTURE_SUFFIXES = (".mp4", ".gif"), (".png",)
-_KEPT_PAINTERS = 3
+VIDEO_SUFFIXES, IMAGE_SUFFIXES = (".mp4", ".gif"), (".png",)
+_KEPT_RENDERERS = 3
 _GROUND = (0.80, 0.82, 0.80)
 _DISTANCE = 2.2  # from the model, in sizes of the model
 _VIEW_ANGLE = 30.0  # degrees
@@ -36,15 +36,15 @@ _VIEW_ANGLE = 30.0  # degrees
 
 @dataclass(frozen=True)
 class Camera:
-    """From where one looks: a name of `VIEWS`, a zoom, and whether the camera follows the model."""
+    """A view direction named in `VIEWS`, a zoom, and whether the camera follows the model."""
 
     view: str = "side"
     zoom: float = 1.0
     follow: bool = True
 
 
-class Painter:
-    """Draws instants of one scene, several worlds side by side if asked; keeps its window open."""
+class Renderer:
+    """Renders frames of one scene, with one or more worlds side by side, in one window."""
 
     def __init__(
         self,
@@ -72,32 +72,30 @@ class Painter:
                 self._plotter.enable_anti_aliasing("ssaa")
                 self._worlds.append(_World(pyvista, self._plotter, scene))
 
-    def draw(
-        self, instants: Sequence[Instant], targets: Sequence[np.ndarray | None] | None = None
+    def render(
+        self, frames: Sequence[SceneFrame], targets: Sequence[np.ndarray | None] | None = None
     ) -> np.ndarray:
-        """A picture `[height, width, 3]` of one instant for each place of the grid.
+        """An image `[height, width, 3]`, uint8, of one frame for each place of the grid.
 
         Args:
-          instants: of each world.
+          frames: of each world.
           targets: target velocity of each world, `[3]` (m/s), or None for none.
         """
-        targets = targets if targets is not None else [None] * len(instants)
+        targets = targets if targets is not None else [None] * len(frames)
         places = [(row, column) for row in range(self.grid[0]) for column in range(self.grid[1])]
-        shown = zip(instants, targets, strict=True)
-        for (row, column), world, (instant, target) in zip(
-            places, self._worlds, shown, strict=False
-        ):
+        shown = zip(frames, targets, strict=True)
+        for (row, column), world, (frame, target) in zip(places, self._worlds, shown, strict=False):
             self._plotter.subplot(row, column)
-            world.update(instant, target)
-            self._look(instant)
+            world.update(frame, target)
+            self._look(frame)
         self._plotter.render()
         return np.asarray(self._plotter.screenshot(return_img=True))[..., :3]
 
-    def _look(self, instant: Instant) -> None:
+    def _look(self, frame: SceneFrame) -> None:
         """Place the camera of the current subplot."""
         center = self.scene.center
         if self.camera.follow:
-            center = center + self.scene.travel(instant)
+            center = center + self.scene.travel(frame)
         direction = np.array(VIEWS[self.camera.view])
         direction = direction / np.linalg.norm(direction)
         depth = float(np.abs(direction) @ self.scene.extent)
@@ -118,7 +116,7 @@ class Painter:
         return float(max(upright, across / aspect))
 
     def close(self) -> None:
-        """Let the window go."""
+        """Close the window."""
         self._plotter.close()
 
 
@@ -137,22 +135,22 @@ class _World:
             self._bones.append((shape.body, actor))
         if scene.ground_height is not None:
             _add_ground(pyvista, plotter, scene.ground_height)
-        self._rods = _Instances(pyvista, plotter, unit_cylinder())
+        self._segments = _Instances(pyvista, plotter, unit_cylinder())
         self._joints = _Instances(pyvista, plotter, ellipsoid(np.zeros(3), np.ones(3)))
         self._arrows = _Instances(pyvista, plotter, unit_arrow())
 
-    def update(self, instant: Instant, target_velocity: np.ndarray | None) -> None:
+    def update(self, frame: SceneFrame, target_velocity: np.ndarray | None) -> None:
         for body, actor in self._bones:
             if body >= 0:
                 matrix = np.eye(4)
-                matrix[:3, :3] = instant.body_rotation[body]
-                matrix[:3, 3] = instant.body_position[body]
+                matrix[:3, :3] = frame.body_rotation[body]
+                matrix[:3, 3] = frame.body_position[body]
                 actor.user_matrix = matrix
-        self._rods.update(segments(self._scene, instant))
-        points, radius, color = path_points(self._scene, instant)
+        self._segments.update(segments(self._scene, frame))
+        points, radius, color = path_points(self._scene, frame)
         turned = np.broadcast_to(np.eye(3), (len(points), 3, 3))
-        self._joints.update(Rods(turned, points, np.repeat(radius[:, None], 3, axis=1), color))
-        self._arrows.update(arrows(self._scene, instant, target_velocity))
+        self._joints.update(Glyphs(turned, points, np.repeat(radius[:, None], 3, axis=1), color))
+        self._arrows.update(arrows(self._scene, frame, target_velocity))
 
 
 class _Instances:
@@ -162,16 +160,16 @@ class _Instances:
         self._pyvista, self._plotter, self._unit = pyvista, plotter, unit
         self._data: Any = None
 
-    def update(self, rods: Rods) -> None:
-        if not len(rods.position):
+    def update(self, glyphs: Glyphs) -> None:
+        if not len(glyphs.position):
             return
         vertices = np.einsum(
-            "rij,rvj->rvi", rods.rotation, self._unit.vertices * rods.scale[:, None]
+            "rij,rvj->rvi", glyphs.rotation, self._unit.vertices * glyphs.scale[:, None]
         )
-        vertices = (vertices + rods.position[:, None]).reshape(-1, 3)
-        color = np.repeat(np.round(255 * rods.color), len(self._unit.vertices), axis=0)
+        vertices = (vertices + glyphs.position[:, None]).reshape(-1, 3)
+        color = np.repeat(np.round(255 * glyphs.color), len(self._unit.vertices), axis=0)
         if self._data is None:
-            first = np.arange(len(rods.position))[:, None, None] * len(self._unit.vertices)
+            first = np.arange(len(glyphs.position))[:, None, None] * len(self._unit.vertices)
             faces = (self._unit.faces + first).reshape(-1, 3)
             self._data = self._pyvista.PolyData.from_regular_faces(vertices, faces)
             self._data["color"] = color.astype(np.uint8)
@@ -184,7 +182,7 @@ class _Instances:
 
 
 def _add_ground(pyvista: Any, plotter: Any, height: float) -> None:
-    """A floor with lines every metre, for speed to be seen."""
+    """A floor with lines every meter, which make speed visible."""
     corners = np.array([(-25.0, 0, -3.0), (35.0, 0, -3.0), (35.0, 0, 3.0), (-25.0, 0, 3.0)])
     floor = pyvista.PolyData.from_regular_faces(corners + [0, height, 0], np.array([[0, 1, 2, 3]]))
     plotter.add_mesh(floor, color=_GROUND, lighting=False, reset_camera=False)
@@ -197,13 +195,13 @@ def _add_ground(pyvista: Any, plotter: Any, height: float) -> None:
 
 
 def _window_class() -> str:
-    """VTK's window without a display: it would find out by itself, but with a warning."""
+    """VTK's window class; without a display VTK would choose the same one, but with a warning."""
     has_display = os.name != "posix" or "DISPLAY" in os.environ or os.uname().sysname == "Darwin"
     return "" if has_display else "vtkEGLRenderWindow"
 
 
-# Painters are dear to make: the last ones are kept.
-_PAINTERS: dict[tuple[Model, tuple[int, int], Camera], Painter] = {}
+# Renderers are expensive to create, so the last ones are kept.
+_RENDERERS: dict[tuple[Model, tuple[int, int], Camera], Renderer] = {}
 
 
 def render_frame(
@@ -214,15 +212,15 @@ def render_frame(
     camera: Camera | None = None,
     target_velocity: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A picture of one state of one world.
+    """An image of one state of one world.
 
     Args:
-      model: structure; its painter is kept for the next call.
+      model: static structure; its renderer is kept for the next call.
       params: model parameters.
       state: one world.
       size: width and height in pixels.
-      camera: from where; from the right side, following, if absent.
-      target_velocity: `[3]` (m/s) drawn as an arrow over the model.
+      camera: the view; by default from the right, following the model.
+      target_velocity: `[3]` (m/s) shown as an arrow over the model.
 
     Returns:
       `[height, width, 3]` of uint8.
@@ -231,10 +229,10 @@ def render_frame(
       MissingExtraError: PyVista is not installed.
     """
     key = model, size, camera or Camera()
-    if key not in _PAINTERS:
-        while len(_PAINTERS) >= _KEPT_PAINTERS:
-            _PAINTERS.pop(next(iter(_PAINTERS))).close()
-        _PAINTERS[key] = Painter(build_scene(model, params), size, camera)
-    painter = _PAINTERS[key]
-    scene = dataclasses.replace(painter.scene, params=params)
-    return painter.draw([scene.instant(state)], [target_velocity])
+    if key not in _RENDERERS:
+        while len(_RENDERERS) >= _KEPT_RENDERERS:
+            _RENDERERS.pop(next(iter(_RENDERERS))).close()
+        _RENDERERS[key] = Renderer(build_scene(model, params), size, camera)
+    renderer = _RENDERERS[key]
+    scene = dataclasses.replace(renderer.scene, params=params)
+    return renderer.render([scene.frame(state)], [target_velocity])

@@ -2,23 +2,22 @@
 
 import numpy as np
 import pytest
-
-from jaxosim.bench import drift
-from jaxosim.bench.patterns import random_held
+from opensim_comparison import trajectory_error
+from patterns import random_held
 
 
 def test_the_largest_error_of_any_coordinate_until_each_time():
     q, reference = np.zeros((100, 3)), np.zeros((100, 3))
     q[4, 1], q[9, 0], q[10, 2], q[60, 1] = 0.1, -0.3, 0.2, 0.5
-    assert drift.largest_errors(q, reference) == [0.3, 0.3, 0.5]
-    assert drift.largest_errors(q[:50], reference[:50]) == [0.3, 0.3]
+    assert trajectory_error.largest_errors(q, reference) == [0.3, 0.3, 0.5]
+    assert trajectory_error.largest_errors(q[:50], reference[:50]) == [0.3, 0.3]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_is_infinitely_wrong_from_then_on(bad):
     q = np.zeros((100, 2))
     q[20, 1] = bad
-    assert drift.largest_errors(q, np.zeros((100, 2))) == [0.0, np.inf, np.inf]
+    assert trajectory_error.largest_errors(q, np.zeros((100, 2))) == [0.0, np.inf, np.inf]
 
 
 def test_summary_takes_the_largest_of_a_group_and_the_median_of_the_random_ones():
@@ -31,18 +30,18 @@ def test_summary_takes_the_largest_of_a_group_and_the_median_of_the_random_ones(
         "random 1": [3.0, 5.0],
         "random 2": [2.0, 6.0],
     }
-    assert drift.summary(errors) == {
+    assert trajectory_error.summary(errors) == {
         "constant": [2.0, 5.0],
         "sine": [4.0, 4.5],
         "random, median": [2.0, 6.0],
         "random, largest": [3.0, 7.0],
         "zero": [0.5, 0.6],
     }
-    assert drift.summary({}) == {}
+    assert trajectory_error.summary({}) == {}
 
 
 def test_patterns_are_those_of_the_trajectory_tests_and_random_ones_by_number():
-    patterns = drift.excitations(muscle_count=4, seeds=2, steps=30)
+    patterns = trajectory_error.excitations(muscle_count=4, seeds=2, steps=30)
     assert set(patterns) == {
         *("constant 0.05", "constant 0.5", "sinusoidal", "zero", "random 0", "random 1")
     }

@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from patterns import STEP_SIZE
 
-from jaxosim.bench.patterns import STEP_SIZE
 from jaxosim.models.catalog import resolve
 from jaxosim.optional import require
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from opensim_comparison.opensim_world import OpenSimWorld, observation_of
+from patterns import random_held
+from workload import MODEL
 
 import jaxosim
-from jaxosim.bench.opensim_world import OpenSimWorld, observation_of
-from jaxosim.bench.patterns import HOLD, random_held
-from jaxosim.bench.workload import MODEL
+from jaxosim.cli.rollout import HELD_STEPS
 from jaxosim.models.catalog import resolve
 from tests.test_outputs import EPISODES, flat, needs_episodes
 
@@ -49,7 +50,7 @@ def test_steps_of_a_recorded_episode_are_repeated(world):
 def test_trajectories_are_those_of_the_parity_tests(world, fresh):
     from tests.parity.oracle import Oracle
 
-    excitations = random_held(19)[::HOLD][:STEPS]  # another one each step
+    excitations = random_held(19)[::HELD_STEPS][:STEPS]  # another one each step
     oracle = Oracle(resolve(MODEL))
     expected = oracle.trajectory(excitations, accuracy=1e-6, fresh_manager_each_step=fresh)["q"]
     world.run(excitations)  # leaves nothing behind
