@@ -66,7 +66,6 @@ FLOORS = {
     "jaxosim.osim_rl": 10,
     # entry points
     "jaxosim": 11,
-    "jaxosim.bench": 11,
     "jaxosim.cli": 11,
     "jaxosim.cores": 11,
     "jaxosim.gym_api": 11,
@@ -287,7 +286,7 @@ def test_import_changes_no_setting():
     code = """
 import jax
 before = dict(jax.config.values)
-import jaxosim.cli
+import jaxosim.cli.main
 assert before == {key: jax.config.values[key] for key in before}
 import numpy
 print(numpy.get_printoptions()["precision"], jax.config.jax_enable_x64)

@@ -1,6 +1,6 @@
 """Paths of a file → flat lists of points and of the straight segments that can occur.
 
-Source: OpenSim `GeometryPath`.
+Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments".
 """
 
 # pyright: reportArgumentType=false

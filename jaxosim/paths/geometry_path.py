@@ -4,7 +4,7 @@ A path is straight from point to point. Tension acts only through segments that 
 both ends of such a segment feel the same line of force, so that one spatial vector per segment
 gives the moment arms of all coordinates it crosses.
 
-Source: OpenSim `GeometryPath`.
+Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments" and "Moment arms".
 """
 
 import functools

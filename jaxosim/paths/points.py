@@ -6,7 +6,8 @@ mobilized body; conditional points also give the flags under which segments exis
 that `build.SegmentStructure.needed` counts: the points that are active, those that are not, and
 what always holds.
 
-Source: OpenSim `PathPoint`, `ConditionalPathPoint`, `MovingPathPoint`.
+Source: OpenSim `PathPoint`, `ConditionalPathPoint`, `MovingPathPoint`; see
+docs/theory/paths.md, "Points".
 """
 
 import jax

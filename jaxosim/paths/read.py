@@ -1,6 +1,7 @@
 """Reading a GeometryPath: the points of a path that a muscle, a spring or an actuator owns.
 
-Source: OpenSim `GeometryPath`, `PathPoint`, `ConditionalPathPoint`, `MovingPathPoint`.
+Source: OpenSim `GeometryPath`, `PathPoint`, `ConditionalPathPoint`, `MovingPathPoint`; see
+docs/theory/paths.md, "Points".
 """
 
 from dataclasses import dataclass

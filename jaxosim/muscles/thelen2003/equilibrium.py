@@ -4,7 +4,8 @@ A damped Newton iteration on the force error, with OpenSim's tolerances, step ha
 the path's speed between fiber and tendon: the result equals `equilibrateMuscles` to the last steps
 of the iteration, not only to its tolerance. Derivatives are taken with the shared speed held.
 
-Source: OpenSim `Thelen2003Muscle::computeInitialFiberEquilibrium`.
+Source: OpenSim `Thelen2003Muscle::computeInitialFiberEquilibrium`; see docs/theory/muscles.md,
+"Equilibrium".
 """
 
 from typing import NamedTuple

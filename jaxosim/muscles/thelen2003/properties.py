@@ -1,6 +1,6 @@
 """Properties of a Thelen2003Muscle: what a file says, and as arrays.
 
-Source: OpenSim `Thelen2003Muscle`.
+Source: OpenSim `Thelen2003Muscle`; see docs/theory/muscles.md, "Parameters".
 """
 
 import math
