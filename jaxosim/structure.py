@@ -1,9 +1,4 @@
-"""The static parts of a `Model`: names, index arrays, who hangs on whom. Nothing here is traced.
-
-Axes are those of `types.py`: `body`, `joint`, `coordinate`, `muscle`, … in file order; `mobod` the
-mobilized bodies, those that can move on their own, parents first; `mobility` the coordinates that
-are not locked, those of inboard joints first. Ground is body number −1.
-"""
+"""The static parts of the paths: index arrays. Nothing here is traced; axes are `types.py`'s."""
 
 from dataclasses import dataclass
 
@@ -12,56 +7,6 @@ import numpy as np
 from jaxosim.functions import FunctionBank
 
 GROUND = -1
-
-
-@dataclass(frozen=True, eq=False)
-class BodyStructure:
-    """Which mobilized body carries each body, and how welds chain them together."""
-
-    mobod: np.ndarray  # [body] the mobilized body it is fixed on, GROUND if welded to ground
-    joint: np.ndarray  # [body] the joint that holds it
-    inboard: np.ndarray  # [body] the body on the other side of that joint, GROUND for ground
-    reversed: np.ndarray  # [body] whether the body is the joint's parent side
-    weld_levels: tuple[np.ndarray, ...]  # bodies held by a weld, those nearest the carrier first
-
-
-@dataclass(frozen=True, eq=False)
-class TreeStructure:
-    """The tree of mobilized bodies, their joints' axes, and who moves whom."""
-
-    body: np.ndarray  # [mobod] the body whose joint moves it
-    joint: np.ndarray  # [mobod] that joint
-    parent: np.ndarray  # [mobod] the mobilized body it hangs on, or GROUND
-    parent_body: np.ndarray  # [mobod] the body that carries the joint's inboard frame
-    levels: tuple[slice, ...]  # mobilized bodies by depth, root level first
-    reversed: np.ndarray  # [mobod] joint travelled from its child to its parent
-    support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
-    descendants: np.ndarray  # [mobod, mobod] 1 where the second hangs on the first, or is it
-    mobility: np.ndarray  # [mobility] the coordinates that move, inboard joints first
-    mobility_mobod: np.ndarray  # [mobility] the mobilized body whose joint the coordinate drives
-    related: (
-        np.ndarray
-    )  # [mobility, mobility] 1 where one moves the other's body: M is zero elsewhere
-    functions: FunctionBank  # the terms of the six axis functions
-    term_axis: np.ndarray  # [term] mobod · 6 + axis that the term adds to
-    term_coordinate: np.ndarray  # [term] its argument
-    term_mobility: np.ndarray  # [term] its mobility; −1 if locked
-    undriven_axis: np.ndarray  # [mobod, 3] rotation axes without arguments, with angle not zero
-    angular_velocity: np.ndarray  # [mobod] Ball, Free: speeds are the angular velocity, not rates
-    coordinate_slot: np.ndarray  # [coordinate] place among its joint's coordinates
-    coordinate_joint: np.ndarray  # [coordinate]
-
-
-@dataclass(frozen=True, eq=False)
-class FloatingStructure:
-    """Joints with three angles of their own, each a straight line, that no force looks at.
-
-    Their axes are perpendicular in the file, and have to be so in any other Params.
-    """
-
-    mobod: np.ndarray  # [floating] the mobilized body they move
-    coordinate: np.ndarray  # [floating, 3] that drive the three rotations
-    polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,36 +65,3 @@ class SegmentStructure:
     start: np.ndarray  # [segment] point
     end: np.ndarray  # [segment] point
     needed: np.ndarray  # [segment, condition] index into [active…, inactive…, always]
-
-
-@dataclass(frozen=True, eq=False)
-class ContactStructure:
-    """Pairs of contact surfaces of Hunt-Crossley forces, one row per pair that can touch.
-
-    The first `half_space_count` pairs are half-space against sphere, the rest sphere on sphere.
-    """
-
-    geometry_names: tuple[str, ...]
-    geometry_body: np.ndarray  # [geometry]
-    is_half_space: np.ndarray  # [geometry]
-    material: np.ndarray  # [geometry] row of the contact parameters
-    element: np.ndarray  # [geometry] the Hunt-Crossley force it belongs to
-    first: np.ndarray  # [pair] geometry: the half-space, if there is one
-    second: np.ndarray  # [pair] geometry
-    pair_element: np.ndarray  # [pair]
-    half_space_count: int
-    element_names: tuple[str, ...]
-    record_geometry: tuple[tuple[int, ...], ...]  # per element: geometries in the record's order
-
-    @property
-    def pair_count(self) -> int:
-        """Number of pairs that can touch."""
-        return len(self.first)
-
-
-@dataclass(frozen=True, eq=False)
-class CoordinateForceStructure:
-    """Forces on single coordinates: limits or springs."""
-
-    names: tuple[str, ...]
-    coordinate: np.ndarray  # [element]

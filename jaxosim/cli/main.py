@@ -42,7 +42,8 @@ with interrupts.ending():  # importing all this takes seconds
         UnsupportedComponentError,
     )
     from jaxosim.files import replacing
-    from jaxosim.models import bundled_models, load_model
+    from jaxosim.models.catalog import bundled_models
+    from jaxosim.models.load import load_model
     from jaxosim.optional import MissingExtraError
     from jaxosim.types import Model, Params
     from jaxosim.viewer.run import Run, write_run

@@ -13,7 +13,7 @@ import rich.progress
 from jaxosim import interrupts
 from jaxosim.cli import report
 from jaxosim.files import replacing
-from jaxosim.models import load_model
+from jaxosim.models.load import load_model
 from jaxosim.viewer import films, page, pictures, plots, web
 from jaxosim.viewer.run import Run, is_run, load_run
 from jaxosim.viewer.scene import default_state

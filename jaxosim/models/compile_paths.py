@@ -25,9 +25,8 @@ from jaxosim.structure import (
     MovingEndStructure,
     PathStructure,
     SegmentStructure,
-    TreeStructure,
 )
-from jaxosim.types import PathParams
+from jaxosim.types import PathParams, TreeStructure
 
 
 @dataclass(frozen=True)

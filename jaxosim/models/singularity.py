@@ -13,8 +13,13 @@ import numpy as np
 
 from jaxosim.functions import FunctionBank, FunctionParams
 from jaxosim.models.reader_frames import rotation
-from jaxosim.structure import BodyStructure, TreeStructure
-from jaxosim.types import BodyParams, CoordinateParams, JointParams
+from jaxosim.types import (
+    BodyParams,
+    BodyStructure,
+    CoordinateParams,
+    JointParams,
+    TreeStructure,
+)
 
 _SLACK = 64 * np.finfo(float).eps  # of the composite inertia's projection: rounding, not inertia
 _OTHER_POSES = 8

@@ -8,6 +8,7 @@ makes them unique, and defaults are filled in.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 Vec3 = tuple[float, float, float]
 ZERO: Vec3 = (0.0, 0.0, 0.0)
@@ -144,55 +145,6 @@ class ContactGeometrySpec:
 
 
 @dataclass(frozen=True)
-class ContactParametersSpec:
-    """One material of a HuntCrossleyForce and the names of the geometries made of it."""
-
-    geometry: tuple[str, ...]
-    stiffness: float
-    dissipation: float
-    static_friction: float
-    dynamic_friction: float
-    viscous_friction: float
-
-
-@dataclass(frozen=True)
-class HuntCrossleyForceSpec:
-    """Contact among all geometries that its materials name."""
-
-    name: str
-    contact_parameters: tuple[ContactParametersSpec, ...]
-    transition_velocity: float = 0.01
-    applies_force: bool = True
-
-
-@dataclass(frozen=True)
-class CoordinateLimitForceSpec:
-    """Numbers as in the file: degrees for a rotational coordinate."""
-
-    name: str
-    coordinate: str
-    upper_stiffness: float = 1.0
-    upper_limit: float = 0.0
-    lower_stiffness: float = 1.0
-    lower_limit: float = 0.0
-    damping: float = 0.001
-    transition: float = 0.1
-    applies_force: bool = True
-
-
-@dataclass(frozen=True)
-class SpringGeneralizedForceSpec:
-    """A spring on a coordinate; numbers are SI."""
-
-    name: str
-    coordinate: str
-    stiffness: float = 0.0
-    rest_length: float = 0.0
-    viscosity: float = 0.0
-    applies_force: bool = True
-
-
-@dataclass(frozen=True)
 class PathPointSpec:
     """A point fixed on a body: `body` is where its frame ends up, `location` in that body."""
 
@@ -254,12 +206,18 @@ class Thelen2003MuscleSpec:
     applies_force: bool = True
 
 
-ForceSpec = (
-    Thelen2003MuscleSpec
-    | HuntCrossleyForceSpec
-    | CoordinateLimitForceSpec
-    | SpringGeneralizedForceSpec
-)
+class ForceSpec(Protocol):
+    """What the file says of a force of any class; each class has its own in its module."""
+
+    @property
+    def name(self) -> str:
+        """Of the force, unique in its model."""
+        ...
+
+    @property
+    def applies_force(self) -> bool:
+        """Whether it is switched on."""
+        ...
 
 
 @dataclass(frozen=True)

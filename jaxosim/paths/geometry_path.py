@@ -20,9 +20,11 @@ from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows
 from jaxosim.arrays.safe import clip, safe_divide, safe_norm
 from jaxosim.arrays.spatial import spatial
+from jaxosim.dynamics.instance import InstanceInfo
+from jaxosim.dynamics.kinematics import PositionInfo
 from jaxosim.functions import evaluate
 from jaxosim.structure import SegmentStructure
-from jaxosim.types import InstanceInfo, Model, Params, PathInfo, PositionInfo
+from jaxosim.types import Model, Params, PathInfo
 
 _RANGE_MARGIN = 1e-5  # OpenSim widens the range of a conditional point by this much on both sides
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxosim.forces import FORCES, coordinate_limit_force, spring_generalized_force
 from jaxosim.models import spec
 from jaxosim.models.reader import read_model
 from jaxosim.models.reader_muscles import _TAGS
@@ -133,12 +134,18 @@ def vec_array(array):
     return tuple(array.get(i) for i in range(array.getSize()))
 
 
+SPECS = {
+    "Thelen2003Muscle": spec.Thelen2003MuscleSpec,
+    **{force.TAGS[0]: force.Spec for force in FORCES},
+}
+
+
 def forces_of(ours, live, opensim, kind):
     """Pairs of forces of one class, ours and OpenSim's, in order."""
     live_class = getattr(opensim, kind)
     forces = (live.getForceSet().get(i) for i in range(live.getForceSet().getSize()))
     found = [f for f in (live_class.safeDownCast(force) for force in forces) if f is not None]
-    mine = [force for force in ours.forces if type(force).__name__ == kind + "Spec"]
+    mine = [force for force in ours.forces if isinstance(force, SPECS[kind])]
     return list(zip(mine, found, strict=True))
 
 
@@ -217,7 +224,7 @@ def test_contact_geometry(pair, opensim):
 def test_limits_and_springs(pair, opensim):
     ours, live = pair
     for force, other in forces_of(ours, live, opensim, "CoordinateLimitForce"):
-        assert force == spec.CoordinateLimitForceSpec(
+        assert force == coordinate_limit_force.Spec(
             other.getName(),
             other.get_coordinate(),
             other.getUpperStiffness(),
@@ -229,7 +236,7 @@ def test_limits_and_springs(pair, opensim):
             other.get_appliesForce(),
         )
     for force, other in forces_of(ours, live, opensim, "SpringGeneralizedForce"):
-        assert force == spec.SpringGeneralizedForceSpec(
+        assert force == spring_generalized_force.Spec(
             other.getName(),
             other.get_coordinate(),
             other.getStiffness(),
