@@ -2,8 +2,8 @@
 
 `Model` holds structure (names, tree, index arrays; static under jit), `Params` every number that
 may be changed, batched or differentiated, `State` what is integrated and nothing else. The records
-of a class of forces stand in its module, those ending in `Info` beside the function that makes them;
-none of the latter is stored in `State`.
+of a class of forces are in its module, and those ending in `Info`, of which none is stored in
+`State`, beside the function that computes them.
 
 Axes: `body`, `joint`, `coordinate`, `muscle`, … are the file's, in file order. `mobod` are the
 bodies that can move on their own, after welded ones have been fused onto them, parents first;

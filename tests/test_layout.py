@@ -62,7 +62,6 @@ FLOORS = {
     "jaxosim.osim_rl": 9,
     # entry points
     "jaxosim": 10,
-    "jaxosim.bench": 10,
     "jaxosim.cli": 10,
     "jaxosim.cores": 10,
     "jaxosim.gym_api": 10,
@@ -297,7 +296,7 @@ def test_import_changes_no_setting():
     code = """
 import jax
 before = dict(jax.config.values)
-import jaxosim.cli
+import jaxosim.cli.main
 assert before == {key: jax.config.values[key] for key in before}
 import numpy
 print(numpy.get_printoptions()["precision"], jax.config.jax_enable_x64)

@@ -1,11 +1,17 @@
 """Forces other than muscles, one module for each OpenSim class.
 
-Every module has the same names: `FIELD` of Model and Params, and the XML `TAGS`; `Spec` and `read`,
-what the file says; `Structure`, `Params` and `build`, what is made of it, with `sizes` and `names`
-of its axes and the `coordinates` that it looks at; `realize_instance`, what follows from its params
-alone; `Info` and `evaluate`, what the force does, and `jacobian`, its stiff part; `Outputs`,
-`outputs` and `records`, what OpenSim reports; `describe`, for `jaxosim info`. What all share is in
-`force.py`.
+Every module has the same names:
+
+- `FIELD` of Model and Params, and the XML `TAGS`;
+- `Spec` and `read`: what the file says;
+- `Structure`, `Params` and `build`: its arrays, with `sizes` and `names` of their axes and the
+  `coordinates` that the force depends on other than through poses;
+- `realize_instance`: what follows from the params alone;
+- `Info` and `evaluate`: the force, and `jacobian`: its stiff part;
+- `Outputs`, `outputs` and `records`: what OpenSim reports;
+- `describe`: for `jaxosim info`.
+
+What all share is in `force.py`.
 """
 
 from types import ModuleType

@@ -1,7 +1,7 @@
-"""What the modules of all force classes share: what a force sees, and what it hands over.
+"""What the modules of all force classes share: arguments, contributions and Jacobians.
 
-A force hands over generalized forces on coordinates or wrenches on mobilized bodies; who adds them
-up does not know its class. The stiff part of its Jacobian goes the same two ways.
+A force contributes generalized forces on coordinates or wrenches on mobilized bodies, which are
+summed without regard to its class. The stiff part of its Jacobian likewise has two forms.
 
 Source: OpenSim `Force`, `ForceProducer`, `ForceConsumer`.
 """
@@ -36,7 +36,7 @@ class BodyFrames(NamedTuple):
 
 @pytree
 class Kinematics:
-    """What a force may depend on at one instant; of the frames, ground is the last."""
+    """What a force may depend on at one instant; ground is the last of the frames."""
 
     q: jax.Array = array("coordinate", unit="rad | m")
     u: jax.Array = array("coordinate", unit="rad/s | m/s")
@@ -46,7 +46,7 @@ class Kinematics:
 
 
 class ForceInfo:
-    """What a force works out; its record overrides the kind of force that it hands over."""
+    """Base of every `Info`, which overrides the contributions that its class makes."""
 
     coordinate_force: jax.Array | None = None  # [coordinate] N·m | N
     wrench: jax.Array | None = None  # [mobod, 6] N·m, N, about the common point

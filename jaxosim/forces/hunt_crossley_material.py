@@ -1,6 +1,7 @@
 """Two materials in contact, combined, and the friction between them.
 
-Source: OpenSim `HuntCrossleyForce`; Simbody `HuntCrossleyForceImpl`.
+Source: OpenSim `HuntCrossleyForce`; Simbody `HuntCrossleyForceImpl`; see docs/theory/contact.md,
+"Materials" and "Force".
 """
 
 import jax

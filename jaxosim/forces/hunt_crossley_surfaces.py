@@ -1,6 +1,7 @@
 """Where the surfaces of a contact meet, and in which order Simbody comes to them.
 
-Source: Simbody `ContactTrackerSubsystem`, `HuntCrossleyForceImpl`.
+Source: Simbody `ContactTrackerSubsystem`, `HuntCrossleyForceImpl`; see docs/theory/contact.md,
+"Geometry" and "Early exit".
 """
 
 import functools
