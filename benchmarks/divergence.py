@@ -64,7 +64,7 @@ def lifted(model, state, height):
 
 def sunk(model, params, state):
     """The state with the deepest contact at DEPTH; the ground is level."""
-    contacts = realize(model, params, state, state.activation)[2].contacts
+    contacts = realize(model, params, state, state.activation)[2].forces["contacts"]
     height = state.q[model.coordinate_names.index("pelvis_ty")]
     return lifted(model, state, height + jnp.max(contacts.depth) - DEPTH)
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxosim
+from jaxosim.forces.force import Kinematics
 from tests.models import osim_text as osim
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="jaxosim-worlds-")
@@ -347,3 +348,21 @@ def slopes_at_an_edge(function, edge, into):
     at, within = (np.asarray(slope(jnp.asarray(x))) for x in (edge, edge + into * 1e-9))
     assert np.abs(within).max() > 0, "a slope of zero would show nothing"
     return at, within
+
+
+# ---------------------------------------------------------------- a force by itself
+
+
+def on_coordinates(force, params, q, u):
+    """What forces of one class do, each on a coordinate of its own.
+
+    Args:
+      force: a module of `jaxosim.forces` whose forces act on one coordinate each.
+      params: its numbers.
+      q: `[force]` (rad | m) the coordinates' values.
+      u: `[force]` (rad/s | m/s) their speeds.
+    """
+    structure = force.Structure(names=("",) * len(q), coordinate=np.arange(len(q)))
+    nowhere = {"pose": jnp.zeros((1, 3, 4)), "velocity": jnp.zeros((1, 6))}
+    kinematics = Kinematics(q=q, u=u, hinge=jnp.zeros((len(q), 6)), **nowhere)
+    return force.evaluate(structure, params, None, kinematics, jnp.zeros(0))

@@ -213,7 +213,7 @@ def test_gradient_is_finite_where_spheres_graze_the_floor(world):
         position = realize_position(model, params, state)
         velocity = realize_velocity(model, params, state, position)
         dynamics = realize_dynamics(model, params, state, jnp.zeros(2), position, velocity)
-        return dynamics.contacts.depth
+        return dynamics.forces["contacts"].depth
 
     depth = jax.jit(depth)
     for _ in range(3):  # the depth is linear in the height
