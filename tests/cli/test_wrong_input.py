@@ -1,4 +1,4 @@
-"""Whatever is wrong on a command line ends in one line on standard error, and nothing is written."""
+"""What is wrong on a command line ends in one line on standard error, and nothing is written."""
 
 import click
 import pytest
@@ -12,17 +12,9 @@ HUGE = "99999999999999999999"
 # Of options that a function reads, beside what is no number.
 OTHERS = {
     "seconds": ("-1", "0", "-0.0", "1e-400"),
-    "excitation": (
-        *NOT_WHOLE,
-        "0",
-        "constant",
-        "constant:",
-        "constant:nan",
-        "constant:2",
-        "sine:1",
-    ),
-    "size": (*NOT_WHOLE, "0", "0x0", "1x", "x1", "-1x1", "9999x1", "1.5x1", "1x1x1", f"{HUGE}x1"),
-    "grid": (*NOT_WHOLE, "0", "0x1", "17x1", "1x", "axb"),
+    "controls": ("0", "constant", "constant:", "constant:nan", "constant:2", "sine:1"),
+    "size": ("0", "0x0", "1x", "x1", "-1x1", "9999x1", "1.5x1", "1x1x1", f"{HUGE}x1"),
+    "grid": ("0", "0x1", "17x1", "1x", "axb"),
 }
 FILES = {
     "empty.npz": b"",
@@ -35,27 +27,19 @@ FILES = {
     "text.txt": b"hello",
 }
 NOT_A_FILE = ("", "none.npz", "none.osim", "none/x.sto", "folder", "folder.npz", "folder.osim")
-NOT_A_FILE += (
-    "\x1b[31m",
-    "a\nb.osim",
-    "n" * 5000,
-    "n" * 5000 + ".npz",
-    "-",
-    "/dev/null",
-    "~nobody",
-)
+NOT_A_FILE += ("\x1b[31m", "a\nb.osim", "n" * 5000, "n" * 5000 + ".npz", "-", "/dev/null")
 NOT_TO_WRITE = ("", "x", "x.txt", "x.npz.gz", "folder", ".npz", "\x1b[31m", "n" * 5000)
 WRITTEN = {
     "rollout": (["arm2dof6musc", "--batch", "1", "--seconds", "0.01"], "--out", ".npz"),
     "render": (["arm2dof6musc"], "--out", ".png"),
     "view": (["arm2dof6musc"], "--html", ".html"),
 }
-# Complete but for what is put in: what they name does not exist, lest one that is taken runs.
+# Complete but for what is put in; the files do not exist, lest a command runs.
 COMMANDS = {
     "info": ["none.osim"],
     "rollout": ["none.osim"],
-    "obs": ["Arm2DEnv", "--difficulty", "9"],
-    "bench": ["--rounds", "0"],
+    "obs": ["Arm2DEnv"],
+    "bench": [],
     "plot": ["none.npz", "--out", "x.png"],
     "render": ["none.npz", "--out", "x.png"],
     "view": ["none.npz", "--html", "x.html"],
@@ -168,6 +152,12 @@ def test_unknown_options_and_arguments_too_many_or_too_few_are_refused(command, 
             assert said(command, *COMMANDS[command], *extra)[0] == 2
     if command != "bench":
         assert said(command)[0] == 2
+
+
+def test_every_option_that_takes_a_value_is_tried():
+    tried = (click.types.IntParamType, click.types.FloatParamType, click.Choice, click.Path)
+    left = {option.name for _, option in OPTIONS if not isinstance(option.type, tried)}
+    assert left - OTHERS.keys() == {"model", "reference"}  # what is no model and no run, likewise
 
 
 def test_unknown_commands_are_refused(said):
