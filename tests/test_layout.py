@@ -54,7 +54,6 @@ FLOORS = {
     "jaxosim.osim_rl": 7,
     # entry points
     "jaxosim": 8,
-    "jaxosim.bench": 8,
     "jaxosim.cli": 8,
     "jaxosim.cores": 8,
     "jaxosim.gym_api": 8,

@@ -42,7 +42,7 @@ from jaxosim.files import replacing
 from jaxosim.models import bundled_models, load_model
 from jaxosim.optional import MissingExtraError
 from jaxosim.types import Model, Params
-from jaxosim.viewer.run import Run, write_run
+from jaxosim.viewer.motion import Motion, write_motion
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _OUR_ERRORS = (
@@ -299,8 +299,8 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
         "versions": {"jaxosim": jaxosim.__version__, "jax": jax.__version__},
     }
     timed = dataclasses.replace(states, time=result.time)
-    motion = Run(path.name, model, params, timed, result.controls)
-    write_run(path, motion, metadata, root_position=result.root_position, finite=result.finite)
+    motion = Motion(path.name, model, params, timed, result.controls)
+    write_motion(path, motion, metadata, root_position=result.root_position, finite=result.finite)
 
 
 commands.add_command(bench)

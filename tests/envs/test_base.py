@@ -166,7 +166,7 @@ def test_options_of_the_step(arm):
     step, other = jax.jit(env.step), arm.reset(jax.random.key(0))
     shapes = jax.eval_shape(env.reset, jax.random.key(0))
     assert set(shapes.metrics) == {"one", "time"}
-    parts = {name: getattr(other, name) for name in ("state", "memory", "task", "key")}
+    parts = {name: getattr(other, name) for name in ("state", "integrator_state", "task", "key")}
     empty = dataclasses.replace(shapes, **parts)
     es = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.zeros_like(x), empty)
     es = step(es, np.full(6, 0.3))

@@ -20,7 +20,7 @@ from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
 from jaxosim.forks import check_process
-from jaxosim.viewer.window import Window, check_painter, open_window, paint, show_in
+from jaxosim.viewer.window import Window, check_renderer, open_window, render_world, show_in
 
 PICTURE_SIZE = (640, 480)
 
@@ -68,7 +68,7 @@ def checked_render_mode(mode: str | None, known: list[str]) -> str | None:
     if mode is not None and mode not in known:
         raise ValueError(f"render_mode: expected None or one of {known}, got {mode!r}")
     if mode == "rgb_array":
-        check_painter()
+        check_renderer()
     return mode
 
 
@@ -165,7 +165,7 @@ class GymnasiumEnv(gymnasium.Env):
             return None
         if self.state is None:
             raise RuntimeError("there is no world yet: call reset() first")
-        return paint(self.functional.env, self.state, self._picture_size)
+        return render_world(self.functional.env, self.state, self._picture_size)
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take along: all but the page, which stays with the original."""

@@ -30,7 +30,7 @@ from jaxosim.batching import world_mesh
 from jaxosim.envs.batch import BatchEnv, select
 from jaxosim.envs.episode import EnvState
 from jaxosim.forks import check_process
-from jaxosim.viewer.window import paint
+from jaxosim.viewer.window import render_world
 
 _MODES = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
 
@@ -189,7 +189,7 @@ class GymnasiumVectorEnv(VectorEnv):
             jax.tree.map(lambda leaf, w=world: leaf[w], self.state)
             for world in range(self.num_envs)
         ]
-        return tuple(paint(self._env, es, self._picture_size) for es in worlds)
+        return tuple(render_world(self._env, es, self._picture_size) for es in worlds)
 
 
 def _begun(es: EnvState, mask: np.ndarray) -> dict[str, Any]:
