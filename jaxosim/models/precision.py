@@ -32,7 +32,8 @@ def in_working_precision(model: Model, numbers: Params) -> Params:
                 f"{model.source}: {name}{_owner(model, axes, place)}: expected a number that fits "
                 f"float32, found {exact[place]}; with JAX's x64 mode on it fits float64"
             )
-    return jax.tree.map(jnp.asarray, rounded)
+    with jax.debug_infs(False):  # a file may say inf for "no bound"
+        return jax.tree.map(jnp.asarray, rounded)
 
 
 def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) -> str:

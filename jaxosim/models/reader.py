@@ -13,7 +13,13 @@ from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.forces import FORCES
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_values import noting_commas, numbers
-from jaxosim.models.osim_xml import Document, Element, parse_document, read_bytes
+from jaxosim.models.osim_xml import (
+    LATEST_VERSION,
+    Document,
+    Element,
+    parse_document,
+    read_bytes,
+)
 from jaxosim.models.reader_context import CannotContinue, Context, member_list
 from jaxosim.models.reader_frames import (
     Component,
@@ -114,6 +120,13 @@ def parse_model(data: bytes, source: str) -> ModelSpec:
             spec = _read_document(document, source)
     except OsimFormatError as error:
         raise OsimFormatError(f"{source}: {error}") from error
+    if document.version > LATEST_VERSION:
+        warnings.warn(
+            f"{source}: Version {document.version} is of a later OpenSim than 4.6; it is read as "
+            f"Version {LATEST_VERSION}, as OpenSim 4.6 does",
+            OsimFormatWarning,
+            stacklevel=2,
+        )
     if noted:
         first = noted[0]
         message = f"{source}: line {first.line}: {first.path()}: passed over commas between numbers"
