@@ -11,7 +11,6 @@ with them. Both results are played in live OpenSim. The folder then holds `histo
 `jaxosim view`, and the excitations as OpenSim's controls.
 """
 
-import contextlib
 import csv
 import importlib.util
 import json
@@ -49,12 +48,11 @@ def stiffness_starts(best: Variables, worlds: int, factor: float = 4.0) -> Varia
 
 
 def compare_with_opensim(found: Found, folder: pathlib.Path, accuracy: float) -> dict[str, Any]:
-    """Play the best world in OpenSim: how far it parts from jaxosim, and what it costs there."""
-    with contextlib.chdir(folder):  # importing OpenSim opens ./opensim.log
-        from optimising.playback import OpenSim
+    """Simulate the best world in OpenSim: its difference from jaxosim, and its objective there."""
+    from optimising.playback import play
 
     task, (params, ours) = found.task, found.best
-    theirs = OpenSim(task.model, params).play(task.start, found.excitations[0], accuracy)
+    theirs = play(task.model, params, task.start, found.excitations[0], accuracy)
     sto.write_states(folder / f"{found.name}_opensim.sto", task.model, theirs)
     apart = np.abs(np.asarray(theirs.q) - ours.states.q)
     outcome = jax.jit(task.judge)(params, theirs)

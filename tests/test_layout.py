@@ -47,6 +47,7 @@ FLOORS = {
     "jaxosim.system": 4,
     # tasks, and the files of the field
     "jaxosim.envs": 5,
+    "jaxosim.opensim": 5,
     "jaxosim.sto": 5,
     # adapters
     "jaxosim.viewer": 6,
@@ -118,6 +119,7 @@ NEEDS_EXTRA = {
     "jaxosim.adapters.brax": "brax",
     "jaxosim.adapters.gymnasium": "gymnasium",
     "jaxosim.adapters.gymnax": "gymnax",
+    "jaxosim.opensim": "opensim",
 }
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 each_module = pytest.mark.parametrize("name", MODULES)

@@ -123,11 +123,11 @@ def test_what_was_found_is_played_accurately_the_best_first(example, task, optim
 
 @pytest.mark.opensim
 def test_playback_moves_as_the_rollout_does(example, task, optimiser, opensim):
-    from optimising.playback import OpenSim
+    from optimising.playback import play
 
     (_, outcome), _ = optimiser.gradient(starts(example, task))
     excitations = task.excitations_of(jax.tree.map(lambda x: x[0], starts(example, task)))
-    theirs = OpenSim(task.model, task.params).play(task.start, np.asarray(excitations), 1e-8)
+    theirs = play(task.model, task.params, task.start, np.asarray(excitations), 1e-8)
     ours = jax.tree.map(lambda x: np.asarray(x[0]), outcome.states)
     moved = np.abs(ours.q[-1] - np.asarray(task.start.q)).max()
     assert np.abs(np.asarray(theirs.q) - ours.q).max() < 0.01 * moved

@@ -11,6 +11,7 @@ import pytest
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
+from jaxosim.opensim.sampling import random_states
 from jaxosim.outputs import force_records
 from tests import hopper_model
 
@@ -102,7 +103,7 @@ def test_every_entry_of_recorded_states(episode):
 
 @pytest.mark.opensim
 def test_markers_and_mass_center_of_the_hopper(opensim):
-    states = hopper_model.oracle_of(hopper_model.HOPPER).random_states(16, seed=9)
+    states = random_states(hopper_model.oracle_of(hopper_model.HOPPER), 16, seed=9)
     hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 
