@@ -14,6 +14,7 @@ import numpy as np
 from jaxosim.errors import ModelMismatchError
 
 _Record = typing.TypeVar("_Record")
+_Tree = typing.TypeVar("_Tree")
 
 
 def array(*axes: str | int, unit: str) -> typing.Any:
@@ -122,3 +123,8 @@ def checked_array(
 def all_finite(tree: object) -> jax.Array:
     """Whether every number of a tree is finite: bool."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def tree_where(condition: jax.Array, yes: _Tree, no: _Tree) -> _Tree:
+    """One of two trees, by a scalar condition."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -255,7 +255,7 @@ def test_import_changes_no_setting():
     code = """
 import jax
 before = dict(jax.config.values)
-import jaxosim.cli
+import jaxosim.cli.main
 assert before == {key: jax.config.values[key] for key in before}
 import numpy
 print(numpy.get_printoptions()["precision"], jax.config.jax_enable_x64)

@@ -17,35 +17,32 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from jaxosim import interrupts
+import click
+import jax
+import numpy as np
+import rich.console
+import rich.progress
 
-with interrupts.ending():  # importing all this takes seconds
-    import click
-    import jax
-    import numpy as np
-    import rich.console
-    import rich.progress
-
-    import jaxosim
-    from jaxosim import fused, sto
-    from jaxosim.cli import report, view
-    from jaxosim.cli.bench import bench
-    from jaxosim.cli.obs import obs
-    from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
-    from jaxosim.cores import use_cpu_devices
-    from jaxosim.errors import (
-        ModelMismatchError,
-        OsimFormatError,
-        OsimFormatWarning,
-        TableFormatError,
-        TableFormatWarning,
-        UnsupportedComponentError,
-    )
-    from jaxosim.files import replacing
-    from jaxosim.models import bundled_models, load_model
-    from jaxosim.optional import MissingExtraError
-    from jaxosim.types import Model, Params
-    from jaxosim.viewer.motion import Motion, write_motion
+import jaxosim
+from jaxosim import fused, interrupts, sto
+from jaxosim.cli import report, view
+from jaxosim.cli.bench import bench
+from jaxosim.cli.obs import obs
+from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
+from jaxosim.cores import use_cpu_devices
+from jaxosim.errors import (
+    ModelMismatchError,
+    OsimFormatError,
+    OsimFormatWarning,
+    TableFormatError,
+    TableFormatWarning,
+    UnsupportedComponentError,
+)
+from jaxosim.files import replacing
+from jaxosim.models import bundled_models, load_model
+from jaxosim.optional import MissingExtraError
+from jaxosim.types import Model, Params
+from jaxosim.viewer.motion import Motion, write_motion
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _OUR_ERRORS = (
@@ -64,8 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
     warnings.showwarning = _show_warning
-    with interrupts.ending():
-        status = _status(arguments)
+    status = _status(arguments)
     atexit.register(_ignore_interrupts)  # what is left takes a moment
     sys.exit(status)
 
@@ -312,7 +308,3 @@ commands.add_command(obs)
 commands.add_command(view.plot)
 commands.add_command(view.render)
 commands.add_command(view.view)
-
-
-if __name__ == "__main__":
-    main()

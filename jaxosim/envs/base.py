@@ -21,14 +21,20 @@ from jaxosim.arrays.indexing import take
 from jaxosim.arrays.safe import clip
 from jaxosim.checks import check_choice, check_count, check_functions, check_kind
 from jaxosim.envs.copying import Copied
-from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
+from jaxosim.envs.episode import EnvState, Moment, Terms, Transition, step_info
 from jaxosim.envs.observation import Block, bounds_of, names_of, tree_of, units_of, vector_of
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.models import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
-from jaxosim.pytree import all_finite, check_shapes
-from jaxosim.simulation import IntegratorState, init_integrator, initial_state, step_with_state
+from jaxosim.pytree import all_finite, check_shapes, tree_where
+from jaxosim.simulation import (
+    IntegratorState,
+    find_initial_state,
+    init_integrator,
+    step_with_state,
+    warn_without_equilibrium,
+)
 from jaxosim.types import Model, Options, Params, State
 
 _STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
@@ -189,12 +195,13 @@ class Env(Copied):
         check_process()
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
         if self.randomize is None and self.vary_pose is None and self._is_concrete:
-            params, (state, description) = self._nominal, self._usual_start
+            params, (state, found, description) = self._nominal, self._usual_start
+            warn_without_equilibrium(self.structure, found)
         else:
             # Without the barrier XLA would work out the equilibrium while compiling, for minutes.
             params = jax.lax.optimization_barrier(self._nominal)
             params = params if self.randomize is None else self.randomize(params, params_key)
-            state, description = self._start(params, pose_key)
+            state, found, description = self._start(params, pose_key)
         controls = self._initial_controls(state)
         task = self.begin(task_key, state, description)
         moment = Moment(state, description, task)
@@ -204,7 +211,7 @@ class Env(Copied):
             obs=self._shaped(vector_of(self.blocks, moment)),
             reward=zero,
             done=no,
-            info={"terminated": no, "truncated": no, "finite": jnp.ones((), bool)},
+            info=step_info(no, no, jnp.ones((), bool), found),
             metrics={name: zero for name in self._terms(transition)[0]},
             state=state,
             integrator_state=init_integrator(state, controls),
@@ -238,7 +245,7 @@ class Env(Copied):
 
         def repeat(carry, _):
             now, stopped = carry
-            after = _choose(stopped, now, self._control_step(now, controls))
+            after = tree_where(stopped, now, self._control_step(now, controls))
             gained = (after.reward, after.metrics)
             gained = jax.tree.map(lambda x: jnp.where(stopped, 0.0, x), gained)
             return (after, stopped | after.done), gained
@@ -275,8 +282,8 @@ class Env(Copied):
           integrator_state: of the integrator, after it.
         """
         finite = all_finite(state)
-        state = _choose(finite, state, es.state)
-        integrator_state = _choose(finite, integrator_state, es.integrator_state)
+        state = tree_where(finite, state, es.state)
+        integrator_state = tree_where(finite, integrator_state, es.integrator_state)
         description = describe(self.structure, self.params_of(es), state, controls)
         step_count = es.step_count + 1
         limit = step_count >= self._limit
@@ -292,11 +299,11 @@ class Env(Copied):
             obs=self._shaped(jnp.where(jnp.isfinite(vector), vector, 0.0)),
             reward=reward,
             done=ended | limit,
-            info={"terminated": ended, "truncated": limit & ~ended, "finite": finite},
+            info=step_info(ended, limit & ~ended, finite, es.info["has_equilibrium"]),
             metrics=terms,
             state=state,
             integrator_state=integrator_state,
-            task=_choose(finite, task, es.task),
+            task=tree_where(finite, task, es.task),
             params=es.params,
             key=es.key,
             step_count=step_count,
@@ -346,18 +353,17 @@ class Env(Copied):
         return not any(isinstance(x, Tracer) for x in jax.tree.leaves(self.params))
 
     @functools.cached_property
-    def _usual_start(self) -> tuple[State, StateDescription]:
+    def _usual_start(self) -> tuple[State, jax.Array, StateDescription]:
         """Where every episode begins if nothing about it is random; a reset then compiles fast."""
         with jax.ensure_compile_time_eval():
             return jax.jit(self._start)(self._nominal, jax.random.key(0))
 
-    def _start(self, params: Params, key: jax.Array) -> tuple[State, StateDescription]:
-        """A state at the beginning of an episode, and its description."""
+    def _start(self, params: Params, key: jax.Array) -> tuple[State, jax.Array, StateDescription]:
+        """A state at the beginning of an episode, the muscles in equilibrium, its description."""
         q, u = self.initial_pose(params)
         q, u = self._varied_pose(q, u, key)
-        state = initial_state(self.structure, params, q, u)
-        controls = self._initial_controls(state)
-        return state, describe(self.structure, params, state, controls)
+        state, found = find_initial_state(self.structure, params, q, u)
+        return state, found, describe(self.structure, params, state, self._initial_controls(state))
 
     def _initial_controls(self, state: State) -> jax.Array:
         """The controls before the first action, `[action]` (1)."""
@@ -392,8 +398,3 @@ class Env(Copied):
             self.structure, params, es.state, controls, es.integrator_state, self.options
         )
         return self.arrive(es, state, controls, integrator_state)
-
-
-def _choose(condition: jax.Array, yes: Any, no: Any) -> Any:
-    """One of two trees, by a scalar condition."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

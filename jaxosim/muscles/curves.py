@@ -3,7 +3,8 @@
 All are elementwise in `[muscle]` arrays. Every unselected branch is evaluated at a clipped
 argument, so that values and gradients stay finite everywhere.
 
-Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
+Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`; see
+docs/theory/muscles.md, "Force curves" and "Fiber velocity".
 """
 
 import math
@@ -93,21 +94,23 @@ def normalized_fiber_velocity(
     Returns:
       `[muscle]` (1) in units of max_contraction_velocity; positive when lengthening.
     """
-    af, flen, threshold = muscles.af, muscles.flen, muscles.fv_linear_extrap_threshold
+    af, flen = muscles.af, muscles.flen
     # OpenSim differs: no floor there; a fiber without any overlap divides by zero.
     A = clip(available, low=_SMALLEST_ACTIVE_FORCE)
-    F, last = required, threshold * A * flen
-    scale = 0.25 + 0.75 * activation
+    F, last = required, muscles.fv_linear_extrap_threshold * flen
+    # By a product: the derivative of a quotient by a divisor of 1e-12 overflows in float32, and
+    # where the floor holds, infinity would meet zero.
+    ratio = F * (1 / A)
     # Branches meet with different slopes; at F = A OpenSim counts the fiber as shortening, and the
     # derivative must be that of one branch (a clip would mix the two).
-    zero = jnp.zeros_like(F)
-    shortening = jnp.where(F > A, A, jnp.where(F < 0, zero, F))
-    lengthening = jnp.where(F > A, jnp.where(F > last, last, F), A)
+    one, zero = jnp.ones_like(F), jnp.zeros_like(F)
+    fast_shortening, lengthens, fast_lengthening = F < 0, F > A, F > last * A
+    shortening = jnp.where(lengthens, one, jnp.where(fast_shortening, zero, ratio))
+    lengthening = jnp.where(lengthens, jnp.where(fast_lengthening, last, ratio), one)
     k = (2 + 2 / af) / (flen - 1)
-    concentric = scale * (shortening - A) / (A + shortening / af)
-    eccentric = scale * (lengthening - A) / (k * (A * flen - lengthening))
-    last_base = k * A * flen * (1 - threshold)
-    below = scale * (1 + 1 / af) / A
-    above = scale / last_base + scale * (last - A) / last_base * (k / last_base)
-    outside = below * jnp.where(F < 0, F, zero) + above * jnp.where(F > last, F - last, zero)
-    return concentric + eccentric + outside
+    concentric = (shortening - 1) / (1 + shortening / af)
+    eccentric = (lengthening - 1) / (k * (flen - lengthening))
+    end = k * (flen - last)
+    below = (1 + 1 / af) * jnp.where(fast_shortening, ratio, zero)
+    above = (1 + k * (last - 1) / end) / end * jnp.where(fast_lengthening, ratio - last, zero)
+    return (0.25 + 0.75 * activation) * (concentric + eccentric + below + above)

@@ -21,7 +21,7 @@ jaxosim.cli.bench._episode = lambda *_: signal.raise_signal(signal.SIGINT)
 
 def run(folder, *arguments, before=""):
     """Exit status, standard output, standard error; waits for all that hold those open."""
-    code = f"{before}\nfrom jaxosim.cli.main import main\nmain()"
+    code = f"{before}\nfrom jaxosim.cli.__main__ import main\nmain()"
     quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_ENABLE_X64": "0"}
     done = subprocess.run(
         [sys.executable, "-c", code, "bench", *arguments],

@@ -269,7 +269,7 @@ def test_interrupt_is_one_line(pendulum, tmp_path):
     out = tmp_path / "run.npz"
     # A shell lets its background jobs ignore interrupts, and CI may be one.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    code += "from jaxosim.cli.main import main; main()"
+    code += "from jaxosim.cli.__main__ import main; main()"
     arguments = "rollout", pendulum, "--batch", "1", "--seconds", "5000", "--out", str(out)
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],

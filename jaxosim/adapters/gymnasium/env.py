@@ -78,7 +78,7 @@ def decisions_per_second(env: Env) -> float:
 
 
 class GymnasiumEnv(gymnasium.Env):
-    """One world; `info` holds the reward's terms by name."""
+    """One world; `info` holds the reward's terms by name, that of `reset` `has_equilibrium`."""
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 100.0}
 
@@ -123,13 +123,18 @@ class GymnasiumEnv(gymnasium.Env):
         Args:
           seed: of this and all later episodes.
           options: none are known.
+
+        Returns:
+          The observation, and `has_equilibrium`: `[muscle]` bool, of which muscles fiber and tendon
+          balance. The forces of the others mean nothing.
         """
         check_process()
         super().reset(seed=seed)
         key = jax.random.key(int(self.np_random.integers(2**31)))
         self.state = self.functional.reset(key)
         self._show(self.state)
-        return within(self.state.obs, self._bounds), {}
+        info = {"has_equilibrium": np.asarray(self.state.info["has_equilibrium"])}
+        return within(self.state.obs, self._bounds), info
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One decision of the agent.
