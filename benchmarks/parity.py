@@ -16,7 +16,6 @@ from pathlib import Path
 
 import click
 import jax
-import rich.box
 import rich.console
 import rich.table
 from opensim_comparison import states as comparison
@@ -28,6 +27,7 @@ jax.config.update("jax_enable_x64", True)
 
 
 import jaxosim  # noqa: E402
+from jaxosim.cli.report import plain_table  # noqa: E402
 from jaxosim.models.catalog import resolve  # noqa: E402
 from jaxosim.opensim.sampling import random_states  # noqa: E402
 
@@ -136,10 +136,8 @@ def tables(results: dict[str, dict]) -> Iterator[tuple[str, dict[str, float]]]:
 
 def table(heading: str, bounds: dict[str, float], errors: dict[str, dict]) -> rich.table.Table:
     """A row per model, a column per quantity."""
-    drawn = rich.table.Table(title=heading, title_justify="left", box=rich.box.SIMPLE_HEAD)
-    drawn.add_column("", no_wrap=True)
-    for name in bounds:
-        drawn.add_column(name, justify="right", overflow="fold")
+    drawn = plain_table(heading, ("", "left"), *((name, "right") for name in bounds))
+    drawn.columns[0].no_wrap = True
     if heading != OWN:
         drawn.add_row("at most", *(f"{b:.0e}" for b in bounds.values()), end_section=True)
     for model, measured in errors.items():

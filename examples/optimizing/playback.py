@@ -1,6 +1,6 @@
 """Play a rollout's excitations in live OpenSim: the same model, start and numbers.
 
-Used by `optimise_excitations.py`; needs the extra `opensim`.
+Used by `optimize_excitations.py`; needs the extra `opensim`.
 """
 
 import jax.numpy as jnp
