@@ -9,7 +9,7 @@ from workload import MODEL
 import jaxosim
 from jaxosim.cli.rollout import HELD_STEPS
 from jaxosim.models.catalog import resolve
-from tests.test_outputs import EPISODES, flat, needs_episodes
+from tests.episodes import EPISODES, flat, needs_episodes
 
 pytestmark = [pytest.mark.opensim, pytest.mark.usefixtures("opensim")]
 STEPS = 2
