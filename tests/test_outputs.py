@@ -25,7 +25,7 @@ MODELS = {
 ROWS = 4
 DESCRIPTION_TOLERANCE = 1e-8  # relative to max(1, |value|)
 # OpenSim holds locked coordinates by a constraint whose rounding reaches 1e-7 of an acceleration;
-# tests/parity/refinement.py takes it out, a recorded episode cannot.
+# jaxosim/opensim/refinement.py takes it out, a recorded episode cannot.
 ACCELERATION_TOLERANCE = 1e-6
 ROUNDING = 1e-12
 
