@@ -53,9 +53,9 @@ def source_of(name_or_text):
 def oracle_of(name_or_text):
     """Live OpenSim of the same model."""
     from jaxosim.models.catalog import resolve
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
-    return Oracle(resolve(source_of(name_or_text)))
+    return OpenSimModel(resolve(source_of(name_or_text)))
 
 
 def assert_parity(name_or_text, states, only=None):
@@ -64,7 +64,7 @@ def assert_parity(name_or_text, states, only=None):
     Ball and Free joints have a fourth, unused q in Simbody, past which the oracle does not count:
     for models with them q_dot is left out here and tested in tests/dynamics/test_joints.py.
     """
-    from tests.parity.comparison import QUANTITIES, compare
+    from opensim_comparison.states import QUANTITIES, compare
 
     comparison = compare(oracle_of(name_or_text), source_of(name_or_text), states)
     uneven = bool(load(name_or_text)[0].tree.angular_velocity.any())

@@ -60,6 +60,7 @@ FLOORS = {
     "jaxosim.system": 7,
     # tasks, and the files of the field
     "jaxosim.envs": 8,
+    "jaxosim.opensim": 8,
     "jaxosim.sto": 8,
     # adapters
     "jaxosim.viewer": 9,
@@ -131,6 +132,7 @@ NEEDS_EXTRA = {
     "jaxosim.adapters.brax": "brax",
     "jaxosim.adapters.gymnasium": "gymnasium",
     "jaxosim.adapters.gymnax": "gymnax",
+    "jaxosim.opensim": "opensim",
 }
 # Classes of OpenSim that only their own module, of the same name, knows.
 OWN_CLASSES = {

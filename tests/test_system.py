@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
+from jaxosim.opensim.sampling import random_states
 from jaxosim.types import Params
 from tests import hopper_model
 
@@ -80,7 +81,7 @@ def awkward_states(state, model, params):
 
 @pytest.mark.opensim
 def test_random_states_of_the_hopper(opensim, world):
-    states = hopper_model.oracle_of(hopper_model.HOPPER).random_states(PARITY_STATES, seed=3)
+    states = random_states(hopper_model.oracle_of(hopper_model.HOPPER), PARITY_STATES, seed=3)
     hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 

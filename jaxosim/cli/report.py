@@ -144,7 +144,7 @@ def plain_table(title: str, *columns: tuple[str, str]) -> rich.table.Table:
     """An empty table with `(heading, "left" or "right")` columns."""
     table = rich.table.Table(title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
     for heading, side in columns:
-        table.add_column(heading, justify="right" if side == "right" else "left")
+        table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
     return table
 
 
