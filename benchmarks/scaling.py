@@ -148,7 +148,7 @@ def measure_models(worlds: int, repeats: int, walkers: int) -> list[dict]:
         larger = side_by_side(MODEL, walkers, pathlib.Path(folder))
         for name in (*jaxosim.bundled_models(), larger):
             model, params = jaxosim.load_model(name)
-            one = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+            one = jax.jit(jaxosim.initial_state)(model, params)
             states = jax.tree.map(lambda x: jnp.repeat(x[None], worlds, axis=0), one)
             muscles = len(model.muscle_names)
             excitation = jax.random.uniform(jax.random.key(0), (worlds, muscles))

@@ -25,6 +25,7 @@ from jaxosim.dynamics.multibody import (
     mass_matrix,
     realize_inertia,
 )
+from jaxosim.errors import ModelMismatchError
 from jaxosim.forces.coordinate_limit_force import LimitInfo, realize_limits
 from jaxosim.forces.hunt_crossley_force import contact_wrenches, realize_contact
 from jaxosim.forces.spring_generalized_force import spring_force
@@ -53,6 +54,8 @@ from jaxosim.types import (
     StateDerivative,
     VelocityInfo,
 )
+
+_CLASSES = {"model": Model, "params": Params, "state": State}
 
 
 class StepContext(NamedTuple):
@@ -244,17 +247,32 @@ def state_rates(
     )
 
 
+def check_records(model: Model, **records: Params | State) -> None:
+    """Compare the arguments `params` and `state` with the model that they belong to.
+
+    Raises:
+      ModelMismatchError: an argument is of another class, or an array's shape or dtype does not fit
+        the model.
+    """
+    for name, value in {"model": model, **records}.items():
+        if not isinstance(value, _CLASSES[name]):
+            raise ModelMismatchError(
+                f"{name}: expected jaxosim.{_CLASSES[name].__name__}, got {type(value).__name__}"
+            )
+    for record in records.values():
+        check_shapes(record, model.sizes)
+    check_dtypes(*records.values())
+
+
 def checked_arguments(model: Model, params: Params, state: State, controls: jax.Array) -> jax.Array:
     """The controls of one instant, after everything that the instant is made of was checked.
 
     Raises:
-      ModelMismatchError: an array's shape or dtype does not fit the model.
+      ModelMismatchError: an argument's class, or an array's shape or dtype, does not fit the model.
       RuntimeError: this process was forked from one that had used JAX.
     """
     check_process()
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
-    check_dtypes(params, state)
+    check_records(model, params=params, state=state)
     axes = {"control": len(model.control_names)}
     return checked_array("controls", controls, axes, state.activation)
 

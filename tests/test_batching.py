@@ -1,6 +1,5 @@
 """A batch is its worlds, however they are dealt out: blocks, devices, processes."""
 
-import functools
 import socket
 import subprocess
 import sys
@@ -24,7 +23,7 @@ STEPS = 3
 def arm():
     """Model, states and excitations `[world, time, muscle]` of a batch of arms."""
     model, params = hopper_model.load("arm2dof6musc")
-    start = hopper_model.initial_of(model)(params)
+    start = hopper_model.initial(model, params)
     states = jax.tree.map(lambda x: jnp.repeat(x[None], COUNT, axis=0), start)
     excitations = jax.random.uniform(
         jax.random.key(0), (COUNT, STEPS, len(model.muscle_names)), states.q.dtype
@@ -79,9 +78,9 @@ def test_gradients_pass_through_blocks():
 
 def test_rollouts_in_blocks_are_the_vmapped_ones(arm):
     model, params, states, excitations = arm
-    roll = functools.partial(jaxosim.rollout, model, params)
-    expected = jax.jit(jax.vmap(roll))(states, excitations)
-    obtained = jax.jit(jaxosim.batched(roll, block=4))(states, excitations)
+    arguments, axes = (model, params, states, excitations), (None, None, 0, 0)
+    expected = jax.jit(jax.vmap(jaxosim.rollout, axes))(*arguments)
+    obtained = jax.jit(jaxosim.batched(jaxosim.rollout, axes, block=4))(*arguments)
     chex.assert_trees_all_close(obtained, expected, rtol=ROUNDING, atol=ROUNDING)
 
 

@@ -63,6 +63,11 @@ class Env(Copied):
 
     structure: Model = dataclasses.field(init=False, repr=False)
 
+    def __init_subclass__(cls) -> None:
+        """A task is static for JAX: `jit` and `vmap` take it as an argument."""
+        super().__init_subclass__()
+        jax.tree_util.register_static(cls)
+
     def __post_init__(self) -> None:
         """Check the options and read the model, once and outside any tracing.
 

@@ -10,7 +10,6 @@ Source: derived for jaxosim.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -185,7 +184,7 @@ def evaluate(
     return Evaluation(model, params, _stages(model, params, state, controls, context))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _stages(
     model: Model,
     params: Params,

@@ -71,9 +71,7 @@ class OsimEnv:
 
     def load_model(self) -> None:
         """Take the model that the task's options ask for, in its initial state."""
-        integrator = Options(
-            method="merson", accuracy=self.integrator_accuracy, stale_first_stage=True
-        )
+        integrator = Options(method="merson", accuracy=self.integrator_accuracy)
         options = {**self.task_options(), "options": integrator}
         programs = programs_of(self.task_name, self.place, tuple(sorted(options.items())))
         env = programs.env

@@ -9,11 +9,37 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.envs.base import Env
+from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
-from jaxosim.simulation import init_integrator
+from jaxosim.fused import fused, using
+from jaxosim.simulation import init_integrator, step_with_state
 
 Placement = Callable[[Any, Any], Any]
 """`(task's memory, drawn) -> task's memory`: puts numbers drawn on the host in their place."""
+
+
+def manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
+    """A control step of a task as OpenSim's Manager takes it under osim-rl.
+
+    The first evaluation after a change of controls still uses the previous ones.
+
+    Args:
+      env: the task, whose integrator is adaptive.
+      es: the world before.
+      action: `[action]` (1).
+    """
+    with using(env.options.kernel):
+        return _manager_step(env, es, action)
+
+
+@fused(static_argnums=(0,))
+def _manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
+    """The same as one kernel."""
+    controls, params, before = env.controls_of(action), env.params_of(es), es.integrator_state
+    state, after = step_with_state(
+        env.structure, params, es.state, controls, before, env.options, before.controls
+    )
+    return env.arrive(es, state, controls, after)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,7 +101,7 @@ def _programs_of(
     return Programs(
         env=env,
         reset=jax.jit(reset),
-        step=jax.jit(env.step),
+        step=jax.jit(functools.partial(manager_step, env)),
         describe=jax.jit(env.describe),
         move=jax.jit(env.with_state),
         request=(name, place, options),

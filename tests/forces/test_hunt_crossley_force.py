@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+import jaxosim
 from jaxosim.dynamics.multibody import generalized_force
 from jaxosim.forces.hunt_crossley_force import _friction_per_slip as friction_per_slip
 from jaxosim.forces.hunt_crossley_force import combine_materials, contact_wrenches
@@ -164,7 +165,8 @@ def evaluated(world, states):
     model, params = world
     batch = as_states(states)
     muscles = jnp.zeros((len(batch.time), 0))
-    rates = jax.jit(jax.vmap(hopper_model.rates_of(model), (None, 0, 0)))(params, batch, muscles)
+    batched = jax.jit(jax.vmap(jaxosim.state_derivative, (None, None, 0, 0)))
+    rates = batched(model, params, batch, muscles)
     return contacts_of(model)(params, batch, rates.q)
 
 
@@ -199,7 +201,7 @@ def test_states_reach_every_kind_of_contact_and_the_early_exit(world):
 def test_a_standing_sphere_bears_hertz_load():
     """Equal materials: 0.4714 K √r δ^1.5, by hand."""
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     contact = _single(model, params, state)
     depth = np.asarray(contact.depth)
     expected = 4 / 3 * 2**-1.5 * 2e5 * np.sqrt(0.04) * np.maximum(depth, 0) ** 1.5
@@ -259,10 +261,11 @@ def test_forces_between_bodies_cancel(world):
     """Sphere on sphere of different bodies: no net force and no net moment."""
     model, params = world
     contact, _, _ = evaluated(world, touching_states(*world, 64, seed=3))
-    wrench = jax.vmap(functools.partial(contact_wrenches, model))(contact)
+    wrenches = jax.vmap(contact_wrenches, (None, 0))
+    wrench = wrenches(model, contact)
     between = model.contacts.geometry_body[model.contacts.first] >= 0
-    on_ground = jax.vmap(functools.partial(contact_wrenches, model))(
-        dataclasses.replace(contact, force=jnp.where(between[:, None], 0.0, contact.force))
+    on_ground = wrenches(
+        model, dataclasses.replace(contact, force=jnp.where(between[:, None], 0.0, contact.force))
     )
     internal = np.asarray(wrench - on_ground)
     assert np.abs(internal).max() > 1.0
@@ -299,7 +302,7 @@ def force_jacobian(model):
 @pytest.mark.parametrize("speed", [0.0, 0.5])
 def test_gradient_equals_differences_touching_at_rest_and_sliding(speed):
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     free = np.asarray(~model.locked, float)
     at = (state.q, jnp.asarray(speed * np.array([0.1, 1.0, -0.1, 0.2, 0.0])))
     force, jacobian = force_jacobian(model)
@@ -322,7 +325,7 @@ def test_gradient_equals_differences_touching_at_rest_and_sliding(speed):
 def test_gradient_vanishes_where_a_sphere_grazes(world):
     """At zero depth force and slope are zero from both sides, and no NaN comes in."""
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     lowest = float(_single(model, params, state).depth.max())
     at = (state.q.at[2].add(lowest), state.u)
     depth = _single(model, params, dataclasses.replace(state, q=at[0])).depth
