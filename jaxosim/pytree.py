@@ -79,7 +79,7 @@ def check_dtypes(*records: object) -> None:
                 continue  # a number of Python, which takes the others' dtype
             if not isinstance(value, (jax.Array, np.ndarray, np.generic)):
                 raise ModelMismatchError(f"{name}: expected an array, got {type(value).__name__}")
-            if jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):  # such as a random key's
+            if jnp.issubdtype(value.dtype, jax.dtypes.extended):  # such as a random key's
                 raise ModelMismatchError(
                     f"{name}: expected floating-point numbers, got {value.dtype}"
                 )
@@ -123,7 +123,7 @@ def checked_array(
         raise ModelMismatchError(
             f"{name}: expected real numbers [{expected}], got {type(value).__name__} ({error})"
         ) from error
-    if not any(jax.dtypes.issubdtype(given.dtype, kind) for kind in _REAL):
+    if not any(jnp.issubdtype(given.dtype, kind) for kind in _REAL):
         raise ModelMismatchError(
             f"{name}: expected real numbers [{expected}], got dtype {given.dtype}"
         )

@@ -211,7 +211,7 @@ def test_vmap_equals_loop():
 
 def test_one_trace():
     model, params, state, _ = hopper()
-    one = jax.jit(jaxosim.describe)
+    one = jax.jit(lambda *arguments: jaxosim.describe(*arguments))  # with a cache of its own
     for controls in (jnp.zeros(2), jnp.ones(2)):
         one(model, params, state, controls)
     assert one._cache_size() == 1
