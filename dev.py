@@ -37,7 +37,8 @@ OLDEST_TESTS = [
         "tests/dynamics/test_multibody.py",
         "tests/envs/test_batch.py",
     ],
-    *["tests/adapters/test_brax.py", "tests/adapters/test_gymnax.py", "tests/test_training.py"],
+    *["tests/adapters/test_brax.py", "tests/adapters/test_gymnax.py"],
+    *["tests/test_training.py", "tests/test_write_your_own_task.py"],
 ]
 MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
 # What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.

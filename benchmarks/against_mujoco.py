@@ -29,7 +29,8 @@ from jaxosim.bench.paths import batched, placed
 from jaxosim.bench.timing import compiled, medians
 from jaxosim.bench.workload import HELD, MODEL, actions, start, walker
 from jaxosim.cores import core_count
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.errors import MissingExtraError
+from jaxosim.optional import require
 
 _STEP = 0.01  # s, a control step
 _PART = 64  # worlds of MuJoCo that are rolled out in one call, which keeps every state
@@ -67,7 +68,7 @@ def ours(worlds: int, steps: int, kernel: str) -> Side:
     facts = {
         "model": MODEL,
         "muscles": env.action_size,
-        "degrees of freedom": len(env.structure.tree.mobility),
+        "degrees of freedom": len(env.model.tree.mobility),
         "tendons": "elastic",
         "precision": "float32",
         "internal step (ms)": 1e3 * env.options.step_size / env.options.substeps,

@@ -27,8 +27,9 @@ from jaxosim.bench.report import Bar, contest_table
 from jaxosim.bench.workload import MODEL
 from jaxosim.cli import report
 from jaxosim.cores import core_count
+from jaxosim.errors import MissingExtraError
 from jaxosim.files import replacing
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.optional import require
 
 NAME = "against_opensim"
 _COMPILE = 20  # s

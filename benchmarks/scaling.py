@@ -122,7 +122,7 @@ def measure_programs(worlds: int, kernel: str) -> list[dict]:
     """Memory and compile time of what else goes through a batch."""
     env, mesh = walker(), mesh_of(kernel)
     block = None if kernel == "fused" else 128
-    batch = jaxosim.BatchEnv(env, worlds, mesh=mesh, block=block)
+    batch = jaxosim.BatchEnv(env, worlds, mesh=mesh, batch_size=block)
     held = actions(env, worlds, _ROLLOUT)
     es = jax.jit(batch.reset)(jax.random.key(0))
     with_reset = cold(kernel, batch.step, es, placed(kernel, held[0]))

@@ -36,6 +36,17 @@ def check_positive(option: str, value: object) -> None:
         raise ValueError(f"{option}: expected a positive number, got {value!r}")
 
 
+def check_finite(option: str, value: object) -> None:
+    """Refuse an option's value that is no finite number.
+
+    Raises:
+      ValueError: it is not.
+    """
+    is_finite = isinstance(value, numbers.Real) and math.isfinite(float(value))
+    if not is_finite or isinstance(value, bool):
+        raise ValueError(f"{option}: expected a finite number, got {value!r}")
+
+
 def check_kind(option: str, value: object, kind: type) -> None:
     """Refuse an option's value that is no object of a class of ours.
 

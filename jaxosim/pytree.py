@@ -14,6 +14,7 @@ import numpy as np
 from jaxosim.errors import ModelMismatchError
 
 _Record = typing.TypeVar("_Record")
+_Tree = typing.TypeVar("_Tree")
 _REAL = (jnp.floating, jnp.integer, jnp.bool_)  # kinds of dtypes
 
 
@@ -134,6 +135,25 @@ def checked_array(
     if not fits:
         raise ModelMismatchError(f"{name}: expected shape [{expected}], got {list(shape)}")
     return jnp.asarray(given, jnp.result_type(like))
+
+
+def tree_where(condition: jax.Array, yes: _Tree, no: _Tree) -> _Tree:
+    """One of two trees, leaf by leaf.
+
+    Args:
+      condition: bool, a scalar or with the leading axes of every leaf, such as `[world]`.
+      yes: where it is true.
+      no: elsewhere; a tree of the same structure.
+    """
+
+    def leaf(a: jax.Array, b: jax.Array) -> jax.Array:
+        if not condition.ndim:
+            return jnp.where(condition, a, b)
+        return jnp.where(
+            condition.reshape(condition.shape + (1,) * (a.ndim - condition.ndim)), a, b
+        )
+
+    return jax.tree.map(leaf, yes, no)
 
 
 def all_finite(tree: object) -> jax.Array:

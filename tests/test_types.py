@@ -162,11 +162,11 @@ def test_jax_takes_models_and_options_as_arguments(kernel):
     alone = [jaxosim.step(model, params, state, row, options) for row in controls]
     expected = jax.tree.map(lambda *rows: jnp.stack(rows), *alone)
     axes = (None, None, 0, 0, None)
-    mesh = jaxosim.world_mesh(world_count=3)
+    mesh = jaxosim.world_mesh(num_envs=3)
     for batch in (
         jax.vmap(jaxosim.step, axes),
         jax.jit(jax.vmap(jaxosim.step, axes)),
-        jaxosim.batched(jaxosim.step, axes, block=2),
+        jaxosim.batched(jaxosim.step, axes, batch_size=2),
         jax.jit(jaxosim.batched(jaxosim.step, axes, mesh=mesh)),
     ):
         obtained = batch(model, params, states, controls, options)

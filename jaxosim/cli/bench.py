@@ -11,7 +11,7 @@ from jaxosim.bench.report import contest_table
 from jaxosim.bench.workload import MODEL
 from jaxosim.cli import report
 from jaxosim.cores import core_count, use_cpu_devices
-from jaxosim.optional import MissingExtraError
+from jaxosim.errors import MissingExtraError
 
 _DRIFT_STEPS, _SEEDS = 50, 3
 _WIDTH = 120  # columns that the table takes, also where a terminal has fewer and folds its lines

@@ -34,6 +34,7 @@ with interrupts.ending():  # importing all this takes seconds
     from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
     from jaxosim.cores import use_cpu_devices
     from jaxosim.errors import (
+        MissingExtraError,
         ModelMismatchError,
         OsimFormatError,
         OsimFormatWarning,
@@ -43,7 +44,6 @@ with interrupts.ending():  # importing all this takes seconds
     )
     from jaxosim.files import replacing
     from jaxosim.models import bundled_models, load_model
-    from jaxosim.optional import MissingExtraError
     from jaxosim.types import Model, Params
     from jaxosim.viewer.run import Run, write_run
 

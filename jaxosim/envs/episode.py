@@ -27,7 +27,7 @@ class EnvState:
       metrics: the terms of the reward, by name; they sum to it.
       state: of the mechanics.
       integrator_state: of the integrator; holds the excitation in force.
-      task: what the task remembers, such as targets.
+      task_state: what the task remembers, such as targets.
       params: this world's numbers if they are randomized, else None.
       key: from which everything random that is still to come is drawn.
       step_count: int32, control steps since reset.
@@ -41,26 +41,26 @@ class EnvState:
     metrics: dict[str, jax.Array] = dataclasses.field()
     state: State = dataclasses.field()
     integrator_state: IntegratorState = dataclasses.field()
-    task: Any = dataclasses.field()
+    task_state: Any = dataclasses.field()
     params: Params | None = dataclasses.field()
     key: jax.Array = dataclasses.field()
     step_count: jax.Array = dataclasses.field()
     episode_return: jax.Array = dataclasses.field()
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """One instant of one world, as a task sees it."""
 
     state: State
     description: StateDescription
-    task: Any  # the task's own memory
+    task_state: Any  # the task's own memory
 
 
 class Transition(NamedTuple):
     """One control step, as a reward sees it."""
 
     before: State
-    after: Moment  # with the task's memory from before the step
+    after: Snapshot  # with the task's memory from before the step
     controls: jax.Array  # [muscle] (1), clipped to [0, 1]
     terminated: jax.Array
     truncated: jax.Array

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.safe import clip, safe_divide, safe_norm
-from jaxosim.pytree import array, pytree
+from jaxosim.pytree import array, pytree, tree_where
 
 GRID = 11  # points of the local field along each side, 1 m apart
 _CELLS_PER_METER = 2
@@ -129,7 +129,7 @@ def follow(
         more = field.number < last
     moved = _next_field(field, pose, difficulty)
     kept = dataclasses.replace(field, stayed=jnp.zeros_like(field.stayed), number=field.number + 1)
-    return _choose(achieved, _choose(more, moved, kept), field), achieved
+    return tree_where(achieved, tree_where(more, moved, kept), field), achieved
 
 
 def _next_field(field: TargetField, pose: jax.Array, difficulty: int) -> TargetField:
@@ -150,10 +150,6 @@ def _next_field(field: TargetField, pose: jax.Array, difficulty: int) -> TargetF
         next_draw=draw_sink(own, difficulty, field.stayed),
         key=key,
     )
-
-
-def _choose(condition: jax.Array, yes: TargetField, no: TargetField) -> TargetField:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
 def target_velocity(field: TargetField, place: jax.Array, difficulty: int) -> jax.Array:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxosim.osim_rl.draws import draw_arm_target
 from jaxosim.osim_rl.osim_env import OsimEnv
+from jaxosim.osim_rl.osim_rl_random import draw_arm_target
 
 
 class Arm2DEnv(OsimEnv):

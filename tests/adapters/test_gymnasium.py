@@ -181,7 +181,7 @@ def test_bad_vectors():
     with pytest.raises(ValueError, match="autoreset_mode"):
         gymnasium.make_vec(ARM, num_envs=2, autoreset_mode=AutoresetMode.DISABLED, **OPTIONS)
     with pytest.raises(ValueError, match="observation"):
-        gymnasium.make(ARM, observation="tree")
+        gymnasium.make(ARM, observation="dict")
 
 
 def test_the_dtype_is_that_of_the_mode_in_which_an_environment_is_made():

@@ -29,7 +29,7 @@ def test_a_batch_is_its_worlds_one_by_one(arm, batch):
 def test_every_episode_is_new(batch):
     starts = [es for es in batch.run if np.all(es.step_count == 0)]
     assert len(starts) == 3
-    targets = np.concatenate([es.task for es in starts])
+    targets = np.concatenate([es.task_state for es in starts])
     poses = np.concatenate([es.state.q for es in starts])
     forces = np.concatenate([es.params.muscles.max_isometric_force for es in starts])
     for drawn in (targets, poses, forces):
@@ -56,7 +56,7 @@ def test_only_finished_worlds_are_reset(batch, finished):
     after = batch.step(es, actions()[0])
     np.testing.assert_array_equal(after.done, late)
     np.testing.assert_array_equal(after.step_count == 0, late)
-    moved = np.any(after.task != es.task, axis=1)
+    moved = np.any(after.task_state != es.task_state, axis=1)
     np.testing.assert_array_equal(moved, late)
 
 
@@ -72,7 +72,7 @@ def plain(es):
 
 
 def test_sizes_are_checked(arm):
-    with pytest.raises(ValueError, match="reset_chunk: expected 1 to 2, .* got 3"):
+    with pytest.raises(ValueError, match="reset_batch_size: expected 1 to 2, .* got 3"):
         jaxosim.BatchEnv(arm.env, 2, 3)
-    with pytest.raises(ValueError, match="world_count: expected a positive multiple of the 1 dev"):
+    with pytest.raises(ValueError, match="num_envs: expected a positive multiple of the 1 dev"):
         jaxosim.BatchEnv(arm.env, 0)

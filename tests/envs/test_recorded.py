@@ -12,7 +12,7 @@ import pytest
 
 import jaxosim
 from jaxosim.envs.targets import velocity_at
-from jaxosim.osim_rl.programs import manager_step
+from jaxosim.osim_rl.compiled_env import manager_step
 from tests.envs import recorded
 from tests.test_outputs import needs_episodes
 
@@ -96,7 +96,7 @@ def test_an_episode_played_with_the_reference_integrator(name):
     for pattern in recorded.PATTERNS:
         data = recorded.load(name, pattern)
         es = jax.jit(env.reset)(jax.random.key(0))
-        es = dataclasses.replace(es, task=recorded.seeded_task(name, pattern, env, es))
+        es = dataclasses.replace(es, task_state=recorded.seeded_task(name, pattern, env, es))
         count, total, drift = 0, 0.0, 0.0
         for action, q in zip(data["actions"], data["q"][1:], strict=True):
             es = step(es, action)

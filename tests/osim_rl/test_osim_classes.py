@@ -183,7 +183,7 @@ def test_walk_dictionary_and_order_of_muscles():
     assert list(entries["r_leg"])[:4] == ["ground_reaction_forces", "joint", "d_joint", "HAB"]
     assert entries["l_leg"]["TA"]["v"] == 338.0
     in_file = env.controls_of(np.arange(22))
-    names = env.osim_model.programs.env.structure.muscle_names
+    names = env.osim_model.compiled.env.model.muscle_names
     assert names[3] == "bifemsh_r" and in_file[3] == 7  # osim-rl's act2mus
     assert env.get_observation_clipped().max() <= env.observation_space.high.max()
 
@@ -240,7 +240,7 @@ def test_the_dtype_is_that_of_the_mode_in_which_an_object_is_made():
         with jax.enable_x64(mode):
             env = Arm2DEnv()
             assert env.osim_model.dtype == (np.float64 if mode else np.float32)
-            world = jax.eval_shape(env.osim_model.programs.env.reset, jax.random.key(0))
+            world = jax.eval_shape(env.osim_model.compiled.env.reset, jax.random.key(0))
             assert world.obs.dtype == env.osim_model.dtype
 
 
@@ -258,7 +258,7 @@ def test_a_used_object_is_copied_and_goes_on_to_the_bit(way):
     made = way(env)
     expected = env.step(np.full(6, 0.7))
     assert made.step(np.full(6, 0.7)) == expected
-    assert made.osim_model.programs is env.osim_model.programs  # nothing is compiled twice
+    assert made.osim_model.compiled is env.osim_model.compiled  # nothing is compiled twice
     random.seed(1)
     fresh.reset()
     fresh.step(np.full(6, 0.3))

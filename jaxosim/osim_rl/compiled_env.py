@@ -15,7 +15,7 @@ from jaxosim.fused import fused, using
 from jaxosim.simulation import init_integrator, step_with_state
 
 Placement = Callable[[Any, Any], Any]
-"""`(task's memory, drawn) -> task's memory`: puts numbers drawn on the host in their place."""
+"""`(task state, drawn) -> task state`: puts numbers drawn on the host in their place."""
 
 
 def manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
@@ -37,13 +37,13 @@ def _manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
     """The same as one kernel."""
     controls, params, before = env.controls_of(action), env.params_of(es), es.integrator_state
     state, after = step_with_state(
-        env.structure, params, es.state, controls, before, env.options, before.controls
+        env.model, params, es.state, controls, before, env.options, before.controls
     )
-    return env.arrive(es, state, controls, after)
+    return env.finish_step(es, state, controls, after)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Programs:
+class CompiledEnv:
     """A task and its functions; each is compiled when it is first called.
 
     Attributes:
@@ -52,7 +52,7 @@ class Programs:
       step: `(EnvState, action) -> EnvState`.
       describe: `(EnvState) -> StateDescription`.
       move: `(EnvState, State) -> EnvState`, the same world in another state.
-      request: arguments of `programs_of`, with which another process makes them anew.
+      request: arguments of `compiled_env`, with which another process makes them anew.
     """
 
     env: Env
@@ -60,29 +60,31 @@ class Programs:
     step: Callable[..., Any]
     describe: Callable[..., Any]
     move: Callable[..., Any]
-    request: tuple[str, Placement, tuple[tuple[str, Any], ...]]
+    request: tuple[str | Env, Placement, tuple[tuple[str, Any], ...]]
 
     def __reduce__(self) -> Any:
-        """Pickled as the request; a copy is the same programs, compiled already."""
-        return programs_of, self.request
+        """Pickled as the request; a copy is the same object, compiled already."""
+        return compiled_env, self.request
 
 
-def programs_of(name: str, place: Placement, options: tuple[tuple[str, Any], ...]) -> Programs:
-    """The programs of a task, made once for each mode of x64.
+def compiled_env(
+    name: str | Env, place: Placement, options: tuple[tuple[str, Any], ...]
+) -> CompiledEnv:
+    """A task and its compiled functions, made once for each mode of x64.
 
     Args:
-      name: of the task.
+      name: of the task, or the task itself.
       place: where the numbers drawn on the host go.
       options: keywords of `make`.
     """
-    return _programs_of(name, place, options, jnp.result_type(float))
+    return _compiled_env(name, place, options, jnp.result_type(float))
 
 
 @functools.cache
-def _programs_of(
-    name: str, place: Placement, options: tuple[tuple[str, Any], ...], dtype: Any
-) -> Programs:
-    """The programs of a task whose numbers have a dtype, the one that is now JAX's default."""
+def _compiled_env(
+    name: str | Env, place: Placement, options: tuple[tuple[str, Any], ...], dtype: Any
+) -> CompiledEnv:
+    """A task whose numbers have the dtype that is now JAX's default."""
     env = make(name, **dict(options))
 
     def reset(params, q, u, controls, drawn):
@@ -90,15 +92,17 @@ def _programs_of(
         given = dataclasses.replace(
             env,
             randomize=lambda nominal, key: params,
-            vary_pose=lambda structure, q0, u0, key: (q, u),
+            randomize_pose=lambda model, q0, u0, key: (q, u),
         )
         es = given.reset(jax.random.key(0))
         es = dataclasses.replace(
-            es, task=place(es.task, drawn), integrator_state=init_integrator(es.state, controls)
+            es,
+            task_state=place(es.task_state, drawn),
+            integrator_state=init_integrator(es.state, controls),
         )
         return given.with_state(es, es.state)
 
-    return Programs(
+    return CompiledEnv(
         env=env,
         reset=jax.jit(reset),
         step=jax.jit(functools.partial(manager_step, env)),
