@@ -166,7 +166,7 @@ def test_a_locked_coordinate_stays_where_it_is_put(world, options):
     assert largest_difference(states, dataclasses.replace(others, q=states.q)) > 1e-3
 
 
-def test_stale_first_stage_keeps_the_old_excitation_for_one_stage(world, reference):
+def test_a_first_stage_of_its_own_keeps_the_old_controls_for_one_stage(world, reference):
     model, params, state, excitations = world
 
     @jax.jit

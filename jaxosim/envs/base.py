@@ -374,7 +374,7 @@ class Env(Copied):
         return vector if self.observation == "vector" else tree_of(self.observation_names, vector)
 
     def _terms(self, transition: Transition) -> tuple[Terms, Any]:
-        """Reward terms, the user's if there are any, and the task's memory."""
+        """Reward terms, the user's if there are any, and the task state."""
         terms, task = self.reward_terms(transition)
         if self.reward is None:
             return terms, task

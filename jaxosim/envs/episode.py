@@ -1,4 +1,4 @@
-"""The nouns of an episode: one world as it goes on, one instant of it, one step of it."""
+"""The records of an episode: one world within it, one instant of it, one step of it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ class EnvState:
       info: `terminated`, `truncated`, `finite`: bools.
       metrics: the terms of the reward, by name; they sum to it.
       state: of the mechanics.
-      integrator_state: of the integrator; holds the excitation in force.
-      task_state: what the task remembers, such as targets.
+      integrator_state: of the integrator; holds the controls in force.
+      task_state: of the task, such as its targets.
       params: this world's numbers if they are randomized, else None.
       key: from which everything random that is still to come is drawn.
       step_count: int32, control steps since reset.
@@ -53,14 +53,14 @@ class Snapshot(NamedTuple):
 
     state: State
     description: StateDescription
-    task_state: Any  # the task's own memory
+    task_state: Any  # what the task itself keeps
 
 
 class Transition(NamedTuple):
     """One control step, as a reward sees it."""
 
     before: State
-    after: Snapshot  # with the task's memory from before the step
-    controls: jax.Array  # [muscle] (1), clipped to [0, 1]
+    after: Snapshot  # with the task state from before the step
+    controls: jax.Array  # [control] (1), clipped to [0, 1]
     terminated: jax.Array
     truncated: jax.Array

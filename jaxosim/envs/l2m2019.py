@@ -54,7 +54,7 @@ _ACTION_ORDER = (
 
 @pytree
 class WalkTask:
-    """What the task remembers from step to step."""
+    """The task state: the target field and what the next footstep is rewarded for."""
 
     field: TargetField = dataclasses.field()
     target_achieved: jax.Array = array(unit="1")  # bool, in the step before

@@ -23,7 +23,7 @@ class Arm2DEnv(OsimEnv):
 
     @staticmethod
     def place(task: Any, drawn: Any) -> Any:
-        """The target itself is all that the task remembers."""
+        """The task state is the target itself."""
         return drawn
 
     def draw(self) -> np.ndarray:

@@ -60,7 +60,7 @@ class OsimEnv:
 
     @staticmethod
     def place(task: Any, drawn: Any) -> Any:
-        """The task's memory with the numbers drawn at reset; runs within a compiled program."""
+        """The task state with the numbers drawn at reset; runs within a compiled program."""
         return task
 
     def draw(self) -> Any:
@@ -68,7 +68,7 @@ class OsimEnv:
         return ()
 
     def task_at(self, task: Any, step: int) -> Any:
-        """The task's memory in a world that has been moved to a control step."""
+        """The task state of a world that has been moved to a control step."""
         return task
 
     def load_model(self) -> None:

@@ -34,7 +34,7 @@ class OsimModel:
 
         Args:
           compiled: the task and its compiled functions.
-          task_at: `(task's memory, step) -> task's memory`, for a world moved to another time.
+          task_at: `(task state, step) -> task state`, for a world moved to another time.
         """
         assert compiled.env.params is not None
         self.compiled = compiled

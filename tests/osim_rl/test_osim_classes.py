@@ -11,8 +11,10 @@ import jax
 import numpy as np
 import pytest
 
+import jaxosim
 from jaxosim import osim_rl
 from jaxosim.osim_rl import Arm2DEnv, L2M2019Env, L2RunEnv, ProstheticsEnv
+from jaxosim.osim_rl.osim_env import OsimEnv
 from tests.envs import recorded
 from tests.test_outputs import needs_episodes
 
@@ -276,3 +278,18 @@ def test_seed_unwrapped_and_with_are_those_of_gyms_env():
     assert closed == [True]
     with pytest.raises(ZeroDivisionError), Arm2DEnv():
         raise ZeroDivisionError  # is not swallowed
+
+
+def test_a_class_of_ones_own_takes_a_task():
+    model, params = jaxosim.load_model("arm2dof6musc")
+    light = dataclasses.replace(params.bodies, mass=0.5 * params.bodies.mass)
+    edited = dataclasses.replace(params, bodies=light)
+
+    class LightArm(OsimEnv):
+        task_name = jaxosim.make("Arm2DEnv", model=(model, edited), time_limit=7)
+
+    env = LightArm()
+    functional = env.osim_model.compiled.env
+    assert (env.time_limit, functional.model, functional.params) == (7, model, edited)
+    assert functional.options.method == "merson" and env.action_space.shape == (6,)
+    assert LightArm().osim_model.compiled is env.osim_model.compiled
