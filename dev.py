@@ -7,10 +7,12 @@
   python3 dev.py check ARGUMENTS...  the same, arguments go to pytest
   python3 dev.py oldest              some tests, and Brax's PPO, with the oldest JAX we support
   python3 dev.py oldest ARGUMENTS... the same environment, arguments go to pytest
+  python3 dev.py docs                build the documentation into site/; warnings are errors
+  python3 dev.py docs ARGUMENTS...   the same environment, any `mkdocs` command, such as serve
 
-The environment is built on the first call and reused until pyproject.toml changes; `oldest` has one
-of its own, `.venv-oldest`. Standard library only, and readable by any Python 3, so that an old one
-gets a message and not a syntax error.
+The environment is built on the first call and reused until pyproject.toml changes; `oldest` and
+`docs` have their own, `.venv-oldest` and `.venv-docs`. Standard library only, and readable by any
+Python 3, so that an old one gets a message and not a syntax error.
 """
 
 import hashlib
@@ -23,7 +25,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent
-VENV = ROOT / (".venv-oldest" if sys.argv[1:2] == ["oldest"] else ".venv")
+# `oldest` and `docs` have environments of their own.
+VENV = ROOT / (".venv-" + sys.argv[1] if sys.argv[1:2] in (["oldest"], ["docs"]) else ".venv")
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "jaxosim-setup.json"
 OLDEST_PYTHON = (3, 11)
@@ -40,6 +43,8 @@ OLDEST_TESTS = [
     *["tests/adapters/test_brax.py", "tests/adapters/test_gymnax.py"],
     *["tests/test_training.py", "tests/test_write_your_own_task.py"],
 ]
+DOCS_EXTRAS = ["docs"]
+BUILD_DOCS = ["build", "--strict", "--clean"]
 MAIN_JOB = ["rollout", "gait14dof22musc_pros", "--batch", "256", "--seconds", "1"]
 # What the Linux wheel of opensim takes from the system (seen with ldd), as Debian names it.
 OPENSIM_SYSTEM_PACKAGES = ["libgl1", "libice6", "libsm6", "libx11-6", "libxext6"]
@@ -48,7 +53,7 @@ VIEWER_SYSTEM_PACKAGES = ["chromium", "libegl1", "libegl-mesa0", "libgl1", "libo
 
 
 def main(arguments):
-    """Dispatches `run`, `check` and `oldest`; returns the exit status."""
+    """Dispatches `run`, `check`, `oldest` and `docs`; returns the exit status."""
     if sys.version_info < OLDEST_PYTHON:
         return restart_with_newer_python()
     os.chdir(ROOT)
@@ -62,6 +67,9 @@ def main(arguments):
         set_up(extras=OLDEST_EXTRAS, pins=lowest_requirements())
         chosen = arguments[1:] or ["-m", "not slow or trainer", *OLDEST_TESTS]
         return call([PYTHON, "-m", "pytest", *chosen])
+    if arguments[:1] == ["docs"]:
+        set_up(extras=DOCS_EXTRAS)
+        return call([PYTHON, "-m", "mkdocs", *(arguments[1:] or BUILD_DOCS)])
     print((__doc__ or "").strip())
     return 0 if arguments in (["-h"], ["--help"]) else 2
 

@@ -20,14 +20,15 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from kernels import batched, placed
 from plots import add_plot_option, panels
 from record import PACKAGES, record
-from tables import Bar, record_of, show_bars, show_table
+from tables import Target, record_of, show_table, show_targets
+from timing import compiled, medians
+from workload import MODEL, actions, start, walker
 
 import jaxosim
-from jaxosim.bench.paths import batched, placed
-from jaxosim.bench.timing import compiled, medians
-from jaxosim.bench.workload import HELD, MODEL, actions, start, walker
+from jaxosim.cli.rollout import HELD_STEPS
 from jaxosim.cores import core_count
 from jaxosim.errors import MissingExtraError
 from jaxosim.optional import require
@@ -55,14 +56,14 @@ def ours(worlds: int, steps: int, kernel: str) -> Side:
     """All worlds through an episode of so many control steps."""
     env = walker()
     es = placed(kernel, start(env, worlds))
-    held = [placed(kernel, action) for action in actions(env, worlds, steps)[::HELD]]
+    held = [placed(kernel, action) for action in actions(env, worlds, steps)[::HELD_STEPS]]
     program = compiled(batched(kernel, env.step), es, held[0], kernel=kernel)
     step = program.call
 
     def run():
         at = es
         for number in range(steps):
-            at = step(at, held[number // HELD])
+            at = step(at, held[number // HELD_STEPS])
         return at
 
     facts = {
@@ -100,8 +101,8 @@ def theirs(name: str, worlds: int, steps: int, threads: int) -> tuple[Side, Call
     mujoco.mj_getState(model, data[0], first, full)
     inner = round(_STEP / model.opt.timestep)
     part = min(_PART, worlds)
-    drawn = np.random.default_rng(0).random((worlds, -(-steps // HELD), model.nu))
-    controls = np.repeat(drawn, HELD * inner, axis=1)[:, : steps * inner]
+    drawn = np.random.default_rng(0).random((worlds, -(-steps // HELD_STEPS), model.nu))
+    controls = np.repeat(drawn, HELD_STEPS * inner, axis=1)[:, : steps * inner]
     states = np.empty((part, steps * inner, len(first)))
     sensors = np.empty((part, steps * inner, model.nsensordata))
     pool, broken = rollout.Rollout(nthread=threads), []
@@ -144,12 +145,12 @@ def measure(name: str, worlds: int, seconds: float, repeats: int) -> dict:
 
 
 def draw(row: dict) -> None:
-    """Two bars, per core and per core and muscle."""
+    """Two targets, per core and per core and muscle."""
     names = (SPEED, PER_MUSCLE)
     with panels("against_mujoco", names) as axes:
         for axis, name in zip(axes, names, strict=True):
             labels = [f"{side}\n{row[side]['model']}" for side in SIDES]
-            axis.bar(labels, [row[side][name] for side in SIDES])
+            axis.target(labels, [row[side][name] for side in SIDES])
 
 
 def main():
@@ -174,12 +175,12 @@ def main():
     row["fused over XLA"] = us[SPEED] / xla[SPEED]
     print(f"fused over XLA, env steps/s: {row['fused over XLA']:.2f}")
     over = "over MuJoCo, per core and simulated second"
-    bars = [
-        Bar(f"jaxosim {over}", us[SPEED] / them[SPEED], 20, True),
-        Bar(f"jaxosim, XLA, {over}", xla[SPEED] / them[SPEED], 2, True),
+    targets = [
+        Target(f"jaxosim {over}", us[SPEED] / them[SPEED], 20, True),
+        Target(f"jaxosim, XLA, {over}", xla[SPEED] / them[SPEED], 2, True),
     ]
-    show_bars(bars)
-    row["asked"] = record_of(bars)
+    show_targets(targets)
+    row["targets"] = record_of(targets)
     record("against_mujoco", row, (*PACKAGES, "mujoco", "myo-sim"))
     if given.plot:
         draw(row)

@@ -17,14 +17,14 @@ import os
 from pathlib import Path
 
 import jax
+from kernels import KERNELS
+from opensim_comparison.compare import SETTINGS, WAYS, Entry, Plan, compare, opensim_processes
+from opensim_comparison.table import Target, comparison_table
+from opensim_comparison.trajectory_error import TIMES, summary
 from record import PACKAGES, RESULTS, record
+from workload import MODEL
 
 import jaxosim
-from jaxosim.bench.contest import SETTINGS, WAYS, Entry, Plan, compete, opensim_processes
-from jaxosim.bench.drift import TIMES, summary
-from jaxosim.bench.paths import KERNELS
-from jaxosim.bench.report import Bar, contest_table
-from jaxosim.bench.workload import MODEL
 from jaxosim.cli import report
 from jaxosim.cores import core_count
 from jaxosim.errors import MissingExtraError
@@ -33,12 +33,12 @@ from jaxosim.optional import require
 
 NAME = "against_opensim"
 _COMPILE = 20  # s
-_SMALLEST_BATCH = 1024  # to which the bars of batches apply
+_SMALLEST_BATCH = 1024  # to which the targets of batches apply
 
 
-def _bar(times: float, smooth: float, random: float) -> Bar:
+def _target(times: float, smooth: float, random: float) -> Target:
     errors = {"constant": smooth, "sine": smooth, "random, median": random}
-    return Bar(times, _COMPILE, errors | {"random, largest": random})
+    return Target(times, _COMPILE, errors | {"random, largest": random})
 
 
 _TIMES = {  # OpenSim's speed, by setting and kernel
@@ -47,49 +47,49 @@ _TIMES = {  # OpenSim's speed, by setting and kernel
     "accurate": {"fused": 450, "xla": 40},
 }
 _ERRORS = {"default": (2e-3, 5e-3), "fine": (3e-4, 2e-3), "accurate": (5e-5, 6e-4)}
-BARS = {
-    (setting, kernel): _bar(times, *_ERRORS[setting])
+TARGETS = {
+    (setting, kernel): _target(times, *_ERRORS[setting])
     for setting, by_kernel in _TIMES.items()
     for kernel, times in by_kernel.items()
 }
-ONE_WORLD = {"fused": Bar(times_opensim=10), "xla": Bar(times_opensim=10)}
-ONE_WORLD_CALL = {"fused": Bar(times_opensim=60), "xla": Bar(times_opensim=10)}
+ONE_WORLD = {"fused": Target(times_opensim=10), "xla": Target(times_opensim=10)}
+ONE_WORLD_CALL = {"fused": Target(times_opensim=60), "xla": Target(times_opensim=10)}
 _WIDTH = 170  # columns of the table
-_JUDGED = 0.5  # s, the time whose errors are drawn
+_ERROR_TIME = 0.5  # s, the time whose errors are plotted
 _NOTE = """\
 × OpenSim: against OpenSim at 5e-05, all cores against all and one world against one process.
 × XLA: against the same by XLA alone.
-Errors are of any coordinate (rad | m), the largest until then; bars apply to 0.5 s, `!` marks what
-misses its bar. Random: {seeds} patterns."""
+Errors are of any coordinate (rad | m), the largest until then; tolerances apply to 0.5 s, `!` marks
+a missed one. Random: {seeds} patterns."""
 
 
-def bars_of(entries: list[Entry]) -> dict[str, Bar]:
-    """The bar of each entry that has one."""
-    bars = {}
+def targets_of(entries: list[Entry]) -> dict[str, Target]:
+    """The targets of each entry that has some."""
+    targets = {}
     for entry in entries:
-        bar = BARS.get((entry.setting or "", entry.kernel or ""))
-        if bar is not None and entry.worlds >= _SMALLEST_BATCH:
-            bars[entry.name] = bar
+        target = TARGETS.get((entry.setting or "", entry.kernel or ""))
+        if target is not None and entry.worlds >= _SMALLEST_BATCH:
+            targets[entry.name] = target
         elif entry.setting == "default" and entry.worlds == 1 and entry.kernel:
             scanned = WAYS["scan"] in entry.name
-            bars[entry.name] = (ONE_WORLD if scanned else ONE_WORLD_CALL)[entry.kernel]
-    return bars
+            targets[entry.name] = (ONE_WORLD if scanned else ONE_WORLD_CALL)[entry.kernel]
+    return targets
 
 
 def row_of(plan: Plan, entries: list[Entry]) -> dict:
-    """What is recorded."""
+    """The recorded measurements."""
     figures = []
     for entry in entries:
         figure = dataclasses.asdict(entry) | {"summary": summary(entry.errors)}
-        del figure["rival"]
+        del figure["baseline"]
         figures.append(figure | {"rate": entry.rate, "times_opensim": entry.times_opensim})
     return {"model": MODEL, "plan": dataclasses.asdict(plan), "times": TIMES, "entries": figures}
 
 
 def plot(entries: list[Entry]) -> Path:
-    """Draw error after half a second over env steps per second; the picture's path."""
+    """Draw error after half a second over env steps per second; the file's path."""
     figure = require("matplotlib.figure", "plot").Figure(figsize=(7, 4.5), layout="constrained")
-    axes, at = figure.subplots(), TIMES.index(_JUDGED)
+    axes, at = figure.subplots(), TIMES.index(_ERROR_TIME)
     largest = max((entry.worlds for entry in entries if entry.setting), default=0)
     with_errors = [entry for entry in entries if entry.errors]
     kinds = {
@@ -109,7 +109,7 @@ def plot(entries: list[Entry]) -> Path:
             offset = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center"}
             axes.annotate(text, (rate, top), fontsize=8, **offset)
     axes.set(xscale="log", yscale="log", xlabel=f"env steps per second, {entries[0].cores} cores")
-    axes.set_ylabel(f"largest coordinate error until {_JUDGED} s (rad | m)")
+    axes.set_ylabel(f"largest coordinate error until {_ERROR_TIME} s (rad | m)")
     axes.set_title(MODEL, fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
@@ -120,8 +120,8 @@ def plot(entries: list[Entry]) -> Path:
     return path
 
 
-def planned() -> tuple[Plan, bool]:
-    """What the command line asks for: the plan, and whether to draw."""
+def parse_arguments() -> tuple[Plan, bool]:
+    """The plan of the command line, and whether to plot."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     settings = list(Plan(1).settings)
     parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=settings)
@@ -138,7 +138,7 @@ def planned() -> tuple[Plan, bool]:
     plan = Plan(
         cores=core_count(),
         settings=settings,
-        alone=settings,
+        single_world=settings,
         kernels=KERNELS,
         batches=tuple(given.batch),
         rounds=given.rounds,
@@ -149,18 +149,18 @@ def planned() -> tuple[Plan, bool]:
 
 def main() -> None:
     """Measure, print, record, draw."""
-    plan, drawing = planned()
+    plan, drawing = parse_arguments()
     if drawing:
-        require("matplotlib.figure", "plot")  # complains before anything is measured
+        require("matplotlib.figure", "plot")  # fails before anything is measured
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
     jaxosim.use_cpu_devices()
     status = report.quiet_status("starting OpenSim")
     with status, opensim_processes(plan.cores) as opensim:
-        entries = compete(plan, opensim, status.update)
+        entries = compare(plan, opensim, status.update)
     console = report.output_console()
     console.width = max(console.width, _WIDTH)
     title = f"{MODEL}, {plan.cores} cores, {jax.devices()[0].device_kind}, float32"
-    console.print(contest_table(title, entries, bars_of(entries)))
+    console.print(comparison_table(title, entries, targets_of(entries)))
     console.print(_NOTE.format(seeds=plan.seeds))
     record(NAME, row_of(plan, entries), (*PACKAGES, "opensim"))
     if drawing:

@@ -94,7 +94,7 @@ def row_of(path: Path, states: int, live: bool) -> dict:
 
 def _compared(path: Path, structure: jaxosim.Model, count: int) -> tuple[str, str]:
     """Outcome of the comparison with live OpenSim, and the quantities over their bounds."""
-    from jaxosim.bench.opensim_world import load_opensim
+    from opensim_comparison.opensim_world import load_opensim
 
     load_opensim()
     from tests.parity import comparison
@@ -119,7 +119,7 @@ def _compared(path: Path, structure: jaxosim.Model, count: int) -> tuple[str, st
 
 def _opensim_says(path: Path) -> str:
     """Whether OpenSim takes a file."""
-    from jaxosim.bench.opensim_world import load_opensim
+    from opensim_comparison.opensim_world import load_opensim
 
     opensim = load_opensim()
     try:

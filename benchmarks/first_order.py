@@ -17,13 +17,13 @@ import time
 
 import jax
 import jax.numpy as jnp
+from kernels import KERNELS, LABELS, batched, placed
 from record import record
-from tables import Bar, record_of, show_bars, show_table
+from tables import Target, record_of, show_table, show_targets
+from timing import compiled, interleaved
+from workload import TASK, start, walker
 
 import jaxosim
-from jaxosim.bench.paths import KERNELS, LABELS, batched, placed
-from jaxosim.bench.timing import compiled, in_turns
-from jaxosim.bench.workload import TASK, start, walker
 from jaxosim.cores import core_count
 
 _WIDTH = 64
@@ -98,7 +98,7 @@ def measure(worlds: int, decisions: int, repeats: int) -> dict[str, dict]:
             "temporary (kB a world)": program.temporary * devices / worlds / 1e3,
             "finite": all(bool(jnp.all(jnp.isfinite(x))) for x in results),
         }
-    rounds = in_turns(
+    rounds = interleaved(
         {k: functools.partial(seconds_of, call) for k, call in calls.items()}, repeats
     )
     for kernel, pairs in rounds.items():
@@ -109,14 +109,14 @@ def measure(worlds: int, decisions: int, repeats: int) -> dict[str, dict]:
     return rows
 
 
-def bars_of(rows: dict[str, dict]) -> list[Bar]:
+def targets_of(rows: dict[str, dict]) -> list[Target]:
     """Targets: speed over XLA's, and the time to compile."""
     fused, xla = (rows[kernel] for kernel in KERNELS)
     rate = "updates/processor s"
     return [
-        Bar("updates a processor second, fused over XLA", fused[rate] / xla[rate], 5.0, True),
-        Bar("trace and compile, fused (s)", fused["trace (s)"] + fused["compile (s)"], 30.0),
-        Bar("programs that are finite", sum(row["finite"] for row in rows.values()), 2, True),
+        Target("updates a processor second, fused over XLA", fused[rate] / xla[rate], 5.0, True),
+        Target("trace and compile, fused (s)", fused["trace (s)"] + fused["compile (s)"], 30.0),
+        Target("programs that are finite", sum(row["finite"] for row in rows.values()), 2, True),
     ]
 
 
@@ -138,10 +138,10 @@ def main():
     title = f"update of {TASK}, {given.worlds} worlds, {given.decisions} decisions of 40 ms"
     columns = ("", *(LABELS[kernel] for kernel in KERNELS), "fused over XLA")
     show_table(title, columns, shown)
-    bars = bars_of(rows)
-    show_bars(bars)
+    targets = targets_of(rows)
+    show_targets(targets)
     setting = {"worlds": given.worlds, "decisions": given.decisions}
-    record("first_order", {**setting, **rows, "asked": record_of(bars)})
+    record("first_order", {**setting, **rows, "targets": record_of(targets)})
 
 
 if __name__ == "__main__":

@@ -26,14 +26,15 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+from kernels import KERNELS, LABELS, batched, mesh_of, placed
 from plots import add_plot_option, panels
 from record import record
-from tables import Bar, record_of, show_bars, show_table
+from tables import Target, record_of, show_table, show_targets
+from timing import compiled, medians
+from workload import MODEL
 
 import jaxosim
-from jaxosim.bench.paths import KERNELS, LABELS, batched, mesh_of, placed
-from jaxosim.bench.timing import compiled, medians
-from jaxosim.bench.workload import HELD, MODEL
+from jaxosim.cli.rollout import HELD_STEPS
 from jaxosim.cores import core_count
 
 COLUMNS = (
@@ -43,7 +44,7 @@ COLUMNS = (
 MODES = ("value", "forward", "reverse")
 _BLOCKS = {"reverse": 64}  # worlds at a time: what reverse mode keeps is the larger by far
 _CHECKED = 16  # worlds
-_JUDGED, _LONG = 10, 100  # control steps to which the bars of speed and of memory apply
+_JUDGED, _LONG = 10, 100  # control steps to which the targets of speed and of memory apply
 _QUOTIENT_STEPS = (1e-5, 2e-6)  # of excitation
 _KNOWN = 1e-4  # quotients of the two that disagree by more say nothing
 
@@ -75,8 +76,10 @@ def job(worlds: int, steps: int):
     states = jax.tree.map(lambda x: jnp.repeat(x[None], worlds, axis=0), one)
     drawn, directions = jax.random.split(jax.random.key(0))
     shape = (worlds, steps, len(model.muscle_names))
-    excitations = jax.random.uniform(drawn, (worlds, -(-steps // HELD), shape[-1]), one.q.dtype)
-    excitations = jnp.repeat(excitations, HELD, axis=1)[:, :steps]
+    excitations = jax.random.uniform(
+        drawn, (worlds, -(-steps // HELD_STEPS), shape[-1]), one.q.dtype
+    )
+    excitations = jnp.repeat(excitations, HELD_STEPS, axis=1)[:, :steps]
     return states, excitations, jax.random.normal(directions, shape, one.q.dtype)
 
 
@@ -147,25 +150,27 @@ def checked(steps: list[int]) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def bars_of(rows: list[dict], checks: list[dict]) -> list[Bar]:
+def targets_of(rows: list[dict], checks: list[dict]) -> list[Target]:
     """Targets of the costs, and what has to hold for them to mean anything."""
-    bars = []
+    targets = []
     reverse = {(r["control steps"], r["kernel"]): r for r in rows if r["mode"] == "reverse"}
     for (steps, kernel), row in reverse.items():
         name = f"{LABELS[kernel]}: reverse over forward time, {steps} steps"
         most = 4.5 if kernel == "fused" and steps == _JUDGED else 6.0
-        bars.append(Bar(name, row["of the value's time"], most))
+        targets.append(Target(name, row["of the value's time"], most))
     if (_JUDGED, "fused") in reverse:
         speed = reverse[_JUDGED, "fused"]["speed over XLA's"]
-        bars.append(Bar(f"gradients/s, fused over XLA, {_JUDGED} steps", speed, 5.0, True))
+        targets.append(Target(f"gradients/s, fused over XLA, {_JUDGED} steps", speed, 5.0, True))
     if (_LONG, "fused") in reverse:
         fused, xla = (reverse[_LONG, kernel]["temporary (kB)"] for kernel in KERNELS)
-        bars.append(Bar(f"reverse memory, fused over XLA, {_LONG} steps", fused / xla, 0.5))
-    bars.append(Bar("programs that are finite", sum(r["finite"] for r in rows), len(rows), True))
+        targets.append(Target(f"reverse memory, fused over XLA, {_LONG} steps", fused / xla, 0.5))
+    targets.append(
+        Target("programs that are finite", sum(r["finite"] for r in rows), len(rows), True)
+    )
     for mode in MODES[1:]:
-        bars.append(Bar(f"{mode} mode against quotients", max(c[mode] for c in checks), 1e-4))
+        targets.append(Target(f"{mode} mode against quotients", max(c[mode] for c in checks), 1e-4))
     fewest = min(c["of them comparable"] for c in checks)
-    return [*bars, Bar("worlds of a check that are comparable", fewest, _CHECKED // 2, True)]
+    return [*targets, Target("worlds of a check that are comparable", fewest, _CHECKED // 2, True)]
 
 
 def draw(rows: list[dict]) -> None:
@@ -202,14 +207,14 @@ def main():
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
     checks = checked(given.steps)
     rows = [row for steps in given.steps for row in measure(given.worlds, steps, given.repeats)]
-    bars = bars_of(rows, checks)
+    targets = targets_of(rows, checks)
     title = f"{MODEL}, batch {given.worlds}, {jax.device_count()} devices, float32"
     show_table(title, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
     title = "largest relative error against a central difference, float64"
     show_table(title, list(checks[0]), [list(row.values()) for row in checks])
-    show_bars(bars)
+    show_targets(targets)
     measured = {"worlds": given.worlds, "devices": jax.device_count(), "costs": rows}
-    record("gradient_cost", {**measured, "checks": checks, "asked": record_of(bars)})
+    record("gradient_cost", {**measured, "checks": checks, "targets": record_of(targets)})
     if given.plot:
         draw(rows)
 

@@ -15,7 +15,7 @@ two gradients are 5 % apart or more, a difference quotient of the explicit metho
 direction in which they differ, decides between them: 0 where it follows the explicit method's own
 derivative, 1 where it follows the implicit one's. (An explicit step does not end where a path
 gains or loses a point, so that its derivative leaves the jump there out, its quotients do not.)
-Time and memory are those of reverse mode, in turns. One table, and one JSON line in
+Time and memory are those of reverse mode, interleaved. One table, and one JSON line in
 benchmarks/results/gradient_terms.jsonl.
 """
 
@@ -29,10 +29,10 @@ import numpy as np
 from plots import add_plot_option, panels
 from record import record
 from tables import show_table
+from timing import compiled, medians
+from workload import MODEL
 
 import jaxosim
-from jaxosim.bench.timing import compiled, medians
-from jaxosim.bench.workload import MODEL
 from jaxosim.integrators.linearization import linearize
 from jaxosim.randomize import pose
 

@@ -24,9 +24,10 @@ from record import PACKAGES, ROOT, record
 sys.path.insert(0, str(ROOT))  # the oracle lives with the tests
 jax.config.update("jax_enable_x64", True)
 
+from opensim_comparison.opensim_world import load_opensim  # noqa: E402
+from patterns import PATTERNS  # noqa: E402
+
 import jaxosim  # noqa: E402
-from jaxosim.bench.opensim_world import load_opensim  # noqa: E402
-from jaxosim.bench.patterns import PATTERNS  # noqa: E402
 from jaxosim.models.catalog import resolve  # noqa: E402
 from tests.parity import comparison, trajectories  # noqa: E402
 

@@ -21,17 +21,17 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from kernels import KERNELS, LABELS, batched, placed
 from operations import Operations, count_operations
 from peaks import bandwidth, exponential_rate, multiply_add_rate
 from plots import add_plot_option, panels
 from record import record
 from tables import show_table
+from timing import compiled, medians
+from workload import actions, start, walker
 
 import jaxosim
 from jaxosim import fused
-from jaxosim.bench.paths import KERNELS, LABELS, batched, placed
-from jaxosim.bench.timing import compiled, medians
-from jaxosim.bench.workload import actions, start, walker
 from jaxosim.cores import core_count
 
 _BLOCK = 128  # worlds; one block, of which there is no loop

@@ -25,15 +25,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
+from kernels import KERNELS, LABELS, batched, mesh_of, placed
 from larger import side_by_side
 from plots import add_plot_option, panels
 from record import record
-from tables import Bar, record_of, show_bars, show_table
+from tables import Target, record_of, show_table, show_targets
+from timing import Program, compiled, medians
+from workload import MODEL, TASK, actions, start, walker
 
 import jaxosim
-from jaxosim.bench.paths import KERNELS, LABELS, batched, mesh_of, placed
-from jaxosim.bench.timing import Program, compiled, medians
-from jaxosim.bench.workload import MODEL, TASK, actions, start, walker
 from jaxosim.cores import core_count
 
 _SAMPLE = 4096  # world-steps in a timed call, at least
@@ -185,37 +185,39 @@ def differing_worlds(batches: tuple[int, ...]) -> dict[int, int]:
     return counts
 
 
-def bars_of(
+def targets_of(
     rows: list[dict],
     others: list[dict],
     models: list[dict],
     walkers: int,
     differing: dict[int, int],
-) -> list[Bar]:
+) -> list[Target]:
     """Targets, of the batches that are large enough."""
-    bars = []
+    targets = []
     for kernel in KERNELS:
         own = [row for row in rows if row["kernel"] == kernel]
         where, most = f"{LABELS[kernel]}: ", _MEMORY[kernel]
         if own:
             once = statistics.median(row["trace (s)"] + row["compile (s)"] for row in own)
-            bars.append(Bar(f"{where}trace and compile, median over batches (s)", once, 20.0))
+            targets.append(Target(f"{where}trace and compile, median over batches (s)", once, 20.0))
         scanned = [row for row in others if row["kernel"] == kernel][-1]
         memory = scanned["temporary (kB)"] + scanned["held (kB)"]
-        bars.append(Bar(f"{where}{scanned['program']}: memory per world (kB)", memory, most))
+        targets.append(Target(f"{where}{scanned['program']}: memory per world (kB)", memory, most))
         some = [row for row in own if row["batch"] >= _LARGE]
         if not some:
             continue
         times = [row["µs a world-step"] for row in some]
         memory = max(row["temporary (kB)"] + row["held (kB)"] for row in some)
         where += f"batch ≥ {_LARGE}, "
-        bars.append(Bar(where + "slowest over fastest world-step", max(times) / min(times), 1.5))
-        bars.append(Bar(where + "memory per world (kB)", memory, most))
+        targets.append(
+            Target(where + "slowest over fastest world-step", max(times) / min(times), 1.5)
+        )
+        targets.append(Target(where + "memory per world (kB)", memory, most))
     name = f"worlds that differ by batch: {', '.join(map(str, differing))}"
-    return [*bars, *_proportions(models, walkers), Bar(name, sum(differing.values()), 0)]
+    return [*targets, *_proportions(models, walkers), Target(name, sum(differing.values()), 0)]
 
 
-def _proportions(models: list[dict], walkers: int) -> list[Bar]:
+def _proportions(models: list[dict], walkers: int) -> list[Target]:
     """How far the larger model is from as many times the walker's time, kernels only."""
     small, large = (
         next(row for row in models if (row["model"], row["kernel"]) == (name, "fused"))
@@ -225,8 +227,8 @@ def _proportions(models: list[dict], walkers: int) -> list[Bar]:
     times = [row["µs a world-step"] for row in (small, large)]
     title = f"fused: {walkers} walkers in one model, over {walkers} × one: "
     return [
-        Bar(title + "time of a step", times[1] / times[0] / walkers, 1.5),
-        Bar(title + "trace and compile", seconds[1] / seconds[0] / walkers, 1.5),
+        Target(title + "time of a step", times[1] / times[0] / walkers, 1.5),
+        Target(title + "trace and compile", seconds[1] / seconds[0] / walkers, 1.5),
     ]
 
 
@@ -266,16 +268,16 @@ def main():
     other_rows = [row for kernel in KERNELS for row in measure_programs(given.worlds, kernel)]
     model_rows = measure_models(given.worlds, given.repeats, given.walkers)
     differing = differing_worlds(tuple(given.equal))
-    bars = bars_of(batch_rows, other_rows, model_rows, given.walkers, differing)
+    targets = targets_of(batch_rows, other_rows, model_rows, given.walkers, differing)
     rows = [[row.get(name) for name in BATCH_COLUMNS] for row in (*batch_rows, *other_rows)]
     show_table(TASK, BATCH_COLUMNS, rows)
     title = f"control step of every bundled model, batch {given.worlds}"
     rows = [[row[name] for name in MODEL_COLUMNS] for row in model_rows]
     show_table(title, MODEL_COLUMNS, rows)
-    show_bars(bars)
+    show_targets(targets)
     measured: dict[str, Any] = {"batches": batch_rows, "programs": other_rows, "models": model_rows}
     measured["worlds that differ"] = differing
-    record("scaling", {**measured, "worlds": given.worlds, "asked": record_of(bars)})
+    record("scaling", {**measured, "worlds": given.worlds, "targets": record_of(targets)})
     if given.plot:
         draw(batch_rows, model_rows)
 

@@ -1,4 +1,4 @@
-"""Tables that the benchmarks print: figures, and what was asked of them."""
+"""Tables that the benchmarks print: measurements, and their targets."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,8 +12,8 @@ _WIDTH = None if sys.stdout.isatty() else 150
 _CONSOLE = rich.console.Console(highlight=False, markup=False, width=_WIDTH)
 
 
-class Bar(NamedTuple):
-    """A figure that was asked for, and what was measured; not a number misses every bar."""
+class Target(NamedTuple):
+    """A measurement and its bound; NaN misses every target."""
 
     name: str
     value: float
@@ -22,7 +22,7 @@ class Bar(NamedTuple):
 
     @property
     def met(self) -> bool:
-        """Whether the figure is what was asked."""
+        """Whether the measurement keeps the bound."""
         return bool(self.value >= self.bound if self.at_least else self.value <= self.bound)
 
 
@@ -36,18 +36,23 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     _CONSOLE.print(drawn)
 
 
-def show_bars(bars: Sequence[Bar]) -> None:
-    """Print what was asked beside what was measured."""
+def show_targets(targets: Sequence[Target]) -> None:
+    """Print the bounds beside the measurements."""
     rows = [
-        (bar.name, f"{'≥' if bar.at_least else '≤'} {text_of(bar.bound)}", bar.value, bar.met)
-        for bar in bars
+        (
+            target.name,
+            f"{'≥' if target.at_least else '≤'} {text_of(target.bound)}",
+            target.value,
+            target.met,
+        )
+        for target in targets
     ]
-    show_table("figures asked", ("", "asked", "measured", "met"), rows)
+    show_table("targets", ("", "target", "measured", "met"), rows)
 
 
-def record_of(bars: Sequence[Bar]) -> dict[str, dict]:
+def record_of(targets: Sequence[Target]) -> dict[str, dict]:
     """The same for the JSON line."""
-    return {bar.name: {**bar._asdict(), "met": bar.met} for bar in bars}
+    return {target.name: {**target._asdict(), "met": target.met} for target in targets}
 
 
 def text_of(value: Any) -> str:

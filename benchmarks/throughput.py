@@ -20,14 +20,14 @@ import tempfile
 
 import jax
 import jax.numpy as jnp
+from kernels import KERNELS, LABELS, batched, placed
 from record import record
 from sampling import random_states
-from tables import Bar, record_of, show_bars, show_table
+from tables import Target, record_of, show_table, show_targets
+from timing import compiled, medians
+from workload import MODEL, TASK, actions, start, walker
 
 import jaxosim
-from jaxosim.bench.paths import KERNELS, LABELS, batched, placed
-from jaxosim.bench.timing import compiled, medians
-from jaxosim.bench.workload import MODEL, TASK, actions, start, walker
 from jaxosim.cores import core_count
 
 _CHAIN = 50  # evaluations per timed call, in one scan
@@ -120,16 +120,16 @@ def measure_starts(batch: int, count: int) -> dict[str, dict]:
     }
 
 
-def bars_of(rows: dict[str, dict]) -> list[Bar]:
+def targets_of(rows: dict[str, dict]) -> list[Target]:
     """Targets: speeds over XLA's, and the time to compile."""
     fused, xla = (rows[kernel] for kernel in KERNELS)
-    bars = [
-        Bar(f"{what}, fused over XLA", fused[what] / xla[what], bound, True)
+    targets = [
+        Target(f"{what}, fused over XLA", fused[what] / xla[what], bound, True)
         for what, bound in ((DERIVATIVES, 7.0), (ENV, 5.0))
         if what in fused
     ]
     limits = ((COLD, 8.0), (FROM_DISK, 1.5))
-    return bars + [Bar(name, fused[name], bound) for name, bound in limits if name in fused]
+    return targets + [Target(name, fused[name], bound) for name, bound in limits if name in fused]
 
 
 def shown(rows: dict[str, dict]) -> list[tuple]:
@@ -159,12 +159,12 @@ def main():
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are those of programs not compiled before
     rows = measure(given.model, given.batch, given.repeats)
     rows = {kernel: row | starts.get(kernel, {}) for kernel, row in rows.items()}
-    bars = bars_of(rows)
+    targets = targets_of(rows)
     columns = ("", *(LABELS[kernel] for kernel in KERNELS), "fused over XLA")
     show_table(f"{given.model}, batch {given.batch}, {given.devices} cores", columns, shown(rows))
-    show_bars(bars)
+    show_targets(targets)
     measured = {"model": given.model, "batch": given.batch, "devices": given.devices, **rows}
-    record("throughput", {**measured, "asked": record_of(bars)})
+    record("throughput", {**measured, "targets": record_of(targets)})
 
 
 if __name__ == "__main__":

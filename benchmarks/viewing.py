@@ -1,12 +1,12 @@
-"""What does it cost to look: a film of three seconds, and a live viewer that a batch is shown in?
+"""What does it cost to look: a video of three seconds, and a live viewer that a batch is shown in?
 
     python benchmarks/viewing.py [MODEL] [--batch 128] [--steps 100] [--blocks 15]
 
-The film has 30 frames per second and is drawn without a display. The live viewer follows one world
-of a batch at up to 30 pictures per second, with a visitor connected (a process that takes what a
+The video has 30 frames per second and is drawn without a display. The live viewer follows one world
+of a batch at up to 30 images per second, with a visitor connected (a process that takes what a
 browser would take, and draws nothing). Blocks of control steps with and without showing alternate,
 each pair in the order opposite to the last; the ratio is the median over the pairs. On a busy
-machine the ratio is noise; the processor time of a picture, of all the viewer's threads, is not.
+machine the ratio is noise; the processor time of an image, of all the viewer's threads, is not.
 Needs the extras `view` and `video`. One table, and one JSON line in
 benchmarks/results/viewing.jsonl.
 """
@@ -27,9 +27,9 @@ from record import record, show
 
 import jaxosim
 from jaxosim.sto import write_states
-from jaxosim.viewer.films import render_run
 from jaxosim.viewer.live import LiveViewer
-from jaxosim.viewer.run import load_run
+from jaxosim.viewer.motion import load_motion
+from jaxosim.viewer.video import render_motion
 
 _RATE = 30
 _VISITOR = """
@@ -46,15 +46,15 @@ with connect(url, subprotocols=[f"viser-v{viser.__version__}"], max_size=None) a
 """
 
 
-def film_time(model, params, folder):
-    """Seconds for a film of three seconds of motion, and processor seconds, the encoder's too."""
+def video_time(model, params, folder):
+    """Seconds for a video of three seconds of motion, and processor seconds, the encoder's too."""
     start = jax.jit(lambda p: jaxosim.initial_state(model, p))(params)
     excitations = np.full((300, len(model.muscle_names)), 0.05)
     states = jax.jit(lambda s, e: jaxosim.rollout(model, params, s, e))(start, excitations)
-    write_states(folder / "run.sto", model, states)
-    run = load_run(folder / "run.sto", model=model.name)
+    write_states(folder / "motion.sto", model, states)
+    motion = load_motion(folder / "motion.sto", model=model.name)
     begin, busy = time.perf_counter(), sum(os.times()[:4])
-    render_run(run, folder / "walk.mp4", rate=_RATE)
+    render_motion(motion, folder / "walk.mp4", rate=_RATE)
     return time.perf_counter() - begin, sum(os.times()[:4]) - busy
 
 
@@ -74,20 +74,20 @@ def visited_viewer(model, params):
 
 
 def live_times(model, params, batch, steps, blocks):
-    """Of each pair of blocks: seconds of a control step, processor seconds, and pictures shown.
+    """Of each pair of blocks: seconds of a control step, processor seconds, and images shown.
 
     Returns:
-      `[pair, 2]` seconds and `[pair, 2]` processor seconds, not shown and shown; `[pair]` pictures.
+      `[pair, 2]` seconds and `[pair, 2]` processor seconds, not shown and shown; `[pair]` images.
     """
     one = jax.jit(jaxosim.initial_state)(model, params)
     start = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], batch, axis=0), one)
     excitation = jnp.full((batch, len(model.muscle_names)), 0.05, start.q.dtype)
     step = jax.jit(jax.vmap(jaxosim.step, (None, None, 0, 0)))
     jax.block_until_ready(step(model, params, start, excitation))
-    seconds, processor, pictures = np.zeros((3, blocks, 2))
+    seconds, processor, images = np.zeros((3, blocks, 2))
     with visited_viewer(model, params) as viewer:
         viewer.show(start, world=0)
-        while not viewer.shown_count:  # the first picture compiles
+        while not viewer.shown_count:  # the first image compiles
             time.sleep(0.1)
         for block in range(2 * blocks):
             pair, shown = block // 2, int(block % 4 in (1, 2))
@@ -98,10 +98,10 @@ def live_times(model, params, batch, steps, blocks):
                 if shown:
                     viewer.show(state, world=0)
             seconds[pair, shown] = (time.perf_counter() - begin) / steps
-            time.sleep(2 / _RATE)  # the last picture is out before the next block
+            time.sleep(2 / _RATE)  # the last image is out before the next block
             processor[pair, shown] = time.process_time() - busy
-            pictures[pair, shown] = viewer.shown_count - before
-    return seconds, processor, pictures[:, 1]
+            images[pair, shown] = viewer.shown_count - before
+    return seconds, processor, images[:, 1]
 
 
 def main():
@@ -114,19 +114,19 @@ def main():
     given = parser.parse_args()
     model, params = jaxosim.load_model(given.model)
     with tempfile.TemporaryDirectory() as folder:
-        film, film_processor = film_time(model, params, Path(folder))
-    seconds, processor, pictures = live_times(model, params, given.batch, given.steps, given.blocks)
-    per_picture = (processor[:, 1] - processor[:, 0]) / np.maximum(pictures, 1)
+        video, video_processor = video_time(model, params, Path(folder))
+    seconds, processor, images = live_times(model, params, given.batch, given.steps, given.blocks)
+    per_image = (processor[:, 1] - processor[:, 0]) / np.maximum(images, 1)
     row = {
         "model": model.name,
         "batch": given.batch,
-        "film of 3 s (s)": film,
-        "its processor time (s)": film_processor,
+        "video of 3 s (s)": video,
+        "its processor time (s)": video_processor,
         "control step of the batch (ms)": 1e3 * float(np.median(seconds[:, 0])),
         "the same, shown (ms)": 1e3 * float(np.median(seconds[:, 1])),
         "ratio": float(np.median(seconds[:, 1] / seconds[:, 0])),
-        "pictures per second": float(pictures.sum() / (given.steps * seconds[:, 1].sum())),
-        "processor time of a picture (ms)": 1e3 * float(np.median(per_picture)),
+        "images per second": float(images.sum() / (given.steps * seconds[:, 1].sum())),
+        "processor time of an image (ms)": 1e3 * float(np.median(per_image)),
     }
     show(row)
     record("viewing", row)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxosim import bundled_models, load_model
 from jaxosim.files import replacing
-from jaxosim.viewer.pictures import Camera, render_frame
+from jaxosim.viewer.image import Camera, render_frame
 from jaxosim.viewer.scene import default_state
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "pictures"

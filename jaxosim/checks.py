@@ -67,3 +67,16 @@ def check_functions(owner: object, options: Sequence[str]) -> None:
         value = getattr(owner, option)
         if value is not None and not callable(value):
             raise ValueError(f"{option}: expected a function or None, got {value!r}")
+
+
+def check_hashed_by_identity(cls: type) -> None:
+    """Refuse a class whose objects are compared by value, which arrays do not allow.
+
+    Raises:
+      TypeError: it is one.
+    """
+    if cls.__hash__ is not object.__hash__:
+        raise TypeError(
+            f"{cls.__name__}: expected a class that is hashed by identity: "
+            "@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)"
+        )

@@ -4,7 +4,8 @@ A model uses a few dozen of them (joint axes, moving path points). They are sort
 compile time, into a `FunctionBank`; evaluating a bank gives every function's value and first two
 derivatives at its own argument in three vectorised expressions, never a branch per function.
 
-Source: OpenSim `SimmSpline`, `PiecewiseLinearFunction`, `PolynomialFunction`, `LinearFunction`.
+Source: OpenSim `SimmSpline`, `PiecewiseLinearFunction`, `PolynomialFunction`, `LinearFunction`; see
+docs/theory/joints.md, "Functions" and "SimmSpline".
 """
 
 from dataclasses import dataclass

@@ -21,25 +21,17 @@ unfinished: set[Path] = set()
 _failure = True  # whether the interrupted command has failed
 
 
-@contextlib.contextmanager
-def ending() -> Iterator[None]:
-    """Within the block Ctrl-C ends the process; nothing changes where it is handled or ignored."""
+def install() -> None:
+    """From now on Ctrl-C ends the process; nothing changes where it is handled or ignored."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
         return
     ours, written = socket.socketpair()
     written.setblocking(False)
     threading.Thread(target=_wait, args=(ours,), daemon=True).start()
     # The signal's number is written by its C handler: also while the main thread runs no Python.
-    before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+    signal.set_wakeup_fd(written.detach(), warn_on_full_buffer=False)
     signal.signal(signal.SIGINT, _leave_to_the_thread)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.set_wakeup_fd(before)
-        written.close()
 
 
 @contextlib.contextmanager
@@ -58,11 +50,10 @@ def _leave_to_the_thread(number: int, frame: FrameType | None) -> None:
 
 
 def _wait(ours: socket.socket) -> None:
-    """Wait for the signal, or for the end of the block."""
-    with ours:
-        while numbers := ours.recv(1):
-            if numbers[0] == signal.SIGINT:
-                _end()
+    """Wait for the signal, and end the process."""
+    while numbers := ours.recv(1):
+        if numbers[0] == signal.SIGINT:
+            _end()
 
 
 def _end() -> None:

@@ -126,7 +126,7 @@ def find_equilibrium(model: Model, params: Params, state: State) -> tuple[State,
 
 def warn_without_equilibrium(model: Model, found: jax.Array) -> None:
     """Name the muscles without equilibrium `[muscle]` in a warning, unless this is being traced."""
-    if isinstance(found, Tracer) or bool(np.all(found)):
+    if isinstance(found, Tracer) or np.asarray(found).all():
         return
     names = [model.muscle_names[i] for i in np.flatnonzero(~np.asarray(found))]
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")

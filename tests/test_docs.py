@@ -1,13 +1,54 @@
-"""Pages made by a command are what the command makes now."""
+"""The documentation: generated pages are current, programs run, citations lead somewhere."""
 
 import importlib.util
+import os
 import pathlib
+import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 
+import jaxosim
 from jaxosim.envs.registry import ENVS
 
-DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PROGRAMS = (
+    pytest.param("README.md", marks=pytest.mark.slow),  # a gradient of the walker is compiled
+    "docs/bring_your_own_osim.md",
+    "docs/troubleshooting.md",
+)
+CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of programs
+# A page, and the sections that may follow it, which may begin on the next line.
+CITATION = re.compile(r'(docs/[\w/]+\.md)((?:`?,?\s+(?:and\s+)?"[^"\n]+")*)')
+
+_STEMS = "optim normal general linear regular initial minim maxim vector symmetr local synchron"
+BRITISH = re.compile(
+    rf"(?i)\b(?:(?:{_STEMS.replace(' ', '|')})is(?:e[ds]?|ing|ations?)|metres?|centres?|grey|"
+    r"\w*(?:colour|behaviour|neighbour|modelling)\w*)\b"
+)
+NAMES = re.compile(r"optimise_excitations|examples/optimising")  # of files
+
+# What the page calls refused.osim: my_model.osim with three parts that are not simulated.
+WRAP = """<PathWrapSet><objects><PathWrap><wrap_object>elbow</wrap_object></PathWrap></objects>
+</PathWrapSet>"""
+CYLINDER = """<WrapObjectSet><objects><WrapCylinder name="elbow"><radius>0.01</radius>
+<length>0.1</length></WrapCylinder></objects></WrapObjectSet>"""
+MILLARD = """<Millard2012EquilibriumMuscle name="extra"><GeometryPath name="path"><PathPointSet>
+<objects>
+<PathPoint name="a"><socket_parent_frame>/ground</socket_parent_frame>
+<location>0 0.1 0.15</location></PathPoint>
+<PathPoint name="b"><socket_parent_frame>/bodyset/r_humerus</socket_parent_frame>
+<location>0 -0.2 0</location></PathPoint>
+</objects></PathPointSet></GeometryPath></Millard2012EquilibriumMuscle>"""
+COUPLER = """<ConstraintSet><objects><CoordinateCouplerConstraint name="coupler">
+<coupled_coordinates_function><LinearFunction><coefficients>1 0</coefficients></LinearFunction>
+</coupled_coordinates_function>
+<independent_coordinate_names>r_shoulder_elev</independent_coordinate_names>
+<dependent_coordinate_name>r_elbow_flex</dependent_coordinate_name>
+</CoordinateCouplerConstraint></objects></ConstraintSet>"""
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +64,120 @@ def maker():
 def test_observation_tables_are_up_to_date(maker, name):
     written = (maker.FOLDER / f"{name}.md").read_text(encoding="utf-8")
     assert written == maker.page(name), f"run: {maker.COMMAND}"
+
+
+def blocks_of(page, language):
+    """The code blocks of a page in one language, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A folder with the model files that the pages name."""
+    folder = tmp_path_factory.mktemp("docs")
+    arm = (ROOT / "jaxosim/models/assets/arm2dof6musc.osim").read_text(encoding="utf-8")
+    (folder / "my_model.osim").write_text(arm, encoding="utf-8")
+    for before, added in (
+        ("</PathPointSet>", WRAP),
+        ('<Body name="r_humerus">', CYLINDER),
+        ("<ForceSet>\n      <objects>", MILLARD),
+        ("</JointSet>", COUPLER),
+    ):
+        assert before in arm
+        arm = arm.replace(before, f"{before}\n{added}\n", 1)
+    (folder / "refused.osim").write_text(arm, encoding="utf-8")
+    return folder
+
+
+def run(arguments, folder):
+    """The standard output of a process with JAX's usual settings."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_programs_of_a_page_run_and_print_what_it_says(page, models):
+    has_opensim = importlib.util.find_spec("opensim") is not None
+    programs = [b for b in blocks_of(page, "python") if has_opensim or "import opensim" not in b]
+    printed = run(["-c", "\n".join(programs)], models)
+    for expected in blocks_of(page, "text"):
+        assert expected in printed
+
+
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_commands_of_a_page_run(page, models):
+    lines = [line for block in blocks_of(page, "sh") for line in block.splitlines()]
+    for line in (line for line in lines if line.startswith("jaxosim ")):
+        assert run(["-m", "jaxosim.cli", *shlex.split(line)[1:]], models) is not None
+
+
+def headings_of(page):
+    """The headings of a page."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return set(re.findall(r"^#+ (.+)$", text, flags=re.M))
+
+
+def citations_in(text):
+    """Page and sections of every citation of the documentation."""
+    return [(page, re.findall('"(.+?)"', rest)) for page, rest in CITATION.findall(text)]
+
+
+def citations():
+    """File, page and sections of every citation of the documentation in a program."""
+    for path in (path for folder in CITING for path in sorted((ROOT / folder).rglob("*.py"))):
+        for page, sections in citations_in(path.read_text(encoding="utf-8")):
+            yield path.relative_to(ROOT), page, sections
+
+
+def test_every_page_and_section_that_a_program_cites_exists():
+    missing = []
+    for path, page, sections in citations():
+        headings = headings_of(ROOT / page) if (ROOT / page).is_file() else None
+        if headings is None:
+            missing.append(f"{path}: {page}")
+        else:
+            missing += [f'{path}: {page}, "{s}"' for s in sections if s not in headings]
+    assert missing == []
+
+
+def test_a_citation_is_a_page_and_the_sections_behind_it():
+    text = 'Source: us; see docs/theory/contact.md,\n"Force" and "Early exit". Not "this".'
+    assert citations_in(text) == [("docs/theory/contact.md", ["Force", "Early exit"])]
+    assert len([path for path, _, sections in citations() if sections]) > 20
+
+
+def pages():
+    """All pages of the documentation that people wrote."""
+    yield from sorted(path for path in ROOT.glob("*.md"))
+    yield from sorted(DOCS.rglob("*.md"))
+
+
+def british_words(text):
+    """Words in British spelling."""
+    return BRITISH.findall(NAMES.sub("", text))
+
+
+def test_british_spelling_is_recognized():
+    assert british_words("normalised colours in the centre") == ["normalised", "colours", "centre"]
+    assert british_words("raise normalized colors, otherwise center; parameters") == []
+
+
+@pytest.mark.parametrize("page", list(pages()), ids=lambda page: page.name)
+def test_a_page_is_in_american_spelling(page):
+    assert british_words(page.read_text(encoding="utf-8")) == []
+
+
+def test_every_public_name_has_a_place_in_the_reference():
+    pages = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
+    described = set(re.findall(r"^::: jaxosim\.(\w+)$", pages, flags=re.M))
+    errors = {name for name in jaxosim.__all__ if name.endswith("Error")}
+    assert set(jaxosim.__all__) - errors - {"StateDerivative"} <= described

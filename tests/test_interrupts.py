@@ -2,13 +2,10 @@
 
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 
 import pytest
-
-from jaxosim import interrupts
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIMIT = 20  # s; a moment, on a machine that has other work
@@ -18,6 +15,7 @@ START = """
 import contextlib, pathlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
 from jaxosim import interrupts
+from jaxosim.cli.__main__ import main
 def interrupt():
     signal.raise_signal(signal.SIGINT)
     time.sleep(60)
@@ -25,39 +23,51 @@ def interrupt():
 # Each interrupts itself where an exception would be lost, or would do harm.
 MOMENTS = {
     "a bare except, as in JAX's tracing": """
-with interrupts.ending():
-    while True:
-        try:
-            interrupt()
-        except BaseException:
-            pass
+interrupts.install()
+while True:
+    try:
+        interrupt()
+    except BaseException:
+        pass
 """,
     "a callback of the garbage collector": """
 import gc
 def collected(phase, info):
     gc.callbacks.remove(collected)
     interrupt()
-with interrupts.ending():
-    gc.callbacks.append(collected)
-    gc.collect()
+interrupts.install()
+gc.callbacks.append(collected)
+gc.collect()
 """,
     "a call that runs no Python": """
 import ctypes, threading
-with interrupts.ending():
-    threading.Timer(0.5, lambda: signal.pthread_kill(threading.main_thread().ident, 2)).start()
-    end = time.monotonic() + 60
-    while time.monotonic() < end:  # sleep goes on after a signal, and releases the GIL
-        ctypes.CDLL(None).sleep(60)
+interrupts.install()
+threading.Timer(0.5, lambda: signal.pthread_kill(threading.main_thread().ident, 2)).start()
+end = time.monotonic() + 60
+while time.monotonic() < end:  # sleep goes on after a signal, and releases the GIL
+    ctypes.CDLL(None).sleep(60)
 """,
     "the import of the commands": """
 sys.meta_path.insert(0, type("Finder", (), {"find_spec": lambda name, *_: (
     interrupt() if name == "click" else None)}))
-import jaxosim.cli.main
+main()
+""",
+    "the definition of the commands": """
+import jaxosim.models
+jaxosim.models.bundled_models = interrupt
+main()
 """,
     "a command": """
-from jaxosim.cli import main as cli
-cli.commands.main = lambda *_, **__: interrupt()
-cli.main([])
+import jaxosim.cli.main
+jaxosim.cli.main.commands.main = lambda *_, **__: interrupt()
+main()
+""",
+    "the time between a command and the end of the process": """
+import atexit
+import jaxosim.cli.main
+jaxosim.cli.main.commands.main = lambda *_, **__: 0
+atexit.register = lambda *_: interrupt()
+main()
 """,
 }
 
@@ -84,7 +94,8 @@ def test_an_unfinished_file_is_removed_and_the_old_one_stays(tmp_path):
     out.write_text("old")
     code = """
 from jaxosim.files import replacing
-with interrupts.ending(), replacing(pathlib.Path(sys.argv[1])) as unfinished:
+interrupts.install()
+with replacing(pathlib.Path(sys.argv[1])) as unfinished:
     unfinished.write_text("half")
     try:
         interrupt()
@@ -97,31 +108,41 @@ with interrupts.ending(), replacing(pathlib.Path(sys.argv[1])) as unfinished:
 
 
 def test_a_command_that_serves_until_it_is_interrupted_has_not_failed():
-    assert outcome("with interrupts.ending(), interrupts.as_the_end(): interrupt()") == (0, "")
+    code = """
+interrupts.install()
+with interrupts.as_the_end():
+    interrupt()
+"""
+    assert outcome(code) == (0, "")
 
 
 def test_an_interrupt_that_is_ignored_stays_so():
     code = """
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-with interrupts.ending():
-    signal.raise_signal(signal.SIGINT)
-    time.sleep(0.2)
+interrupts.install()
+signal.raise_signal(signal.SIGINT)
+time.sleep(0.2)
 print("went on", file=sys.stderr)
 """
     assert outcome(code) == (0, "went on\n")
 
 
-def test_everything_is_as_before_after_the_block():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with interrupts.ending():
-            assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-            with interrupts.ending():  # within another block nothing changes
-                pass
-            assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        assert signal.set_wakeup_fd(-1) == -1
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
+def test_one_handler_is_installed_once():
+    code = """
+interrupts.install()
+handler, descriptor = signal.getsignal(signal.SIGINT), signal.set_wakeup_fd(-1)
+signal.set_wakeup_fd(descriptor)
+interrupts.install()
+assert signal.getsignal(signal.SIGINT) is handler
+assert signal.set_wakeup_fd(descriptor) == descriptor >= 0
+interrupt()
+"""
+    assert outcome(code) == (130, "jaxosim: interrupted\n")
+
+
+def test_importing_the_commands_installs_no_handler():
+    code = """
+import jaxosim.cli.main
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, file=sys.stderr)
+"""
+    assert outcome(code) == (0, "True\n")

@@ -54,7 +54,6 @@ FLOORS = {
     "jaxosim.osim_rl": 7,
     # entry points
     "jaxosim": 8,
-    "jaxosim.bench": 8,
     "jaxosim.cli": 8,
     "jaxosim.cores": 8,
     "jaxosim.gym_api": 8,
@@ -258,7 +257,7 @@ def test_import_changes_no_setting():
     code = """
 import jax
 before = dict(jax.config.values)
-import jaxosim.cli
+import jaxosim.cli.main
 assert before == {key: jax.config.values[key] for key in before}
 import numpy
 print(numpy.get_printoptions()["precision"], jax.config.jax_enable_x64)

@@ -14,7 +14,7 @@ import pytest
 
 import jaxosim
 from jaxosim import sto
-from jaxosim.viewer.run import load_run
+from jaxosim.viewer.motion import load_motion
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 STEPS, WORLDS, KNOTS = 4, 4, 3
@@ -155,7 +155,7 @@ def test_the_whole_example(tmp_path):
         played = result["opensim"][name]
         assert played["largest_difference"] < 5e-3
         assert played["objective_in_opensim"] == pytest.approx(played["objective"], rel=0.05)
-        run = load_run(out / f"{name}.npz")
+        run = load_motion(out / f"{name}.npz")
         assert run.world_count == 16 and len(run.time) == 31
         states = sto.read_states(out / f"{name}_opensim.sto", run.model, run.params)
         assert np.abs(np.asarray(states.q) - run.world(0).q[1:]).max() < 5e-3

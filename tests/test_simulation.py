@@ -237,7 +237,7 @@ def test_step_names_a_wrong_shape(world):
 
 @pytest.mark.parametrize("verb", [jaxosim.step, jaxosim.state_derivative, jaxosim.describe])
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 2), (2, 1)], ids=str)
-def test_an_excitation_of_another_shape_is_refused(world, verb, shape):
+def test_controls_of_another_shape_are_refused(world, verb, shape):
     model, params, state, _ = world
     expected = rf"controls: expected shape \[control=2\], got {re.escape(str(list(shape)))}"
     with pytest.raises(ModelMismatchError, match=expected):
@@ -245,7 +245,7 @@ def test_an_excitation_of_another_shape_is_refused(world, verb, shape):
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (3, 1), (3, 3), (1, 3, 2)], ids=str)
-def test_excitations_of_another_shape_are_refused(world, shape):
+def test_rows_of_controls_of_another_shape_are_refused(world, shape):
     model, params, state, _ = world
     expected = rf"controls: expected shape \[time, control=2\], got \[{str(shape)[1:-1].strip(',')}"
     with pytest.raises(ModelMismatchError, match=expected):

@@ -37,9 +37,9 @@ except ImportError:
 import cases  # noqa: E402
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
+from timing import Program, compiled  # noqa: E402
 
 import jaxosim  # noqa: E402
-from jaxosim.bench.timing import Program, compiled  # noqa: E402
 from jaxosim.fused import using  # noqa: E402
 
 _AT_ONCE = min(4, os.cpu_count() or 1)  # programs that compile at the same time

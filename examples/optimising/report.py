@@ -12,7 +12,7 @@ from optimising.task import Outcome, Task, Variables
 import jaxosim
 from jaxosim import sto
 from jaxosim.files import replacing
-from jaxosim.viewer.run import Run, write_run
+from jaxosim.viewer.motion import Motion, write_motion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +63,15 @@ class Found:
         time = np.round(np.asarray(states.time[:, 0], float), 6)
         states = dataclasses.replace(states, time=time)
         excitation = np.moveaxis(self.excitations, 0, 1)
-        run = Run(self.name, model, self.task.params, states, excitation)
+        motion = Motion(self.name, model, self.task.params, states, excitation)
         log_stiffness = self.variables.log_stiffness
-        write_run(
+        write_motion(
             folder / f"{self.name}.npz",
-            run,
+            motion,
             logits=self.variables.logits,
             log_stiffness=log_stiffness,
         )
-        sto.write_states(folder / f"{self.name}.sto", model, run.world(0))
+        sto.write_states(folder / f"{self.name}.sto", model, motion.world(0))
         sto.write_controls(
             folder / f"{self.name}_controls.sto", model, time[:-1], self.excitations[0]
         )

@@ -17,35 +17,32 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from jaxosim import interrupts
+import click
+import jax
+import numpy as np
+import rich.console
+import rich.progress
 
-with interrupts.ending():  # importing all this takes seconds
-    import click
-    import jax
-    import numpy as np
-    import rich.console
-    import rich.progress
-
-    import jaxosim
-    from jaxosim import fused, sto
-    from jaxosim.cli import report, view
-    from jaxosim.cli.bench import bench
-    from jaxosim.cli.obs import obs
-    from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
-    from jaxosim.cores import use_cpu_devices
-    from jaxosim.errors import (
-        MissingExtraError,
-        ModelMismatchError,
-        OsimFormatError,
-        OsimFormatWarning,
-        TableFormatError,
-        TableFormatWarning,
-        UnsupportedComponentError,
-    )
-    from jaxosim.files import replacing
-    from jaxosim.models import bundled_models, load_model
-    from jaxosim.types import Model, Params
-    from jaxosim.viewer.run import Run, write_run
+import jaxosim
+from jaxosim import fused, interrupts, sto
+from jaxosim.cli import report, view
+from jaxosim.cli.bench import bench
+from jaxosim.cli.obs import obs
+from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
+from jaxosim.cores import use_cpu_devices
+from jaxosim.errors import (
+    MissingExtraError,
+    ModelMismatchError,
+    OsimFormatError,
+    OsimFormatWarning,
+    TableFormatError,
+    TableFormatWarning,
+    UnsupportedComponentError,
+)
+from jaxosim.files import replacing
+from jaxosim.models import bundled_models, load_model
+from jaxosim.types import Model, Params
+from jaxosim.viewer.motion import Motion, write_motion
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _OUR_ERRORS = (
@@ -64,8 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
     warnings.showwarning = _show_warning
-    with interrupts.ending():
-        status = _status(arguments)
+    status = _status(arguments)
     atexit.register(_ignore_interrupts)  # what is left takes a moment
     sys.exit(status)
 
@@ -303,8 +299,8 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
         "versions": {"jaxosim": jaxosim.__version__, "jax": jax.__version__},
     }
     timed = dataclasses.replace(states, time=result.time)
-    motion = Run(path.name, model, params, timed, result.controls)
-    write_run(path, motion, metadata, root_position=result.root_position, finite=result.finite)
+    motion = Motion(path.name, model, params, timed, result.controls)
+    write_motion(path, motion, metadata, root_position=result.root_position, finite=result.finite)
 
 
 commands.add_command(bench)
@@ -312,7 +308,3 @@ commands.add_command(obs)
 commands.add_command(view.plot)
 commands.add_command(view.render)
 commands.add_command(view.view)
-
-
-if __name__ == "__main__":
-    main()

@@ -14,11 +14,12 @@ from jaxosim import interrupts
 from jaxosim.cli import report
 from jaxosim.files import replacing
 from jaxosim.models import load_model
-from jaxosim.viewer import films, page, pictures, plots, web
-from jaxosim.viewer.run import Run, is_run, load_run
+from jaxosim.viewer import image, plots, video, web
+from jaxosim.viewer.html import write_html
+from jaxosim.viewer.motion import Motion, is_motion, load_motion
 from jaxosim.viewer.scene import default_state
 
-_RUN = "RUN is FILE.npz of `jaxosim rollout`, or a .sto or .mot table of OpenSim."
+_MOTION = "MOTION is FILE.npz of `jaxosim rollout`, or a .sto or .mot table of OpenSim."
 _MAX_PIXELS = 4096
 _model_option = click.option(
     "--model", metavar="MODEL", help="Whose motion it is, where the file names no bundled model."
@@ -86,19 +87,19 @@ def out_option(*suffixes: str, required: bool = True) -> Any:
     )
 
 
-def motion(name: str, model: str | None) -> Run:
-    """The run of a file, or one instant of a model in its default pose.
+def open_motion(name: str, model: str | None) -> Motion:
+    """The motion of a file, or one instant of a model in its default pose.
 
     Raises:
-      TableFormatError: as `load_run`; other errors likewise.
+      TableFormatError: as `load_motion`; other errors likewise.
     """
-    if is_run(name):
-        return load_run(name, model)
+    if is_motion(name):
+        return load_motion(name, model)
     structure, params = load_model(name)
-    return Run.still(structure, params, default_state(params))
+    return Motion.still(structure, params, default_state(params))
 
 
-def check_finite(run: Run, worlds: Iterable[int]) -> None:
+def check_finite(motion: Motion, worlds: Iterable[int]) -> None:
     """Refuse to draw worlds that have diverged.
 
     Raises:
@@ -106,18 +107,18 @@ def check_finite(run: Run, worlds: Iterable[int]) -> None:
       ModelMismatchError: there is no such world.
     """
     for world in worlds:
-        states = run.world(world)
+        states = motion.world(world)
         fields = (states.q, states.u, states.activation, states.fiber_length)
         is_finite = np.all([np.isfinite(field).all(axis=1) for field in fields], axis=0)
         if not is_finite.all():
-            start = run.time[int(np.argmin(is_finite))]
+            start = motion.time[int(np.argmin(is_finite))]
             raise click.ClickException(
-                f"{run.name}: world {world} diverged: it is not finite from {start:.6g} s on"
+                f"{motion.name}: world {world} diverged: it is not finite from {start:.6g} s on"
             )
 
 
-@click.command(epilog=_RUN, short_help="Plot RUNs against time.")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.command(epilog=_MOTION, short_help="Plot MOTIONs against time.")
+@click.argument("motions", nargs=-1, required=True, metavar="MOTION...")
 @out_option(*plots.SUFFIXES)
 @_model_option
 @click.option(
@@ -126,30 +127,30 @@ def check_finite(run: Run, worlds: Iterable[int]) -> None:
     type=click.Choice(plots.QUANTITIES),
     help="Which quantities; all if absent. Several may be given.",
 )
-@click.option("--reference", metavar="RUN", help="Plot each run minus this one: the drift.")
+@click.option(
+    "--reference", metavar="MOTION", help="Plot each motion minus this one: the difference."
+)
 def plot(
-    runs: tuple[str, ...],
+    motions: tuple[str, ...],
     out: pathlib.Path,
     model: str | None,
     what: tuple[str, ...],
     reference: str | None,
 ) -> None:
-    """Plot angles, ground reactions, activations and fiber lengths of RUNs over each other."""
-    loaded = [load_run(name, model) for name in runs]
-    base = load_run(reference, model) if reference is not None else None
+    """Plot angles, ground reactions, activations and fiber lengths of MOTIONs over each other."""
+    loaded = [load_motion(name, model) for name in motions]
+    base = load_motion(reference, model) if reference is not None else None
     with replacing(out) as unfinished:
-        plots.plot_runs(loaded, unfinished, what or plots.QUANTITIES, base)
+        plots.plot_motions(loaded, unfinished, what or plots.QUANTITIES, base)
     click.echo(f"wrote {out}")
 
 
-@click.command(epilog=_RUN, short_help="Draw RUN or MODEL as a picture or a film.")
-@click.argument("run", metavar="RUN|MODEL")
-@out_option(*pictures.FILM_SUFFIXES, *pictures.PICTURE_SUFFIXES)
+@click.command(epilog=_MOTION, short_help="Draw MOTION or MODEL as an image or a video.")
+@click.argument("motion", metavar="MOTION|MODEL")
+@out_option(*image.VIDEO_SUFFIXES, *image.IMAGE_SUFFIXES)
 @_model_option
 @_geometry_option
-@click.option(
-    "--view", type=click.Choice(sorted(pictures.VIEWS)), default="side", show_default=True
-)
+@click.option("--view", type=click.Choice(sorted(image.VIEWS)), default="side", show_default=True)
 @click.option("--zoom", type=FiniteRange(0.1, 20), default=1.0, show_default=True)
 @click.option("--follow/--no-follow", default=True, help="Whether the camera follows the model.")
 @click.option(
@@ -175,7 +176,7 @@ def plot(
 )
 @click.option("--at", type=FiniteRange(), help="Second that a .png shows; the middle if absent.")
 def render(
-    run: str,
+    motion: str,
     out: pathlib.Path,
     model: str | None,
     geometry: pathlib.Path | None,
@@ -189,8 +190,8 @@ def render(
     speed: float,
     at: float | None,
 ) -> None:
-    """Draw RUN, or MODEL in its default pose, without a display."""
-    shown = motion(run, model)
+    """Draw MOTION, or MODEL in its default pose, without a display."""
+    shown = open_motion(motion, model)
     last = min(world + grid[0] * grid[1], shown.world_count)
     check_finite(shown, range(world, max(last, world + 1)))
     columns = rich.progress.Progress.get_default_columns()
@@ -199,11 +200,11 @@ def render(
         rich.progress.Progress(*columns, console=report.error_console()) as progress,
     ):
         task = progress.add_task("frames", total=None)
-        films.render_run(
+        video.render_motion(
             shown,
             unfinished,
             size=size,
-            camera=pictures.Camera(view, zoom, follow),
+            camera=image.Camera(view, zoom, follow),
             grid=grid,
             first_world=world,
             rate=fps,
@@ -215,13 +216,13 @@ def render(
     click.echo(f"wrote {out}")
 
 
-@click.command(epilog=_RUN, short_help="Show RUN or MODEL in the browser.")
-@click.argument("run", metavar="RUN|MODEL")
+@click.command(epilog=_MOTION, short_help="Show MOTION or MODEL in the browser.")
+@click.argument("motion", metavar="MOTION|MODEL")
 @click.option(
     "--html",
     type=click.Path(path_type=pathlib.Path),
     callback=_suffix(".html"),
-    help="Write a page that plays RUN offline, and end.",
+    help="Write a page that plays MOTION offline, and end.",
 )
 @_model_option
 @_geometry_option
@@ -230,7 +231,7 @@ def render(
 @click.option("--fps", type=FiniteRange(1, 120), default=30.0, help="Of the page.")
 @click.option("--follow/--no-follow", default=True, help="Whether the page follows the model.")
 def view(
-    run: str,
+    motion: str,
     html: pathlib.Path | None,
     model: str | None,
     geometry: pathlib.Path | None,
@@ -239,15 +240,13 @@ def view(
     fps: float,
     follow: bool,
 ) -> None:
-    """Play RUN, or pose and drive MODEL, on a page that only this machine can open."""
-    shown = motion(run, model)
+    """Play MOTION, or pose and drive MODEL, on a page that only this machine can open."""
+    shown = open_motion(motion, model)
     folder = str(geometry) if geometry is not None else None
     if html is not None:
         check_finite(shown, (world,))
         with replacing(html) as unfinished:
-            page.write_page(
-                shown, unfinished, world=world, rate=fps, follow=follow, geometry=folder
-            )
+            write_html(shown, unfinished, world=world, rate=fps, follow=follow, geometry=folder)
         click.echo(f"wrote {html}")
         return
     viewer = web.WebViewer(shown, port, folder)

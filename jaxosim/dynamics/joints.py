@@ -5,7 +5,8 @@ translations along axes fixed in the inboard frame F. Angles and shifts are sums
 coordinate each. Ball and Free joints differ in one thing: their first three speeds are the angular
 velocity instead of the rates of the angles.
 
-Source: OpenSim `CustomJoint`, `SpatialTransform`; Simbody `MobilizedBody::FunctionBased`.
+Source: OpenSim `CustomJoint`, `SpatialTransform`; Simbody `MobilizedBody::FunctionBased`; see
+docs/theory/joints.md, "Hinge map" and "Rate of the hinge map".
 """
 
 import jax

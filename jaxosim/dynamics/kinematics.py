@@ -4,7 +4,8 @@ Poses are chained level by level from the root. Everything after that is a sum o
 spatial vectors about one common point a body's velocity is the sum of the hinge columns that move
 it times their speeds, and no second recursion exists.
 
-Source: Featherstone (2008); Simbody's recursion, of which the sums are the closed form.
+Source: Featherstone (2008); Simbody's recursion, of which the sums are the closed form; see
+docs/theory/multibody.md, "Poses" and "Velocities".
 """
 
 import itertools

@@ -3,7 +3,8 @@
 M u_dot = τ + Sᵀ(external wrenches) − bias, all about the common point, so that composite inertias
 and transmitted forces are plain sums over the bodies outboard of a joint.
 
-Source: Featherstone (2008), composite-rigid-body algorithm and recursive Newton-Euler.
+Source: Featherstone (2008), composite-rigid-body algorithm and recursive Newton-Euler; see
+docs/theory/multibody.md, "Mass matrix" and "Bias forces and equations of motion".
 """
 
 import jax

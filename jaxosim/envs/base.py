@@ -16,18 +16,24 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxosim import checks
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.safe import clip
-from jaxosim.checks import check_choice, check_count, check_functions, check_kind
 from jaxosim.envs.copying import Copied
-from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition
+from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition, step_info
 from jaxosim.envs.model_source import read_model
 from jaxosim.envs.observation import Block, bounds_of, names_of, tree_of, units_of, vector_of
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.pytree import all_finite, tree_where
-from jaxosim.simulation import IntegratorState, init_integrator, initial_state, step_with_state
+from jaxosim.simulation import (
+    IntegratorState,
+    find_initial_state,
+    init_integrator,
+    step_with_state,
+    warn_without_equilibrium,
+)
 from jaxosim.types import Model, Options, Params, State
 
 STARTING_CONTROL = 1.0  # osim-rl: in force until the first action
@@ -63,11 +69,6 @@ class Env(Copied):
     model: Any = dataclasses.field(default=None, repr=False)  # ModelSource; once made, a Model
     params: Params | None = dataclasses.field(default=None, repr=False)
 
-    def __init_subclass__(cls) -> None:
-        """A task is static for JAX: `jit` and `vmap` take it as an argument."""
-        super().__init_subclass__()
-        jax.tree_util.register_static(cls)
-
     def __post_init__(self) -> None:
         """Check the options and read the model, once and outside any tracing.
 
@@ -76,17 +77,13 @@ class Env(Copied):
           ModelMismatchError: `params` are those of another model.
           TypeError: the class compares by value, which arrays do not allow.
         """
-        if type(self).__hash__ is not object.__hash__:
-            raise TypeError(
-                f"{type(self).__name__}: expected a class that is hashed by identity: "
-                "@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)"
-            )
+        checks.check_hashed_by_identity(type(self))
         limit = self.default_time_limit if self.time_limit is None else self.time_limit
-        check_kind("options", self.options, Options)
-        check_count("time_limit", limit)
-        check_count("action_repeat", self.action_repeat)
-        check_choice("observation", self.observation, _OBSERVATIONS)
-        check_functions(self, ("reward", "randomize_pose", "randomize"))
+        checks.check_kind("options", self.options, Options)
+        checks.check_count("time_limit", limit)
+        checks.check_count("action_repeat", self.action_repeat)
+        checks.check_choice("observation", self.observation, _OBSERVATIONS)
+        checks.check_functions(self, ("reward", "randomize_pose", "randomize"))
         given = self.model_name if self.model is None else self.model
         model, params = read_model(given, self.params)
         for name, value in {"time_limit": limit, "model": model, "params": params}.items():
@@ -197,12 +194,13 @@ class Env(Copied):
         check_process()
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
         if self.randomize is None and self.randomize_pose is None and self._is_concrete:
-            params, (state, description) = self._nominal, self._usual_start
+            params, (state, found, description) = self._nominal, self._usual_start
+            warn_without_equilibrium(self.model, found)
         else:
             # Without the barrier XLA would work out the equilibrium while compiling, for minutes.
             params = jax.lax.optimization_barrier(self._nominal)
             params = params if self.randomize is None else self.randomize(params, params_key)
-            state, description = self._start(params, pose_key)
+            state, found, description = self._start(params, pose_key)
         controls = self._initial_controls(state)
         task = self.init_task(task_key, state, description)
         snapshot = Snapshot(state, description, task)
@@ -212,7 +210,7 @@ class Env(Copied):
             obs=self._shaped(vector_of(self.blocks, snapshot)),
             reward=zero,
             done=no,
-            info={"terminated": no, "truncated": no, "finite": jnp.ones((), bool)},
+            info=step_info(no, no, jnp.ones((), bool), found),
             metrics={name: zero for name in self._terms(transition)[0]},
             state=state,
             integrator_state=init_integrator(state, controls),
@@ -300,7 +298,7 @@ class Env(Copied):
             obs=self._shaped(jnp.where(jnp.isfinite(vector), vector, 0.0)),
             reward=reward,
             done=ended | limit,
-            info={"terminated": ended, "truncated": limit & ~ended, "finite": finite},
+            info=step_info(ended, limit & ~ended, finite, es.info["has_equilibrium"]),
             metrics=terms,
             state=state,
             integrator_state=integrator_state,
@@ -352,18 +350,17 @@ class Env(Copied):
         return not any(isinstance(x, Tracer) for x in jax.tree.leaves(self.params))
 
     @functools.cached_property
-    def _usual_start(self) -> tuple[State, StateDescription]:
+    def _usual_start(self) -> tuple[State, jax.Array, StateDescription]:
         """Where every episode begins if nothing about it is random; a reset then compiles fast."""
         with jax.ensure_compile_time_eval():
             return jax.jit(self._start)(self._nominal, jax.random.key(0))
 
-    def _start(self, params: Params, key: jax.Array) -> tuple[State, StateDescription]:
-        """A state at the beginning of an episode, and its description."""
+    def _start(self, params: Params, key: jax.Array) -> tuple[State, jax.Array, StateDescription]:
+        """A state at the beginning of an episode, the muscles in equilibrium, its description."""
         q, u = self.initial_pose(params)
         q, u = self._varied_pose(q, u, key)
-        state = initial_state(self.model, params, q, u)
-        controls = self._initial_controls(state)
-        return state, describe(self.model, params, state, controls)
+        state, found = find_initial_state(self.model, params, q, u)
+        return state, found, describe(self.model, params, state, self._initial_controls(state))
 
     def _initial_controls(self, state: State) -> jax.Array:
         """The controls before the first action, `[action]` (1)."""

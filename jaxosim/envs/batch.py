@@ -26,7 +26,8 @@ class BatchEnv:
     """A batch of worlds of one task, with auto-reset; every array of its EnvState leads with world.
 
     Where a world's episode ends, `step` returns the reward, `done`, `info` and `metrics` of its
-    last step, and everything else of a new episode. `info` has three entries more: of all worlds
+    last step, and everything else of a new episode; of `info` also `has_equilibrium`, which is
+    about the episode that goes on. `info` has three entries more: of all worlds
     the `final_observation` before the reset (that is `obs`, where no episode has ended), and
     `final_return` and `final_length`, sum of rewards and control steps of the episode so far.
 
@@ -90,11 +91,12 @@ class BatchEnv:
         after = batched(self.env.step, batch_size=self.batch_size)(before, action)
         fresh = self.reset_finished(after)
         last = _with_final(after, after)
+        begun = {"has_equilibrium": fresh.info["has_equilibrium"]}
         return dataclasses.replace(
             fresh,
             reward=last.reward,
             done=last.done,
-            info=last.info,
+            info={**last.info, **begun},
             metrics=last.metrics,
         )
 

@@ -23,7 +23,8 @@ class EnvState:
       obs: `[entry]`, or nested dictionaries (see `Env.observation`).
       reward: scalar, of the step that led here.
       done: bool, terminated or truncated.
-      info: `terminated`, `truncated`, `finite`: bools.
+      info: `terminated`, `truncated`, `finite`: bools; `has_equilibrium` `[muscle]` bool, of which
+        muscles fiber and tendon balanced at reset. The forces of the others mean nothing.
       metrics: the terms of the reward, by name; they sum to it.
       state: of the mechanics.
       integrator_state: of the integrator; holds the controls in force.
@@ -46,6 +47,18 @@ class EnvState:
     key: jax.Array = dataclasses.field()
     step_count: jax.Array = dataclasses.field()
     episode_return: jax.Array = dataclasses.field()
+
+
+def step_info(
+    terminated: jax.Array, truncated: jax.Array, finite: jax.Array, has_equilibrium: jax.Array
+) -> dict[str, jax.Array]:
+    """`EnvState.info`, from its entries."""
+    return {
+        "terminated": terminated,
+        "truncated": truncated,
+        "finite": finite,
+        "has_equilibrium": has_equilibrium,
+    }
 
 
 class Snapshot(NamedTuple):

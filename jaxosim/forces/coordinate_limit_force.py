@@ -1,6 +1,7 @@
 """CoordinateLimitForce: stiff, damped stops that fade in beyond a coordinate's limits.
 
-Source: OpenSim `CoordinateLimitForce`.
+Source: OpenSim `CoordinateLimitForce`; see docs/theory/coordinate_forces.md,
+"Coordinate limit forces".
 """
 
 import jax

@@ -3,7 +3,8 @@
 Elastic force by Hertz, damping by Hunt and Crossley, friction regularised around zero slip. One row
 per pair of surfaces that can touch; a pair that does not touch has force zero and finite gradients.
 
-Source: OpenSim `HuntCrossleyForce`; Simbody `HuntCrossleyForceImpl`, `ContactTrackerSubsystem`.
+Source: OpenSim `HuntCrossleyForce`; Simbody `HuntCrossleyForceImpl`, `ContactTrackerSubsystem`; see
+docs/theory/contact.md, "Force" and "Early exit".
 """
 
 import functools

@@ -7,7 +7,7 @@ step, and then the step overshoots; one of the latter kind, with the secant of f
 is safe, and wrong by a stiff term as long as the slip goes on. Between them decides how far
 friction could turn the slip around within the step.
 
-Source: derived for jaxosim.
+Source: derived in docs/theory/contact.md, "Jacobian".
 """
 
 from typing import NamedTuple

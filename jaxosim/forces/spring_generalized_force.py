@@ -5,7 +5,8 @@ The passive prosthetic ankle of the walkers is one: a pin joint between `pros_ti
 amputated leg has lost. With the foot's two contact spheres (`hunt_crossley_force.py`) and the
 ankle's limit (`coordinate_limit_force.py`) it is all there is to the prosthesis.
 
-Source: OpenSim `SpringGeneralizedForce`.
+Source: OpenSim `SpringGeneralizedForce`; see docs/theory/coordinate_forces.md,
+"Spring generalized forces".
 """
 
 import jax

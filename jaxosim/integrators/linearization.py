@@ -6,7 +6,7 @@ arms, with the joints. What is left out (rates of inertia, of moment arms, of Co
 slow, and a large step must not extrapolate it. Fibers and activations are eliminated by hand, so
 that W x = (I − g A) x = r costs one symmetric positive definite solve in the free coordinates.
 
-Source: derived for jaxosim.
+Source: derived in docs/theory/integration.md, "Structured Jacobian".
 """
 
 import dataclasses

@@ -7,7 +7,8 @@ three rotations of its own (a pelvis) are counted from the orientation at the be
 where they are zero and far from gimbal lock; the result is converted back to the model's
 coordinates. Speeds and accelerations are the same physics in both.
 
-Source: derived for jaxosim; local coordinates of the rotation group, as in Munthe-Kaas methods.
+Source: derived in docs/theory/joints.md, "Local coordinates"; local coordinates of the rotation
+group, as in Munthe-Kaas methods.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,8 @@
 """Runge-Kutta-Merson with error control: the reference integrator, as OpenSim's.
 
 Source: Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I; Simbody
-`RungeKuttaMersonIntegrator` and `AbstractIntegratorRep` for the step control.
+`RungeKuttaMersonIntegrator` and `AbstractIntegratorRep` for the step control; see
+docs/theory/integration.md, "Runge-Kutta-Merson".
 """
 
 from collections.abc import Callable

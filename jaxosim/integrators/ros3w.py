@@ -14,7 +14,8 @@ What is added to the published scheme:
   both come from forces that A does not contain.
 
 Source: Rang and Angermann, New Rosenbrock W-methods of order 3 for partial differential algebraic
-equations of index 1, BIT 45 (2005) 761-787; the additions are derived for jaxosim.
+equations of index 1, BIT 45 (2005) 761-787; the additions are derived in
+docs/theory/integration.md, "ROS3w" and "Events".
 """
 
 from typing import Any, NamedTuple, Protocol

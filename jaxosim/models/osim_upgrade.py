@@ -3,7 +3,7 @@
 Each step is named for what changed and runs for files older than the version in which it changed.
 Only what concerns the mechanics is upgraded; appearance is left as it is and never read.
 
-Source: section 9.3 of the format notes; the `updateFromXMLNode` methods of OpenSim 4.6.
+Source: the `updateFromXMLNode` methods of OpenSim 4.6; see docs/theory/model_files.md, "Versions".
 """
 
 from collections.abc import Iterable

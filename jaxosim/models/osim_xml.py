@@ -5,7 +5,7 @@ tags such as `HuntCrossleyForce::ContactParameters`, comments inside comments an
 We mend those three things, in linear time, and let a parser without namespaces, entities and DTD
 do the rest. Size, depth and number of elements are bounded before they can cost anything.
 
-Source: section 9.1 of the format notes; SimTK's TinyXML.
+Source: SimTK's TinyXML; see docs/theory/model_files.md, "Lexical rules".
 """
 
 import os

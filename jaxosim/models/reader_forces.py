@@ -1,7 +1,7 @@
 """Passive forces of a file → specs: contact, coordinate limits, springs.
 
-Source: sections 4 and 5 of the format notes; OpenSim `HuntCrossleyForce`, `CoordinateLimitForce`,
-`SpringGeneralizedForce`.
+Source: OpenSim `HuntCrossleyForce`, `CoordinateLimitForce`, `SpringGeneralizedForce`; see
+docs/theory/contact.md, "Geometry" and "Materials", and docs/theory/coordinate_forces.md.
 """
 
 from jaxosim.errors import quote

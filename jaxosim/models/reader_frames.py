@@ -4,7 +4,8 @@ References between components are paths through that tree. Joints, points and co
 hang on frames; a frame hangs on a body or on another frame, and here every one is expressed in its
 body, whatever its depth.
 
-Source: sections 1.1 and 9.4 of the format notes; OpenSim `Component`, `PhysicalOffsetFrame`.
+Source: OpenSim `Component`, `PhysicalOffsetFrame`; see docs/theory/model_files.md,
+"Frames and sockets".
 """
 
 import math

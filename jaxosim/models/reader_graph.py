@@ -1,6 +1,7 @@
 """The graph of bodies and joints: every body tied to ground, and no loops.
 
-Source: section 2.5 of the format notes; Simbody `MultibodyGraphMaker`, OpenSim `Model`.
+Source: Simbody `MultibodyGraphMaker`, OpenSim `Model`; see docs/theory/model_files.md,
+"Graph of joints".
 """
 
 from jaxosim.models.reader_context import Context

@@ -1,6 +1,7 @@
 """Joints and coordinates of a file → specs.
 
-Source: sections 1 and 2 of the format notes; OpenSim `Joint`, `CustomJoint`, `Coordinate`.
+Source: OpenSim `Joint`, `CustomJoint`, `Coordinate`; see docs/theory/joints.md, "Joint classes" and
+"Custom joints".
 """
 
 import math

@@ -1,6 +1,7 @@
 """Muscles of a file → specs: parameters and the points of the path.
 
-Source: sections 1.1 and 2.1 of the muscle notes; OpenSim `Thelen2003Muscle`, `GeometryPath`.
+Source: OpenSim `Thelen2003Muscle`, `GeometryPath`; see docs/theory/muscles.md, "Parameters", and
+docs/theory/paths.md, "Points".
 """
 
 import math

@@ -4,7 +4,8 @@ The articulated-body inertia of a joint, tip to base, projected on one coordinat
 a coordinate whose projection is not positive has no acceleration of its own, and the mass matrix
 is singular. Locked coordinates count, since OpenSim keeps them in its equations.
 
-Source: Featherstone (2008), articulated-body algorithm.
+Source: Featherstone (2008), articulated-body algorithm; see docs/theory/multibody.md,
+"Singular mass matrices".
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,7 @@
 """Activation dynamics: first order, faster up than down.
 
-Source: Thelen (2003); OpenSim `MuscleFirstOrderActivationDynamicModel` as in `Thelen2003Muscle`.
+Source: Thelen (2003); OpenSim `MuscleFirstOrderActivationDynamicModel` as in `Thelen2003Muscle`;
+see docs/theory/muscles.md, "Activation".
 """
 
 import jax

@@ -3,7 +3,8 @@
 All are elementwise in `[muscle]` arrays. Every unselected branch is evaluated at a clipped
 argument, so that values and gradients stay finite everywhere.
 
-Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
+Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`; see
+docs/theory/muscles.md, "Force curves" and "Fiber velocity".
 """
 
 import math
@@ -93,21 +94,22 @@ def normalized_fiber_velocity(
     Returns:
       `[muscle]` (1) in units of max_contraction_velocity; positive when lengthening.
     """
-    af, flen, threshold = muscles.af, muscles.flen, muscles.fv_linear_extrap_threshold
+    af, flen = muscles.af, muscles.flen
     # OpenSim differs: no floor there; a fiber without any overlap divides by zero.
     A = clip(available, low=_SMALLEST_ACTIVE_FORCE)
-    F, last = required, threshold * A * flen
-    scale = 0.25 + 0.75 * activation
-    # Branches meet with different slopes; at F = A OpenSim counts the fiber as shortening, and the
-    # derivative must be that of one branch (a clip would mix the two).
-    zero = jnp.zeros_like(F)
-    shortening = jnp.where(F > A, A, jnp.where(F < 0, zero, F))
-    lengthening = jnp.where(F > A, jnp.where(F > last, last, F), A)
+    F, last = required, muscles.fv_linear_extrap_threshold * flen
+    # By a product: the derivative of a quotient by a divisor of 1e-12 overflows in float32, and
+    # where the floor holds, infinity would meet zero.
+    ratio = F * (1 / A)
+    # One hyperbola (r − 1) / (α + β r) for shortening, one for lengthening. At F = A, where they meet
+    # with different slopes, OpenSim counts the fiber as shortening.
+    lengthens, below, above = F > A, F < 0, F > last * A
     k = (2 + 2 / af) / (flen - 1)
-    concentric = scale * (shortening - A) / (A + shortening / af)
-    eccentric = scale * (lengthening - A) / (k * (A * flen - lengthening))
-    last_base = k * A * flen * (1 - threshold)
-    below = scale * (1 + 1 / af) / A
-    above = scale / last_base + scale * (last - A) / last_base * (k / last_base)
-    outside = below * jnp.where(F < 0, F, zero) + above * jnp.where(F > last, F - last, zero)
-    return concentric + eccentric + outside
+    alpha = jnp.where(lengthens, k * flen, 1.0)
+    beta = jnp.where(lengthens, -k, 1 / af)
+    end = k * (flen - last)
+    within = jnp.where(below, 0.0, jnp.where(above, last, ratio))
+    slope = jnp.where(above, (1 + k * (last - 1) / end) / end, 1 + 1 / af)
+    beyond = jnp.where(below | above, slope * (ratio - within), 0.0)
+    hyperbola = (within - 1) / (alpha + beta * within)
+    return (0.25 + 0.75 * activation) * (hyperbola + beyond)

@@ -5,7 +5,8 @@ the path's speed between fiber and tendon: the result equals `equilibrateMuscles
 of the iteration, not only to its tolerance. Derivatives come from the implicit function theorem at
 the solution, with the shared speed held.
 
-Source: OpenSim `Thelen2003Muscle::computeInitialFiberEquilibrium`.
+Source: OpenSim `Thelen2003Muscle::computeInitialFiberEquilibrium`; see docs/theory/muscles.md,
+"Equilibrium".
 """
 
 from typing import NamedTuple

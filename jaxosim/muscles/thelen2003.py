@@ -9,7 +9,8 @@
 The fiber's speed is whatever makes fiber and tendon agree, so the tension of the moment depends on
 path length and fiber length alone.
 
-Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`.
+Source: Thelen (2003), J. Biomech. Eng. 125:70-77; OpenSim `Thelen2003Muscle`; see
+docs/theory/muscles.md, "Lengths and pennation" and "Degenerate cases".
 """
 
 import jax

@@ -5,7 +5,8 @@ coordinate is in a range, or moving along their body with a coordinate. A pull a
 segments that join two bodies; both ends of such a segment feel the same line of force, so that one
 spatial vector per segment gives the moment arms of all coordinates it crosses.
 
-Source: OpenSim `GeometryPath`, `ConditionalPathPoint`, `MovingPathPoint`.
+Source: OpenSim `GeometryPath`, `ConditionalPathPoint`, `MovingPathPoint`; see docs/theory/paths.md,
+"Segments" and "Moment arms".
 """
 
 import functools

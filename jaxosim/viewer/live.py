@@ -12,7 +12,7 @@ import jax
 
 from jaxosim.types import Model, Params, State
 from jaxosim.viewer.scene import build_scene
-from jaxosim.viewer.stage import LOOPBACK, Stage, open_server
+from jaxosim.viewer.viser_scene import LOOPBACK, ViserScene, open_server
 
 
 class LiveViewer:
@@ -32,14 +32,14 @@ class LiveViewer:
           model: static structure.
           params: model parameters.
           port: of the page.
-          rate: (1/s) pictures per second at most.
+          rate: (1/s) images per second at most.
           geometry: folder of bone meshes.
 
         Raises:
           MissingExtraError: viser is not installed.
         """
         self._server = open_server(port)
-        self._stage = Stage(self._server, build_scene(model, params, geometry))
+        self._viser_scene = ViserScene(self._server, build_scene(model, params, geometry))
         self._pause = 1.0 / rate
         self._newest: tuple[State, int | None, Any] | None = None
         self._news, self._closed = threading.Event(), threading.Event()
@@ -57,7 +57,7 @@ class LiveViewer:
           state: of one world, or of many, fields `[world, ...]`.
           world: which of many.
           target_velocity: `[3]` (m/s), drawn as an arrow over the model; or a function without
-            arguments that gives it or None, called only when a picture is made.
+            arguments that gives it or None, called only when an image is made.
         """
         self._newest = (state, world, target_velocity)
         self._news.set()
@@ -92,7 +92,7 @@ class LiveViewer:
                 continue
             one = state if world is None else _world_of(state, world)
             target = target() if callable(target) else target
-            self._stage.show(self._stage.scene.instant(one), self._follow.value, target)
+            self._viser_scene.show(self._viser_scene.scene.frame(one), self._follow.value, target)
             self.shown_count += 1
             self._closed.wait(self._pause)
 

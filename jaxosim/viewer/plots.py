@@ -1,7 +1,7 @@
 """What biomechanists plot of a motion: angles, ground reaction forces, activations, fiber lengths.
 
-Several runs lie over one another, each in its color; worlds of one run share its color. With a
-reference, the difference to it is drawn instead. Needs the extra `plot`.
+Several motions are overlaid, each in its color; the worlds of one motion share its color. With a
+reference, the difference from it is plotted instead. Needs the extra `plot`.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,50 +15,50 @@ from jaxosim.errors import ModelMismatchError
 from jaxosim.files import replacing
 from jaxosim.optional import require
 from jaxosim.types import Model
-from jaxosim.viewer.instant import instants_function
-from jaxosim.viewer.run import Run
+from jaxosim.viewer.motion import Motion
+from jaxosim.viewer.scene_frame import scene_frames_function
 
 QUANTITIES = ("angles", "forces", "activations", "fibers")
 SUFFIXES = (".png", ".svg")
-MAX_WORLDS = 8  # of one run: more lines hide one another
+MAX_WORLDS = 8  # of one motion: more lines hide one another
 _COLUMNS = 4
 _COLORS = ("#1f4fd8", "#d8341f", "#1f9e4a", "#8a3fc2", "#c98a00", "#008b9e", "#7a4a21", "#555555")
-_STYLES = ("-", "--", "-.", ":")  # so that one run can be seen beneath the next
+_STYLES = ("-", "--", "-.", ":")  # so that one motion can be seen beneath the next
 
 Series = dict[str, np.ndarray]  # label → [time, world]
 
 
-def plot_runs(
-    runs: Sequence[Run],
+def plot_motions(
+    motions: Sequence[Motion],
     out: str | Path,
     quantities: Sequence[str] = QUANTITIES,
-    reference: Run | None = None,
+    reference: Motion | None = None,
 ) -> Path:
-    """Draw runs against time and save the picture.
+    """Draw motions against time and save the figure.
 
     Args:
-      runs: of models that share at least one coordinate.
+      motions: of models that share at least one coordinate.
       out: the file, `.png` or `.svg`; one that is there is replaced when all is written.
       quantities: which of `QUANTITIES`.
-      reference: if given, what is drawn is each run minus this.
+      reference: if given, what is drawn is each motion minus this.
 
     Raises:
-      ModelMismatchError: the runs have nothing in common.
+      ModelMismatchError: the motions have nothing in common.
       MissingExtraError: matplotlib is not installed.
       OSError: the file cannot be written.
     """
     figure_class = require("matplotlib.figure", "plot").Figure
     panels = [
-        (f"{title} ({unit})", label, of) for label, title, unit, of in _panels(runs, quantities)
+        (f"{title} ({unit})", label, of) for label, title, unit, of in _panels(motions, quantities)
     ]
     if not panels:
-        raise ModelMismatchError("the runs have nothing in common to plot")
+        raise ModelMismatchError("the motions have nothing in common to plot")
     rows = -(-len(panels) // _COLUMNS)
     figure = figure_class(figsize=(3.6 * _COLUMNS, 2.1 * rows + 0.8), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, _COLUMNS, squeeze=False)).ravel()
     for axis, (title, label, of) in zip(axes, panels, strict=False):
-        for number, run in enumerate(runs):
-            _draw(axis, run, of(run).get(label), number, reference, label, of)
+        for number, motion in enumerate(motions):
+            _draw(axis, motion, of(motion).get(label), number, reference, label, of)
         axis.set_title(f"{'difference of ' if reference else ''}{title}", fontsize=8)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3)
@@ -75,37 +75,37 @@ def plot_runs(
 
 def _draw(
     axis: Any,
-    run: Run,
+    motion: Motion,
     values: np.ndarray | None,
     number: int,
-    reference: Run | None,
+    reference: Motion | None,
     label: str,
-    of: Callable[[Run], Series],
+    of: Callable[[Motion], Series],
 ) -> None:
-    """The worlds of one run in one panel."""
+    """The worlds of one motion in one panel."""
     if values is None:
         return
     if reference is not None:
         base = of(reference).get(label)
         if base is None:
             return
-        values = values - np.interp(run.time, reference.time, base[:, 0])[:, None]
+        values = values - np.interp(motion.time, reference.time, base[:, 0])[:, None]
     style = {"color": _COLORS[number % len(_COLORS)], "linestyle": _STYLES[number % len(_STYLES)]}
     for world in range(min(values.shape[1], MAX_WORLDS)):
-        name = run.name if world == 0 else None
-        axis.plot(run.time, values[:, world], lw=1.1, alpha=0.9, label=name, **style)
+        name = motion.name if world == 0 else None
+        axis.plot(motion.time, values[:, world], lw=1.1, alpha=0.9, label=name, **style)
 
 
 def _panels(
-    runs: Sequence[Run], quantities: Sequence[str]
-) -> list[tuple[str, str, str, Callable[[Run], Series]]]:
-    """Label, title, unit and series of every panel, those of all runs together."""
-    found: dict[tuple[str, str], tuple[str, str, str, Callable[[Run], Series]]] = {}
+    motions: Sequence[Motion], quantities: Sequence[str]
+) -> list[tuple[str, str, str, Callable[[Motion], Series]]]:
+    """Label, title, unit and series of every panel, those of all motions together."""
+    found: dict[tuple[str, str], tuple[str, str, str, Callable[[Motion], Series]]] = {}
     for quantity in quantities:
         of = _SERIES[quantity]
-        for run in runs:
-            for label in of(run):
-                title, unit = _title(run.model, quantity, label)
+        for motion in motions:
+            for label in of(motion):
+                title, unit = _title(motion.model, quantity, label)
                 found.setdefault((quantity, label), (label, title, unit, of))
     return list(found.values())
 
@@ -121,28 +121,28 @@ def _title(model: Model, quantity: str, label: str) -> tuple[str, str]:
     }[quantity]
 
 
-def coordinate_series(run: Run) -> Series:
+def coordinate_series(motion: Motion) -> Series:
     """Values of the coordinates that are not locked, in degrees where they are angles."""
-    q = np.asarray(run.states.q, float)
+    q = np.asarray(motion.states.q, float)
     return {
-        name: np.rad2deg(q[..., i]) if run.model.rotational[i] else q[..., i]
-        for i, name in enumerate(run.model.coordinate_names)
-        if not run.model.locked[i]
+        name: np.rad2deg(q[..., i]) if motion.model.rotational[i] else q[..., i]
+        for i, name in enumerate(motion.model.coordinate_names)
+        if not motion.model.locked[i]
     }
 
 
-def ground_reaction_series(run: Run) -> Series:
+def ground_reaction_series(motion: Motion) -> Series:
     """Forces (N) of the ground on the model along x, y, z, by body side: right z > 0."""
-    model, params = run.model, run.params
+    model, params = motion.model, motion.params
     contacts = model.contacts
     if not contacts.pair_count:
         return {}
     dtype = params.gravity.dtype
-    instants = instants_function(model)
+    realize = scene_frames_function(model)
     forces = []
-    for world in range(min(run.world_count, MAX_WORLDS)):
-        states = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), run.world(world))
-        forces.append(np.asarray(instants(params, states).contact_force, float))
+    for world in range(min(motion.world_count, MAX_WORLDS)):
+        states = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), motion.world(world))
+        forces.append(np.asarray(realize(params, states).contact_force, float))
     force = np.stack(forces, axis=1)  # [time, world, pair, 3]
     force = force[:, :, contacts.geometry_body[contacts.first] < 0]
     names = [model.body_names[b] for b in contacts.geometry_body[contacts.second]]
@@ -159,22 +159,22 @@ def ground_reaction_series(run: Run) -> Series:
     return series
 
 
-def activation_series(run: Run) -> Series:
+def activation_series(motion: Motion) -> Series:
     """Activations (1) by muscle."""
-    return _by_muscle(run, run.states.activation)
+    return _by_muscle(motion, motion.states.activation)
 
 
-def fiber_series(run: Run) -> Series:
+def fiber_series(motion: Motion) -> Series:
     """Fiber lengths (m) by muscle."""
-    return _by_muscle(run, run.states.fiber_length)
+    return _by_muscle(motion, motion.states.fiber_length)
 
 
-def _by_muscle(run: Run, values: object) -> Series:
+def _by_muscle(motion: Motion, values: object) -> Series:
     array = np.asarray(values, float)
-    return {name: array[..., index] for index, name in enumerate(run.model.muscle_names)}
+    return {name: array[..., index] for index, name in enumerate(motion.model.muscle_names)}
 
 
-_SERIES: dict[str, Callable[[Run], Series]] = {
+_SERIES: dict[str, Callable[[Motion], Series]] = {
     "angles": coordinate_series,
     "forces": ground_reaction_series,
     "activations": activation_series,

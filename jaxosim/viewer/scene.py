@@ -1,7 +1,7 @@
-"""One description of what is seen, drawn alike by pictures, pages and the web viewer.
+"""One description of what is visible, shared by images, videos, HTML files and the web viewer.
 
-A `Scene` holds the shapes that are fixed on bodies, made once. What moves is worked out per state
-(`instant`); `rods.py` makes muscles and arrows of it.
+A `Scene` holds the shapes that are fixed on bodies, made once. What moves is computed per state
+(`Scene.frame`); `glyphs.py` makes muscles and arrows of it.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from jaxosim.models.reader_frames import rotation
 from jaxosim.structure import GROUND
 from jaxosim.types import Model, Params, State
 from jaxosim.viewer.bones import BONE, Body, bone, torso_bones
-from jaxosim.viewer.instant import Instant, instant_function
 from jaxosim.viewer.meshes import find_mesh, read_mesh
+from jaxosim.viewer.scene_frame import SceneFrame, scene_frame_function
 from jaxosim.viewer.shapes import Mesh, box, ellipsoid, unit_cylinder
 from jaxosim.viewer.visuals import VisualSpec, read_visuals
 
@@ -57,17 +57,17 @@ class Scene:
         """Greatest extent (m)."""
         return float(np.max(self.extent))
 
-    def travel(self, instant: Instant) -> np.ndarray:
+    def travel(self, frame: SceneFrame) -> np.ndarray:
         """How far the first body has gone over the ground, `[3]` (m): what a camera follows."""
-        if not len(instant.body_position):
+        if not len(frame.body_position):
             return np.zeros(3)
-        return (np.asarray(instant.body_position[0], float) - self.home) * [1.0, 0.0, 1.0]
+        return (np.asarray(frame.body_position[0], float) - self.home) * [1.0, 0.0, 1.0]
 
-    def instant(self, state: State) -> Instant:
+    def frame(self, state: State) -> SceneFrame:
         """Where everything is at one state, on the host."""
         dtype = self.params.gravity.dtype
         one = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), state)
-        return jax.device_get(instant_function(self.model)(self.params, one))
+        return jax.device_get(scene_frame_function(self.model)(self.params, one))
 
 
 def build_scene(
@@ -87,7 +87,7 @@ def build_scene(
     Raises:
       OsimFormatError: a mesh that was found cannot be read.
     """
-    pose = jax.device_get(instant_function(model)(params, default_state(params)))
+    pose = jax.device_get(scene_frame_function(model)(params, default_state(params)))
     specs = _visuals(model) if bones else ()
     shapes = _attached(model, specs, _folders(model, geometry)) if bones else []
     drawn = {shape.body for shape in shapes if shape.role == "bone"}
@@ -185,7 +185,7 @@ def _solid(spec: VisualSpec) -> Mesh:
     return ellipsoid(np.zeros(3), np.array(spec.scale))
 
 
-def _stand_in(model: Model, params: Params, pose: Instant, body: int) -> list[Shape]:
+def _stand_in(model: Model, params: Params, pose: SceneFrame, body: int) -> list[Shape]:
     """The stand-in bone of a body, sized by the joints it carries in the default pose."""
     R, p = pose.body_rotation[body], pose.body_position[body]
     carried = np.flatnonzero(model.bodies.inboard == body)
@@ -211,7 +211,7 @@ def _stand_in(model: Model, params: Params, pose: Instant, body: int) -> list[Sh
     ]
 
 
-def _shoulder_girdle(model: Model, pose: Instant) -> list[Shape]:
+def _shoulder_girdle(model: Model, pose: SceneFrame) -> list[Shape]:
     """A trunk on the ground for an arm that hangs on it, so that the arm can be told for one."""
     arms = [
         index
@@ -264,7 +264,7 @@ def _ground_height(model: Model, params: Params) -> float | None:
     return float(params.contacts.location[floors[0], 1]) if len(floors) else None
 
 
-def _extent(shapes: Sequence[Shape], pose: Instant) -> tuple[np.ndarray, np.ndarray]:
+def _extent(shapes: Sequence[Shape], pose: SceneFrame) -> tuple[np.ndarray, np.ndarray]:
     """Middle and edges of the box around bones and muscles in the default pose."""
     points = [np.zeros((1, 3)) if not shapes else np.asarray(pose.path, float).reshape(-1, 3)]
     points += [placed(shape, pose) for shape in shapes]
@@ -275,7 +275,7 @@ def _extent(shapes: Sequence[Shape], pose: Instant) -> tuple[np.ndarray, np.ndar
     return (low + high) / 2, np.maximum(high - low, 0.1)
 
 
-def placed(shape: Shape, pose: Instant) -> np.ndarray:
+def placed(shape: Shape, pose: SceneFrame) -> np.ndarray:
     """Vertices of a shape `[vertex, 3]` (m), expressed in ground."""
     if shape.body == GROUND:
         return shape.mesh.vertices

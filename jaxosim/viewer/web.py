@@ -1,4 +1,4 @@
-"""`jaxosim view`: a page on loopback that plays a run, poses a model, or drives it by its muscles.
+"""`jaxosim view`: a page on loopback that plays a motion, or poses or drives a model.
 
 Needs the extra `view`. What the page can do is what stands here: it reads no file, and the names it
 shows are text.
@@ -16,11 +16,11 @@ import numpy as np
 from jaxosim.optional import require
 from jaxosim.simulation import equilibrate_muscles, step
 from jaxosim.types import State
-from jaxosim.viewer.run import Run
+from jaxosim.viewer.motion import Motion
 from jaxosim.viewer.scene import build_scene
-from jaxosim.viewer.stage import LOOPBACK, Stage, open_server
+from jaxosim.viewer.viser_scene import LOOPBACK, ViserScene, open_server
 
-RATE = 30.0  # pictures per second
+RATE = 30.0  # images per second
 _STEP = 0.01  # s of a control step
 _PLOT_POINTS = 600
 _FREE_RANGE = 3.2  # rad | m, for coordinates whose file gives no useful range
@@ -30,28 +30,30 @@ _QUANTITIES = ("coordinate", "activation", "fiber length")
 class WebViewer:
     """The page and its controls; `tick` moves it on, `serve` ticks for ever."""
 
-    def __init__(self, run: Run, port: int = 8080, geometry: str | None = None):
+    def __init__(self, motion: Motion, port: int = 8080, geometry: str | None = None):
         """Opens the page.
 
         Args:
-          run: a motion, or one instant of a model, which can then be posed and driven.
+          motion: what to play; a motion of one instant can be posed and driven instead.
           port: of the page; the next free one if it is taken.
           geometry: folder of bone meshes.
 
         Raises:
           MissingExtraError: viser is not installed.
         """
-        self.run = run
+        self.motion = motion
         self._server = open_server(port)
         self._uplot = require("viser", "view").uplot
-        self._stage = Stage(self._server, build_scene(run.model, run.params, geometry))
+        self._viser_scene = ViserScene(
+            self._server, build_scene(motion.model, motion.params, geometry)
+        )
         self.url = f"http://{LOOPBACK}:{self._server.get_port()}"
-        self.moment = float(run.time[0])
+        self.moment = float(motion.time[0])
         self.state = self._recorded()
         self._dirty, self._last_tick, self._updating = True, time.monotonic(), False
-        self.is_still = len(run.time) == 1
+        self.is_still = len(motion.time) == 1
         gui = self._server.gui
-        gui.add_markdown(f"**{_plain(run.name)}**: {_plain(run.model.name)}")
+        gui.add_markdown(f"**{_plain(motion.name)}**: {_plain(motion.model.name)}")
         self.follow = gui.add_checkbox("follow", True)
         self.follow.on_update(self._changed)
         if self.is_still:
@@ -63,17 +65,17 @@ class WebViewer:
     # ---------------------------------------------------------------------- controls
 
     def _add_playback(self, gui: Any) -> None:
-        first, last = float(self.run.time[0]), float(self.run.time[-1])
+        first, last = float(self.motion.time[0]), float(self.motion.time[-1])
         self.playing = gui.add_checkbox("play", True)
         self.speed = gui.add_slider("speed", 0.1, 4.0, 0.1, 1.0)
         self.time = gui.add_slider("time (s)", first, max(last, first + 1e-3), 1e-3, first)
         self.time.on_update(self._scrubbed)
-        worlds = tuple(str(number) for number in range(self.run.world_count))
+        worlds = tuple(str(number) for number in range(self.motion.world_count))
         self.world = gui.add_dropdown("world", worlds, initial_value="0", visible=len(worlds) > 1)
         self.world.on_update(self._changed)
 
     def _add_pose(self, gui: Any) -> None:
-        model, params = self.run.model, self.run.params
+        model, params = self.motion.model, self.motion.params
         self.simulating = gui.add_checkbox("simulate", False)
         gui.add_button("reset").on_click(self._reset)
         self.coordinates, self.controls = {}, {}
@@ -95,7 +97,7 @@ class WebViewer:
         self._equilibrate = jax.jit(functools.partial(equilibrate_muscles, model))
 
     def _add_plot(self, gui: Any) -> None:
-        model = self.run.model
+        model = self.motion.model
         self._traces: list[tuple[float, State]] = []
         with gui.add_folder("plot", expand_by_default=True):
             self.quantity = gui.add_dropdown("what", _QUANTITIES, initial_value=_QUANTITIES[0])
@@ -136,7 +138,7 @@ class WebViewer:
         self._move_sliders()
 
     def _requantified(self, _: Any) -> None:
-        model = self.run.model
+        model = self.motion.model
         of_coordinates = self.quantity.value == _QUANTITIES[0]
         names = model.coordinate_names if of_coordinates else model.muscle_names
         self.selected.options = tuple(map(_plain, names)) or ("-",)
@@ -151,7 +153,7 @@ class WebViewer:
         if self.is_still:
             self._simulate(passed)
         elif self.playing.value:
-            first, last = float(self.run.time[0]), float(self.run.time[-1])
+            first, last = float(self.motion.time[0]), float(self.motion.time[-1])
             self.moment += passed * self.speed.value
             self.moment = first if self.moment > last else self.moment
             self._updating = True
@@ -162,8 +164,8 @@ class WebViewer:
             self._dirty = False
             if not self.is_still:
                 self.state = self._recorded()
-            self._stage.show(
-                self._stage.scene.instant(self.state), self.follow.value, self._target()
+            self._viser_scene.show(
+                self._viser_scene.scene.frame(self.state), self.follow.value, self._target()
             )
 
     def serve(self) -> None:
@@ -181,14 +183,14 @@ class WebViewer:
         """Drive the model by the control sliders, in real time if the machine can."""
         if not self.simulating.value:
             return
-        dtype = self.run.params.gravity.dtype
+        dtype = self.motion.params.gravity.dtype
         levels = [slider.value for slider in self.controls.values()]
         controls = jnp.asarray(np.array(levels), dtype)
         state = self._typed(self.state)
         if not self._traces:
-            state = self._equilibrate(self.run.params, state)
+            state = self._equilibrate(self.motion.params, state)
         for _ in range(max(1, round(passed / _STEP))):
-            state = self._step(self.run.params, state, controls)
+            state = self._step(self.motion.params, state, controls)
         self.state, self._dirty = state, True
         self._traces.append((float(state.time), jax.device_get(state)))
         del self._traces[:-_PLOT_POINTS]
@@ -196,7 +198,7 @@ class WebViewer:
         self._replot()
 
     def _typed(self, state: State) -> State:
-        dtype = self.run.params.gravity.dtype
+        dtype = self.motion.params.gravity.dtype
         return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), state)
 
     def _move_sliders(self) -> None:
@@ -207,22 +209,22 @@ class WebViewer:
         self._updating = False
 
     def _place(self) -> tuple[int, int]:
-        """The chosen world, and the sample of the run nearest to the moment."""
+        """The chosen world, and the sample of the motion nearest to the moment."""
         world = int(self.world.value) if hasattr(self, "world") else 0
-        return world, int(np.argmin(np.abs(self.run.time - self.moment)))
+        return world, int(np.argmin(np.abs(self.motion.time - self.moment)))
 
     def _recorded(self) -> State:
         world, nearest = self._place()
-        return jax.tree.map(lambda leaf: leaf[nearest], self.run.world(world))
+        return jax.tree.map(lambda leaf: leaf[nearest], self.motion.world(world))
 
     def _target(self) -> np.ndarray | None:
         world, nearest = self._place()
-        target = self.run.target(world)
+        target = self.motion.target(world)
         return None if target is None else target[nearest]
 
     def _series(self) -> tuple[np.ndarray, np.ndarray]:
         """Time and values of what is selected for the plot."""
-        model = self.run.model
+        model = self.motion.model
         field, names = {
             "coordinate": ("q", model.coordinate_names),
             "activation": ("activation", model.muscle_names),
@@ -236,8 +238,8 @@ class WebViewer:
             rows = self._traces or [(0.0, self.state)]
             times = np.array([moment for moment, _ in rows])
             return times, np.array([float(getattr(state, field)[index]) for _, state in rows])
-        world = self.run.world(int(self.world.value))
-        return self.run.time, np.asarray(getattr(world, field), float)[:, index]
+        world = self.motion.world(int(self.world.value))
+        return self.motion.time, np.asarray(getattr(world, field), float)[:, index]
 
     def _replot(self) -> None:
         self._plot.data = self._series()

@@ -1,4 +1,4 @@
-"""Where environments find a window and a painter: extras, imported only when asked for."""
+"""Window and image of an environment; the extras are imported when they are first used."""
 
 import functools
 from collections.abc import Callable
@@ -39,12 +39,12 @@ def show_in(window: Window, env: Env, es: EnvState) -> None:
 
 @functools.cache
 def _target_velocity(env: Env) -> Callable[[EnvState], Any]:
-    """The task's target velocity, compiled: a picture has a thirtieth of a second."""
+    """The task's target velocity, compiled: an image may take a thirtieth of a second."""
     return jax.jit(env.target_velocity)
 
 
-def check_painter() -> None:
-    """Finds out whether pictures can be drawn, before an episode has begun.
+def check_renderer() -> None:
+    """Check that images can be rendered, before an episode begins.
 
     Raises:
       ImportError: PyVista is not installed; the message says what brings it.
@@ -52,9 +52,9 @@ def check_painter() -> None:
     require("pyvista", "video")
 
 
-def paint(env: Env, es: EnvState, size: tuple[int, int]) -> np.ndarray:
-    """A picture of one world from the right, `[height, width, 3]` of uint8."""
+def render_world(env: Env, es: EnvState, size: tuple[int, int]) -> np.ndarray:
+    """An image of one world from the right, `[height, width, 3]` of uint8."""
     params = env.params if es.params is None else es.params
-    return import_module("jaxosim.viewer.pictures").render_frame(
+    return import_module("jaxosim.viewer.image").render_frame(
         env.model, params, es.state, size, target_velocity=_target_velocity(env)(es)
     )

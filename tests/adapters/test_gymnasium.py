@@ -23,6 +23,7 @@ from gymnasium.vector import AutoresetMode  # noqa: E402
 
 from jaxosim.adapters.gymnasium import IDS, GymnasiumEnv, GymnasiumVectorEnv  # noqa: E402
 from jaxosim.envs import registry  # noqa: E402
+from tests.envs.conftest import sometimes_overstretched  # noqa: E402
 
 LIMIT, WORLDS = 4, 3
 OPTIONS = {"options": jaxosim.Options(method="euler", substeps=100), "time_limit": LIMIT}
@@ -113,7 +114,8 @@ def test_spaces_without_a_warning(name):
 def test_one_world_goes_on_to_its_time_limit():
     env = gymnasium.make(ARM, **OPTIONS).unwrapped
     first, info = env.reset(seed=4)
-    assert info == {} and first.dtype == np.float64
+    assert info.keys() == {"has_equilibrium"} and info["has_equilibrium"].all()
+    assert first.dtype == np.float64
     steps = [env.step(np.full(6, 0.4)) for _ in range(LIMIT)]
     assert [truncated for _, _, _, truncated, _ in steps] == [False] * 3 + [True]
     observation, reward, terminated, _, info = steps[0]
@@ -171,6 +173,31 @@ def test_next_step_mode_shows_the_same_episodes_one_step_apart():
             ours, theirs = after[step + 1], before[step]
             np.testing.assert_allclose(ours[0][world], theirs[0][world], rtol=0, atol=1e-12)
             assert ours[1][world] == pytest.approx(theirs[1][world])
+
+
+def test_the_info_of_reset_flags_muscles_without_equilibrium():
+    env = gymnasium.make(ARM, randomize=sometimes_overstretched, **OPTIONS)
+    flags = [env.reset(seed=seed)[1]["has_equilibrium"] for seed in range(6)]
+    assert flags[0].shape == (6,) and len(np.unique(np.array(flags)[:, 0])) == 2
+
+
+def test_both_modes_flag_muscles_without_equilibrium_where_an_episode_begins():
+    same, other = (
+        gymnasium.make_vec(
+            ARM, num_envs=WORLDS, autoreset_mode=mode, randomize=sometimes_overstretched, **OPTIONS
+        )
+        for mode in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
+    )
+    for env in (same, other):
+        info = env.reset(seed=2)[1]
+        assert info["has_equilibrium"].shape == (WORLDS, 6) and info["_has_equilibrium"].all()
+        np.testing.assert_array_equal(info["has_equilibrium"], env.state.info["has_equilibrium"])
+    before, after = ([env.step(ACTION)[4] for _ in range(LIMIT + 1)] for env in (same, other))
+    assert "has_equilibrium" not in before[LIMIT - 2] and "has_equilibrium" not in after[LIMIT - 1]
+    assert before[LIMIT - 1]["_has_equilibrium"].all() and after[LIMIT]["_has_equilibrium"].all()
+    begun = before[LIMIT - 1]["has_equilibrium"]
+    np.testing.assert_array_equal(after[LIMIT]["has_equilibrium"], begun)
+    assert len(np.unique(np.concatenate([info["has_equilibrium"][:, 0], begun[:, 0]]))) == 2
 
 
 def test_bad_vectors():

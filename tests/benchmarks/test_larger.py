@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from larger import side_by_side
 
 import jaxosim
-from benchmarks.larger import side_by_side
 
 
 @pytest.mark.parametrize("name", ["gait14dof22musc_pros", "arm2dof6musc"])

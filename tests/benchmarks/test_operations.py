@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from operations import Operations, count_operations
 
-from benchmarks.operations import Operations, count_operations
 from jaxosim.arrays import linalg
 
 x, a = jnp.ones(8), jnp.ones((3, 4))

@@ -40,7 +40,7 @@ def test_a_script_measures_prints_and_records(name, tmp_path):
     assert row["benchmark"] == name and row["versions"]["jax"]
     if drawing:
         assert (copied / "results" / f"{name}.png").stat().st_size > 10_000
-    bars = row.get("asked", {})
+    targets = row.get("targets", {})
     printed = " ".join(done.stdout.split())
-    assert all(bar in printed for bar in bars)
+    assert all(target in printed for target in targets)
     assert "fused" in printed and "XLA" in printed

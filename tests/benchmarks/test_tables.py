@@ -1,29 +1,28 @@
-"""A missed bar is called missed, whichever side it is on and whatever was measured."""
+"""A missed target is reported as missed, on either side and for any measurement."""
 
 import math
 
 import pytest
-
-from benchmarks.tables import Bar, show_bars, text_of
+from tables import Target, show_targets, text_of
 
 
 @pytest.mark.parametrize(
-    ("bar", "met"),
+    ("target", "met"),
     [
-        (Bar("x", 1.5, 1.5), True),
-        (Bar("x", 1.51, 1.5), False),
-        (Bar("x", 2.0, 2.0, at_least=True), True),
-        (Bar("x", 1.99, 2.0, at_least=True), False),
-        (Bar("x", math.nan, 2.0), False),
-        (Bar("x", math.nan, 2.0, at_least=True), False),
+        (Target("x", 1.5, 1.5), True),
+        (Target("x", 1.51, 1.5), False),
+        (Target("x", 2.0, 2.0, at_least=True), True),
+        (Target("x", 1.99, 2.0, at_least=True), False),
+        (Target("x", math.nan, 2.0), False),
+        (Target("x", math.nan, 2.0, at_least=True), False),
     ],
 )
-def test_a_bar_is_met_on_its_own_side_only(bar, met):
-    assert bar.met is met
+def test_a_target_is_met_on_its_own_side_only(target, met):
+    assert target.met is met
 
 
-def test_a_missed_bar_is_printed_as_such(capsys):
-    show_bars([Bar("fast enough", 3.0, 2.0, at_least=True), Bar("small enough", 3.0, 2.0)])
+def test_a_missed_target_is_printed_as_such(capsys):
+    show_targets([Target("fast enough", 3.0, 2.0, at_least=True), Target("small enough", 3.0, 2.0)])
     fast, small = (line for line in capsys.readouterr().out.splitlines() if "enough" in line)
     assert fast.split()[-1] == "yes" and "≥ 2" in fast
     assert small.split()[-1] == "NO" and "≤ 2" in small

@@ -128,7 +128,7 @@ def test_npz_holds_the_whole_rollout(run, pendulum, tmp_path, dtype):
     assert data["time"].tolist() == [round(0.01 * k, 9) for k in range(21)]
     assert data["q"].shape == data["u"].shape == (21, 2, 1)
     assert data["activation"].shape == data["fiber_length"].shape == (21, 2, 0)
-    assert data["excitation"].shape == (20, 2, 0)
+    assert data["controls"].shape == (20, 2, 0)
     assert data["q"].dtype == dtype
     assert data["finite"].all()
     assert data["coordinate_names"].tolist() == ["angle"]
@@ -198,9 +198,9 @@ BAD_COMMAND_LINES = {
     "NaN seconds": (["rollout", "arm2dof6musc", "--seconds", "nan"], "--seconds"),
     "negative seed": (["rollout", "arm2dof6musc", "--seed", "-1"], "--seed"),
     "odd dtype": (["rollout", "arm2dof6musc", "--dtype", "float16"], "--dtype"),
-    "odd excitation": (["rollout", "arm2dof6musc", "--controls", "loud"], "constant:X"),
-    "strong excitation": (["rollout", "arm2dof6musc", "--controls", "constant:2"], "constant:X"),
-    "NaN excitation": (["rollout", "arm2dof6musc", "--controls", "constant:nan"], "constant:X"),
+    "odd controls": (["rollout", "arm2dof6musc", "--controls", "loud"], "constant:X"),
+    "strong controls": (["rollout", "arm2dof6musc", "--controls", "constant:2"], "constant:X"),
+    "NaN controls": (["rollout", "arm2dof6musc", "--controls", "constant:nan"], "constant:X"),
     "odd suffix": (["rollout", "arm2dof6musc", "--out", "run.csv"], ".npz nor in .sto"),
     "no such folder": (["rollout", "arm2dof6musc", "--out", "no/run.npz"], "cannot write"),
     "more than memory": (["rollout", "arm2dof6musc", "--batch", "9" * 12], "--batch"),
@@ -269,7 +269,7 @@ def test_interrupt_is_one_line(pendulum, tmp_path):
     out = tmp_path / "run.npz"
     # A shell lets its background jobs ignore interrupts, and CI may be one.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    code += "from jaxosim.cli.main import main; main()"
+    code += "from jaxosim.cli.__main__ import main; main()"
     arguments = "rollout", pendulum, "--batch", "1", "--seconds", "5000", "--out", str(out)
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -300,9 +300,9 @@ def test_a_reader_that_has_gone_is_no_error_message():
     assert result.stderr == b""
 
 
-def during(excitation, step, seed=0, worlds=4, muscles=3):
+def during(controls, step, seed=0, worlds=4, muscles=3):
     like = jnp.zeros((worlds, muscles))
-    return np.asarray(excitation.during(jnp.int32(step), jax.random.key(seed), 0.01, like))
+    return np.asarray(controls.during(jnp.int32(step), jax.random.key(seed), 0.01, like))
 
 
 def test_random_excitation_is_seeded_and_held():

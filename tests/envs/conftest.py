@@ -1,9 +1,11 @@
 """Worlds that the tests of the contract share: the arm, which compiles fastest."""
 
+import dataclasses
 import types
 
 import chex
 import jax
+import jax.numpy as jnp
 import pytest
 
 import jaxosim
@@ -40,3 +42,19 @@ def batch(arm):
 def actions():
     """Of the batch's run, `[step, world, action]`."""
     return jax.random.uniform(jax.random.key(8), (2 * LIMIT + 2, WORLDS, 6))
+
+
+def overstretch(params, is_shorter):
+    """Numbers in which the first fiber and tendon are so short that OpenSim gives up."""
+    factors = {"tendon_slack_length": 0.1, "optimal_fiber_length": 0.2}
+    muscles = params.muscles
+    shorter = {
+        name: getattr(muscles, name).at[0].multiply(jnp.where(is_shorter, factor, 1.0))
+        for name, factor in factors.items()
+    }
+    return dataclasses.replace(params, muscles=dataclasses.replace(muscles, **shorter))
+
+
+def sometimes_overstretched(params, key):
+    """To randomize by: in half of all episodes the first muscle has no equilibrium."""
+    return overstretch(params, jax.random.bernoulli(key))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+import warnings
 
 import chex
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import jaxosim
+from tests.envs.conftest import overstretch, sometimes_overstretched
 
 OPTIONS = jaxosim.Options(method="rk4", substeps=20)
 SIZES = {
@@ -283,3 +285,32 @@ def test_one_trace(arm):
     es = arm.reset(jax.random.key(5))
     for level in (0.1, 0.2):
         es = arm.step(es, np.full(6, level))
+
+
+# equilibrium
+
+
+def test_muscles_without_equilibrium_are_flagged_from_reset_on():
+    env = jaxosim.make("Arm2DEnv", options=OPTIONS, randomize=sometimes_overstretched)
+    reset, step = jax.jit(env.reset), jax.jit(env.step)
+    flags = []
+    for seed in range(6):
+        es = reset(jax.random.key(seed))
+        _, found = jaxosim.find_equilibrium(env.model, es.params, es.state)
+        after = step(es, np.full(6, 0.2))
+        np.testing.assert_array_equal(es.info["has_equilibrium"], found)
+        np.testing.assert_array_equal(after.info["has_equilibrium"], found)
+        flags.append(found)
+    first, *others = np.transpose(flags)
+    assert first.any() and not first.all() and np.all(others)
+
+
+def test_numbers_without_equilibrium_are_warned_of_when_an_episode_begins():
+    usual = jaxosim.make("Arm2DEnv")
+    params = overstretch(usual.params, True)
+    with pytest.warns(UserWarning, match="no equilibrium.*TRIlong"):
+        es = jaxosim.make("Arm2DEnv", params=params).reset(jax.random.key(0))
+    np.testing.assert_array_equal(es.info["has_equilibrium"], [False] + 5 * [True])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.all(usual.reset(jax.random.key(0)).info["has_equilibrium"])

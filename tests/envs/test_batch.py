@@ -1,6 +1,7 @@
 """Batches: equal to a loop, new episodes, and what is kept of the old ones."""
 
 import dataclasses
+import functools
 
 import chex
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from tests.envs.conftest import LIMIT, WORLDS, actions
+from tests.envs.conftest import LIMIT, WORLDS, actions, sometimes_overstretched
 
 ROUNDING = 1e-10
 
@@ -76,3 +77,20 @@ def test_sizes_are_checked(arm):
         jaxosim.BatchEnv(arm.env, 2, 3)
     with pytest.raises(ValueError, match="num_envs: expected a positive multiple of the 1 dev"):
         jaxosim.BatchEnv(arm.env, 0)
+
+
+def test_the_flag_of_equilibrium_is_that_of_the_episode_that_goes_on():
+    options = jaxosim.Options(method="rk4", substeps=20)
+    task = jaxosim.make(
+        "Arm2DEnv", options=options, randomize=sometimes_overstretched, time_limit=2
+    )
+    env = jaxosim.BatchEnv(task, WORLDS)
+    find = jax.jit(jax.vmap(functools.partial(jaxosim.find_equilibrium, task.structure)))
+    step, es, flags = jax.jit(env.step), env.reset(jax.random.key(1)), []
+    for _ in range(5):
+        np.testing.assert_array_equal(es.info["has_equilibrium"], find(es.params, es.state)[1])
+        flags.append(es.info["has_equilibrium"][:, 0])
+        es = step(es, np.full((WORLDS, 6), 0.2))
+    first, same, second, _, third = np.array(flags)
+    np.testing.assert_array_equal(first, same)
+    assert np.any(first != second) and np.any(second != third)

@@ -12,7 +12,7 @@ import jaxosim
 from jaxosim.arrays.positive_definite import symmetric
 from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.integrators.local_coordinates import from_local, to_local
-from jaxosim.system import realize_position
+from jaxosim.system import StepContext, realize_derivative, realize_position
 from tests import hopper_model
 from tests.models import osim_text as osim
 
@@ -169,15 +169,16 @@ def test_a_chart_is_left_as_it_was_entered(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_poses_and_velocities_are_the_same_in_a_chart(seed):
-    """The rates in the chart, told in the model's coordinates, are the model's rates."""
+def test_poses_and_velocities_are_the_same_in_local_coordinates(seed):
+    """The rates in the chart, expressed in the model's coordinates, are the model's rates."""
     model, params = hopper_model.load(FOREST)
     state, excitation = drawn(model, params, seed), jnp.zeros(0)
 
     @jax.jit
     def both(state):
         local, reference_rotation = to_local(model, params, state)
-        rates = jaxosim.state_derivative(model, params, local, excitation, reference_rotation)
+        context = StepContext.of(model, params, reference_rotation)
+        rates = realize_derivative(model, params, local, excitation, context)
 
         def told(t):
             ahead = jax.tree.map(lambda x, f: x + t * f, local, rates)

@@ -190,7 +190,7 @@ def test_steps_end_at_switches_and_add_up():
         at = ros3w_step(problem, at, share, steps_left)
         ends.append(float(at.state[0]))
     assert min(abs(end - 0.4) for end in ends) < 1e-15
-    assert ends[-1] == pytest.approx(1.0) and float(at.left) == pytest.approx(0.0, abs=1e-15)
+    assert ends[-1] == pytest.approx(1.0) and float(at.time_left) == pytest.approx(0.0, abs=1e-15)
     assert len(np.unique(np.round(ends, 9))) == 5
 
 

@@ -153,6 +153,24 @@ def test_everything_is_finite_at_and_far_beyond_the_joints():
         assert np.isfinite(float(blended((values, values, values, a, properties))))
 
 
+@pytest.mark.parametrize("required", [-1e18, 0.0, 1e18])
+def test_second_derivatives_of_the_fiber_velocity_are_finite_in_float32(required):
+    """An intermediate stage of a step may have a fiber of seven optimal lengths."""
+    single = jax.tree.map(lambda x: x.astype(jnp.float32), muscles(1))
+
+    def velocity(length, activation):
+        available = activation * active_force_length_multiplier(length, single)
+        return normalized_fiber_velocity(jnp.float32(required), available, activation, single)
+
+    def by_length(length, activation):
+        value, rate = jax.jvp(lambda x: velocity(x, activation), (length,), (jnp.ones(1, "f4"),))
+        return jnp.sum(value * 1e-30 + rate)
+
+    at = jnp.array([7.0], jnp.float32), jnp.array([0.36], jnp.float32)
+    for gradient in jax.grad(by_length, argnums=(0, 1))(*at):
+        assert np.all(np.isfinite(gradient))
+
+
 # batch, compile
 
 

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
+from patterns import PATTERNS
 
 import jaxosim
-from jaxosim.bench.patterns import PATTERNS
 from jaxosim.models.catalog import resolve
 from jaxosim.sto import write_states
 from tests.parity.trajectories import (

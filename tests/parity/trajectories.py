@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
+from patterns import PATTERNS
 
 import jaxosim
-from jaxosim.bench.patterns import PATTERNS
 from jaxosim.simulation import init_integrator, step_with_state
 from tests.parity.comparison import Error
 

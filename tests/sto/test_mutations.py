@@ -12,7 +12,7 @@ import pytest
 import jaxosim
 from jaxosim import sto
 from jaxosim.errors import ModelMismatchError, TableFormatError, TableFormatWarning
-from jaxosim.viewer.run import load_run
+from jaxosim.viewer.motion import load_motion
 
 COUNT = 250  # of each table
 WORDS = [
@@ -84,7 +84,7 @@ def test_no_mutation_of_a_table_raises_another_error(arm, tmp_path, kind, count=
         lambda: sto.read_states(path, model, params).q,
         lambda: sto.read_coordinates(path, model, params)[1],
         lambda: sto.read_controls(path, model)[1],
-        lambda: load_run(path, "arm2dof6musc").states.q,
+        lambda: load_motion(path, "arm2dof6musc").states.q,
     )
     refused = 0
     for _ in range(count):

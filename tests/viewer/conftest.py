@@ -1,4 +1,4 @@
-"""What the viewer's tests need: a run to show, and a browser; it skips with a reason."""
+"""What the viewer's tests need: a motion to show, and a browser; it skips with a reason."""
 
 import dataclasses
 import shutil
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.viewer.run import Run, write_run
+from jaxosim.viewer.motion import Motion, write_motion
 from jaxosim.viewer.scene import default_state
 
 CHROMIUM_FLAGS = [
@@ -54,7 +54,7 @@ def made_up(model, params, moves):
         fiber_length=tiled(state.fiber_length),
     )
     target = np.tile([[1.0, 0, 0], [0, 0, 1.5]], (len(time), 1, 1))
-    return Run("made_up.npz", model, params, states, target_velocity=target)
+    return Motion("made_up.npz", model, params, states, target_velocity=target)
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +76,9 @@ def walker_run(walker):
 
 @pytest.fixture(scope="session")
 def run_file(made_up_run, tmp_path_factory):
-    """The same run as `jaxosim rollout` would write it."""
-    path = tmp_path_factory.mktemp("run") / "made_up.npz"
-    write_run(path, made_up_run, {"source": "/etc/passwd"})
+    """The same motion as `jaxosim rollout` would write it."""
+    path = tmp_path_factory.mktemp("motion") / "made_up.npz"
+    write_motion(path, made_up_run, {"source": "/etc/passwd"})
     return path
 
 

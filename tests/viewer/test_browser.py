@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from jaxosim.viewer.run import Run
+from jaxosim.viewer.motion import Motion
 from jaxosim.viewer.scene import default_state
 
 PATIENCE = 150  # s: software rendering on a busy machine
@@ -21,14 +21,14 @@ SIZE = {"width": 640, "height": 480}
 WIDE = {"width": 1200, "height": 700}  # the whole model stands beside the viewer's controls
 
 
-def picture(page):
+def screenshot(page):
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     return np.asarray(image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
 
 
 def canvas(page, width=0.7):
     """The page below the browser's warning, and left of the controls where it has some."""
-    image = picture(page)
+    image = screenshot(page)
     height = len(image)
     return image[height * 3 // 10 : height * 85 // 100, : int(width * image.shape[1])]
 
@@ -49,13 +49,13 @@ def wait_until(condition):
 
 @pytest.fixture(scope="module")
 def offline_page(browser, made_up_run, tmp_path_factory):
-    from jaxosim.viewer.page import write_page
+    from jaxosim.viewer.html import write_html
 
-    return write_page(made_up_run, tmp_path_factory.mktemp("page") / "run.html", rate=10)
+    return write_html(made_up_run, tmp_path_factory.mktemp("page") / "motion.html", rate=10)
 
 
 def test_a_full_disk_leaves_the_old_page(offline_page, made_up_run, monkeypatch):
-    from jaxosim.viewer.page import write_page
+    from jaxosim.viewer.html import write_html
 
     def fail(path, *arguments, **options):
         path.write_bytes(b"half")
@@ -64,7 +64,7 @@ def test_a_full_disk_leaves_the_old_page(offline_page, made_up_run, monkeypatch)
     old = offline_page.read_bytes()
     monkeypatch.setattr(pathlib.Path, "write_text", fail)
     with pytest.raises(OSError, match=f"cannot write {offline_page}: No space left"):
-        write_page(made_up_run, offline_page, rate=10)
+        write_html(made_up_run, offline_page, rate=10)
     assert offline_page.read_bytes() == old
     assert list(offline_page.parent.iterdir()) == [offline_page]
 
@@ -87,10 +87,10 @@ def test_the_page_plays_offline_and_pauses(browser, offline_page):
 class Served:
     """A web viewer that ticks in a thread while a browser looks at it."""
 
-    def __init__(self, run):
+    def __init__(self, motion):
         from jaxosim.viewer.web import WebViewer
 
-        self.viewer = WebViewer(run, port=18200)
+        self.viewer = WebViewer(motion, port=18200)
         self._open = True
         self._thread = threading.Thread(target=self._tick, daemon=True)
         self._thread.start()
@@ -111,8 +111,8 @@ def serve():
     pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
     served = []
 
-    def start(run):
-        served.append(Served(run))
+    def start(motion):
+        served.append(Served(motion))
         return served[-1].viewer
 
     yield start
@@ -128,7 +128,7 @@ def opened(browser, viewer):
 
 
 def stands(page, width=0.7):
-    """Whether the picture has come to rest; the viewer fades its scene in."""
+    """Whether the image has come to rest; the viewer fades its scene in."""
     one = canvas(page, width)
     time.sleep(1.5)
     return np.array_equal(one, canvas(page, width))
@@ -148,7 +148,7 @@ def test_a_run_plays_in_the_viewer(browser, serve, walker_run):
 
 def test_a_coordinate_slider_poses_the_model(browser, serve, arm):
     model, params = arm
-    viewer = serve(Run.still(model, params, default_state(params)))
+    viewer = serve(Motion.still(model, params, default_state(params)))
     page = opened(browser, viewer)
     assert wait_until(lambda: stands(page))
     before = canvas(page)
@@ -160,17 +160,17 @@ def test_a_coordinate_slider_poses_the_model(browser, serve, arm):
     page.close()
 
 
-def test_excitations_drive_the_simulation(serve, arm, monkeypatch):
+def test_controls_drive_the_simulation(serve, arm, monkeypatch):
     """Each slider's level comes to its muscle, and the clock goes on."""
 
-    def follow(model, params, state, excitation):
-        return dataclasses.replace(state, time=state.time + 0.01, activation=excitation)
+    def follow(model, params, state, controls):
+        return dataclasses.replace(state, time=state.time + 0.01, activation=controls)
 
     monkeypatch.setattr("jaxosim.viewer.web.step", follow)  # the mechanics have tests of their own
     monkeypatch.setattr("jaxosim.viewer.web.equilibrate_muscles", lambda *given: given[-1])
     model, params = arm
-    viewer = serve(Run.still(model, params, default_state(params)))
-    viewer.excitations[model.muscle_names.index("BRA")].value = 1.0
+    viewer = serve(Motion.still(model, params, default_state(params)))
+    viewer.controls[model.muscle_names.index("BRA")].value = 1.0
     viewer.simulating.value = True
     assert wait_until(lambda: float(viewer.state.time) > 0.15)  # a tick brings 0.1 s at most
     viewer.simulating.value = False
@@ -180,10 +180,10 @@ def test_excitations_drive_the_simulation(serve, arm, monkeypatch):
 
 
 @pytest.mark.slow
-def test_excitations_bend_the_elbow(serve, arm):
+def test_controls_bend_the_elbow(serve, arm):
     model, params = arm
-    viewer = serve(Run.still(model, params, default_state(params)))
-    viewer.excitations[model.muscle_names.index("BRA")].value = 1.0
+    viewer = serve(Motion.still(model, params, default_state(params)))
+    viewer.controls[model.muscle_names.index("BRA")].value = 1.0
     viewer.simulating.value = True
     assert wait_until(lambda: float(viewer.state.time) > 0.1)
     viewer.simulating.value = False
@@ -217,7 +217,7 @@ def camera_message():
 def test_the_server_answers_this_machine_only(serve, arm):
     """It listens on loopback, paths of files lead nowhere, other sites' pages are turned away."""
     model, params = arm
-    viewer = serve(Run.still(model, params, default_state(params)))
+    viewer = serve(Motion.still(model, params, default_state(params)))
     host, port = address_of(viewer)
     assert host == "127.0.0.1"
     outside = socket.gethostbyname(socket.gethostname())
@@ -239,12 +239,12 @@ def test_the_server_answers_this_machine_only(serve, arm):
 
 
 def test_names_from_a_file_are_plain_text(serve, arm, monkeypatch):
-    """In markdown a name could stand for a picture, which viser would read from this disk."""
+    """In markdown a name could stand for an image, which viser would read from this disk."""
     viser = pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
     texts = []
     monkeypatch.setattr(viser.GuiApi, "add_markdown", lambda gui, text: texts.append(text))
     model, params = arm
-    still = Run.still(model, params, default_state(params))
+    still = Motion.still(model, params, default_state(params))
     serve(dataclasses.replace(still, name="![x](/etc/passwd)<b>"))
     assert texts == ["**??x?(/etc/passwd)?b?**: arm2dof6musc"]
 
@@ -273,7 +273,7 @@ def test_a_live_viewer_follows_a_program(arm, capsys):
 def test_show_does_not_wait_for_the_picture(arm, monkeypatch):
     pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
     from jaxosim.viewer.live import LiveViewer
-    from jaxosim.viewer.stage import Stage
+    from jaxosim.viewer.viser_scene import ViserScene
 
     model, params = arm
     state = default_state(params)
@@ -283,14 +283,14 @@ def test_show_does_not_wait_for_the_picture(arm, monkeypatch):
         started.set()
         assert go_on.wait(PATIENCE)
 
-    monkeypatch.setattr(Stage, "show", held_up)
+    monkeypatch.setattr(ViserScene, "show", held_up)
     viewer = LiveViewer(model, params, port=18400)
     try:
         monkeypatch.setattr(viewer._server, "get_clients", lambda: {0: None})
         viewer.show(state)
         assert started.wait(PATIENCE)
         for _ in range(100):
-            viewer.show(state)  # while a picture is being made
+            viewer.show(state)  # while an image is being made
         assert viewer.shown_count == 0
     finally:
         go_on.set()

@@ -34,34 +34,42 @@ def test_render_draws_a_model_in_its_default_pose(tmp_path, capsys):
     "arguments, status, complaint",
     [
         (["plot", "missing.npz", "--out", "a.png"], 1, "no file 'missing.npz'"),
-        (["plot", "RUN", "--out", "a.pdf"], 2, "does not end in .png or .svg"),
-        (["plot", "RUN"], 2, "--out"),
-        (["plot", "RUN", "--reference", "no.sto", "--out", "a.png"], 1, "no file 'no.sto'"),
-        (["render", "RUN", "--out", "a.avi"], 2, "does not end in .mp4"),
-        (["render", "RUN", "--out", "a.png", "--size", "0x9"], 2, "'0x9' is no width x height"),
-        (["render", "RUN", "--out", "a.png", "--grid", "4"], 2, "'4' is no rows x columns"),
-        (["render", "RUN", "--out", "a.png", "--world", "7"], 1, "world from 0 to 1, got 7"),
-        (["render", "RUN", "--out", "no/folder/a.png"], 1, "cannot write"),
+        (["plot", "MOTION", "--out", "a.pdf"], 2, "does not end in .png or .svg"),
+        (["plot", "MOTION"], 2, "--out"),
+        (["plot", "MOTION", "--reference", "no.sto", "--out", "a.png"], 1, "no file 'no.sto'"),
+        (["render", "MOTION", "--out", "a.avi"], 2, "does not end in .mp4"),
+        (["render", "MOTION", "--out", "a.png", "--size", "0x9"], 2, "'0x9' is no width x height"),
+        (["render", "MOTION", "--out", "a.png", "--grid", "4"], 2, "'4' is no rows x columns"),
+        (["render", "MOTION", "--out", "a.png", "--world", "7"], 1, "world from 0 to 1, got 7"),
+        (["render", "MOTION", "--out", "no/folder/a.png"], 1, "cannot write"),
         (["render", "no_model", "--out", "a.png"], 1, "no bundled model and no file"),
-        (["render", "RUN", "--out", "a.gif", "--fps", "nan"], 2, "'--fps': nan is not a finite"),
+        (["render", "MOTION", "--out", "a.gif", "--fps", "nan"], 2, "'--fps': nan is not a finite"),
         (
-            ["render", "RUN", "--out", "a.gif", "--speed", "nan"],
+            ["render", "MOTION", "--out", "a.gif", "--speed", "nan"],
             2,
             "'--speed': nan is not",
         ),
-        (["render", "RUN", "--out", "a.png", "--zoom", "nan"], 2, "'--zoom': nan is not a finite"),
-        (["render", "RUN", "--out", "a.png", "--at", "nan"], 2, "'--at': nan is not a finite"),
-        (["render", "RUN", "--out", "a.png", "--at", "inf"], 2, "'--at': inf is not a finite"),
-        (["view", "RUN", "--html", "a.html", "--fps", "nan"], 2, "'--fps': nan is not a finite"),
-        (["view", "RUN", "--html", "a.txt"], 2, "does not end in .html"),
-        (["view", "RUN", "--model", "gait9dof18musc", "--html", "a.html"], 1, "coordinate_names"),
+        (
+            ["render", "MOTION", "--out", "a.png", "--zoom", "nan"],
+            2,
+            "'--zoom': nan is not a finite",
+        ),
+        (["render", "MOTION", "--out", "a.png", "--at", "nan"], 2, "'--at': nan is not a finite"),
+        (["render", "MOTION", "--out", "a.png", "--at", "inf"], 2, "'--at': inf is not a finite"),
+        (["view", "MOTION", "--html", "a.html", "--fps", "nan"], 2, "'--fps': nan is not a finite"),
+        (["view", "MOTION", "--html", "a.txt"], 2, "does not end in .html"),
+        (
+            ["view", "MOTION", "--model", "gait9dof18musc", "--html", "a.html"],
+            1,
+            "coordinate_names",
+        ),
     ],
 )
 def test_what_goes_wrong_is_one_line(
     run_file, tmp_path, capsys, monkeypatch, arguments, status, complaint
 ):
     monkeypatch.chdir(tmp_path)
-    words = [str(run_file) if word == "RUN" else word for word in arguments]
+    words = [str(run_file) if word == "MOTION" else word for word in arguments]
     code, _, error = run(words, capsys)
     assert code == status
     assert complaint in error
@@ -71,7 +79,7 @@ def test_what_goes_wrong_is_one_line(
 
 def test_a_doubtful_table_is_told_in_one_line(made_up_run, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
-    path, out = tmp_path / "run.sto", tmp_path / "plot.png"
+    path, out = tmp_path / "motion.sto", tmp_path / "plot.png"
     sto.write_states(path, made_up_run.model, made_up_run.world(0))
     path.write_text(path.read_text().replace("nRows=51", "nRows=50"))
     status, _, error = run(["plot", path, "--what", "angles", "--out", out], capsys)

@@ -1,11 +1,11 @@
-"""Plots: every quantity in its panel, runs over each other, drift against a reference."""
+"""Plots: every quantity in its panel, motions over each other, drift against a reference."""
 
 import numpy as np
 import pytest
 
 from jaxosim.errors import MissingExtraError
 from jaxosim.optional import require
-from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot_runs
+from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot_motions
 from tests.full_disk import full_disk
 
 
@@ -28,10 +28,10 @@ def test_ground_reactions_push_up_on_each_side(walker_run):
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_a_full_disk_leaves_the_old_plot(walker_run, tmp_path, suffix):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
-    path = plot_runs([walker_run], tmp_path / f"plot{suffix}", ["angles"])
+    path = plot_motions([walker_run], tmp_path / f"plot{suffix}", ["angles"])
     old = path.read_bytes()
     with full_disk(), pytest.raises(OSError, match=f"cannot write {path}: "):
-        plot_runs([walker_run], path, ["angles"])
+        plot_motions([walker_run], path, ["angles"])
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]
 
@@ -39,7 +39,7 @@ def test_a_full_disk_leaves_the_old_plot(walker_run, tmp_path, suffix):
 @pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_runs_are_drawn_over_each_other(walker_run, tmp_path, suffix, start):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
-    out = plot_runs([walker_run, walker_run], tmp_path / f"plot{suffix}", ["angles", "forces"])
+    out = plot_motions([walker_run, walker_run], tmp_path / f"plot{suffix}", ["angles", "forces"])
     assert out.read_bytes().startswith(start)
     assert out.stat().st_size > 20_000
     if suffix == ".svg":
@@ -50,7 +50,7 @@ def test_drift_against_itself_is_zero(walker_run, tmp_path, monkeypatch):
     axes = pytest.importorskip("matplotlib.axes", reason="matplotlib is not installed")
     drawn = []
     monkeypatch.setattr(axes.Axes, "plot", lambda self, t, values, **_: drawn.append(values))
-    plot_runs([walker_run], tmp_path / "a.svg", ["angles"], walker_run)
+    plot_motions([walker_run], tmp_path / "a.svg", ["angles"], walker_run)
     assert len(drawn) > 10
     np.testing.assert_allclose(drawn[0], 0, atol=1e-12)  # world 0 against itself
 

@@ -13,10 +13,10 @@ from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
 from jaxosim.models.catalog import resolve
 from jaxosim.paths.geometry_path import realize_paths
-from jaxosim.viewer.instant import instants_function, path_slots
+from jaxosim.viewer.glyphs import activation_colors, arrows, path_points, segments
 from jaxosim.viewer.meshes import read_mesh
-from jaxosim.viewer.rods import activation_colors, arrows, path_points, segments
 from jaxosim.viewer.scene import build_scene, default_state, placed
+from jaxosim.viewer.scene_frame import path_slots, scene_frames_function
 from tests.viewer.originals import HOME, PROSTHETIC, needs_originals
 from tests.viewer.test_meshes import SQUARE
 
@@ -80,7 +80,7 @@ def test_muscles_run_through_opensims_current_points(name, opensim):
     for seed in range(10):
         state = random_state(model, params, seed)
         theirs = pose_opensim(oracle, model, state)
-        path = scene.instant(state).path
+        path = scene.frame(state).path
         for index, muscle in enumerate(model.muscle_names):
             current = oracle.getMuscles().get(muscle).getGeometryPath().getCurrentPath(theirs)
             points = [
@@ -107,7 +107,7 @@ def test_mesh_points_stand_where_opensim_has_them(file, opensim):
     model, params = jaxosim.load_model(HOME / file)
     scene = build_scene(model, params)
     state = random_state(model, params, 3)
-    pose = scene.instant(state)
+    pose = scene.frame(state)
     oracle = opensim.Model(str(HOME / file))
     theirs = pose_opensim(oracle, model, state)
     ours = {}
@@ -204,13 +204,13 @@ def test_segments_join_the_points_of_the_path():
     model, params = jaxosim.load_model("gait14dof22musc_pros")
     scene = build_scene(model, params)
     state = default_state(params)
-    instant = scene.instant(state)
-    rods = segments(scene, instant)
-    ends = rods.position + 0.5 * rods.rotation[:, :, 2] * rods.scale[:, 2:]
-    np.testing.assert_allclose(ends, instant.path[:, 1:].reshape(-1, 3), atol=1e-6)
-    identity = np.einsum("rji,rjk->rik", rods.rotation, rods.rotation)
+    frame = scene.frame(state)
+    glyphs = segments(scene, frame)
+    ends = glyphs.position + 0.5 * glyphs.rotation[:, :, 2] * glyphs.scale[:, 2:]
+    np.testing.assert_allclose(ends, frame.path[:, 1:].reshape(-1, 3), atol=1e-6)
+    identity = np.einsum("rji,rjk->rik", glyphs.rotation, glyphs.rotation)
     np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
-    lengths = rods.scale[:, 2].reshape(len(model.muscle_names), -1).sum(axis=1)
+    lengths = glyphs.scale[:, 2].reshape(len(model.muscle_names), -1).sum(axis=1)
 
     @jax.jit
     def path_lengths(q):
@@ -220,7 +220,7 @@ def test_segments_join_the_points_of_the_path():
 
     expected = path_lengths(state.q)
     np.testing.assert_allclose(lengths, expected, atol=1e-6)
-    assert len(path_points(scene, instant)[0]) == path_slots(model).size
+    assert len(path_points(scene, frame)[0]) == path_slots(model).size
 
 
 def test_arrows_show_the_ground_carrying_the_model():
@@ -229,21 +229,21 @@ def test_arrows_show_the_ground_carrying_the_model():
     state = default_state(params)
     q = np.array(state.q)
     q[model.coordinate_names.index("pelvis_ty")] -= 0.02
-    instant = scene.instant(dataclasses.replace(state, q=q))
-    forces = np.asarray(instant.contact_force)
+    frame = scene.frame(dataclasses.replace(state, q=q))
+    forces = np.asarray(frame.contact_force)
     assert forces[:, 1].max() > 100
-    rods = arrows(scene, instant, np.array([1.0, 0, 0]))
+    glyphs = arrows(scene, frame, np.array([1.0, 0, 0]))
     strongest = int(np.argmax(forces[:, 1]))
-    assert rods.rotation[strongest, 1, 2] > 0.9
-    assert rods.scale[strongest, 2] == pytest.approx(0.0006 * np.linalg.norm(forces[strongest]))
-    assert rods.rotation[-1, :, 2] == pytest.approx([1, 0, 0])
-    assert arrows(scene, instant).scale[-1, 2] == 0
+    assert glyphs.rotation[strongest, 1, 2] > 0.9
+    assert glyphs.scale[strongest, 2] == pytest.approx(0.0006 * np.linalg.norm(forces[strongest]))
+    assert glyphs.rotation[-1, :, 2] == pytest.approx([1, 0, 0])
+    assert arrows(scene, frame).scale[-1, 2] == 0
 
 
 def test_instants_of_a_batch_are_those_of_its_worlds():
     model, params = jaxosim.load_model("arm2dof6musc")
     states = [random_state(model, params, seed) for seed in range(3)]
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
-    batch = instants_function(model)(params, stacked)
+    batch = scene_frames_function(model)(params, stacked)
     scene = build_scene(model, params)
-    np.testing.assert_allclose(batch.path[1], scene.instant(states[1]).path, atol=1e-9)
+    np.testing.assert_allclose(batch.path[1], scene.frame(states[1]).path, atol=1e-9)

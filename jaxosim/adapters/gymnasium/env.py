@@ -20,7 +20,7 @@ from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
 from jaxosim.forks import check_process
-from jaxosim.viewer.window import Window, check_painter, open_window, paint, show_in
+from jaxosim.viewer.window import Window, check_renderer, open_window, render_world, show_in
 
 PICTURE_SIZE = (640, 480)
 
@@ -68,7 +68,7 @@ def checked_render_mode(mode: str | None, known: list[str]) -> str | None:
     if mode is not None and mode not in known:
         raise ValueError(f"render_mode: expected None or one of {known}, got {mode!r}")
     if mode == "rgb_array":
-        check_painter()
+        check_renderer()
     return mode
 
 
@@ -78,7 +78,7 @@ def decisions_per_second(env: Env) -> float:
 
 
 class GymnasiumEnv(gymnasium.Env):
-    """One world; `info` holds the reward's terms by name."""
+    """One world; `info` holds the reward's terms by name, that of `reset` `has_equilibrium`."""
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 100.0}
 
@@ -123,13 +123,18 @@ class GymnasiumEnv(gymnasium.Env):
         Args:
           seed: of this and all later episodes.
           options: none are known.
+
+        Returns:
+          The observation, and `has_equilibrium`: `[muscle]` bool, of which muscles fiber and tendon
+          balance. The forces of the others mean nothing.
         """
         check_process()
         super().reset(seed=seed)
         key = jax.random.key(int(self.np_random.integers(2**31)))
         self.state = self.functional.reset(key)
         self._show(self.state)
-        return within(self.state.obs, self._bounds), {}
+        info = {"has_equilibrium": np.asarray(self.state.info["has_equilibrium"])}
+        return within(self.state.obs, self._bounds), info
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One decision of the agent.
@@ -160,7 +165,7 @@ class GymnasiumEnv(gymnasium.Env):
             return None
         if self.state is None:
             raise RuntimeError("there is no world yet: call reset() first")
-        return paint(self.functional.env, self.state, self._picture_size)
+        return render_world(self.functional.env, self.state, self._picture_size)
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take along: all but the page, which stays with the original."""

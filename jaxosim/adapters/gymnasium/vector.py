@@ -32,7 +32,7 @@ from jaxosim.envs.batch import BatchEnv
 from jaxosim.envs.episode import EnvState
 from jaxosim.forks import check_process
 from jaxosim.pytree import tree_where
-from jaxosim.viewer.window import paint
+from jaxosim.viewer.window import render_world
 
 _MODES = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
 
@@ -51,7 +51,11 @@ def _hold(held: jax.Array, before: EnvState, after: EnvState) -> EnvState:
 
 
 class GymnasiumVectorEnv(VectorEnv):
-    """A batch of worlds; `info` holds the reward's terms by name."""
+    """A batch of worlds; `info` holds the reward's terms by name.
+
+    Where an episode has begun, in `reset` or `step`, it holds `has_equilibrium` instead: `[muscle]`
+    bool, of which muscles fiber and tendon balance.
+    """
 
     metadata = {"render_modes": ["rgb_array"]}
 
@@ -128,7 +132,7 @@ class GymnasiumVectorEnv(VectorEnv):
         super().reset(seed=seed)
         self.state = es = self._reset(jax.random.key(int(self.np_random.integers(2**31))))
         self._ended = np.zeros(self.num_envs, bool)
-        return within(es.obs, self._bounds), {}
+        return within(es.obs, self._bounds), _begun(es, np.ones(self.num_envs, bool))
 
     def step(
         self, actions: Any
@@ -158,7 +162,8 @@ class GymnasiumVectorEnv(VectorEnv):
             # A held world's final observation is that of the episode before; now the new one shows.
             seen = np.where(held[:, None], after.obs, after.info["final_observation"])
             self._ended = ended
-            return within(seen, self._bounds), reward, terminated, truncated, _masked(terms, moved)
+            info = _masked(terms, moved) | (_begun(after, held) if held.any() else {})
+            return within(seen, self._bounds), reward, terminated, truncated, info
         info = _masked(terms, ~ended)
         if ended.any():
             final = np.full(self.num_envs, None, object)
@@ -167,6 +172,7 @@ class GymnasiumVectorEnv(VectorEnv):
                 final[world] = last[world]
             info |= {"final_obs": final, "_final_obs": ended}
             info |= {"final_info": _masked(terms, ended), "_final_info": ended}
+            info |= _begun(after, ended)
         return within(after.obs, self._bounds), reward, terminated, truncated, info
 
     def render(self) -> tuple[np.ndarray, ...] | None:
@@ -185,13 +191,19 @@ class GymnasiumVectorEnv(VectorEnv):
             jax.tree.map(lambda leaf, w=world: leaf[w], self.state)
             for world in range(self.num_envs)
         ]
-        return tuple(paint(self._env, es, self._picture_size) for es in worlds)
+        return tuple(render_world(self._env, es, self._picture_size) for es in worlds)
 
 
-def _masked(terms: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, Any]:
-    """Reward terms of some worlds, in Gymnasium's form: each name with its mask."""
+def _begun(es: EnvState, mask: np.ndarray) -> dict[str, Any]:
+    """What `reset` says of some worlds."""
+    return _masked({"has_equilibrium": np.asarray(es.info["has_equilibrium"])}, mask)
+
+
+def _masked(entries: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, Any]:
+    """Entries of some worlds, in Gymnasium's form: each name with its mask, zero elsewhere."""
     info: dict[str, Any] = {}
-    for name, values in terms.items():
-        info[name] = np.where(mask, values, 0.0)
+    for name, values in entries.items():
+        shaped = mask.reshape(mask.shape + (1,) * (values.ndim - 1))
+        info[name] = np.where(shaped, values, np.zeros((), values.dtype))
         info[f"_{name}"] = mask.copy()
     return info

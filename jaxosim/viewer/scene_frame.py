@@ -1,0 +1,100 @@
+"""Poses of everything that is drawn, at one instant of one world: pure, jitted, vmapped.
+
+Only what is visible is computed: poses, contacts, and all points of the muscles' paths, as
+OpenSim's `GeometryPath::getCurrentPath` lists them (forces need the flexible segments only).
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.arrays.linalg import matmul, matvec
+from jaxosim.dynamics.instance import realize_instance
+from jaxosim.dynamics.joints import realize_joints
+from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
+from jaxosim.forces.hunt_crossley_force import realize_contact
+from jaxosim.paths.geometry_path import conditions, current_locations
+from jaxosim.pytree import array, pytree
+from jaxosim.types import InstanceInfo, Model, Params, PositionInfo, State
+
+
+@pytree
+class SceneFrame:
+    """Places of everything that moves, expressed in ground."""
+
+    time: jax.Array = array(unit="s")
+    body_rotation: jax.Array = array("body", 3, 3, unit="1")
+    body_position: jax.Array = array("body", 3, unit="m")
+    path: jax.Array = array("muscle", "slot", 3, unit="m")  # absent points lie on their predecessor
+    activation: jax.Array = array("muscle", unit="1")
+    contact_position: jax.Array = array("pair", 3, unit="m")
+    contact_force: jax.Array = array("pair", 3, unit="N")  # on the second surface's body
+    marker_position: jax.Array = array("marker", 3, unit="m")
+
+
+def realize_scene_frame(model: Model, params: Params, state: State) -> SceneFrame:
+    """Places of everything at one state of one world."""
+    instance = realize_instance(model, params)
+    joints = realize_joints(model, params, state.q)
+    pose = realize_pose(model, instance, joints)
+    velocity = realize_velocity_of_bodies(model, joints, pose, state.u)
+    contact = realize_contact(model, params, instance, pose, velocity)
+    origin = pose.origin[None]
+    mobod = model.bodies.mobod  # GROUND (−1) finds the last row
+    ground = jnp.eye(3, dtype=state.q.dtype)[None]
+    R, p = pose.pose[mobod, :, :3], pose.pose[mobod, :, 3] + origin
+    rotation = jnp.concatenate([matmul(R, instance.body_rotation), ground])
+    position = jnp.concatenate([p + matvec(R, instance.body_position), jnp.zeros_like(origin)])
+    owner = model.marker_body
+    return SceneFrame(
+        time=state.time,
+        body_rotation=rotation[:-1],
+        body_position=position[:-1],
+        path=_paths(model, params, instance, pose, state.q),
+        activation=state.activation,
+        contact_position=contact.position + origin,
+        contact_force=contact.force,
+        marker_position=position[owner] + matvec(rotation[owner], params.marker_location),
+    )
+
+
+@functools.cache
+def scene_frame_function(model: Model):
+    """The jitted `realize_scene_frame` of a model: `(params, state) → SceneFrame`."""
+    return jax.jit(functools.partial(realize_scene_frame, model))
+
+
+@functools.cache
+def scene_frames_function(model: Model):
+    """The same over states stacked along their leading axis."""
+    return jax.jit(jax.vmap(functools.partial(realize_scene_frame, model), in_axes=(None, 0)))
+
+
+@functools.cache
+def path_slots(model: Model) -> np.ndarray:
+    """Points of each muscle in order, `[muscle, slot]`; the last is repeated to fill up."""
+    points = [np.flatnonzero(model.paths.point_muscle == m) for m in range(len(model.muscle_names))]
+    longest = max((len(own) for own in points), default=0)
+    rows = [np.pad(own, (0, longest - len(own)), mode="edge") for own in points]
+    return np.array(rows, dtype=np.int32).reshape(len(rows), longest)
+
+
+def _paths(
+    model: Model, params: Params, instance: InstanceInfo, pose: PositionInfo, q: jax.Array
+) -> jax.Array:
+    """Current points of every muscle, `[muscle, slot, 3]`, expressed in ground."""
+    paths, slots = model.paths, path_slots(model)
+    if not slots.size:
+        return jnp.zeros((*slots.shape, 3), q.dtype)
+    owner = np.concatenate([model.bodies.mobod, [-1]])[paths.point_body]
+    R, p = pose.pose[owner, :, :3], pose.pose[owner, :, 3] + pose.origin[None]
+    points = p + matvec(R, current_locations(model, params, instance, q))
+    order = np.arange(slots.shape[1])
+    inside = conditions(model, params, q)
+    active_points = jnp.ones(len(paths.point_muscle), bool).at[paths.conditional_point].set(inside)
+    here = active_points[slots]
+    before = jax.lax.cummax(jnp.where(here, order, -1), axis=1)
+    shown = jnp.where(before < 0, jnp.argmax(here, axis=1, keepdims=True), before)
+    return points[jnp.take_along_axis(jnp.asarray(slots), shown, axis=1)]
