@@ -27,7 +27,7 @@ ENVS = {
     **{
         f"Prosthetics-{model}-{leg}-difficulty{difficulty}": (
             "ProstheticsEnv",
-            {"model": model, "prosthetic": leg == "pros", "difficulty": difficulty},
+            {"variant": model, "prosthetic": leg == "pros", "difficulty": difficulty},
         )
         for model in ("3D", "2D")
         for leg in ("pros", "intact")
@@ -36,7 +36,7 @@ ENVS = {
     **{
         f"L2M2019-{model}-difficulty{difficulty}": (
             "L2M2019Env",
-            {"model": model, "difficulty": difficulty},
+            {"variant": model, "difficulty": difficulty},
         )
         for model, difficulty in (("3D", 1), ("3D", 2), ("3D", 3), ("2D", 1))
     },

@@ -85,7 +85,7 @@ def test_the_flag_of_equilibrium_is_that_of_the_episode_that_goes_on():
         "Arm2DEnv", options=options, randomize=sometimes_overstretched, time_limit=2
     )
     env = jaxosim.BatchEnv(task, WORLDS)
-    find = jax.jit(jax.vmap(functools.partial(jaxosim.find_equilibrium, task.structure)))
+    find = jax.jit(jax.vmap(functools.partial(jaxosim.find_equilibrium, task.model)))
     step, es, flags = jax.jit(env.step), env.reset(jax.random.key(1)), []
     for _ in range(5):
         np.testing.assert_array_equal(es.info["has_equilibrium"], find(es.params, es.state)[1])

@@ -31,7 +31,8 @@ def class_of(name):
     kind, options = recorded.ENVS[name]
     env = getattr(osim_rl, kind)()
     if options:
-        env.change_model(**options)
+        renamed = {"variant": "model"}  # osim-rl's word
+        env.change_model(**{renamed.get(k, k): v for k, v in options.items()})
     return env
 
 
