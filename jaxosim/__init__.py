@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from jaxosim.errors import OsimFormatError as OsimFormatError
     from jaxosim.errors import TableFormatError as TableFormatError
     from jaxosim.errors import UnsupportedComponentError as UnsupportedComponentError
-    from jaxosim.models import bundled_models as bundled_models
-    from jaxosim.models import load_model as load_model
+    from jaxosim.models.catalog import bundled_models as bundled_models
+    from jaxosim.models.load import load_model as load_model
     from jaxosim.outputs import StateDescription as StateDescription
     from jaxosim.outputs import describe as describe
     from jaxosim.outputs import to_dict as to_dict
@@ -54,7 +54,8 @@ _NAMES = {
         *("JaxosimError", "MissingExtraError", "ModelMismatchError", "OsimFormatError"),
         *("TableFormatError", "UnsupportedComponentError"),
     ),
-    "models": ("bundled_models", "load_model"),
+    "models.catalog": ("bundled_models",),
+    "models.load": ("load_model",),
     "outputs": ("StateDescription", "describe", "to_dict"),
     "simulation": (
         *("equilibrate_muscles", "find_equilibrium", "initial_state", "rollout", "step"),

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from jaxosim.checks import check_kind
-from jaxosim.models import load_model
+from jaxosim.models.load import load_model
 from jaxosim.pytree import check_dtypes, check_shapes
 from jaxosim.types import Model, Params
 
