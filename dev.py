@@ -40,7 +40,8 @@ OLDEST_TESTS = [
         "tests/dynamics/test_multibody.py",
         "tests/envs/test_batch.py",
     ],
-    *["tests/adapters/test_brax.py", "tests/adapters/test_gymnax.py", "tests/test_training.py"],
+    *["tests/adapters/test_brax.py", "tests/adapters/test_gymnax.py"],
+    *["tests/test_training.py", "tests/test_write_your_own_task.py"],
 ]
 DOCS_EXTRAS = ["docs"]
 BUILD_DOCS = ["build", "--strict", "--clean"]

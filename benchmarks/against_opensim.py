@@ -27,7 +27,7 @@ from workload import MODEL
 import jaxosim
 from jaxosim.cli import report
 from jaxosim.cores import core_count
-from jaxosim.optional import MissingExtraError
+from jaxosim.errors import MissingExtraError
 
 NAME = "against_opensim"
 _COMPILE = 20  # s

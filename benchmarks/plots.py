@@ -7,8 +7,9 @@ from typing import Any
 
 from record import RESULTS
 
+from jaxosim.errors import MissingExtraError
 from jaxosim.files import replacing
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.optional import require
 
 
 class _Plot(argparse.Action):

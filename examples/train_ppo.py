@@ -292,7 +292,7 @@ def evaluate(run: Run, episodes: int) -> None:
         part.write_text(json.dumps(report))
     rows = 1 + -(-int(lengths[0]) // env.action_repeat)  # after its end a world stands still
     states = jax.tree.map(lambda x: x[:rows], states)
-    sto.write_states(run.folder / "episode.sto", env.structure, states)
+    sto.write_states(run.folder / "episode.sto", env.model, states)
 
 
 def play_episodes(algorithm: SpreadPPO, count: int, policy: Policy, key: jax.Array) -> Any:

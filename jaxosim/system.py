@@ -33,6 +33,7 @@ from jaxosim.dynamics.multibody import (
     mass_matrix,
     realize_inertia,
 )
+from jaxosim.errors import ModelMismatchError
 from jaxosim.forces import FORCES
 from jaxosim.forces.force import ForceInfo, Kinematics
 from jaxosim.forks import check_process
@@ -52,6 +53,8 @@ from jaxosim.types import (
     State,
     StateDerivative,
 )
+
+_CLASSES = {"model": Model, "params": Params, "state": State}
 
 
 class StepContext(NamedTuple):
@@ -286,17 +289,32 @@ def state_rates(
     )
 
 
+def check_records(model: Model, **records: Params | State) -> None:
+    """Compare the arguments `params` and `state` with the model that they belong to.
+
+    Raises:
+      ModelMismatchError: an argument is of another class, or an array's shape or dtype does not fit
+        the model.
+    """
+    for name, value in {"model": model, **records}.items():
+        if not isinstance(value, _CLASSES[name]):
+            raise ModelMismatchError(
+                f"{name}: expected jaxosim.{_CLASSES[name].__name__}, got {type(value).__name__}"
+            )
+    for record in records.values():
+        check_shapes(record, model.sizes)
+    check_dtypes(*records.values())
+
+
 def checked_arguments(model: Model, params: Params, state: State, controls: jax.Array) -> jax.Array:
     """The controls of one instant, after everything that the instant is made of was checked.
 
     Raises:
-      ModelMismatchError: an array's shape or dtype does not fit the model.
+      ModelMismatchError: an argument's class, or an array's shape or dtype, does not fit the model.
       RuntimeError: this process was forked from one that had used JAX.
     """
     check_process()
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
-    check_dtypes(params, state)
+    check_records(model, params=params, state=state)
     axes = {"control": len(model.control_names)}
     return checked_array("controls", controls, axes, state.activation)
 

@@ -1,14 +1,13 @@
 """All the nouns: what a model is made of, and what is integrated.
 
-`Model` holds structure (names, tree, index arrays; static under jit), `Params` every number that
-may be changed, batched or differentiated, `State` what is integrated and nothing else. The records
-of a class of forces are in its module, and those ending in `Info`, of which none is stored in
-`State`, beside the function that computes them.
+`Model` holds structure (names, tree, index arrays), `Params` every number that may be changed,
+batched or differentiated, `State` what is integrated and nothing else. The records of a class of
+forces are in its module, and those ending in `Info`, of which none is stored in `State`, beside the
+function that computes them.
 
 Axes: `body`, `joint`, `coordinate`, `muscle`, … are the file's, in file order. `mobod` are the
 bodies that can move on their own, after welded ones have been fused onto them, parents first;
-`mobility` are the coordinates that are not locked, those of inboard joints first. Ground is body
-number −1.
+`mobility` are the coordinates that are not locked, those of inboard joints first. Ground is −1.
 """
 
 import dataclasses
@@ -32,6 +31,7 @@ METHODS = ("ros3w", "rk4", "euler", "merson")  # of Options
 # ------------------------------------------------------------------------------- structure
 
 
+@jax.tree_util.register_static
 @dataclass(frozen=True, eq=False)
 class Model:
     """Everything about a model that is not a number: hashed by identity, static under jit."""
@@ -68,18 +68,16 @@ class Model:
         return f"Model({self.name!r}, {len(self.coordinate_names)} coordinates, {self.source!r})"
 
 
+@jax.tree_util.register_static
 @dataclass(frozen=True)
 class Options:
     """How a control step is integrated; hashed by value, static under jit.
 
     Attributes:
       method: "ros3w" (linearly implicit, third order), "rk4", "euler", or "merson", the reference.
-      substeps: of a control step, fixed-step methods only; equal but for "ros3w", see
-        `ros3w.ros3w_steps`.
+      substeps: of a control step, fixed-step methods only; equal but for `ros3w.ros3w_steps`.
       accuracy: local error per step of "merson", as OpenSim's integrator accuracy.
       step_size: seconds of a control step.
-      stale_first_stage: "merson" in a rollout: as OpenSim under osim-rl, the first derivative after
-        a change of controls uses the previous ones.
       kernel: "fused", "xla", or "auto" for "fused" where it can be had, see `fused.using`.
     """
 
@@ -87,7 +85,6 @@ class Options:
     substeps: int = 6
     accuracy: float = 5e-5
     step_size: float = 0.01
-    stale_first_stage: bool = False
     kernel: str = "auto"
 
     def __post_init__(self) -> None:
@@ -101,7 +98,6 @@ class Options:
         check_count("Options.substeps", self.substeps)
         check_positive("Options.accuracy", self.accuracy)
         check_positive("Options.step_size", self.step_size)
-        check_choice("Options.stale_first_stage", self.stale_first_stage, (True, False))
 
     @classmethod
     def fast(cls) -> "Options":

@@ -95,22 +95,9 @@ def states_at(model, params, q, u, seed=0):
 # -------------------------------------------------------------------------------- programs
 
 
-@functools.cache
-def rates_of(model):
-    """Compiled `state_derivative` of (params, state, excitation)."""
-    return jax.jit(functools.partial(jaxosim.state_derivative, model))
-
-
-@functools.cache
-def describe_of(model):
-    """Compiled `describe` of (params, state, excitation)."""
-    return jax.jit(functools.partial(jaxosim.describe, model))
-
-
-@functools.cache
-def initial_of(model):
-    """Compiled `initial_state` of (params,)."""
-    return jax.jit(functools.partial(jaxosim.initial_state, model))
+rates = jax.jit(jaxosim.state_derivative)
+describe = jax.jit(jaxosim.describe)
+initial = jax.jit(jaxosim.initial_state)
 
 
 @functools.cache

@@ -37,7 +37,7 @@ def task(example):
     """An arm that is to move its mass center, in a narrow band of postures."""
     model, params = jaxosim.load_model("arm2dof6musc")
     params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
-    start = jax.jit(jaxosim.initial_state, static_argnums=0)(model, params)
+    start = jax.jit(jaxosim.initial_state)(model, params)
     low, high = np.asarray(start.q) - 0.002, np.asarray(start.q) + 0.002
     wanted, tolerance = np.array([0.05, 0.0, 0.0]), np.full(len(low), 0.01)
     return example.task.Task(model, params, start, STEPS, wanted, low, high, tolerance)

@@ -157,7 +157,7 @@ def test_a_model_is_static_and_hashed_by_identity():
     assert again is model
     assert hash(twin) != hash(model) and twin != model
 
-    @functools.partial(jax.jit, static_argnums=0)
+    @jax.jit
     @chex.assert_max_traces(n=2)
     def count(model, x):
         return x * len(model.body_names)
@@ -167,6 +167,55 @@ def test_a_model_is_static_and_hashed_by_identity():
         count(one, jnp.ones(()))
     with pytest.raises(AssertionError, match="traced"):
         count(dataclasses.replace(model), jnp.ones(()))
+
+
+@pytest.mark.parametrize("kernel", ["fused", "xla"])
+def test_jax_takes_models_and_options_as_arguments(kernel):
+    model, params = jaxosim.load_model("arm2dof6musc")
+    options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)
+    state = jax.jit(jaxosim.initial_state)(model, params)
+    controls = jnp.linspace(0.1, 0.6, 3)[:, None] * jnp.ones(len(model.control_names))[None]
+    states = jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), state)
+    alone = [jaxosim.step(model, params, state, row, options) for row in controls]
+    expected = jax.tree.map(lambda *rows: jnp.stack(rows), *alone)
+    axes = (None, None, 0, 0, None)
+    mesh = jaxosim.world_mesh(num_envs=3)
+    for batch in (
+        jax.vmap(jaxosim.step, axes),
+        jax.jit(jax.vmap(jaxosim.step, axes)),
+        jaxosim.batched(jaxosim.step, axes, batch_size=2),
+        jax.jit(jaxosim.batched(jaxosim.step, axes, mesh=mesh)),
+    ):
+        obtained = batch(model, params, states, controls, options)
+        chex.assert_trees_all_close(obtained, expected, rtol=1e-12, atol=1e-12)
+    one = jax.jit(jaxosim.step)(model, params, state, controls[0], options)
+    chex.assert_trees_all_close(one, alone[0], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["fused", "xla"])
+def test_models_and_options_pass_through_scan_and_grad(kernel):
+    model, params = jaxosim.load_model("arm2dof6musc")
+    options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)
+    state = jax.jit(jaxosim.initial_state)(model, params)
+    controls = jnp.full((3, len(model.control_names)), 0.3)
+
+    def end(model, params, state, controls, options):
+        def step(carry, row):
+            model, state, options = carry
+            return (model, jaxosim.step(model, params, state, row, options), options), None
+
+        return jax.lax.scan(step, (model, state, options), controls)[0][1].u[0]
+
+    def known(controls):
+        return jaxosim.rollout(model, params, state, controls, options).u[-1, 0]
+
+    arguments = (model, params, state, controls, options)
+    value, slopes = jax.jit(jax.value_and_grad(end, argnums=(0, 3)))(*arguments)
+    expected_value, expected_slope = jax.jit(jax.value_and_grad(known))(controls)
+    np.testing.assert_allclose(value, expected_value, rtol=1e-12)
+    np.testing.assert_allclose(slopes[1], expected_slope, rtol=1e-9)
+    assert slopes[0] is model  # no leaf of it is differentiated
+    assert np.abs(slopes[1]).max() > 0
 
 
 def test_options_are_hashed_by_value():

@@ -245,10 +245,7 @@ def _describer(model: jaxosim.Model) -> Callable:
     return jax.jit(jax.vmap(both, in_axes=(None, 0, 0)))
 
 
-@functools.cache
-def _equilibrator(model: jaxosim.Model) -> Callable:
-    """Equilibrium of many states, compiled once for a model."""
-    return jax.jit(jax.vmap(functools.partial(jaxosim.equilibrate_muscles, model), (None, 0)))
+_equilibrate_all = jax.jit(jax.vmap(jaxosim.equilibrate_muscles, (None, None, 0)))
 
 
 @dataclass(frozen=True)
@@ -272,7 +269,7 @@ def equilibrium_error(oracle: OpenSimModel, name_or_path: str, states: dict, mov
     if not moving:
         states["u"] = np.zeros_like(states["u"])
     batch = jaxosim.State(**{key: jnp.asarray(value) for key, value in states.items()})
-    solved = _equilibrator(model)(params, batch)
+    solved = _equilibrate_all(model, params, batch)
     rows = zip(states["q"], states["u"], states["activation"], strict=True)
     expected = np.stack([oracle.equilibrium(*row) for row in rows])
     error = np.abs(np.asarray(solved.fiber_length) - expected)

@@ -17,6 +17,7 @@ import numpy as np
 from patterns import PATTERNS
 
 import jaxosim
+from jaxosim.simulation import init_integrator, step_with_state
 from opensim_comparison.states import Error
 
 if TYPE_CHECKING:
@@ -82,11 +83,17 @@ def _opensim(
 def _rollout(model: jaxosim.Model, accuracy: float) -> Callable:
     """Compiled once for all patterns."""
     stale = accuracy == OSIM_RL_ACCURACY
-    options = jaxosim.Options(method="merson", accuracy=accuracy, stale_first_stage=stale)
+    options = jaxosim.Options(method="merson", accuracy=accuracy)
 
     @jax.jit
     def run(params, excitations):
         state = jaxosim.initial_state(model, params)
-        return jaxosim.rollout(model, params, state, excitations, options=options)
+
+        def step(carry, controls):
+            before = carry[1].controls if stale else None
+            after = step_with_state(model, params, carry[0], controls, carry[1], options, before)
+            return after, after[0]
+
+        return jax.lax.scan(step, (state, init_integrator(state, excitations[0])), excitations)[1]
 
     return run

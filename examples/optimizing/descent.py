@@ -15,6 +15,7 @@ from jax.flatten_util import ravel_pytree
 from optimizing.task import Outcome, Task, Terms, Variables
 
 import jaxosim
+from jaxosim.pytree import tree_where
 
 console = rich.console.Console(highlight=False)
 
@@ -86,7 +87,7 @@ class Optimizer:
             for count in bar.track(range(iterations), description=part):
                 (total, outcome), slope = self.gradient(variables)
                 better, lowest = total < lowest, np.minimum(total, lowest)
-                best = jax.tree.map(functools.partial(chosen, better), variables, best)
+                best = tree_where(better, variables, best)
                 variables, memory, norm = descend(variables, slope, memory)
                 if not np.isfinite(norm).all():
                     raise click.ClickException("a gradient is not finite: try a smaller --rate")
@@ -99,11 +100,6 @@ class Optimizer:
 def length(tree: Any) -> jax.Array:
     """Of all numbers in a tree as one vector."""
     return jnp.linalg.norm(ravel_pytree(tree)[0])
-
-
-def chosen(yes: jax.Array, there: jax.Array, otherwise: jax.Array) -> jax.Array:
-    """The rows of one array where `[world]` yes, of the other elsewhere."""
-    return jnp.where(yes.reshape(yes.shape + (1,) * (there.ndim - 1)), there, otherwise)
 
 
 def progress() -> rich.progress.Progress:

@@ -31,6 +31,7 @@ from jaxosim.cli.obs import obs
 from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
 from jaxosim.cores import use_cpu_devices
 from jaxosim.errors import (
+    MissingExtraError,
     ModelMismatchError,
     OsimFormatError,
     OsimFormatWarning,
@@ -41,7 +42,6 @@ from jaxosim.errors import (
 from jaxosim.files import replacing
 from jaxosim.models.catalog import bundled_models
 from jaxosim.models.load import load_model
-from jaxosim.optional import MissingExtraError
 from jaxosim.types import Model, Params
 from jaxosim.viewer.motion import Motion, write_motion
 

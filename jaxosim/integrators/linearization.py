@@ -193,7 +193,7 @@ def evaluate(
     return Evaluation(model, params, _stages(model, params, state, controls, context))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _stages(
     model: Model,
     params: Params,

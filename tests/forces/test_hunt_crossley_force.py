@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+import jaxosim
 from jaxosim.dynamics.multibody import generalized_force
 from jaxosim.forces.hunt_crossley_force import contact_wrenches
 from jaxosim.forces.hunt_crossley_material import combine_materials, friction_per_slip
@@ -163,7 +164,8 @@ def evaluated(world, states):
     model, params = world
     batch = as_states(states)
     muscles = jnp.zeros((len(batch.time), 0))
-    rates = jax.jit(jax.vmap(hopper_model.rates_of(model), (None, 0, 0)))(params, batch, muscles)
+    batched = jax.jit(jax.vmap(jaxosim.state_derivative, (None, None, 0, 0)))
+    rates = batched(model, params, batch, muscles)
     return contacts_of(model)(params, batch, rates.q)
 
 
@@ -198,7 +200,7 @@ def test_states_reach_every_kind_of_contact_and_the_early_exit(world):
 def test_a_standing_sphere_bears_hertz_load():
     """Equal materials: 0.4714 K √r δ^1.5, by hand."""
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     contact = _single(model, params, state)
     depth = np.asarray(contact.depth)
     expected = 4 / 3 * 2**-1.5 * 2e5 * np.sqrt(0.04) * np.maximum(depth, 0) ** 1.5
@@ -297,7 +299,7 @@ def force_jacobian(model):
 @pytest.mark.parametrize("speed", [0.0, 0.5])
 def test_gradient_equals_differences_touching_at_rest_and_sliding(speed):
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     free = np.asarray(~model.locked, float)
     at = (state.q, jnp.asarray(speed * np.array([0.1, 1.0, -0.1, 0.2, 0.0])))
     force, jacobian = force_jacobian(model)
@@ -320,7 +322,7 @@ def test_gradient_equals_differences_touching_at_rest_and_sliding(speed):
 def test_gradient_vanishes_where_a_sphere_grazes(world):
     """At zero depth force and slope are zero from both sides, and no NaN comes in."""
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     lowest = float(_single(model, params, state).depth.max())
     at = (state.q.at[2].add(lowest), state.u)
     depth = _single(model, params, dataclasses.replace(state, q=at[0])).depth

@@ -58,7 +58,7 @@ def worlds(name, dtype=jnp.float64):
     """A few worlds near the default pose, in motion, and their excitations."""
     model, params = jaxosim.load_model(name)
     params = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == jnp.float64 else x, params)
-    state = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+    state = jax.jit(jaxosim.initial_state)(model, params)
     rng = np.random.default_rng(0)
 
     def near(value, spread):
@@ -136,11 +136,10 @@ def test_a_gradient_is_that_of_xla_in_both_modes():
 
 def test_params_of_each_world_give_what_shared_ones_give():
     model, params, states, excitation = worlds("arm2dof6musc")
-    step = functools.partial(jaxosim.step, model)
     own = jax.tree.map(lambda x: jnp.broadcast_to(x, (WORLDS, *x.shape)), params)
-    baked = jax.jit(jax.vmap(functools.partial(step, params)))(states, excitation)
-    shared = jax.jit(jax.vmap(step, (None, 0, 0)))(params, states, excitation)
-    each = jax.jit(jax.vmap(step))(own, states, excitation)
+    baked = jax.jit(jax.vmap(functools.partial(jaxosim.step, model, params)))(states, excitation)
+    shared = jax.jit(jax.vmap(jaxosim.step, (None, None, 0, 0)))(model, params, states, excitation)
+    each = jax.jit(jax.vmap(jaxosim.step, (None, 0, 0, 0)))(model, own, states, excitation)
     close((shared, baked), 1e-10)
     close((each, baked), 1e-10)
 

@@ -1,7 +1,5 @@
 """A second from rest in both programs: every coordinate, every 10 ms."""
 
-import functools
-
 import jax
 import numpy as np
 import pytest
@@ -47,7 +45,7 @@ def oracles(opensim):
 @every_model
 def test_initial_state(oracles, name):
     model, params = jaxosim.load_model(name)
-    state = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+    state = jax.jit(jaxosim.initial_state)(model, params)
     for key, expected in oracles(name).rest().items():
         np.testing.assert_allclose(getattr(state, key), expected, rtol=0, atol=ROUNDING)
 

@@ -6,8 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxosim.errors import OsimFormatError
-from jaxosim.optional import MissingExtraError
+from jaxosim.errors import MissingExtraError, OsimFormatError
 from jaxosim.viewer.meshes import find_mesh, read_mesh
 from tests.viewer.conftest import SQUARE
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.errors import MissingExtraError
+from jaxosim.optional import require
 from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot_motions
 from tests.full_disk import full_disk
 

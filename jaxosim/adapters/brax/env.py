@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from brax.envs.base import Env, State
 
+from jaxosim.envs.base import Env as Task
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
 
@@ -17,11 +18,11 @@ class BraxEnv(Env):
     tells the two apart in `info["truncation"]`; `episode_length` is what it has to be given.
     """
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str | Task, **options: Any) -> None:
         """Read the model.
 
         Args:
-          name: of the task, see `jaxosim.make`.
+          name: of the task, or the task itself; see `jaxosim.make`.
           **options: keywords of `jaxosim.make`.
 
         Raises:

@@ -32,14 +32,14 @@ class Compiled:
     env: Env
     reset: Callable[[jax.Array], EnvState]
     step: Callable[[EnvState, Any], EnvState]
-    request: tuple[str, dict[str, Any]]
+    request: tuple[str | Env, dict[str, Any]]
 
     def __reduce__(self) -> Any:
         """Pickled as the arguments of `compiled`, with which another process makes them anew."""
         return compiled, self.request
 
 
-def _compile(name: str, options: tuple[tuple[str, Any], ...], dtype: Any) -> Compiled:
+def _compile(name: str | Env, options: tuple[tuple[str, Any], ...], dtype: Any) -> Compiled:
     """A task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
     return Compiled(env, jax.jit(env.reset), jax.jit(env.step), (name, dict(options)))
@@ -48,7 +48,7 @@ def _compile(name: str, options: tuple[tuple[str, Any], ...], dtype: Any) -> Com
 _compile_once = functools.cache(_compile)
 
 
-def compiled(name: str, options: dict[str, Any]) -> Compiled:
+def compiled(name: str | Env, options: dict[str, Any]) -> Compiled:
     """The functions of a task, shared by all that ask for the same options in one mode of x64."""
     items, dtype = tuple(sorted(options.items())), jnp.result_type(float)
     try:
@@ -84,7 +84,7 @@ class GymnasiumEnv(gymnasium.Env):
 
     def __init__(
         self,
-        name: str,
+        name: str | Env,
         render_mode: str | None = None,
         render_size: tuple[int, int] = PICTURE_SIZE,
         **options: Any,
@@ -92,7 +92,7 @@ class GymnasiumEnv(gymnasium.Env):
         """Read the model; programs are compiled at the first reset and step.
 
         Args:
-          name: of the task, see `jaxosim.make`.
+          name: of the task, or the task itself; see `jaxosim.make`.
           render_mode: "human" for a page in the browser that follows (extra `view`), "rgb_array"
             for pictures (extra `video`), or None.
           render_size: width and height of a picture in pixels.
