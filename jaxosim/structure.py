@@ -1,4 +1,9 @@
-"""The static parts of the paths: index arrays. Nothing here is traced; axes are `types.py`'s."""
+"""The static parts of the tree of bodies: index arrays, who hangs on whom. Nothing here is traced.
+
+Axes are those of `types.py`: `body`, `joint`, `coordinate`, … in file order; `mobod` the mobilized
+bodies, those that can move on their own, parents first; `mobility` the coordinates that are not
+locked, those of inboard joints first. Ground is body number −1.
+"""
 
 from dataclasses import dataclass
 
@@ -10,58 +15,50 @@ GROUND = -1
 
 
 @dataclass(frozen=True, eq=False)
-class PathStructure:
-    """Muscle paths as flat lists of points and of the straight segments that can occur.
+class BodyStructure:
+    """Which mobilized body carries each body, and how welds chain them together."""
 
-    A conditional point adds the segment that bypasses it, so that every segment has fixed ends;
-    `needed` says which conditions must hold for a segment to be part of the path.
+    mobod: np.ndarray  # [body] the mobilized body it is fixed on, GROUND if welded to ground
+    joint: np.ndarray  # [body] the joint that holds it
+    inboard: np.ndarray  # [body] the body on the other side of that joint, GROUND for ground
+    reversed: np.ndarray  # [body] whether the body is the joint's parent side
+    weld_levels: tuple[np.ndarray, ...]  # bodies held by a weld, those nearest the carrier first
+
+
+@dataclass(frozen=True, eq=False)
+class TreeStructure:
+    """The tree of mobilized bodies, their joints' axes, and who moves whom."""
+
+    body: np.ndarray  # [mobod] the body whose joint moves it
+    joint: np.ndarray  # [mobod] that joint
+    parent: np.ndarray  # [mobod] the mobilized body it hangs on, or GROUND
+    parent_body: np.ndarray  # [mobod] the body that carries the joint's inboard frame
+    levels: tuple[slice, ...]  # mobilized bodies by depth, root level first
+    reversed: np.ndarray  # [mobod] joint travelled from its child to its parent
+    support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
+    descendants: np.ndarray  # [mobod, mobod] 1 where the second hangs on the first, or is it
+    mobility: np.ndarray  # [mobility] the coordinates that move, inboard joints first
+    mobility_mobod: np.ndarray  # [mobility] the mobilized body whose joint the coordinate drives
+    related: (
+        np.ndarray
+    )  # [mobility, mobility] 1 where one moves the other's body: M is zero elsewhere
+    functions: FunctionBank  # the terms of the six axis functions
+    term_axis: np.ndarray  # [term] mobod · 6 + axis that the term adds to
+    term_coordinate: np.ndarray  # [term] its argument
+    term_mobility: np.ndarray  # [term] its mobility; −1 if locked
+    undriven_axis: np.ndarray  # [mobod, 3] rotation axes without arguments, with angle not zero
+    angular_velocity: np.ndarray  # [mobod] Ball, Free: speeds are the angular velocity, not rates
+    coordinate_slot: np.ndarray  # [coordinate] place among its joint's coordinates
+    coordinate_joint: np.ndarray  # [coordinate]
+
+
+@dataclass(frozen=True, eq=False)
+class FloatingStructure:
+    """Joints with three angles of their own, each a straight line, that no force looks at.
+
+    Their axes are perpendicular in the file, and have to be so in any other Params.
     """
 
-    point_muscle: np.ndarray  # [point]
-    point_body: np.ndarray  # [point]
-    point_name: tuple[str, ...]
-    conditional_point: np.ndarray  # [conditional]
-    conditional_coordinate: np.ndarray  # [conditional]
-    moving_point: np.ndarray  # [moving]
-    moving_coordinate: np.ndarray  # [moving] −1 when the file names none
-    moving_functions: FunctionBank  # moving · 3 + axis
-    rigid: "SegmentStructure"  # both ends fixed on one mobilized body: length is a constant
-    flexible: "SegmentStructure"  # the rest
-    located: np.ndarray  # [located] the points at which flexible segments end
-    arms: "ArmStructure"
-    moving_ends: "MovingEndStructure"
-
-
-@dataclass(frozen=True, eq=False)
-class ArmStructure:
-    """The entries of the moment-arm matrix that are not always zero.
-
-    The pull of a segment acts on a coordinate that moves one of its ends and not the other.
-    """
-
-    muscle: np.ndarray  # [arm]
-    mobility: np.ndarray  # [arm] coordinate
-    segment: np.ndarray  # [arm, term] flexible segments that contribute; their number if none
-    sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
-    table: np.ndarray  # [muscle, mobility] number of the entry; the number of entries if none
-
-
-@dataclass(frozen=True, eq=False)
-class MovingEndStructure:
-    """Ends of flexible segments at points that move along their body with a free coordinate."""
-
-    point: np.ndarray  # [end] moving point
-    segment: np.ndarray  # [end]
-    sign: np.ndarray  # [end] +1 at its start, −1 at its end
-    moment_arm: np.ndarray  # [end] entry of the moment arms
-    pulls: np.ndarray  # [end] whether the segment joins two bodies, so that it pulls on them
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentStructure:
-    """Straight pieces of paths: from which point to which, and when they count."""
-
-    muscle: np.ndarray  # [segment]
-    start: np.ndarray  # [segment] point
-    end: np.ndarray  # [segment] point
-    needed: np.ndarray  # [segment, condition] index into [active…, inactive…, always]
+    mobod: np.ndarray  # [floating] the mobilized body they move
+    coordinate: np.ndarray  # [floating, 3] that drive the three rotations
+    polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials

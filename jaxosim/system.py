@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxosim.arrays.indexing import segment_sum, take
+from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.dynamics.instance import InstanceInfo, realize_instance
@@ -37,20 +37,18 @@ from jaxosim.forces import FORCES
 from jaxosim.forces.force import ForceInfo, Kinematics
 from jaxosim.forks import check_process
 from jaxosim.fused import fused
-from jaxosim.muscles.thelen2003 import (
-    realize_fiber_velocity,
-    realize_length,
-    realize_muscle_dynamics,
+from jaxosim.muscles import rows as muscle_rows
+from jaxosim.muscles.muscle import FiberVelocityInfo, MuscleDynamicsInfo, MuscleLengthInfo
+from jaxosim.paths.geometry_path import (
+    PathInfo,
+    lengthening_speed,
+    realize_paths,
+    tension_generalized_force,
 )
-from jaxosim.paths.geometry_path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.types import (
-    FiberVelocityInfo,
     Model,
-    MuscleDynamicsInfo,
-    MuscleLengthInfo,
     Params,
-    PathInfo,
     State,
     StateDerivative,
 )
@@ -91,7 +89,7 @@ class Velocity:
     """Everything known once the speeds and activations are."""
 
     bodies: VelocityInfo
-    lengthening_speed: jax.Array = array("muscle", unit="m/s")
+    lengthening_speed: jax.Array = array("path", unit="m/s")
     muscles: FiberVelocityInfo
 
 
@@ -128,7 +126,11 @@ def realize_position(
         bodies=bodies,
         inertia=materialize(realize_inertia(instance, bodies)),
         paths=paths,
-        muscles=materialize(realize_length(params.muscles, paths.length, state.fiber_length)),
+        muscles=materialize(
+            muscle_rows.realize_length(
+                model, params, take(paths.length, model.muscle_path), state.fiber_length
+            )
+        ),
     )
 
 
@@ -141,8 +143,8 @@ def realize_velocity(model: Model, params: Params, state: State, position: Posit
             model, position.paths, take(state.u, model.tree.mobility)
         ),
         muscles=materialize(
-            realize_fiber_velocity(
-                params.muscles, position.muscles, state.activation, state.fiber_length
+            muscle_rows.realize_fiber_velocity(
+                model, params, position.muscles, state.activation, state.fiber_length
             )
         ),
     )
@@ -159,8 +161,9 @@ def realize_dynamics(
 ) -> Dynamics:
     """Forces of muscles and of everything else."""
     muscles = materialize(
-        realize_muscle_dynamics(
-            params.muscles,
+        muscle_rows.realize_dynamics(
+            model,
+            params,
             position.muscles,
             velocity.muscles,
             state.activation,
@@ -171,12 +174,13 @@ def realize_dynamics(
     forces = realize_forces(model, params, position.instance, kinematics, controls)
     on_coordinates = _sum_of(force.coordinate_force for force in forces.values())
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
+    path_tension = put(tension, model.muscle_path, len(model.paths.names))
     return Dynamics(
         muscles=muscles,
         forces=forces,
         wrench=_sum_of(force.wrench for force in forces.values()),
         mobility_force=take(on_coordinates, model.tree.mobility)
-        + tendon_generalized_force(model, position.paths, tension),
+        + tension_generalized_force(model, position.paths, path_tension),
     )
 
 

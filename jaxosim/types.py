@@ -19,64 +19,17 @@ import numpy as np
 
 from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
-from jaxosim.functions import FunctionBank, FunctionParams
+from jaxosim.functions import FunctionParams
 from jaxosim.fused import KERNELS
+from jaxosim.muscles.muscle import MuscleParams
+from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
+from jaxosim.paths.build import PathParams, PathStructure
 from jaxosim.pytree import array, pytree
-from jaxosim.structure import PathStructure
+from jaxosim.structure import BodyStructure, FloatingStructure, TreeStructure
 
 METHODS = ("ros3w", "rk4", "euler", "merson")  # of Options
 
 # ------------------------------------------------------------------------------- structure
-
-
-@dataclass(frozen=True, eq=False)
-class BodyStructure:
-    """Which mobilized body carries each body, and how welds chain them together."""
-
-    mobod: np.ndarray  # [body] the mobilized body it is fixed on, GROUND if welded to ground
-    joint: np.ndarray  # [body] the joint that holds it
-    inboard: np.ndarray  # [body] the body on the other side of that joint, GROUND for ground
-    reversed: np.ndarray  # [body] whether the body is the joint's parent side
-    weld_levels: tuple[np.ndarray, ...]  # bodies held by a weld, those nearest the carrier first
-
-
-@dataclass(frozen=True, eq=False)
-class TreeStructure:
-    """The tree of mobilized bodies, their joints' axes, and who moves whom."""
-
-    body: np.ndarray  # [mobod] the body whose joint moves it
-    joint: np.ndarray  # [mobod] that joint
-    parent: np.ndarray  # [mobod] the mobilized body it hangs on, or GROUND
-    parent_body: np.ndarray  # [mobod] the body that carries the joint's inboard frame
-    levels: tuple[slice, ...]  # mobilized bodies by depth, root level first
-    reversed: np.ndarray  # [mobod] joint travelled from its child to its parent
-    support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
-    descendants: np.ndarray  # [mobod, mobod] 1 where the second hangs on the first, or is it
-    mobility: np.ndarray  # [mobility] the coordinates that move, inboard joints first
-    mobility_mobod: np.ndarray  # [mobility] the mobilized body whose joint the coordinate drives
-    related: (
-        np.ndarray
-    )  # [mobility, mobility] 1 where one moves the other's body: M is zero elsewhere
-    functions: FunctionBank  # the terms of the six axis functions
-    term_axis: np.ndarray  # [term] mobod · 6 + axis that the term adds to
-    term_coordinate: np.ndarray  # [term] its argument
-    term_mobility: np.ndarray  # [term] its mobility; −1 if locked
-    undriven_axis: np.ndarray  # [mobod, 3] rotation axes without arguments, with angle not zero
-    angular_velocity: np.ndarray  # [mobod] Ball, Free: speeds are the angular velocity, not rates
-    coordinate_slot: np.ndarray  # [coordinate] place among its joint's coordinates
-    coordinate_joint: np.ndarray  # [coordinate]
-
-
-@dataclass(frozen=True, eq=False)
-class FloatingStructure:
-    """Joints with three angles of their own, each a straight line, that no force looks at.
-
-    Their axes are perpendicular in the file, and have to be so in any other Params.
-    """
-
-    mobod: np.ndarray  # [floating] the mobilized body they move
-    coordinate: np.ndarray  # [floating, 3] that drive the three rotations
-    polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +56,8 @@ class Model:
     contacts: hunt_crossley_force.Structure
     limits: coordinate_limit_force.Structure
     springs: spring_generalized_force.Structure
+    muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
+    muscle_path: np.ndarray  # [muscle] the path along which the muscle pulls
     muscle_control: np.ndarray  # [muscle] the control that is the muscle's excitation
     muscle_applies_force: np.ndarray  # [muscle] bool
     marker_body: np.ndarray  # [marker]
@@ -204,40 +159,6 @@ class CoordinateParams:
 
 
 @pytree
-class PathParams:
-    """Where path points lie."""
-
-    location: jax.Array = array("point", 3, unit="m")  # in the body; a moving point's frame origin
-    orientation: jax.Array = array("moving", 3, unit="rad")  # of a moving point's frame
-    conditional_range: jax.Array = array("conditional", 2, unit="rad | m")
-    functions: FunctionParams = dataclasses.field()
-
-
-@pytree
-class Thelen2003Params:
-    """Properties of the muscles, named as in the file."""
-
-    max_isometric_force: jax.Array = array("muscle", unit="N")
-    optimal_fiber_length: jax.Array = array("muscle", unit="m")
-    tendon_slack_length: jax.Array = array("muscle", unit="m")
-    pennation_angle_at_optimal: jax.Array = array("muscle", unit="rad")
-    max_contraction_velocity: jax.Array = array("muscle", unit="1/s")
-    activation_time_constant: jax.Array = array("muscle", unit="s")
-    deactivation_time_constant: jax.Array = array("muscle", unit="s")
-    fmax_tendon_strain: jax.Array = array("muscle", unit="1")
-    fmax_muscle_strain: jax.Array = array("muscle", unit="1")
-    kshape_active: jax.Array = array("muscle", unit="1")
-    kshape_passive: jax.Array = array("muscle", unit="1")
-    af: jax.Array = array("muscle", unit="1")
-    flen: jax.Array = array("muscle", unit="1")
-    fv_linear_extrap_threshold: jax.Array = array("muscle", unit="1")
-    maximum_pennation_angle: jax.Array = array("muscle", unit="rad")
-    minimum_activation: jax.Array = array("muscle", unit="1")
-    default_activation: jax.Array = array("muscle", unit="1")
-    default_fiber_length: jax.Array = array("muscle", unit="m")
-
-
-@pytree
 class Params:
     """Every number of a model: change it, batch it, differentiate by it."""
 
@@ -246,7 +167,8 @@ class Params:
     joints: JointParams = dataclasses.field()
     coordinates: CoordinateParams = dataclasses.field()
     paths: PathParams = dataclasses.field()
-    muscles: Thelen2003Params = dataclasses.field()
+    muscles: MuscleParams = dataclasses.field()
+    thelen2003: Thelen2003Params = dataclasses.field()
     contacts: hunt_crossley_force.Params = dataclasses.field()
     limits: coordinate_limit_force.Params = dataclasses.field()
     springs: spring_generalized_force.Params = dataclasses.field()
@@ -266,56 +188,3 @@ class State:
 
 StateDerivative = State
 """Rates of a State: the same class, each field per second."""
-
-
-# -------------------------------------------------------------------------- stage records
-
-
-@pytree
-class PathInfo:
-    """Geometry of the muscle paths."""
-
-    length: jax.Array = array("muscle", unit="m")
-    moment_arm: jax.Array = array(
-        "arm", unit="m | 1"
-    )  # generalised force at unit pull, where not zero
-    stretch: jax.Array = array("arm", unit="m | 1")  # lengthening per unit speed beyond −arm
-
-
-@pytree
-class MuscleLengthInfo:
-    """Thelen2003Muscle at the position stage; OpenSim's MuscleLengthInfo."""
-
-    fiber_length: jax.Array = array("muscle", unit="m")
-    normalized_fiber_length: jax.Array = array("muscle", unit="1")
-    pennation_angle: jax.Array = array("muscle", unit="rad")
-    cos_pennation_angle: jax.Array = array("muscle", unit="1")
-    sin_pennation_angle: jax.Array = array("muscle", unit="1")
-    tendon_length: jax.Array = array("muscle", unit="m")
-    tendon_strain: jax.Array = array("muscle", unit="1")
-    active_force_length_multiplier: jax.Array = array("muscle", unit="1")
-    passive_force_multiplier: jax.Array = array("muscle", unit="1")
-    tendon_force_multiplier: jax.Array = array("muscle", unit="1")
-
-
-@pytree
-class FiberVelocityInfo:
-    """Thelen2003Muscle at the velocity stage; OpenSim's FiberVelocityInfo."""
-
-    activation: jax.Array = array("muscle", unit="1")
-    fiber_velocity: jax.Array = array("muscle", unit="m/s")
-    normalized_fiber_velocity: jax.Array = array("muscle", unit="1")
-    force_velocity_multiplier: jax.Array = array("muscle", unit="1")
-    clamped: jax.Array = array("muscle", unit="1")  # 1 where the fiber rests at its minimal length
-
-
-@pytree
-class MuscleDynamicsInfo:
-    """Thelen2003Muscle at the dynamics stage; OpenSim's MuscleDynamicsInfo."""
-
-    fiber_force: jax.Array = array("muscle", unit="N")
-    fiber_force_along_tendon: jax.Array = array("muscle", unit="N")
-    active_fiber_force: jax.Array = array("muscle", unit="N")
-    passive_fiber_force: jax.Array = array("muscle", unit="N")
-    tendon_force: jax.Array = array("muscle", unit="N")
-    activation_rate: jax.Array = array("muscle", unit="1/s")

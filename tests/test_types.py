@@ -42,9 +42,9 @@ def records(name):
 
 ROOM = pathlib.Path(jaxosim.__file__).parent
 LAWS = [
-    f"jaxosim.{folder}.{path.stem}"
+    ".".join(("jaxosim", *path.relative_to(ROOM).with_suffix("").parts))
     for folder in ("dynamics", "forces", "muscles", "paths")
-    for path in sorted((ROOM / folder).glob("[!_]*.py"))
+    for path in sorted((ROOM / folder).rglob("[!_]*.py"))
 ]
 RECORDS = [
     cls
@@ -126,6 +126,9 @@ def test_names_and_index_arrays_fit_each_other(name):
     sizes = model.sizes
     assert len(model.body_names) == sizes["body"]
     assert len(model.muscle_names) == sizes["muscle"] == len(model.muscle_applies_force)
+    assert sorted(np.concatenate(model.muscle_rows)) == list(range(sizes["muscle"]))
+    assert sizes["path"] == len(model.paths.names)
+    assert [model.paths.names[path] for path in model.muscle_path] == list(model.muscle_names)
     assert len(model.coordinate_names) == sizes["coordinate"] == len(model.locked)
     assert sorted(c for joint in model.joint_coordinates for c in joint) == list(
         range(sizes["coordinate"])

@@ -13,8 +13,6 @@ import numpy as np
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
 from jaxosim.models.compile_floating import compile_floating
-from jaxosim.models.compile_muscles import compile_muscles
-from jaxosim.models.compile_paths import compile_paths
 from jaxosim.models.compile_tree import compile_tree, is_rotational
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.singularity import singular_coordinate
@@ -22,18 +20,14 @@ from jaxosim.models.spec import (
     CoordinateSpec,
     JointSpec,
     ModelSpec,
-    Thelen2003MuscleSpec,
     UnsupportedSpec,
 )
+from jaxosim.muscles.build import build as build_muscles
+from jaxosim.muscles.muscle import MuscleSpec
+from jaxosim.paths.build import build as build_paths
 from jaxosim.pytree import check_shapes
-from jaxosim.types import (
-    BodyParams,
-    BodyStructure,
-    CoordinateParams,
-    Model,
-    Params,
-    TreeStructure,
-)
+from jaxosim.structure import BodyStructure, TreeStructure
+from jaxosim.types import BodyParams, CoordinateParams, Model, Params
 
 _Force = TypeVar("_Force")
 _NAMES_SHOWN = 5  # of each class that is not supported
@@ -66,7 +60,7 @@ def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
     return [
         force
         for force in spec.forces
-        if isinstance(force, kind) and (kind is Thelen2003MuscleSpec or force.applies_force)
+        if isinstance(force, kind) and (kind is MuscleSpec or force.applies_force)
     ]
 
 
@@ -117,10 +111,11 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     for number, (_, coordinate) in enumerate(coordinates):
         index.setdefault(coordinate.name, number)  # as OpenSim: a name finds the first
     rotational = np.array([is_rotational(j, c.name) for j, c in coordinates], bool)
-    muscles = _forces(spec, Thelen2003MuscleSpec)
+    muscles = _forces(spec, MuscleSpec)
+    built_muscles = build_muscles(muscles)
     bodies, tree, joint_params = compile_tree(spec)
     mobod = [int(m) for m in bodies.mobod]
-    paths, path_params = compile_paths(spec, muscles, index, mobod, tree)
+    paths, path_params = build_paths(spec, muscles, index, mobod, tree)
     lookup = Lookup(
         source=spec.source,
         coordinate=index,
@@ -142,8 +137,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         joints=joint_params,
         coordinates=_coordinates(spec),
         paths=path_params,
-        muscles=compile_muscles(muscles),
+        muscles=built_muscles.common,
         marker_location=np.array([m.location for m in spec.markers], float).reshape(-1, 3),
+        **built_muscles.own,
         **{name: numbers for name, (_, numbers) in built.items()},
     )
     _check_mass_matrix(spec, bodies, tree, params)
@@ -154,11 +150,11 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
             tree, np.asarray(joint_params.axis), joint_params.functions, looked_at
         ),
         "paths": paths,
+        "muscle_rows": built_muscles.rows,
         **{name: static for name, (static, _) in built.items()},
     }
-    model = _model(
-        spec, coordinates, rotational, muscles, _sizes(spec, params, structure), structure
-    )
+    sizes = {**_sizes(spec, params, structure), **built_muscles.sizes}
+    model = _model(spec, coordinates, rotational, muscles, sizes, structure)
     check_shapes(params, model.sizes)
     return _with_short_indices(model), params
 
@@ -219,7 +215,7 @@ def _model(
     spec: ModelSpec,
     coordinates: Sequence[tuple[JointSpec, CoordinateSpec]],
     rotational: np.ndarray,
-    muscles: Sequence[Thelen2003MuscleSpec],
+    muscles: Sequence[MuscleSpec],
     sizes: dict[str, int],
     structure: Mapping[str, Any],
 ) -> Model:
@@ -235,6 +231,7 @@ def _model(
         coordinate_names=tuple(c.name for _, c in coordinates),
         muscle_names=tuple(m.name for m in muscles),
         control_names=tuple(m.name for m in muscles),
+        muscle_path=np.arange(len(muscles)),
         muscle_control=np.arange(len(muscles)),
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
@@ -249,7 +246,7 @@ def _model(
 
 def _reports(force: Any) -> bool:
     """Whether a force is part of the simulation: disabled ones other than muscles are not."""
-    return isinstance(force, Thelen2003MuscleSpec) or force.applies_force
+    return isinstance(force, MuscleSpec) or force.applies_force
 
 
 def _joint_coordinates(spec: ModelSpec) -> tuple[tuple[int, ...], ...]:
@@ -274,11 +271,12 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "term": len(tree.term_axis),
         "control": len(params.muscles.max_isometric_force),
         "muscle": len(params.muscles.max_isometric_force),
+        "path": len(paths.names),
         "point": len(paths.point_body),
         "moving": len(paths.moving_point),
         "conditional": len(paths.conditional_point),
         "rigid": len(paths.rigid.start),
-        "arm": len(paths.arms.muscle),
+        "arm": len(paths.arms.path),
         "segment": len(paths.flexible.start),
         "marker": len(spec.markers),
         **forces,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxosim.functions import FunctionParams
-from jaxosim.types import FloatingStructure, TreeStructure
+from jaxosim.structure import FloatingStructure, TreeStructure
 
 _SQUARE = 1e-6  # how far from 1 and 0 the scalar products of axes may be
 

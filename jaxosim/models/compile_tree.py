@@ -28,8 +28,8 @@ from jaxosim.models.spec import (
     TransformAxisSpec,
     Vec3,
 )
-from jaxosim.structure import GROUND
-from jaxosim.types import BodyStructure, JointParams, TreeStructure
+from jaxosim.structure import GROUND, BodyStructure, TreeStructure
+from jaxosim.types import JointParams
 
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 _AXES = (_X, _Y, _Z, _X, _Y, _Z)

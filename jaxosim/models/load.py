@@ -1,4 +1,4 @@
-"""`load_model`: a bundled name or a path → (Model, Params), once for each content of a file."""
+"""A model from its file, compiled once for each content of it."""
 
 import dataclasses
 import hashlib

@@ -8,6 +8,8 @@ ever opened, whatever the file refers to.
 
 import os
 import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.forces import FORCES
@@ -24,7 +26,6 @@ from jaxosim.models.reader_frames import (
 )
 from jaxosim.models.reader_graph import complete_tree
 from jaxosim.models.reader_joints import COORDINATE_COUNTS, OTHER_JOINT, read_joint
-from jaxosim.models.reader_muscles import read_thelen, refuse_parts
 from jaxosim.models.spec import (
     GROUND,
     ZERO,
@@ -35,6 +36,9 @@ from jaxosim.models.spec import (
     MarkerSpec,
     ModelSpec,
 )
+from jaxosim.muscles import MUSCLES
+from jaxosim.muscles.muscle import refuse_options
+from jaxosim.paths import read as paths
 
 _GRAVITY = (0.0, -9.80665, 0.0)
 
@@ -59,9 +63,10 @@ _INERT_PARTS = frozenset(
 _BODIES = ("Body",)
 _JOINTS = (*COORDINATE_COUNTS, "CustomJoint")
 _GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
-_FORCES = {
-    "Thelen2003Muscle": read_thelen,
-    **{tag: force.read for force in FORCES for tag in force.TAGS},
+_FORCES: Mapping[str, Callable[[Context, Component], Any]] = {
+    tag: component_class.read
+    for component_class in (*MUSCLES, *FORCES)
+    for tag in component_class.TAGS
 }
 # Components without mass, force or constraint. Frames matter only to those who hang on them.
 _INERT_COMPONENTS = frozenset(
@@ -199,7 +204,13 @@ def _refuse_force(context: Context, force: Element) -> None:
     if context.boolean(force, "appliesForce", True):
         if force.tag not in _FORCES:
             _refuse_switched_on(context, [force], "appliesForce", "forces of this class")
-        refuse_parts(context, force)
+        _refuse_options(context, force)
+
+
+def _refuse_options(context: Context, force: Element) -> None:
+    """Refuse what would not be simulated of a force of an unknown class if its class were known."""
+    refuse_options(context, force)
+    paths.refuse_parts(context, force)
 
 
 def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
@@ -247,7 +258,7 @@ def _refuse_components(context: Context, components: list[Element]) -> None:
         if works and not reports and element.tag not in _INERT_COMPONENTS:
             reason = "components of this class are unknown; to go without, take them out"
             context.refuse(element.tag, element.name, reason)
-            refuse_parts(context, element)
+            _refuse_options(context, element)
 
 
 def _read_bodies(context: Context, tree: Component) -> tuple[BodySpec, ...]:

@@ -14,13 +14,8 @@ import numpy as np
 
 from jaxosim.functions import FunctionBank, FunctionParams
 from jaxosim.models.reader_frames import rotation
-from jaxosim.types import (
-    BodyParams,
-    BodyStructure,
-    CoordinateParams,
-    JointParams,
-    TreeStructure,
-)
+from jaxosim.structure import BodyStructure, TreeStructure
+from jaxosim.types import BodyParams, CoordinateParams, JointParams
 
 _SLACK = 64 * np.finfo(float).eps  # of the composite inertia's projection: rounding, not inertia
 _OTHER_POSES = 8

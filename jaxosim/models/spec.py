@@ -145,73 +145,12 @@ class ContactGeometrySpec:
 
 
 @dataclass(frozen=True)
-class PathPointSpec:
-    """A point fixed on a body: `body` is where its frame ends up, `location` in that body."""
-
-    name: str
-    body: str
-    location: Vec3
-
-
-@dataclass(frozen=True)
-class ConditionalPathPointSpec:
-    """A fixed point that belongs to the path only while `coordinate` is within `range`."""
-
-    name: str
-    body: str
-    location: Vec3
-    coordinate: str
-    range: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class MovingPathPointSpec:
-    """A point whose location, in its frame, is three functions of one coordinate (None: of 0)."""
-
-    name: str
-    frame: FrameSpec
-    location: tuple[FunctionSpec, FunctionSpec, FunctionSpec]
-    coordinate: str | None
-
-
-PathPointLike = PathPointSpec | ConditionalPathPointSpec | MovingPathPointSpec
-
-
-@dataclass(frozen=True)
-class Thelen2003MuscleSpec:
-    """Fields are OpenSim's properties, with the defaults of OpenSim 4.6."""
-
-    name: str
-    path: tuple[PathPointLike, ...]
-    max_isometric_force: float = 1000.0
-    optimal_fiber_length: float = 0.1
-    tendon_slack_length: float = 0.2
-    pennation_angle_at_optimal: float = 0.0
-    max_contraction_velocity: float = 10.0
-    activation_time_constant: float = 0.015
-    deactivation_time_constant: float = 0.050
-    fmax_tendon_strain: float = 0.04
-    fmax_muscle_strain: float = 0.6
-    kshape_active: float = 0.45
-    kshape_passive: float = 5.0
-    af: float = 0.25
-    flen: float = 1.4
-    fv_linear_extrap_threshold: float = 0.95
-    maximum_pennation_angle: float = 1.4706289056333368
-    minimum_activation: float = 0.01
-    default_activation: float = 0.05
-    default_fiber_length: float = 0.1
-    min_control: float = 0.01
-    max_control: float = 1.0
-    applies_force: bool = True
-
-
 class ForceSpec(Protocol):
-    """What the file says of a force of any class; each class has its own in its module."""
+    """A member of the ForceSet, of any class; each class has its own in its module."""
 
     @property
     def name(self) -> str:
-        """Of the force, unique in its model."""
+        """Unique among the forces."""
         ...
 
     @property

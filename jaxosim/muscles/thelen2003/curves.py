@@ -13,16 +13,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.arrays.safe import clip
-from jaxosim.types import Thelen2003Params
+from jaxosim.muscles.thelen2003.properties import Params
 
-_TOE_FORCE = 0.33  # normalised tendon force where the toe region ends
+_TOE_FORCE = 0.33  # normalized tendon force where the toe region ends
 _TOE_SHAPE = 3.0
 _LARGEST_EXPONENT = 50.0  # passive force there is 1e20 times the strongest muscle's
 _SMALLEST_ACTIVE_FORCE = 1e-12  # floor of activation · overlap, reached at 4.7 optimal lengths
 
 
 def active_force_length_multiplier(
-    normalized_fiber_length: jax.Array, muscles: Thelen2003Params
+    normalized_fiber_length: jax.Array, muscles: Params
 ) -> jax.Array:
     """Active force-length multiplier f_L (1): how much overlap leaves the fiber able to pull.
 
@@ -39,9 +39,7 @@ def active_force_length_multiplier(
     return jnp.exp(-away * away / muscles.kshape_active)
 
 
-def passive_force_multiplier(
-    normalized_fiber_length: jax.Array, muscles: Thelen2003Params
-) -> jax.Array:
+def passive_force_multiplier(normalized_fiber_length: jax.Array, muscles: Params) -> jax.Array:
     """Passive force multiplier f_PE (1): zero up to optimal length, then exponential.
 
     # OpenSim differs: its exponential is not bounded; ours stops at an exponent of 50.
@@ -56,13 +54,13 @@ def passive_force_multiplier(
     return grown / (jnp.exp(muscles.kshape_passive) - 1)
 
 
-def _toe_strain(muscles: Thelen2003Params) -> jax.Array:
+def _toe_strain(muscles: Params) -> jax.Array:
     """Tendon strain where the toe region ends."""
     e = math.exp(_TOE_SHAPE)
     return 99 * muscles.fmax_tendon_strain * e / (166 * e - 67)
 
 
-def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Thelen2003Params) -> jax.Array:
+def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Params) -> jax.Array:
     """Tendon force multiplier f_SE (1): slack, then exponential toe, then linear.
 
     Args:
@@ -78,7 +76,7 @@ def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Thelen2003Params)
 
 
 def normalized_fiber_velocity(
-    required: jax.Array, available: jax.Array, activation: jax.Array, muscles: Thelen2003Params
+    required: jax.Array, available: jax.Array, activation: jax.Array, muscles: Params
 ) -> jax.Array:
     """Normalised fiber velocity v_N (1): the speed at which the fiber bears the required force.
 
@@ -86,7 +84,7 @@ def normalized_fiber_velocity(
     linear with the end slopes outside. Unbounded, as OpenSim's.
 
     Args:
-      required: `[muscle]` (1) normalised active force F that equilibrium asks for.
+      required: `[muscle]` (1) normalized active force F that equilibrium asks for.
       available: `[muscle]` (1) activation times active force-length multiplier, A.
       activation: `[muscle]` (1).
       muscles: properties.
