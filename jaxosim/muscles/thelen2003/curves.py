@@ -99,16 +99,15 @@ def normalized_fiber_velocity(
     # By a product: the derivative of a quotient by a divisor of 1e-12 overflows in float32, and
     # where the floor holds, infinity would meet zero.
     ratio = F * (1 / A)
-    # Branches meet with different slopes; at F = A OpenSim counts the fiber as shortening, and the
-    # derivative must be that of one branch (a clip would mix the two).
-    one, zero = jnp.ones_like(F), jnp.zeros_like(F)
-    fast_shortening, lengthens, fast_lengthening = F < 0, F > A, F > last * A
-    shortening = jnp.where(lengthens, one, jnp.where(fast_shortening, zero, ratio))
-    lengthening = jnp.where(lengthens, jnp.where(fast_lengthening, last, ratio), one)
+    # One hyperbola (r − 1) / (α + β r) for shortening, one for lengthening. At F = A, where they meet
+    # with different slopes, OpenSim counts the fiber as shortening.
+    lengthens, below, above = F > A, F < 0, F > last * A
     k = (2 + 2 / af) / (flen - 1)
-    concentric = (shortening - 1) / (1 + shortening / af)
-    eccentric = (lengthening - 1) / (k * (flen - lengthening))
+    alpha = jnp.where(lengthens, k * flen, 1.0)
+    beta = jnp.where(lengthens, -k, 1 / af)
     end = k * (flen - last)
-    below = (1 + 1 / af) * jnp.where(fast_shortening, ratio, zero)
-    above = (1 + k * (last - 1) / end) / end * jnp.where(fast_lengthening, ratio - last, zero)
-    return (0.25 + 0.75 * activation) * (concentric + eccentric + below + above)
+    within = jnp.where(below, 0.0, jnp.where(above, last, ratio))
+    slope = jnp.where(above, (1 + k * (last - 1) / end) / end, 1 + 1 / af)
+    beyond = jnp.where(below | above, slope * (ratio - within), 0.0)
+    hyperbola = (within - 1) / (alpha + beta * within)
+    return (0.25 + 0.75 * activation) * (hyperbola + beyond)
