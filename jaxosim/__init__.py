@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxosim.batching import batched, world_mesh, world_sharding
+    from jaxosim.compilation_cache import use_compilation_cache
     from jaxosim.cores import use_cpu_devices
     from jaxosim.envs.base import Env
     from jaxosim.envs.batch import BatchEnv
@@ -55,6 +56,7 @@ _HOMES = {
     "state_derivative": "system",
     "step": "simulation",
     "to_dict": "outputs",
+    "use_compilation_cache": "compilation_cache",
     "use_cpu_devices": "cores",
     "world_mesh": "batching",
     "world_sharding": "batching",
@@ -86,6 +88,7 @@ __all__ = [
     "state_derivative",
     "step",
     "to_dict",
+    "use_compilation_cache",
     "use_cpu_devices",
     "world_mesh",
     "world_sharding",

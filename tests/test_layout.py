@@ -19,6 +19,7 @@ FLOORS = {
     "jaxosim.archive": 0,
     "jaxosim.arrays": 0,
     "jaxosim.batching": 0,
+    "jaxosim.cache": 0,
     "jaxosim.checks": 0,
     "jaxosim.errors": 0,
     "jaxosim.files": 0,
@@ -49,6 +50,7 @@ FLOORS = {
     "jaxosim.envs": 5,
     "jaxosim.sto": 5,
     # adapters
+    "jaxosim.compilation_cache": 6,
     "jaxosim.viewer": 6,
     "jaxosim.adapters": 7,
     "jaxosim.osim_rl": 7,
@@ -102,6 +104,7 @@ PUBLIC_API = {
     "state_derivative",
     "step",
     "to_dict",
+    "use_compilation_cache",
     "use_cpu_devices",
     "world_mesh",
     "world_sharding",
