@@ -3,8 +3,8 @@
     python benchmarks/first_use.py [ENV] [--repeats 3]
 
 Each repetition is two processes: "cold" with an empty cache of compiled code, then "warm" with what
-the cold one has left there. The functional environment and osim-rl's class are timed apart; "second"
-is the same call again, with other numbers. Two tables of medians, and two JSON lines in
+the cold one has left there. The functional environment and osim-rl's class are timed apart;
+"second" is the same call again with other numbers. Two tables of medians, two JSON lines in
 benchmarks/results/first_use.jsonl.
 """
 
