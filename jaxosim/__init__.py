@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from jaxosim.envs.registry import make
     from jaxosim.envs.storage import load_state, save_state
     from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
-    from jaxosim.models import bundled_models, load_model
+    from jaxosim.models.catalog import bundled_models
+    from jaxosim.models.load import load_model
     from jaxosim.outputs import StateDescription, describe, to_dict
     from jaxosim.simulation import (
         equilibrate_muscles,
@@ -42,12 +43,12 @@ _HOMES = {
     "StateDerivative": "types",
     "StateDescription": "outputs",
     "UnsupportedComponentError": "errors",
-    "bundled_models": "models",
+    "bundled_models": "models.catalog",
     "describe": "outputs",
     "equilibrate_muscles": "simulation",
     "find_equilibrium": "simulation",
     "initial_state": "simulation",
-    "load_model": "models",
+    "load_model": "models.load",
     "load_state": "envs.storage",
     "make": "envs.registry",
     "batched": "batching",

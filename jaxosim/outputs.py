@@ -198,11 +198,12 @@ def _muscles(
 ) -> MuscleOutputs:
     """Muscle quantities under OpenSim's names."""
     length, speed, force = position.muscles, velocity.muscles, dynamics.muscles
+    arms = take(moment_arms(model, position.paths), model.muscle_path)
     moment_arm = jnp.zeros((len(model.muscle_names), len(state.q)), state.q.dtype)
     return MuscleOutputs(
-        length=position.paths.length,
-        lengthening_speed=velocity.lengthening_speed,
-        moment_arm=moment_arm.at[:, model.tree.mobility].set(moment_arms(model, position.paths)),
+        length=take(position.paths.length, model.muscle_path),
+        lengthening_speed=take(velocity.lengthening_speed, model.muscle_path),
+        moment_arm=moment_arm.at[:, model.tree.mobility].set(arms),
         activation=speed.activation,
         fiber_length=length.fiber_length,
         normalized_fiber_length=length.normalized_fiber_length,

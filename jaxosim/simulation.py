@@ -12,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from jaxosim.arrays.indexing import take
 from jaxosim.arrays.safe import clip
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
@@ -20,7 +21,7 @@ from jaxosim.integrators.local_coordinates import from_local, to_local
 from jaxosim.integrators.merson import merson_integrate
 from jaxosim.integrators.problem import ModelProblem
 from jaxosim.integrators.ros3w import SolverState, init, ros3w_step, ros3w_steps, step_schedule
-from jaxosim.muscles.equilibrium import equilibrium_fiber_length
+from jaxosim.muscles.rows import equilibrium
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.system import (
     StepContext,
@@ -114,8 +115,12 @@ def find_equilibrium(model: Model, params: Params, state: State) -> tuple[State,
     """
     position = realize_position(model, params, state)
     velocity = realize_velocity(model, params, state, position)
-    length, found = equilibrium_fiber_length(
-        params.muscles, position.paths.length, velocity.lengthening_speed, state.activation
+    length, found = equilibrium(
+        model,
+        params,
+        take(position.paths.length, model.muscle_path),
+        take(velocity.lengthening_speed, model.muscle_path),
+        state.activation,
     )
     return dataclasses.replace(state, fiber_length=length), found
 

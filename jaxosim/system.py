@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxosim.arrays.indexing import segment_sum, take
+from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.dynamics.instance import realize_instance
@@ -30,24 +30,22 @@ from jaxosim.forces.hunt_crossley_force import contact_wrenches, realize_contact
 from jaxosim.forces.spring_generalized_force import spring_force
 from jaxosim.forks import check_process
 from jaxosim.fused import fused
-from jaxosim.muscles.thelen2003 import (
-    realize_fiber_velocity,
-    realize_length,
-    realize_muscle_dynamics,
+from jaxosim.muscles import rows as muscle_rows
+from jaxosim.muscles.muscle import FiberVelocityInfo, MuscleDynamicsInfo, MuscleLengthInfo
+from jaxosim.paths.geometry_path import (
+    PathInfo,
+    lengthening_speed,
+    realize_paths,
+    tension_generalized_force,
 )
-from jaxosim.paths.geometry_path import lengthening_speed, realize_paths, tendon_generalized_force
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.types import (
     AccelerationInfo,
     ContactInfo,
-    FiberVelocityInfo,
     InstanceInfo,
     JointInfo,
     Model,
-    MuscleDynamicsInfo,
-    MuscleLengthInfo,
     Params,
-    PathInfo,
     PositionInfo,
     State,
     StateDerivative,
@@ -90,7 +88,7 @@ class Velocity:
     """Everything known once the speeds and activations are."""
 
     bodies: VelocityInfo
-    lengthening_speed: jax.Array = array("muscle", unit="m/s")
+    lengthening_speed: jax.Array = array("path", unit="m/s")
     muscles: FiberVelocityInfo
 
 
@@ -121,7 +119,11 @@ def realize_position(
         bodies=bodies,
         inertia=materialize(realize_inertia(instance, bodies)),
         paths=paths,
-        muscles=materialize(realize_length(params.muscles, paths.length, state.fiber_length)),
+        muscles=materialize(
+            muscle_rows.realize_length(
+                model, params, take(paths.length, model.muscle_path), state.fiber_length
+            )
+        ),
     )
 
 
@@ -134,8 +136,8 @@ def realize_velocity(model: Model, params: Params, state: State, position: Posit
             model, position.paths, take(state.u, model.tree.mobility)
         ),
         muscles=materialize(
-            realize_fiber_velocity(
-                params.muscles, position.muscles, state.activation, state.fiber_length
+            muscle_rows.realize_fiber_velocity(
+                model, params, position.muscles, state.activation, state.fiber_length
             )
         ),
     )
@@ -152,8 +154,9 @@ def realize_dynamics(
 ) -> Dynamics:
     """Forces of muscles, contacts, limits and springs."""
     muscles = materialize(
-        realize_muscle_dynamics(
-            params.muscles,
+        muscle_rows.realize_dynamics(
+            model,
+            params,
             position.muscles,
             velocity.muscles,
             state.activation,
@@ -167,6 +170,7 @@ def realize_dynamics(
     count = len(model.coordinate_names)
     on_coordinates = segment_sum(limits.force, stops, count) + segment_sum(spring, springs, count)
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
+    path_tension = put(tension, model.muscle_path, len(model.paths.names))
     return Dynamics(
         muscles=muscles,
         contacts=contacts,
@@ -174,7 +178,7 @@ def realize_dynamics(
         spring_force=spring,
         wrench=contact_wrenches(model, contacts),
         mobility_force=take(on_coordinates, model.tree.mobility)
-        + tendon_generalized_force(model, position.paths, tension),
+        + tension_generalized_force(model, position.paths, path_tension),
     )
 
 

@@ -19,13 +19,15 @@ import numpy as np
 from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.functions import FunctionParams
 from jaxosim.fused import KERNELS
+from jaxosim.muscles.muscle import MuscleParams
+from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
+from jaxosim.paths.build import PathParams, PathStructure
 from jaxosim.pytree import array, pytree
 from jaxosim.structure import (
     BodyStructure,
     ContactStructure,
     CoordinateForceStructure,
     FloatingStructure,
-    PathStructure,
     TreeStructure,
 )
 
@@ -58,6 +60,8 @@ class Model:
     contacts: ContactStructure
     limits: CoordinateForceStructure
     springs: CoordinateForceStructure
+    muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
+    muscle_path: np.ndarray  # [muscle] the path along which the muscle pulls
     muscle_control: np.ndarray  # [muscle] the control that is the muscle's excitation
     muscle_applies_force: np.ndarray  # [muscle] bool
     marker_body: np.ndarray  # [marker]
@@ -159,40 +163,6 @@ class CoordinateParams:
 
 
 @pytree
-class PathParams:
-    """Where path points lie."""
-
-    location: jax.Array = array("point", 3, unit="m")  # in the body; a moving point's frame origin
-    orientation: jax.Array = array("moving", 3, unit="rad")  # of a moving point's frame
-    conditional_range: jax.Array = array("conditional", 2, unit="rad | m")
-    functions: FunctionParams = dataclasses.field()
-
-
-@pytree
-class Thelen2003Params:
-    """Properties of the muscles, named as in the file."""
-
-    max_isometric_force: jax.Array = array("muscle", unit="N")
-    optimal_fiber_length: jax.Array = array("muscle", unit="m")
-    tendon_slack_length: jax.Array = array("muscle", unit="m")
-    pennation_angle_at_optimal: jax.Array = array("muscle", unit="rad")
-    max_contraction_velocity: jax.Array = array("muscle", unit="1/s")
-    activation_time_constant: jax.Array = array("muscle", unit="s")
-    deactivation_time_constant: jax.Array = array("muscle", unit="s")
-    fmax_tendon_strain: jax.Array = array("muscle", unit="1")
-    fmax_muscle_strain: jax.Array = array("muscle", unit="1")
-    kshape_active: jax.Array = array("muscle", unit="1")
-    kshape_passive: jax.Array = array("muscle", unit="1")
-    af: jax.Array = array("muscle", unit="1")
-    flen: jax.Array = array("muscle", unit="1")
-    fv_linear_extrap_threshold: jax.Array = array("muscle", unit="1")
-    maximum_pennation_angle: jax.Array = array("muscle", unit="rad")
-    minimum_activation: jax.Array = array("muscle", unit="1")
-    default_activation: jax.Array = array("muscle", unit="1")
-    default_fiber_length: jax.Array = array("muscle", unit="m")
-
-
-@pytree
 class ContactParams:
     """Contact geometry and the materials of the Hunt-Crossley forces."""
 
@@ -237,7 +207,8 @@ class Params:
     joints: JointParams = dataclasses.field()
     coordinates: CoordinateParams = dataclasses.field()
     paths: PathParams = dataclasses.field()
-    muscles: Thelen2003Params = dataclasses.field()
+    muscles: MuscleParams = dataclasses.field()
+    thelen2003: Thelen2003Params = dataclasses.field()
     contacts: ContactParams = dataclasses.field()
     limits: LimitParams = dataclasses.field()
     springs: SpringParams = dataclasses.field()
@@ -328,56 +299,6 @@ class VelocityInfo:
 
     velocity: jax.Array = array("mobod", 6, unit="rad/s, m/s")  # V, about the common point
     bias_acceleration: jax.Array = array("mobod", 6, unit="rad/s², m/s²")  # A when u_dot = 0
-
-
-@pytree
-class PathInfo:
-    """Geometry of the muscle paths."""
-
-    length: jax.Array = array("muscle", unit="m")
-    moment_arm: jax.Array = array(
-        "arm", unit="m | 1"
-    )  # generalised force at unit pull, where not zero
-    stretch: jax.Array = array("arm", unit="m | 1")  # lengthening per unit speed beyond −arm
-
-
-@pytree
-class MuscleLengthInfo:
-    """Thelen2003Muscle at the position stage; OpenSim's MuscleLengthInfo."""
-
-    fiber_length: jax.Array = array("muscle", unit="m")
-    normalized_fiber_length: jax.Array = array("muscle", unit="1")
-    pennation_angle: jax.Array = array("muscle", unit="rad")
-    cos_pennation_angle: jax.Array = array("muscle", unit="1")
-    sin_pennation_angle: jax.Array = array("muscle", unit="1")
-    tendon_length: jax.Array = array("muscle", unit="m")
-    tendon_strain: jax.Array = array("muscle", unit="1")
-    active_force_length_multiplier: jax.Array = array("muscle", unit="1")
-    passive_force_multiplier: jax.Array = array("muscle", unit="1")
-    tendon_force_multiplier: jax.Array = array("muscle", unit="1")
-
-
-@pytree
-class FiberVelocityInfo:
-    """Thelen2003Muscle at the velocity stage; OpenSim's FiberVelocityInfo."""
-
-    activation: jax.Array = array("muscle", unit="1")
-    fiber_velocity: jax.Array = array("muscle", unit="m/s")
-    normalized_fiber_velocity: jax.Array = array("muscle", unit="1")
-    force_velocity_multiplier: jax.Array = array("muscle", unit="1")
-    clamped: jax.Array = array("muscle", unit="1")  # 1 where the fiber rests at its minimal length
-
-
-@pytree
-class MuscleDynamicsInfo:
-    """Thelen2003Muscle at the dynamics stage; OpenSim's MuscleDynamicsInfo."""
-
-    fiber_force: jax.Array = array("muscle", unit="N")
-    fiber_force_along_tendon: jax.Array = array("muscle", unit="N")
-    active_fiber_force: jax.Array = array("muscle", unit="N")
-    passive_fiber_force: jax.Array = array("muscle", unit="N")
-    tendon_force: jax.Array = array("muscle", unit="N")
-    activation_rate: jax.Array = array("muscle", unit="1/s")
 
 
 @pytree

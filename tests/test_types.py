@@ -13,6 +13,9 @@ import pytest
 
 import jaxosim
 from jaxosim import outputs, system, types
+from jaxosim.muscles import muscle
+from jaxosim.muscles.thelen2003 import properties as thelen2003
+from jaxosim.paths import build, geometry_path
 from jaxosim.pytree import check_shapes, declared_arrays
 from jaxosim.system import (
     realize_acceleration,
@@ -37,7 +40,11 @@ def records(module):
     ]
 
 
-RECORDS = [cls for module in (types, outputs, system) for cls in records(module)]
+RECORDS = [
+    cls
+    for module in (types, outputs, system, muscle, thelen2003, build, geometry_path)
+    for cls in records(module)
+]
 
 
 @functools.cache
@@ -112,6 +119,9 @@ def test_names_and_index_arrays_fit_each_other(name):
     sizes = model.sizes
     assert len(model.body_names) == sizes["body"]
     assert len(model.muscle_names) == sizes["muscle"] == len(model.muscle_applies_force)
+    assert sorted(np.concatenate(model.muscle_rows)) == list(range(sizes["muscle"]))
+    assert sizes["path"] == len(model.paths.names)
+    assert [model.paths.names[path] for path in model.muscle_path] == list(model.muscle_names)
     assert len(model.coordinate_names) == sizes["coordinate"] == len(model.locked)
     assert sorted(c for joint in model.joint_coordinates for c in joint) == list(
         range(sizes["coordinate"])

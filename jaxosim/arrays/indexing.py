@@ -54,6 +54,13 @@ def take_or_zero(values: jax.Array, index: np.ndarray) -> jax.Array:
     return _take_p.bind(values, index=tuple(np.asarray(index, int).tolist()))
 
 
+def put(values: jax.Array, index: np.ndarray, count: int) -> jax.Array:
+    """Rows of values `[n, …]` at static indices `[n]`, each another, of zeros `[count, …]`."""
+    source = np.full(count, len(values))
+    source[index] = np.arange(len(values))
+    return take_or_zero(values, source)
+
+
 def segment_sum(values: jax.Array, owner: np.ndarray, count: int) -> jax.Array:
     """Sum values `[n, …]` over the groups that own them: `[count, …]`.
 

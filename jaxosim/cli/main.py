@@ -40,7 +40,8 @@ from jaxosim.errors import (
     UnsupportedComponentError,
 )
 from jaxosim.files import replacing
-from jaxosim.models import bundled_models, load_model
+from jaxosim.models.catalog import bundled_models
+from jaxosim.models.load import load_model
 from jaxosim.optional import MissingExtraError
 from jaxosim.types import Model, Params
 from jaxosim.viewer.motion import Motion, write_motion

@@ -106,7 +106,7 @@ def _muscle_table(model: Model, params: Params) -> rich.table.Table:
             _number(muscles.max_isometric_force[index]),
             _number(muscles.optimal_fiber_length[index]),
             _number(muscles.tendon_slack_length[index]),
-            str(int(np.sum(model.paths.point_muscle == index))),
+            str(int(np.sum(model.paths.point_path == model.muscle_path[index]))),
         )
     return table
 

@@ -13,7 +13,7 @@ import rich.progress
 from jaxosim import interrupts
 from jaxosim.cli import report
 from jaxosim.files import replacing
-from jaxosim.models import load_model
+from jaxosim.models.load import load_model
 from jaxosim.viewer import image, plots, video, web
 from jaxosim.viewer.html import write_html
 from jaxosim.viewer.motion import Motion, is_motion, load_motion

@@ -25,7 +25,7 @@ from jaxosim.envs.episode import EnvState, Moment, Terms, Transition, step_info
 from jaxosim.envs.observation import Block, bounds_of, names_of, tree_of, units_of, vector_of
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
-from jaxosim.models import load_model
+from jaxosim.models.load import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.pytree import all_finite, check_shapes, tree_where
 from jaxosim.simulation import (

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxosim.arrays.indexing import segment_sum, take
+from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import matvec, scale_rows
 from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_positive, symmetric
@@ -25,9 +25,14 @@ from jaxosim.arrays.safe import clip
 from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.forces.hunt_crossley_jacobian import contact_matrices
-from jaxosim.muscles.activation import activation_rate
-from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
-from jaxosim.paths.geometry_path import shortening, tendon_generalized_force, tendon_stiffness
+from jaxosim.muscles import rows as muscle_rows
+from jaxosim.muscles.muscle import MuscleLengthInfo
+from jaxosim.paths.geometry_path import (
+    PathInfo,
+    path_stiffness,
+    shortening,
+    tension_generalized_force,
+)
 from jaxosim.system import (
     Dynamics,
     Position,
@@ -39,9 +44,7 @@ from jaxosim.system import (
 from jaxosim.types import (
     JointInfo,
     Model,
-    MuscleLengthInfo,
     Params,
-    PathInfo,
     State,
     StateDerivative,
 )
@@ -160,11 +163,13 @@ class IterationMatrix:
         displacement = coordinate_speeds(model, lin.joints, rhs.q)
         d_a = rhs.activation / (1 - g * fibers.activation)
         stretched = rhs.fiber_length + g * fibers.v_activation * d_a
-        released = tendon_generalized_force(model, paths, fibers.T_fiber * stretched / damped)
+        released = tension_generalized_force(
+            model, paths, on_paths(model, fibers.T_fiber * stretched / damped)
+        )
         force = momentum - g * matvec(self.stiffness, displacement) + g * released
         d_u = solve_positive(self.matrix, self.inverse, force)
         d_s = displacement + g * d_u
-        shortened = shortening(model, paths, d_s)
+        shortened = take(shortening(model, paths, d_s), model.muscle_path)
         return State(
             time=rhs.time,
             q=coordinate_rates(model, lin.joints, segment_sum(d_s, mobility, len(rhs.q))),
@@ -226,6 +231,11 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
     )
 
 
+def on_paths(model: Model, values: jax.Array) -> jax.Array:
+    """Values `[muscle]` of the muscles that pull along the paths, `[path]`."""
+    return put(values, model.muscle_path, len(model.paths.names))
+
+
 def _diagonal(values: jax.Array) -> jax.Array:
     """Diagonal matrix `[n, n]`."""
     return scale_rows(jnp.eye(len(values), dtype=values.dtype), values)
@@ -262,17 +272,28 @@ def _fiber_derivatives(
     In two steps, so that XLA works out what the slopes share once: curves by lengths, then fiber
     velocity by curves.
     """
-    muscles, length = params.muscles, position.muscles
+    strength, length = params.muscles.max_isometric_force, position.muscles
     path_length, fiber_length, a = materialize(
-        (position.paths.length, state.fiber_length, state.activation)
+        (
+            take(position.paths.length, model.muscle_path),
+            state.fiber_length,
+            state.activation,
+        )
     )
+    excitation = take(controls, model.muscle_control)
+
+    def lengths(path: jax.Array, fiber: jax.Array) -> MuscleLengthInfo:
+        return muscle_rows.realize_length(model, params, path, fiber)
+
     curves_by_path = _slopes(
-        lambda x: realize_length(muscles, x, fiber_length).tendon_force_multiplier, path_length
+        lambda x: lengths(x, fiber_length).tendon_force_multiplier, path_length
     )
-    curves_by_fiber = _slopes(lambda x: realize_length(muscles, path_length, x), fiber_length)
+    curves_by_fiber = _slopes(lambda x: lengths(path_length, x), fiber_length)
 
     def velocity(curves: MuscleLengthInfo, activation: jax.Array, fiber: jax.Array) -> jax.Array:
-        return realize_fiber_velocity(muscles, curves, activation, fiber).fiber_velocity
+        return muscle_rows.realize_fiber_velocity(
+            model, params, curves, activation, fiber
+        ).fiber_velocity
 
     def by_tendon(tendon_force: jax.Array) -> jax.Array:
         curves = dataclasses.replace(length, tendon_force_multiplier=tendon_force)
@@ -284,12 +305,15 @@ def _fiber_derivatives(
     )
     works = model.muscle_applies_force
     slopes = FiberDerivatives(
-        T_path=muscles.max_isometric_force * curves_by_path,
-        T_fiber=muscles.max_isometric_force * curves_by_fiber.tendon_force_multiplier,
+        T_path=strength * curves_by_path,
+        T_fiber=strength * curves_by_fiber.tendon_force_multiplier,
         v_path=curves_by_path * _slopes(by_tendon, length.tendon_force_multiplier),
         v_fiber=clip(v_fiber, high=0.0),
         v_activation=_slopes(lambda x: velocity(length, x, fiber_length), a),
-        activation=clip(_slopes(lambda x: activation_rate(x, controls, muscles), a), high=0.0),
+        activation=clip(
+            _slopes(lambda x: muscle_rows.activation_rate(model, params, x, excitation), a),
+            high=0.0,
+        ),
     )
     return FiberDerivatives(*(materialize(jnp.where(works, slope, 0.0)) for slope in slopes))
 
@@ -306,7 +330,7 @@ def iteration_matrix(
     lin, fibers = linearization, linearization.fibers
     fiber_diagonal = materialize(1 - g * fibers.v_fiber)
     pull = clip(fibers.T_path + g * fibers.T_fiber * fibers.v_path / fiber_diagonal, low=0.0)
-    stiffness = materialize(lin.stiffness + tendon_stiffness(model, lin.paths, pull))
+    stiffness = materialize(lin.stiffness + path_stiffness(model, lin.paths, on_paths(model, pull)))
     matrix = materialize(lin.mass + g * lin.damping + (g * g) * stiffness)
     return IterationMatrix(
         model, lin, jnp.asarray(g), fiber_diagonal, stiffness, matrix, inverse_positive(matrix)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.integrators.linearization import Evaluation, evaluate
-from jaxosim.paths.geometry_path import conditions, next_event
+from jaxosim.paths.points import conditions, next_event
 from jaxosim.system import StepContext
 from jaxosim.types import Model, Params, State
 
@@ -32,7 +32,7 @@ class ModelProblem:
     def next_event(
         self, state: State, after: jax.Array, before: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """When conditional points next come or go, see `geometry_path.next_event`."""
+        """When conditional points next come or go, see `points.next_event`."""
         rate = self._rates_of_q(state)
         return next_event(self.model, self.params, state.q, rate, after, before)
 

@@ -15,10 +15,8 @@ from jaxosim.models.compile_floating import compile_floating
 from jaxosim.models.compile_forces import (
     compile_contacts,
     compile_limits,
-    compile_muscles,
     compile_springs,
 )
-from jaxosim.models.compile_paths import compile_paths
 from jaxosim.models.compile_tree import compile_tree, is_rotational
 from jaxosim.models.singularity import singular_coordinate
 from jaxosim.models.spec import (
@@ -28,9 +26,11 @@ from jaxosim.models.spec import (
     JointSpec,
     ModelSpec,
     SpringGeneralizedForceSpec,
-    Thelen2003MuscleSpec,
     UnsupportedSpec,
 )
+from jaxosim.muscles.build import build as build_muscles
+from jaxosim.muscles.muscle import MuscleSpec
+from jaxosim.paths.build import build as build_paths
 from jaxosim.pytree import check_shapes
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, Model, Params
@@ -66,7 +66,7 @@ def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
     return [
         force
         for force in spec.forces
-        if isinstance(force, kind) and (kind is Thelen2003MuscleSpec or force.applies_force)
+        if isinstance(force, kind) and (kind is MuscleSpec or force.applies_force)
     ]
 
 
@@ -117,10 +117,11 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     for number, (_, coordinate) in enumerate(coordinates):
         index.setdefault(coordinate.name, number)  # as OpenSim: a name finds the first
     rotational = np.array([is_rotational(j, c.name) for j, c in coordinates], bool)
-    muscles = _forces(spec, Thelen2003MuscleSpec)
+    muscles = _forces(spec, MuscleSpec)
+    built_muscles = build_muscles(muscles)
     bodies, tree, joint_params = compile_tree(spec)
     mobod = [int(m) for m in bodies.mobod]
-    paths, path_params = compile_paths(spec, muscles, index, mobod, tree)
+    paths, path_params = build_paths(spec, muscles, index, mobod, tree)
     contacts, contact_params = compile_contacts(spec, _forces(spec, HuntCrossleyForceSpec), mobod)
     limits, limit_params = compile_limits(
         _forces(spec, CoordinateLimitForceSpec), index, rotational
@@ -135,11 +136,12 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         joints=joint_params,
         coordinates=_coordinates(spec),
         paths=path_params,
-        muscles=compile_muscles(muscles),
+        muscles=built_muscles.common,
         contacts=contact_params,
         limits=limit_params,
         springs=spring_params,
         marker_location=np.array([m.location for m in spec.markers], float).reshape(-1, 3),
+        **built_muscles.own,
     )
     _check_mass_matrix(spec, bodies, tree, params)
     structure = {
@@ -149,13 +151,13 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
             tree, np.asarray(joint_params.axis), joint_params.functions, looked_at
         ),
         "paths": paths,
+        "muscle_rows": built_muscles.rows,
         "contacts": contacts,
         "limits": limits,
         "springs": springs,
     }
-    model = _model(
-        spec, coordinates, rotational, muscles, _sizes(spec, params, structure), structure
-    )
+    sizes = {**_sizes(spec, params, structure), **built_muscles.sizes}
+    model = _model(spec, coordinates, rotational, muscles, sizes, structure)
     check_shapes(params, model.sizes)
     return _with_short_indices(model), params
 
@@ -216,7 +218,7 @@ def _model(
     spec: ModelSpec,
     coordinates: Sequence[tuple[JointSpec, CoordinateSpec]],
     rotational: np.ndarray,
-    muscles: Sequence[Thelen2003MuscleSpec],
+    muscles: Sequence[MuscleSpec],
     sizes: dict[str, int],
     structure: Mapping[str, Any],
 ) -> Model:
@@ -232,6 +234,7 @@ def _model(
         coordinate_names=tuple(c.name for _, c in coordinates),
         muscle_names=tuple(m.name for m in muscles),
         control_names=tuple(m.name for m in muscles),
+        muscle_path=np.arange(len(muscles)),
         muscle_control=np.arange(len(muscles)),
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
@@ -246,7 +249,7 @@ def _model(
 
 def _reports(force: Any) -> bool:
     """Whether a force is part of the simulation: disabled ones other than muscles are not."""
-    return isinstance(force, Thelen2003MuscleSpec) or force.applies_force
+    return isinstance(force, MuscleSpec) or force.applies_force
 
 
 def _joint_coordinates(spec: ModelSpec) -> tuple[tuple[int, ...], ...]:
@@ -268,11 +271,12 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "term": len(tree.term_axis),
         "control": len(params.muscles.max_isometric_force),
         "muscle": len(params.muscles.max_isometric_force),
+        "path": len(paths.names),
         "point": len(paths.point_body),
         "moving": len(paths.moving_point),
         "conditional": len(paths.conditional_point),
         "rigid": len(paths.rigid.start),
-        "arm": len(paths.arms.muscle),
+        "arm": len(paths.arms.path),
         "segment": len(paths.flexible.start),
         "geometry": len(contacts.geometry_body),
         "material": len(params.contacts.stiffness),

@@ -1,4 +1,4 @@
-"""ModelSpec forces → structures and parameters of contacts, limits, springs and muscles."""
+"""ModelSpec forces → structures and parameters of contacts, limits and springs."""
 
 # pyright: reportArgumentType=false
 # (Params are declared as JAX arrays; here they are still NumPy's.)
@@ -15,10 +15,9 @@ from jaxosim.models.spec import (
     HuntCrossleyForceSpec,
     ModelSpec,
     SpringGeneralizedForceSpec,
-    Thelen2003MuscleSpec,
 )
 from jaxosim.structure import GROUND, ContactStructure, CoordinateForceStructure
-from jaxosim.types import ContactParams, LimitParams, SpringParams, Thelen2003Params
+from jaxosim.types import ContactParams, LimitParams, SpringParams
 
 MAX_PAIRS = 500_000  # of contact geometries
 _HALF_SPACE, _SPHERE = "ContactHalfSpace", "ContactSphere"
@@ -138,12 +137,3 @@ def compile_springs(
         for field in fields(SpringParams)
     }
     return _on_coordinates(forces, coordinate_index), SpringParams(**columns)
-
-
-def compile_muscles(muscles: Sequence[Thelen2003MuscleSpec]) -> Thelen2003Params:
-    """Muscle properties, one column each."""
-    columns = {
-        field.name: np.array([getattr(muscle, field.name) for muscle in muscles], float)
-        for field in fields(Thelen2003Params)
-    }
-    return Thelen2003Params(**columns)

@@ -23,7 +23,6 @@ from jaxosim.models.reader_forces import (
 from jaxosim.models.reader_frames import Component, component_tree, resolve_point, set_members
 from jaxosim.models.reader_graph import complete_tree
 from jaxosim.models.reader_joints import COORDINATE_COUNTS, OTHER_JOINT, read_joint
-from jaxosim.models.reader_muscles import read_thelen, refuse_parts
 from jaxosim.models.spec import (
     GROUND,
     ZERO,
@@ -34,6 +33,9 @@ from jaxosim.models.spec import (
     MarkerSpec,
     ModelSpec,
 )
+from jaxosim.muscles import MUSCLES
+from jaxosim.muscles.muscle import refuse_options
+from jaxosim.paths import read as paths
 
 _GRAVITY = (0.0, -9.80665, 0.0)
 
@@ -58,8 +60,9 @@ _INERT_PARTS = frozenset(
 _BODIES = ("Body",)
 _JOINTS = (*COORDINATE_COUNTS, "CustomJoint")
 _GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
+_MUSCLES = {tag: muscle for muscle in MUSCLES for tag in muscle.TAGS}
 _FORCES = (
-    "Thelen2003Muscle",
+    *_MUSCLES,
     "HuntCrossleyForce",
     "CoordinateLimitForce",
     "SpringGeneralizedForce",
@@ -200,7 +203,13 @@ def _refuse_force(context: Context, force: Element) -> None:
     if context.boolean(force, "appliesForce", True):
         if force.tag not in _FORCES:
             _refuse_switched_on(context, [force], "appliesForce", "forces of this class")
-        refuse_parts(context, force)
+        _refuse_options(context, force)
+
+
+def _refuse_options(context: Context, force: Element) -> None:
+    """Refuse what would not be simulated of a force of an unknown class if its class were known."""
+    refuse_options(context, force)
+    paths.refuse_parts(context, force)
 
 
 def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
@@ -248,7 +257,7 @@ def _refuse_components(context: Context, components: list[Element]) -> None:
         if works and not reports and element.tag not in _INERT_COMPONENTS:
             reason = "components of this class are unknown; to go without, take them out"
             context.refuse(element.tag, element.name, reason)
-            refuse_parts(context, element)
+            _refuse_options(context, element)
 
 
 def _read_bodies(context: Context, tree: Component) -> tuple[BodySpec, ...]:
@@ -335,8 +344,8 @@ def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
         element = component.element
         assert element is not None
         match element.tag:
-            case "Thelen2003Muscle":
-                forces.append(read_thelen(context, component))
+            case tag if tag in _MUSCLES:
+                forces.append(_MUSCLES[tag].read(context, component))
             case "HuntCrossleyForce":
                 forces.append(read_hunt_crossley(context, element, geometry))
             case "CoordinateLimitForce":

@@ -8,6 +8,7 @@ makes them unique, and defaults are filled in.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 Vec3 = tuple[float, float, float]
 ZERO: Vec3 = (0.0, 0.0, 0.0)
@@ -192,74 +193,18 @@ class SpringGeneralizedForceSpec:
     applies_force: bool = True
 
 
-@dataclass(frozen=True)
-class PathPointSpec:
-    """A point fixed on a body: `body` is where its frame ends up, `location` in that body."""
+class ForceSpec(Protocol):
+    """A member of the ForceSet, of any class."""
 
-    name: str
-    body: str
-    location: Vec3
+    @property
+    def name(self) -> str:
+        """Unique among the forces."""
+        ...
 
-
-@dataclass(frozen=True)
-class ConditionalPathPointSpec:
-    """A fixed point that belongs to the path only while `coordinate` is within `range`."""
-
-    name: str
-    body: str
-    location: Vec3
-    coordinate: str
-    range: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class MovingPathPointSpec:
-    """A point whose location, in its frame, is three functions of one coordinate (None: of 0)."""
-
-    name: str
-    frame: FrameSpec
-    location: tuple[FunctionSpec, FunctionSpec, FunctionSpec]
-    coordinate: str | None
-
-
-PathPointLike = PathPointSpec | ConditionalPathPointSpec | MovingPathPointSpec
-
-
-@dataclass(frozen=True)
-class Thelen2003MuscleSpec:
-    """Fields are OpenSim's properties, with the defaults of OpenSim 4.6."""
-
-    name: str
-    path: tuple[PathPointLike, ...]
-    max_isometric_force: float = 1000.0
-    optimal_fiber_length: float = 0.1
-    tendon_slack_length: float = 0.2
-    pennation_angle_at_optimal: float = 0.0
-    max_contraction_velocity: float = 10.0
-    activation_time_constant: float = 0.015
-    deactivation_time_constant: float = 0.050
-    fmax_tendon_strain: float = 0.04
-    fmax_muscle_strain: float = 0.6
-    kshape_active: float = 0.45
-    kshape_passive: float = 5.0
-    af: float = 0.25
-    flen: float = 1.4
-    fv_linear_extrap_threshold: float = 0.95
-    maximum_pennation_angle: float = 1.4706289056333368
-    minimum_activation: float = 0.01
-    default_activation: float = 0.05
-    default_fiber_length: float = 0.1
-    min_control: float = 0.01
-    max_control: float = 1.0
-    applies_force: bool = True
-
-
-ForceSpec = (
-    Thelen2003MuscleSpec
-    | HuntCrossleyForceSpec
-    | CoordinateLimitForceSpec
-    | SpringGeneralizedForceSpec
-)
+    @property
+    def applies_force(self) -> bool:
+        """Whether it is switched on."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,10 @@
-"""Laws of muscles and their paths: pure JAX, one world."""
+"""Muscles: one module or package for each class of OpenSim, all with the same names.
+
+`muscle.MuscleClass` lists them. A model's muscles are rows owned by classes; `rows` merges the rows
+of all classes, and nothing outside this package depends on a muscle's class.
+"""
+
+from jaxosim.muscles import thelen2003
+from jaxosim.muscles.muscle import MuscleClass
+
+MUSCLES: tuple[MuscleClass, ...] = (thelen2003,)

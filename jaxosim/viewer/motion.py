@@ -18,7 +18,8 @@ from jaxosim.archive import Archive, write_archive
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError, TableFormatError
-from jaxosim.models import bundled_models, load_model
+from jaxosim.models.catalog import bundled_models
+from jaxosim.models.load import load_model
 from jaxosim.sto import read_motion, read_table
 from jaxosim.types import Model, Params, State
 

@@ -15,7 +15,7 @@ from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
 from jaxosim.forces.hunt_crossley_force import realize_contact
-from jaxosim.paths.geometry_path import conditions, current_locations
+from jaxosim.paths.points import conditions, current_locations
 from jaxosim.pytree import array, pytree
 from jaxosim.types import InstanceInfo, Model, Params, PositionInfo, State
 
@@ -75,7 +75,7 @@ def scene_frames_function(model: Model):
 @functools.cache
 def path_slots(model: Model) -> np.ndarray:
     """Points of each muscle in order, `[muscle, slot]`; the last is repeated to fill up."""
-    points = [np.flatnonzero(model.paths.point_muscle == m) for m in range(len(model.muscle_names))]
+    points = [np.flatnonzero(model.paths.point_path == path) for path in model.muscle_path]
     longest = max((len(own) for own in points), default=0)
     rows = [np.pad(own, (0, longest - len(own)), mode="edge") for own in points]
     return np.array(rows, dtype=np.int32).reshape(len(rows), longest)
@@ -93,7 +93,7 @@ def _paths(
     points = p + matvec(R, current_locations(model, params, instance, q))
     order = np.arange(slots.shape[1])
     inside = conditions(model, params, q)
-    active_points = jnp.ones(len(paths.point_muscle), bool).at[paths.conditional_point].set(inside)
+    active_points = jnp.ones(len(paths.point_path), bool).at[paths.conditional_point].set(inside)
     here = active_points[slots]
     before = jax.lax.cummax(jnp.where(here, order, -1), axis=1)
     shown = jnp.where(before < 0, jnp.argmax(here, axis=1, keepdims=True), before)

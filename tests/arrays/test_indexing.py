@@ -44,6 +44,14 @@ def plain(x):
 # property
 
 
+def test_put_is_the_transpose_of_take():
+    index, rows = np.array([4, 0, 2]), values(3, 2)
+    expected = np.zeros((6, 2))
+    expected[index] = rows
+    np.testing.assert_array_equal(indexing.put(rows, index, 6), expected)
+    assert indexing.put(rows, np.arange(3), 3) is rows  # in order and complete: no copy
+
+
 @pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
 def test_chosen_is_numpys_indexing(index):
     index, x = np.array(index, int), values(7, 3)

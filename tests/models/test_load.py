@@ -6,8 +6,8 @@ import jax
 import pytest
 
 import jaxosim
-from jaxosim import models
 from jaxosim.errors import OsimFormatError
+from jaxosim.models import load
 from tests.models.osim_text import body, model
 
 STAMP = (1_700_000_000, 1_700_000_000)
@@ -62,10 +62,10 @@ def test_a_model_knows_its_file_wherever_the_process_goes(tmp_path, monkeypatch)
 
 def test_models_long_unused_are_forgotten(tmp_path):
     path = tmp_path / "a.osim"
-    for mass in range(1, models._KEPT + 3):
+    for mass in range(1, load._KEPT + 3):
         write(path, str(mass))
         mass_of(path)
-    assert len(models._compiled) == models._KEPT
+    assert len(load._compiled) == load._KEPT
 
 
 @pytest.mark.parametrize(

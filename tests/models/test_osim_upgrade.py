@@ -6,6 +6,7 @@ from jaxosim.errors import OsimFormatError
 from jaxosim.models import spec as specs
 from jaxosim.models.reader import parse_model
 from jaxosim.models.spec import FrameSpec, SimmSplineSpec
+from jaxosim.paths import read as paths
 from tests.models.live import assert_same_bodies, assert_same_joints
 from tests.models.osim_text import coordinates, document, element, joint, members, point
 
@@ -254,10 +255,10 @@ def test_old_names_of_muscles_and_points():
     (muscle,) = read(pendulum(force, version=20000)).forces
     first, second, third = muscle.path
     assert muscle.pennation_angle_at_optimal == 0.25
-    assert first == specs.PathPointSpec("p", "ground", (0, 0, 0))
-    assert second == specs.ConditionalPathPointSpec("v", "a", (0, 0, 0), "q", (-1, 1))
+    assert first == paths.PathPointSpec("p", "ground", (0, 0, 0))
+    assert second == paths.ConditionalPathPointSpec("v", "a", (0, 0, 0), "q", (-1, 1))
     spline = SimmSplineSpec((0, 1), (2, 3))
-    assert third == specs.MovingPathPointSpec(
+    assert third == paths.MovingPathPointSpec(
         "m", FrameSpec("a"), (spline, spline, specs.ConstantSpec(0)), "q"
     )
 

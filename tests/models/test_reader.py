@@ -7,6 +7,8 @@ import pytest
 from jaxosim.models import spec as specs
 from jaxosim.models.reader import parse_model
 from jaxosim.models.spec import ConstantSpec, CoordinateSpec, FrameSpec, LinearFunctionSpec
+from jaxosim.muscles import thelen2003
+from jaxosim.paths import read as paths
 from tests.models.live import assert_same_bodies, assert_same_joints
 from tests.models.osim_text import (
     SHAPES,
@@ -274,10 +276,10 @@ def test_a_joint_written_away_from_ground_stays_so():
 def test_muscle_defaults():
     (spec,) = read(model(muscle())).forces
     points = (
-        specs.PathPointSpec("p1", "ground", (0, 0, 0)),
-        specs.PathPointSpec("p2", "a", (0, 0, 0)),
+        paths.PathPointSpec("p1", "ground", (0, 0, 0)),
+        paths.PathPointSpec("p2", "a", (0, 0, 0)),
     )
-    assert spec == specs.Thelen2003MuscleSpec("m1", points)
+    assert spec == thelen2003.Spec("m1", points)
 
 
 def test_defaults_of_the_file():
@@ -303,10 +305,10 @@ def test_path_points():
     zero = ConstantSpec(0.0)
     along_x = (LinearFunctionSpec((1, 0)), zero, zero)
     assert spec.path == (
-        specs.PathPointSpec("p", "a", (1, 2, 3)),
-        specs.ConditionalPathPointSpec("c", "ground", (0, 0, 0), "q", (-1, 2)),
-        specs.MovingPathPointSpec("m", FrameSpec("a"), along_x, "q"),
-        specs.MovingPathPointSpec("m_0", FrameSpec("ground"), (zero, zero, zero), None),
+        paths.PathPointSpec("p", "a", (1, 2, 3)),
+        paths.ConditionalPathPointSpec("c", "ground", (0, 0, 0), "q", (-1, 2)),
+        paths.MovingPathPointSpec("m", FrameSpec("a"), along_x, "q"),
+        paths.MovingPathPointSpec("m_0", FrameSpec("ground"), (zero, zero, zero), None),
     )
 
 

@@ -6,14 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxosim.muscles.activation import activation_rate, clipped_activation
+from jaxosim.muscles.activation import clipped_activation, first_order_rate
 from tests import hopper_model
-from tests.muscles.test_thelen2003 import muscles
+from tests.muscles.thelen2003.test_stages import muscles
 
 ROUNDING = 1e-13
 GRADIENT_TOLERANCE = 1e-8
 
-rate = jax.jit(activation_rate)
+rate = jax.jit(first_order_rate)
 
 
 def at(activation, excitation):
@@ -103,18 +103,18 @@ def test_vmap_equals_loop_and_traces_once():
     @jax.jit
     @chex.assert_max_traces(n=1)
     def one(activation, excitation):
-        return activation_rate(activation, excitation, muscles(3))
+        return first_order_rate(activation, excitation, muscles(3))
 
     chex.clear_trace_counter()
     a, x = jnp.linspace(-0.1, 1.1, 12).reshape(4, 3), jnp.linspace(1.0, 0.0, 12).reshape(4, 3)
     loop = jnp.stack([one(*row) for row in zip(a, x, strict=True)])
-    together = jax.vmap(lambda a, x: activation_rate(a, x, muscles(3)))(a, x)
+    together = jax.vmap(lambda a, x: first_order_rate(a, x, muscles(3)))(a, x)
     np.testing.assert_allclose(together, loop, rtol=ROUNDING)
 
 
 @pytest.mark.parametrize("edge, into", [(0.01, 1), (1.0, -1)])
 def test_the_slope_at_a_bound_of_activation_is_the_one_within(edge, into):
     for excitation in (0.005, 0.5, 1.2):
-        rate_at = lambda a: activation_rate(a[None], jnp.array([excitation]), muscles())[0]  # noqa: B023, E731
+        rate_at = lambda a: first_order_rate(a[None], jnp.array([excitation]), muscles())[0]  # noqa: B023, E731
         at, within = hopper_model.slopes_at_an_edge(rate_at, edge, into)
         np.testing.assert_allclose(at, within, rtol=1e-5)

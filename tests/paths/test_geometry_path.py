@@ -14,13 +14,12 @@ from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
 from jaxosim.paths.geometry_path import (
-    conditions,
     lengthening_speed,
     moment_arms,
-    next_event,
     realize_paths,
-    tendon_generalized_force,
+    tension_generalized_force,
 )
+from jaxosim.paths.points import conditions, next_event
 from tests import hopper_model
 from tests.models import osim_text as osim
 
@@ -71,9 +70,9 @@ CROSSING = crossing()
 
 
 class Geometry(NamedTuple):
-    length: jax.Array  # [muscle]
-    moment_arm: jax.Array  # [muscle, free]
-    slope: jax.Array  # [muscle, free] lengthening per unit speed
+    length: jax.Array  # [path]
+    moment_arm: jax.Array  # [path, mobility]
+    slope: jax.Array  # [path, mobility] lengthening per unit speed
 
 
 @functools.cache
@@ -241,7 +240,7 @@ def test_tension_pulls_by_the_moment_arms():
         instance = realize_instance(model, params)
         bodies = realize_pose(model, instance, realize_joints(model, params, q))
         path = realize_paths(model, params, instance, bodies, q)
-        return tendon_generalized_force(model, path, tension)
+        return tension_generalized_force(model, path, tension)
 
     expected = tension @ paths_of(model)(params, q).moment_arm
     np.testing.assert_allclose(jax.jit(force)(params, q), expected, rtol=0, atol=ARM_TOLERANCE)

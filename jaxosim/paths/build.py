@@ -1,40 +1,121 @@
-"""ModelSpec muscle paths → flat lists of points and of the straight segments that can occur."""
+"""Paths of a file → flat lists of points and of the straight segments that can occur.
+
+Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments".
+"""
 
 # pyright: reportArgumentType=false
 # (Params are declared as JAX arrays; here they are still NumPy's.)
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+import jax
 import numpy as np
 
 from jaxosim.errors import OsimFormatError
-from jaxosim.functions import FunctionParams
+from jaxosim.functions import FunctionBank, FunctionParams
 from jaxosim.models.compile_functions import LARGEST_TABLE, compile_functions
-from jaxosim.models.spec import (
+from jaxosim.models.spec import ModelSpec
+from jaxosim.paths.read import (
     ConditionalPathPointSpec,
-    ModelSpec,
     MovingPathPointSpec,
     PathPointLike,
     PathPointSpec,
-    Thelen2003MuscleSpec,
 )
-from jaxosim.structure import (
-    GROUND,
-    ArmStructure,
-    MovingEndStructure,
-    PathStructure,
-    SegmentStructure,
-    TreeStructure,
-)
-from jaxosim.types import PathParams
+from jaxosim.pytree import array, pytree
+from jaxosim.structure import GROUND, TreeStructure
+
+
+class PathOwner(Protocol):
+    """A force that acts along a path."""
+
+    @property
+    def name(self) -> str:
+        """Of the force."""
+        ...
+
+    @property
+    def path(self) -> tuple[PathPointLike, ...]:
+        """Points, in order."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PathStructure:
+    """Paths as flat lists of points and of the straight segments that can occur.
+
+    A conditional point adds the segment that bypasses it, so that every segment has fixed ends;
+    `needed` says which conditions must hold for a segment to be part of the path.
+    """
+
+    names: tuple[str, ...]  # [path] of the forces that own them
+    point_path: np.ndarray  # [point]
+    point_body: np.ndarray  # [point]
+    point_name: tuple[str, ...]
+    conditional_point: np.ndarray  # [conditional]
+    conditional_coordinate: np.ndarray  # [conditional]
+    moving_point: np.ndarray  # [moving]
+    moving_coordinate: np.ndarray  # [moving] −1 when the file names none
+    moving_functions: FunctionBank  # moving · 3 + axis
+    rigid: "SegmentStructure"  # both ends fixed on one mobilized body: length is a constant
+    flexible: "SegmentStructure"  # the rest
+    located: np.ndarray  # [located] the points at which flexible segments end
+    arms: "ArmStructure"
+    moving_ends: "MovingEndStructure"
+
+
+@dataclass(frozen=True, eq=False)
+class ArmStructure:
+    """The entries of the moment-arm matrix that are not always zero.
+
+    The tension of a segment acts on a coordinate that moves one of its ends and not the other.
+    """
+
+    path: np.ndarray  # [arm]
+    mobility: np.ndarray  # [arm] coordinate
+    segment: np.ndarray  # [arm, term] flexible segments that contribute; their number if none
+    sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
+    table: np.ndarray  # [path, mobility] number of the entry; the number of entries if none
+
+
+@dataclass(frozen=True, eq=False)
+class MovingEndStructure:
+    """Ends of flexible segments at points that move along their body with a free coordinate."""
+
+    point: np.ndarray  # [end] moving point
+    segment: np.ndarray  # [end]
+    sign: np.ndarray  # [end] +1 at its start, −1 at its end
+    moment_arm: np.ndarray  # [end] entry of the moment arms
+    pulls: np.ndarray  # [end] whether the segment joins two bodies, so that it pulls on them
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentStructure:
+    """Straight pieces of paths: from which point to which, and when they count."""
+
+    path: np.ndarray  # [segment]
+    start: np.ndarray  # [segment] point
+    end: np.ndarray  # [segment] point
+    needed: np.ndarray  # [segment, condition] index into [active…, inactive…, always]
+
+
+@pytree
+class PathParams:
+    """Where path points lie."""
+
+    location: jax.Array = array("point", 3, unit="m")  # in the body; a moving point's frame origin
+    orientation: jax.Array = array("moving", 3, unit="rad")  # of a moving point's frame
+    conditional_range: jax.Array = array("conditional", 2, unit="rad | m")
+    functions: FunctionParams = dataclasses.field()
 
 
 @dataclass(frozen=True)
 class _Segment:
     """A straight piece between two points, and the conditions under which it exists."""
 
-    muscle: int
+    path: int
     start: int
     end: int
     active: tuple[int, ...]  # points that must be in the path
@@ -46,20 +127,20 @@ class _Point:
     """A path point with everything looked up."""
 
     spec: PathPointLike
-    muscle: int
+    path: int
     body: int
     mobod: int
 
 
 def _segments(spec: ModelSpec, points: Sequence[_Point]) -> list[_Segment]:
-    """Every pair of points of a muscle that can be neighbours on its path.
+    """Every pair of points of a path that can be neighbors on it.
 
     Raises:
       OsimFormatError: so many conditional points in a row that the pairs would not end.
     """
     is_conditional = [isinstance(p.spec, ConditionalPathPointSpec) for p in points]
     count = len(points)
-    follows = [i + 1 < count and points[i].muscle == points[i + 1].muscle for i in range(count)]
+    follows = [i + 1 < count and points[i].path == points[i + 1].path for i in range(count)]
     reach = [0] * (count + 1)  # how many points can come next on the path
     for i in reversed(range(count)):
         if follows[i]:
@@ -76,8 +157,14 @@ def _segments(spec: ModelSpec, points: Sequence[_Point]) -> list[_Segment]:
         for end in range(start + 1, start + 1 + reach[start]):
             active = tuple(i for i in (start, end) if is_conditional[i])
             between = tuple(range(start + 1, end))
-            segments.append(_Segment(points[start].muscle, start, end, active, between))
+            segments.append(_Segment(points[start].path, start, end, active, between))
     return segments
+
+
+def _is_rigid(segment: _Segment, points: Sequence[_Point], moving: Collection[int]) -> bool:
+    """Whether both ends are fixed on one mobilized body."""
+    same = points[segment.start].mobod == points[segment.end].mobod
+    return same and segment.start not in moving and segment.end not in moving
 
 
 def _structure(segments: Sequence[_Segment], conditional: Sequence[int]) -> SegmentStructure:
@@ -88,7 +175,7 @@ def _structure(segments: Sequence[_Segment], conditional: Sequence[int]) -> Segm
     width = max(map(len, rows), default=0)
     padded = [row + [always] * (width - len(row)) for row in rows]
     return SegmentStructure(
-        muscle=np.array([s.muscle for s in segments], int),
+        path=np.array([s.path for s in segments], int),
         start=np.array([s.start for s in segments], int),
         end=np.array([s.end for s in segments], int),
         needed=np.array(padded, int).reshape(len(segments), width),
@@ -130,7 +217,7 @@ def _arms(
     points: Sequence[_Point],
     ends: Sequence[_MovingEnd],
     tree: TreeStructure,
-    muscle_count: int,
+    path_count: int,
 ) -> tuple[ArmStructure, MovingEndStructure]:
     """Entries of the moment-arm matrix: what crosses the coordinate, or moves with it."""
     support = np.concatenate([tree.support, np.zeros((1, len(tree.mobility)))])  # row −1 is ground
@@ -138,9 +225,9 @@ def _arms(
     for number, segment in enumerate(flexible):
         crossed = support[points[segment.start].mobod] - support[points[segment.end].mobod]
         for k in np.flatnonzero(crossed):
-            entries.setdefault((segment.muscle, int(k)), []).append((number, crossed[k]))
+            entries.setdefault((segment.path, int(k)), []).append((number, crossed[k]))
     for end in ends:
-        entries.setdefault((flexible[end.segment].muscle, end.mobility), [])
+        entries.setdefault((flexible[end.segment].path, end.mobility), [])
     place = {key: i for i, key in enumerate(entries)}
     width = max(map(len, entries.values()), default=0)
     if len(entries) * width > LARGEST_TABLE:
@@ -151,17 +238,17 @@ def _arms(
     none = (len(flexible), 0.0)
     terms = np.array([row + [none] * (width - len(row)) for row in entries.values()])
     terms = terms.reshape(len(entries), width, 2)
-    table = np.full((muscle_count, len(tree.mobility)), len(entries))
-    for (muscle, k), i in place.items():
-        table[muscle, k] = i
+    table = np.full((path_count, len(tree.mobility)), len(entries))
+    for (path, k), i in place.items():
+        table[path, k] = i
     arms = ArmStructure(
-        muscle=np.array([m for m, _ in entries], int),
+        path=np.array([p for p, _ in entries], int),
         mobility=np.array([k for _, k in entries], int),
         segment=terms[..., 0].astype(int),
         sign=terms[..., 1],
         table=table,
     )
-    owners = [place[flexible[end.segment].muscle, end.mobility] for end in ends]
+    owners = [place[flexible[end.segment].path, end.mobility] for end in ends]
     return arms, MovingEndStructure(
         point=np.array([end.moving for end in ends], int),
         segment=np.array([end.segment for end in ends], int),
@@ -172,28 +259,39 @@ def _arms(
 
 
 def _resolved_points(
-    spec: ModelSpec, muscles: Sequence[Thelen2003MuscleSpec], mobod: Sequence[int]
+    spec: ModelSpec, owners: Sequence[PathOwner], mobod: Sequence[int]
 ) -> list[_Point]:
-    """All path points, muscle by muscle."""
+    """All path points, path by path."""
     body_index = {body.name: i for i, body in enumerate(spec.bodies)}
     points = []
-    for number, muscle in enumerate(muscles):
-        for point in muscle.path:
+    for number, owner in enumerate(owners):
+        for point in owner.path:
             name = point.frame.body if isinstance(point, MovingPathPointSpec) else point.body
             body = body_index.get(name, GROUND)
             points.append(_Point(point, number, body, GROUND if body == GROUND else mobod[body]))
     return points
 
 
-def compile_paths(
+def build(
     spec: ModelSpec,
-    muscles: Sequence[Thelen2003MuscleSpec],
+    owners: Sequence[PathOwner],
     coordinate_index: dict[str, int],
     mobod: Sequence[int],
     tree: TreeStructure,
 ) -> tuple[PathStructure, PathParams]:
-    """Lay out points, segments and the ends that move along their own body."""
-    points = _resolved_points(spec, muscles, mobod)
+    """Lay out points, segments and the ends that move along their own body.
+
+    Args:
+      spec: the file; of its parts, the bodies.
+      owners: forces that act along a path each; `[path]` counts them in this order.
+      coordinate_index: numbers of the coordinates by name.
+      mobod: `[body]` the mobilized body that each body is fixed on.
+      tree: of mobilized bodies.
+
+    Raises:
+      OsimFormatError: so many points that the tables would not fit into memory.
+    """
+    points = _resolved_points(spec, owners, mobod)
     conditional = {
         i: coordinate_index[p.spec.coordinate]
         for i, p in enumerate(points)
@@ -205,21 +303,16 @@ def compile_paths(
         if isinstance(p.spec, MovingPathPointSpec)
     }
     segments = _segments(spec, points)
-    is_rigid = [
-        points[s.start].mobod == points[s.end].mobod
-        and s.start not in moving
-        and s.end not in moving
-        for s in segments
-    ]
-    rigid = [s for s, same in zip(segments, is_rigid, strict=True) if same]
-    flexible = [s for s, same in zip(segments, is_rigid, strict=True) if not same]
+    rigid = [s for s in segments if _is_rigid(s, points, moving)]
+    flexible = [s for s in segments if not _is_rigid(s, points, moving)]
     mobility = {int(c): i for i, c in enumerate(tree.mobility)}
     ends = _moving_ends(flexible, points, moving, mobility)
-    arms, moving_ends = _arms(spec.source, flexible, points, ends, tree, len(muscles))
+    arms, moving_ends = _arms(spec.source, flexible, points, ends, tree, len(owners))
     locations = [f for i in moving for f in _moving(points[i]).location]
     bank, functions = compile_functions(locations, spec.source)
     structure = PathStructure(
-        point_muscle=np.array([p.muscle for p in points], int),
+        names=tuple(owner.name for owner in owners),
+        point_path=np.array([p.path for p in points], int),
         point_body=np.array([p.body for p in points], int),
         point_name=tuple(p.spec.name for p in points),
         conditional_point=np.array(list(conditional), int),

@@ -6,14 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxosim.muscles.curves import (
+from jaxosim.muscles.thelen2003.curves import (
     active_force_length_multiplier,
     normalized_fiber_velocity,
     passive_force_multiplier,
     tendon_force_multiplier,
 )
 from tests import hopper_model
-from tests.muscles.test_thelen2003 import SOLEUS, muscles
+from tests.muscles.thelen2003.test_stages import SOLEUS, muscles
 
 ROUNDING = 1e-13
 JOINT = 1e-7  # distance from a joint of two pieces; values there differ by slope times this

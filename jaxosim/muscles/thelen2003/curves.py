@@ -13,16 +13,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.arrays.safe import clip
-from jaxosim.types import Thelen2003Params
+from jaxosim.muscles.thelen2003.properties import Params
 
-_TOE_FORCE = 0.33  # normalised tendon force where the toe region ends
+_TOE_FORCE = 0.33  # normalized tendon force where the toe region ends
 _TOE_SHAPE = 3.0
 _LARGEST_EXPONENT = 50.0  # passive force there is 1e20 times the strongest muscle's
 _SMALLEST_ACTIVE_FORCE = 1e-12  # floor of activation · overlap, reached at 4.7 optimal lengths
 
 
 def active_force_length_multiplier(
-    normalized_fiber_length: jax.Array, muscles: Thelen2003Params
+    normalized_fiber_length: jax.Array, muscles: Params
 ) -> jax.Array:
     """Active force-length multiplier f_L (1): how much overlap leaves the fiber able to pull.
 
@@ -39,9 +39,7 @@ def active_force_length_multiplier(
     return jnp.exp(-away * away / muscles.kshape_active)
 
 
-def passive_force_multiplier(
-    normalized_fiber_length: jax.Array, muscles: Thelen2003Params
-) -> jax.Array:
+def passive_force_multiplier(normalized_fiber_length: jax.Array, muscles: Params) -> jax.Array:
     """Passive force multiplier f_PE (1): zero up to optimal length, then exponential.
 
     # OpenSim differs: its exponential is not bounded; ours stops at an exponent of 50.
@@ -56,13 +54,13 @@ def passive_force_multiplier(
     return grown / (jnp.exp(muscles.kshape_passive) - 1)
 
 
-def _toe_strain(muscles: Thelen2003Params) -> jax.Array:
+def _toe_strain(muscles: Params) -> jax.Array:
     """Tendon strain where the toe region ends."""
     e = math.exp(_TOE_SHAPE)
     return 99 * muscles.fmax_tendon_strain * e / (166 * e - 67)
 
 
-def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Thelen2003Params) -> jax.Array:
+def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Params) -> jax.Array:
     """Tendon force multiplier f_SE (1): slack, then exponential toe, then linear.
 
     Args:
@@ -78,7 +76,7 @@ def tendon_force_multiplier(tendon_strain: jax.Array, muscles: Thelen2003Params)
 
 
 def normalized_fiber_velocity(
-    required: jax.Array, available: jax.Array, activation: jax.Array, muscles: Thelen2003Params
+    required: jax.Array, available: jax.Array, activation: jax.Array, muscles: Params
 ) -> jax.Array:
     """Normalised fiber velocity v_N (1): the speed at which the fiber bears the required force.
 
@@ -86,7 +84,7 @@ def normalized_fiber_velocity(
     linear with the end slopes outside. Unbounded, as OpenSim's.
 
     Args:
-      required: `[muscle]` (1) normalised active force F that equilibrium asks for.
+      required: `[muscle]` (1) normalized active force F that equilibrium asks for.
       available: `[muscle]` (1) activation times active force-length multiplier, A.
       activation: `[muscle]` (1).
       muscles: properties.
@@ -101,16 +99,15 @@ def normalized_fiber_velocity(
     # By a product: the derivative of a quotient by a divisor of 1e-12 overflows in float32, and
     # where the floor holds, infinity would meet zero.
     ratio = F * (1 / A)
-    # Branches meet with different slopes; at F = A OpenSim counts the fiber as shortening, and the
-    # derivative must be that of one branch (a clip would mix the two).
-    one, zero = jnp.ones_like(F), jnp.zeros_like(F)
-    fast_shortening, lengthens, fast_lengthening = F < 0, F > A, F > last * A
-    shortening = jnp.where(lengthens, one, jnp.where(fast_shortening, zero, ratio))
-    lengthening = jnp.where(lengthens, jnp.where(fast_lengthening, last, ratio), one)
+    # One hyperbola (r − 1) / (α + β r) for shortening, one for lengthening. At F = A, where they meet
+    # with different slopes, OpenSim counts the fiber as shortening.
+    lengthens, below, above = F > A, F < 0, F > last * A
     k = (2 + 2 / af) / (flen - 1)
-    concentric = (shortening - 1) / (1 + shortening / af)
-    eccentric = (lengthening - 1) / (k * (flen - lengthening))
+    alpha = jnp.where(lengthens, k * flen, 1.0)
+    beta = jnp.where(lengthens, -k, 1 / af)
     end = k * (flen - last)
-    below = (1 + 1 / af) * jnp.where(fast_shortening, ratio, zero)
-    above = (1 + k * (last - 1) / end) / end * jnp.where(fast_lengthening, ratio - last, zero)
-    return (0.25 + 0.75 * activation) * (concentric + eccentric + below + above)
+    within = jnp.where(below, 0.0, jnp.where(above, last, ratio))
+    slope = jnp.where(above, (1 + k * (last - 1) / end) / end, 1 + 1 / af)
+    beyond = jnp.where(below | above, slope * (ratio - within), 0.0)
+    hyperbola = (within - 1) / (alpha + beta * within)
+    return (0.25 + 0.75 * activation) * (hyperbola + beyond)

@@ -1,10 +1,4 @@
-"""Thelen2003Muscle with elastic tendon, in OpenSim's three steps.
-
-| step | record | quantities, unit |
-|---|---|---|
-| position | `MuscleLengthInfo` | fiber and tendon length (m), pennation (rad), multipliers (1) |
-| velocity | `FiberVelocityInfo` | fiber velocity (m/s), force-velocity multiplier (1) |
-| dynamics | `MuscleDynamicsInfo` | forces (N), activation rate (1/s) |
+"""The three stages of a Thelen2003Muscle, and its activation.
 
 The fiber's speed is whatever makes fiber and tendon agree, so the tension of the moment depends on
 path length and fiber length alone.
@@ -17,33 +11,29 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.arrays.safe import clip, safe_divide
-from jaxosim.muscles.activation import activation_rate, clipped_activation
-from jaxosim.muscles.curves import (
+from jaxosim.muscles.activation import clipped_activation, first_order_rate
+from jaxosim.muscles.muscle import FiberVelocityInfo, MuscleDynamicsInfo, MuscleLengthInfo
+from jaxosim.muscles.thelen2003.curves import (
     active_force_length_multiplier,
     normalized_fiber_velocity,
     passive_force_multiplier,
     tendon_force_multiplier,
 )
-from jaxosim.types import (
-    FiberVelocityInfo,
-    MuscleDynamicsInfo,
-    MuscleLengthInfo,
-    Thelen2003Params,
-)
+from jaxosim.muscles.thelen2003.properties import Properties
 
 
-def fiber_width(muscles: Thelen2003Params) -> jax.Array:
+def fiber_width(muscles: Properties) -> jax.Array:
     """Width of the pennate fiber (m), which stays constant as it shortens."""
     return muscles.optimal_fiber_length * jnp.sin(muscles.pennation_angle_at_optimal)
 
 
-def minimum_fiber_length(muscles: Thelen2003Params) -> jax.Array:
+def minimum_fiber_length(muscles: Properties) -> jax.Array:
     """Fiber length (m) at the largest pennation angle; zero for a muscle without pennation."""
     return fiber_width(muscles) / jnp.sin(muscles.maximum_pennation_angle)
 
 
 def realize_length(
-    muscles: Thelen2003Params, path_length: jax.Array, fiber_length: jax.Array
+    muscles: Properties, path_length: jax.Array, fiber_length: jax.Array
 ) -> MuscleLengthInfo:
     """Lengths, pennation and curve values.
 
@@ -75,7 +65,7 @@ def realize_length(
 
 
 def realize_fiber_velocity(
-    muscles: Thelen2003Params,
+    muscles: Properties,
     length: MuscleLengthInfo,
     activation: jax.Array,
     fiber_length: jax.Array,
@@ -109,8 +99,8 @@ def realize_fiber_velocity(
     )
 
 
-def realize_muscle_dynamics(
-    muscles: Thelen2003Params,
+def realize_dynamics(
+    muscles: Properties,
     length: MuscleLengthInfo,
     velocity: FiberVelocityInfo,
     activation: jax.Array,
@@ -142,5 +132,16 @@ def realize_muscle_dynamics(
         active_fiber_force=active,
         passive_fiber_force=passive,
         tendon_force=strength * length.tendon_force_multiplier,
-        activation_rate=activation_rate(activation, excitation, muscles),
+        activation_rate=activation_rate(muscles, activation, excitation),
     )
+
+
+def activation_rate(muscles: Properties, activation: jax.Array, excitation: jax.Array) -> jax.Array:
+    """Rate of activation (1/s), first order.
+
+    Args:
+      muscles: properties.
+      activation: `[muscle]` (1) the state.
+      excitation: `[muscle]` (1); used as it is, not clipped.
+    """
+    return first_order_rate(activation, excitation, muscles)

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.muscles.equilibrium import equilibrium_fiber_length
-from jaxosim.muscles.thelen2003 import realize_fiber_velocity, realize_length
+from jaxosim.muscles.thelen2003.equilibrium import equilibrium
+from jaxosim.muscles.thelen2003.stages import realize_fiber_velocity, realize_length
 from tests import hopper_model
 from tests.models import osim_text as osim
-from tests.muscles.test_thelen2003 import SOLEUS, muscles
+from tests.muscles.thelen2003.test_stages import SOLEUS, muscles
 
 PARITY_TOLERANCE = 1e-10  # (m) the same iterates; only rounding differs
 FORCE_TOLERANCE = 1.1e-8  # of max_isometric_force: OpenSim's, at which the iteration stops
 GRADIENT_TOLERANCE = 1e-5  # differences see the iteration stop early
 PRINTED = 1e-13
 
-found = jax.jit(lambda *arguments: equilibrium_fiber_length(*arguments)[1])
-solve = jax.jit(lambda *arguments: equilibrium_fiber_length(*arguments)[0])
+found = jax.jit(lambda *arguments: equilibrium(*arguments)[1])
+solve = jax.jit(lambda *arguments: equilibrium(*arguments)[0])
 LEVELS = (0.0, 0.01, 0.05, 0.3, 1.0, 1.2)
 STRAINS = (-0.3, -0.05, 0.0, 0.01, 0.03, 0.06)
 STRETCHES = (0.3, 0.7, 1.0, 1.4, 1.8)
@@ -234,9 +234,7 @@ def test_gradient_is_finite_over_the_whole_grid():
             assert hopper_model.all_finite(slopes)
 
 
-_grid_slopes = jax.jit(
-    jax.grad(lambda *a: jnp.sum(equilibrium_fiber_length(*a)[0]), argnums=(0, 1, 2, 3))
-)
+_grid_slopes = jax.jit(jax.grad(lambda *a: jnp.sum(equilibrium(*a)[0]), argnums=(0, 1, 2, 3)))
 
 
 # batch, compile
@@ -273,7 +271,7 @@ def test_one_trace():
     @jax.jit
     @chex.assert_max_traces(n=1)
     def one(*arguments):
-        return equilibrium_fiber_length(*arguments)
+        return equilibrium(*arguments)
 
     chex.clear_trace_counter()
     for value in (0.4, 0.43):

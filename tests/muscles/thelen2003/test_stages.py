@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxosim.muscles.thelen2003 import (
+from jaxosim.muscles.thelen2003.properties import Properties
+from jaxosim.muscles.thelen2003.stages import (
     minimum_fiber_length,
+    realize_dynamics,
     realize_fiber_velocity,
     realize_length,
-    realize_muscle_dynamics,
 )
-from jaxosim.types import Thelen2003Params
 from tests import hopper_model
 
 PRINTED = 2e-12  # the reference numbers have 13 digits
@@ -90,7 +90,7 @@ REFERENCE = [
 def muscles(count=1, **changes):
     """Properties of `count` equal muscles, some of them changed."""
     values = SOLEUS | changes
-    return Thelen2003Params(
+    return Properties(
         **{k: jnp.broadcast_to(jnp.asarray(v, float), (count,)) for k, v in values.items()}
     )
 
@@ -100,7 +100,7 @@ def realize(properties, path_length, fiber_length, activation, excitation):
     """All three steps."""
     length = realize_length(properties, path_length, fiber_length)
     velocity = realize_fiber_velocity(properties, length, activation, fiber_length)
-    force = realize_muscle_dynamics(properties, length, velocity, activation, excitation)
+    force = realize_dynamics(properties, length, velocity, activation, excitation)
     return length, velocity, force
 
 

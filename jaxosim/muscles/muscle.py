@@ -1,0 +1,248 @@
+"""What the classes of muscles have in common: properties, the records of three stages, and names.
+
+| stage | record | quantities, unit |
+|---|---|---|
+| position | `MuscleLengthInfo` | fiber and tendon length (m), pennation (rad), multipliers (1) |
+| velocity | `FiberVelocityInfo` | fiber velocity (m/s), force-velocity multiplier (1) |
+| dynamics | `MuscleDynamicsInfo` | forces (N), activation rate (1/s) |
+
+Source: OpenSim `Muscle`, `ActivationFiberLengthMuscle`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, TypeVar, cast
+
+import jax
+import numpy as np
+
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context
+from jaxosim.models.reader_frames import Component
+from jaxosim.paths import read as paths
+from jaxosim.pytree import array, pytree
+
+_UNBOUNDED = ("min_control", "max_control")
+
+
+@dataclass(frozen=True)
+class MuscleSpec:
+    """Properties that all classes have, named as in the file, with the defaults of OpenSim 4.6."""
+
+    name: str
+    path: tuple[paths.PathPointLike, ...]
+    max_isometric_force: float = 1000.0
+    optimal_fiber_length: float = 0.1
+    tendon_slack_length: float = 0.2
+    pennation_angle_at_optimal: float = 0.0
+    max_contraction_velocity: float = 10.0
+    minimum_activation: float = 0.01
+    default_activation: float = 0.05
+    default_fiber_length: float = 0.1
+    min_control: float = 0.0
+    max_control: float = 1.0
+    applies_force: bool = True
+
+
+_Record = TypeVar("_Record")
+_Spec = TypeVar("_Spec", bound=MuscleSpec)
+Expectation = tuple[str, Callable[[Any], bool]]
+"""What is expected of a spec, in words, and whether it holds."""
+
+
+@pytree
+class MuscleParams:
+    """Properties that all classes have, named as in the file."""
+
+    max_isometric_force: jax.Array = array("muscle", unit="N")
+    optimal_fiber_length: jax.Array = array("muscle", unit="m")
+    tendon_slack_length: jax.Array = array("muscle", unit="m")
+    pennation_angle_at_optimal: jax.Array = array("muscle", unit="rad")
+    max_contraction_velocity: jax.Array = array("muscle", unit="1/s")
+    minimum_activation: jax.Array = array("muscle", unit="1")
+    default_activation: jax.Array = array("muscle", unit="1")
+    default_fiber_length: jax.Array = array("muscle", unit="m")
+
+
+@pytree
+class MuscleLengthInfo:
+    """Muscles at the position stage; OpenSim's MuscleLengthInfo."""
+
+    fiber_length: jax.Array = array("muscle", unit="m")
+    normalized_fiber_length: jax.Array = array("muscle", unit="1")
+    pennation_angle: jax.Array = array("muscle", unit="rad")
+    cos_pennation_angle: jax.Array = array("muscle", unit="1")
+    sin_pennation_angle: jax.Array = array("muscle", unit="1")
+    tendon_length: jax.Array = array("muscle", unit="m")
+    tendon_strain: jax.Array = array("muscle", unit="1")
+    active_force_length_multiplier: jax.Array = array("muscle", unit="1")
+    passive_force_multiplier: jax.Array = array("muscle", unit="1")
+    tendon_force_multiplier: jax.Array = array("muscle", unit="1")
+
+
+@pytree
+class FiberVelocityInfo:
+    """Muscles at the velocity stage; OpenSim's FiberVelocityInfo."""
+
+    activation: jax.Array = array("muscle", unit="1")
+    fiber_velocity: jax.Array = array("muscle", unit="m/s")
+    normalized_fiber_velocity: jax.Array = array("muscle", unit="1")
+    force_velocity_multiplier: jax.Array = array("muscle", unit="1")
+    clamped: jax.Array = array("muscle", unit="1")  # 1 where the fiber rests at its minimal length
+
+
+@pytree
+class MuscleDynamicsInfo:
+    """Muscles at the dynamics stage; OpenSim's MuscleDynamicsInfo."""
+
+    fiber_force: jax.Array = array("muscle", unit="N")
+    fiber_force_along_tendon: jax.Array = array("muscle", unit="N")
+    active_fiber_force: jax.Array = array("muscle", unit="N")
+    passive_fiber_force: jax.Array = array("muscle", unit="N")
+    tendon_force: jax.Array = array("muscle", unit="N")
+    activation_rate: jax.Array = array("muscle", unit="1/s")
+
+
+class MuscleClass(Protocol):
+    """A class of muscles: what its module holds. Functions see the rows of this class alone.
+
+    `Params` are the properties that only this class has, `Properties` those and `MuscleParams`.
+    """
+
+    @property
+    def TAGS(self) -> tuple[str, ...]:
+        """Elements of a file that are of this class."""
+        ...
+
+    @property
+    def FIELD(self) -> str:
+        """Field of `types.Params` that holds `Params`, and the axis of its arrays."""
+        ...
+
+    @property
+    def Spec(self) -> type[MuscleSpec]:
+        """What a file says of a muscle."""
+        ...
+
+    @property
+    def Params(self) -> type[Any]:
+        """Record of the properties that only this class has, named as in Spec."""
+        ...
+
+    @property
+    def Properties(self) -> type[Any]:
+        """Record of all properties."""
+        ...
+
+    def read(self, context: Context, muscle: Component) -> MuscleSpec:
+        """A muscle of this class, with its path."""
+        ...
+
+    def build(self, muscles: Sequence[Any]) -> Any:
+        """`Params` of the muscles of this class, one row each; NumPy arrays."""
+        ...
+
+    def realize_length(
+        self, muscles: Any, path_length: jax.Array, fiber_length: jax.Array
+    ) -> MuscleLengthInfo:
+        """Position stage, from path lengths and the state's fiber lengths `[muscle]` (m)."""
+        ...
+
+    def realize_fiber_velocity(
+        self,
+        muscles: Any,
+        length: MuscleLengthInfo,
+        activation: jax.Array,
+        fiber_length: jax.Array,
+    ) -> FiberVelocityInfo:
+        """Velocity stage, from the state's activations (1) and fiber lengths (m), `[muscle]`."""
+        ...
+
+    def realize_dynamics(
+        self,
+        muscles: Any,
+        length: MuscleLengthInfo,
+        velocity: FiberVelocityInfo,
+        activation: jax.Array,
+        excitation: jax.Array,
+    ) -> MuscleDynamicsInfo:
+        """Dynamics stage, from the state's activations and the excitations `[muscle]` (1)."""
+        ...
+
+    def activation_rate(
+        self, muscles: Any, activation: jax.Array, excitation: jax.Array
+    ) -> jax.Array:
+        """Rate of activation `[muscle]` (1/s)."""
+        ...
+
+    def equilibrium(
+        self,
+        muscles: Any,
+        path_length: jax.Array,
+        lengthening_speed: jax.Array,
+        activation: jax.Array,
+    ) -> tuple[jax.Array, jax.Array]:
+        """Fiber lengths `[muscle]` (m) that balance the tendons, and whether they do, bool."""
+        ...
+
+
+def read_muscle(
+    context: Context,
+    muscle: Component,
+    kind: type[_Spec],
+    tags: Mapping[str, str],
+    expectations: Sequence[Expectation],
+) -> _Spec:
+    """Read a muscle of any class, with its path.
+
+    Args:
+      context: of the file.
+      muscle: the component.
+      kind: the class's Spec; its defaults are those of absent properties.
+      tags: of the properties that are not named as the Spec's field.
+      expectations: what OpenSim asks of the numbers.
+
+    Raises:
+      OsimFormatError: an expectation does not hold.
+    """
+    element = muscle.element
+    assert element is not None
+    refuse_options(context, element)
+    values = {
+        field.name: context.number(
+            element,
+            tags.get(field.name, field.name),
+            getattr(kind, field.name),
+            allow_infinite=field.name in _UNBOUNDED,
+        )
+        for field in fields(kind)
+        if field.name not in ("name", "path", "applies_force")
+    }
+    spec = kind(
+        name=element.name,
+        path=paths.read(context, muscle),
+        applies_force=context.boolean(element, "appliesForce", True),
+        **values,
+    )
+    for expected, holds in expectations:
+        if not holds(spec):
+            raise element.error(f"expected {expected}")
+    return spec
+
+
+def columns(record: type[_Record], muscles: Sequence[MuscleSpec]) -> _Record:
+    """A record of the properties of some muscles, one row each; NumPy arrays in float64."""
+    return record(
+        **{
+            field.name: np.array([getattr(muscle, field.name) for muscle in muscles], float)
+            for field in fields(cast(Any, record))
+        }
+    )
+
+
+def refuse_options(context: Context, element: Element) -> None:
+    """Refuse the options of OpenSim's Muscle that are not simulated."""
+    for option in ("ignore_tendon_compliance", "ignore_activation_dynamics"):
+        if context.boolean(element, option, False):
+            reason = f"{option} is not simulated; set it to false if the motion may change"
+            context.refuse(element.tag, element.name, reason)

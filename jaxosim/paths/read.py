@@ -1,0 +1,156 @@
+"""Reading a GeometryPath: the points of a path that a muscle, a spring or an actuator owns.
+
+Source: OpenSim `GeometryPath`, `PathPoint`, `ConditionalPathPoint`, `MovingPathPoint`; see
+docs/theory/paths.md, "Points".
+"""
+
+from dataclasses import dataclass
+
+from jaxosim.errors import quote
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context, member_list, name_components
+from jaxosim.models.reader_frames import Component, resolve_frame, resolve_point
+from jaxosim.models.reader_functions import argument_count, is_constant, read_function
+from jaxosim.models.spec import FrameSpec, FunctionSpec, Vec3
+
+_POINTS = ("PathPoint", "ConditionalPathPoint", "MovingPathPoint")
+_WRAPPING = "wrapping is not simulated; put via points in its place"
+_OTHER_PATH = "paths of this class are not simulated; put a GeometryPath in its place"
+
+
+@dataclass(frozen=True)
+class PathPointSpec:
+    """A point fixed on a body: `body` is where its frame ends up, `location` in that body."""
+
+    name: str
+    body: str
+    location: Vec3
+
+
+@dataclass(frozen=True)
+class ConditionalPathPointSpec:
+    """A fixed point that belongs to the path only while `coordinate` is within `range`."""
+
+    name: str
+    body: str
+    location: Vec3
+    coordinate: str
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class MovingPathPointSpec:
+    """A point whose location, in its frame, is three functions of one coordinate (None: of 0)."""
+
+    name: str
+    frame: FrameSpec
+    location: tuple[FunctionSpec, FunctionSpec, FunctionSpec]
+    coordinate: str | None
+
+
+PathPointLike = PathPointSpec | ConditionalPathPointSpec | MovingPathPointSpec
+
+
+def read(context: Context, owner: Component) -> tuple[PathPointLike, ...]:
+    """The points of the path that a component owns, in order.
+
+    Args:
+      context: of the file; wrapping and points of other classes are refused in it.
+      owner: a component with a property `path`.
+
+    Returns:
+      Two or more points; none if the path was refused.
+
+    Raises:
+      OsimFormatError: there is no path, or one that OpenSim would not accept.
+    """
+    element = owner.element
+    assert element is not None
+    path = context.object_property(element, "path", ("GeometryPath",))
+    if path is None:
+        raise element.error("expected a GeometryPath")
+    if path.tag != "GeometryPath":
+        context.refuse(path.tag, element.name, _OTHER_PATH)
+        return ()
+    _refuse_wraps(context, element, path)
+    points = member_list(path, "PathPointSet")
+    name_components(points)
+    if len(points) < 2:
+        raise path.error(f"expected two or more points in PathPointSet, found {len(points)}")
+    # A point is owned by the path, the path by its owner; PathPointSet is no level of the tree.
+    home = Component(None, owner)
+    for point in points:
+        if point.tag not in _POINTS:
+            _refuse_point(context, element, point)
+    return tuple(_read_point(context, Component(point, home)) for point in points)
+
+
+def refuse_parts(context: Context, element: Element) -> None:
+    """Refuse what of a path would not be simulated if the class of its owner were known."""
+    path = context.object_property(element, "path", ("GeometryPath",))
+    if path is not None and path.tag == "GeometryPath":
+        _refuse_wraps(context, element, path)
+        for point in member_list(path, "PathPointSet"):
+            _refuse_point(context, element, point)
+    elif path is not None:
+        context.refuse(path.tag, element.name, _OTHER_PATH)
+
+
+def _refuse_wraps(context: Context, owner: Element, path: Element) -> None:
+    wraps = member_list(path, "PathWrapSet")
+    name_components(wraps)
+    for wrap in wraps:
+        if context.text(wrap, "wrap_object"):
+            context.refuse(wrap.tag, f"{owner.name}/{wrap.name}", _WRAPPING)
+
+
+def _refuse_point(context: Context, owner: Element, point: Element) -> None:
+    if point.tag not in _POINTS:
+        reason = "path points of this class are not simulated"
+        context.refuse(point.tag, f"{owner.name}/{point.name}", reason)
+    elif point.tag == "MovingPathPoint":
+        for axis in "xyz":
+            read_function(context, point, f"{axis}_location")
+
+
+def _read_point(context: Context, point: Component) -> PathPointLike:
+    element = point.element
+    assert element is not None
+    if element.tag == "MovingPathPoint":
+        return _read_moving_point(context, point, element)
+    body, location = resolve_point(context, point, "socket_parent_frame")
+    if element.tag != "ConditionalPathPoint":  # a plain one, or refused by now
+        return PathPointSpec(element.name, body, location)
+    coordinate = _coordinate(context, point, element, "socket_coordinate")
+    if coordinate is None:
+        raise element.error("expected a socket_coordinate")
+    low, high = context.range(element, (0.0, 0.0))
+    return ConditionalPathPointSpec(element.name, body, location, coordinate, (low, high))
+
+
+def _read_moving_point(context: Context, point: Component, element: Element) -> MovingPathPointSpec:
+    x, y, z = (read_function(context, element, f"{axis}_location") for axis in "xyz")
+    coordinates = [_coordinate(context, point, element, f"socket_{a}_coordinate") for a in "xyz"]
+    # OpenSim demands this even of constants.
+    if len(set(coordinates)) > 1:
+        raise element.error("expected one and the same coordinate for x, y and z")
+    for function in (x, y, z):
+        if not is_constant(function) and argument_count(function) != 1:
+            raise element.error("expected functions of one coordinate")
+    frame = resolve_frame(context, point, "socket_parent_frame")
+    return MovingPathPointSpec(element.name, frame, (x, y, z), coordinates[0])
+
+
+def _coordinate(context: Context, point: Component, element: Element, socket: str) -> str | None:
+    """Name of the coordinate in a socket: a path, or in older files just the name."""
+    path = context.text(element, socket)
+    if not path:
+        return None
+    if "/" not in path:
+        if path in context.coordinates:
+            return path
+    else:
+        found = point.find(path)
+        if found and found.element and found.element.tag == "Coordinate":
+            return found.element.name
+    raise element.error(f"expected a coordinate in {socket}, found {quote(path)}")
