@@ -64,7 +64,7 @@ def lifted(model, state, height):
 
 def sunk(model, params, state):
     """The state with the deepest contact at DEPTH; the ground is level."""
-    contacts = realize(model, params, state, state.activation)[2].contacts
+    contacts = realize(model, params, state, state.activation)[2].forces["contacts"]
     height = state.q[model.coordinate_names.index("pelvis_ty")]
     return lifted(model, state, height + jnp.max(contacts.depth) - DEPTH)
 
@@ -210,7 +210,7 @@ def measure(options, reference, worlds, steps, kinds):
     often = program(reference, looks, (None, 0, 0), REFERENCE_BLOCK)
 
     def again(number, numbers):
-        """As many worlds a call as there are neighbours, so that one program does for both."""
+        """As many worlds a call as there are neighbors, so that one program does for both."""
         parts = in_parts(numbers, NEIGHBOURS)
         found = [np.asarray(often(number, keys[part], still)) for part in parts]
         return np.concatenate(found)[: len(numbers)]

@@ -32,11 +32,18 @@ def pytree(cls: type[_Record]) -> type[_Record]:
 
 
 def declared_arrays(record: object, prefix: str = "") -> Iterator[tuple[str, object, tuple]]:
-    """Every declared array of a record and its sub-records: (dotted name, value, axes)."""
-    for field in dataclasses.fields(record):  # pyright: ignore[reportArgumentType]
+    """Every declared array of a record and its sub-records: (dotted name, value, axes).
+
+    A sub-record may be a dictionary of records.
+    """
+    if isinstance(record, Mapping):
+        for name, value in record.items():
+            yield from declared_arrays(value, f"{prefix}{name}.")
+        return
+    for field in dataclasses.fields(record) if record is not None else ():  # pyright: ignore[reportArgumentType]
         value = getattr(record, field.name)
         name = f"{prefix}{field.name}"
-        if dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
             yield from declared_arrays(value, f"{name}.")
         elif "axes" in field.metadata:
             yield name, value, field.metadata["axes"]

@@ -46,16 +46,12 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def opensim(tmp_path_factory):
+def opensim():
     """The live OpenSim, quiet, its log file kept out of the clone; skips where it is missing."""
-    here = os.getcwd()
-    os.chdir(tmp_path_factory.mktemp("opensim"))  # importing it opens ./opensim.log
-    try:
-        module = pytest.importorskip("opensim")
-    finally:
-        os.chdir(here)
-    module.Logger.setLevelString("Error")
-    return module
+    pytest.importorskip("jaxosim.opensim.library", exc_type=ImportError)
+    from jaxosim.opensim.library import opensim
+
+    return opensim
 
 
 @pytest.fixture(scope="session")

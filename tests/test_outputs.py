@@ -1,7 +1,6 @@
 """describe and to_dict: osim-rl's state description, entry by entry, from recorded episodes."""
 
 import dataclasses
-import pathlib
 
 import chex
 import jax
@@ -11,10 +10,11 @@ import pytest
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
+from jaxosim.opensim.sampling import random_states
 from jaxosim.outputs import force_records
 from tests import hopper_model
+from tests.episodes import EPISODES, flat
 
-EPISODES = pathlib.Path(__file__).resolve().parents[2] / "shared" / "reference" / "episodes"
 MODELS = {
     "Prosthetics-3D-pros-difficulty0": "gait14dof22musc_pros",
     "Prosthetics-3D-intact-difficulty0": "gait14dof22musc",
@@ -25,13 +25,9 @@ MODELS = {
 ROWS = 4
 DESCRIPTION_TOLERANCE = 1e-8  # relative to max(1, |value|)
 # OpenSim holds locked coordinates by a constraint whose rounding reaches 1e-7 of an acceleration;
-# tests/parity/refinement.py takes it out, a recorded episode cannot.
+# jaxosim/opensim/refinement.py takes it out, a recorded episode cannot.
 ACCELERATION_TOLERANCE = 1e-6
 ROUNDING = 1e-12
-
-needs_episodes = pytest.mark.skipif(
-    not EPISODES.is_dir(), reason="the recorded episodes are not at hand"
-)
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -55,20 +51,6 @@ def described(model, params, data, row):
     state = jaxosim.State(time=jnp.zeros(()), **{n: jnp.asarray(data[n][row]) for n in names})
     info = hopper_model.describe_of(model)(params, state, jnp.zeros(len(model.muscle_names)))
     return jaxosim.to_dict(model, info)
-
-
-def flat(value, prefix=""):
-    """Nested dictionaries and lists as one dictionary, keys joined by slashes, indices last."""
-    if isinstance(value, list):
-        return {f"{prefix}/{index}": number for index, number in enumerate(value)}
-    if not isinstance(value, dict):
-        return {f"{prefix}/0": value}
-    items = value.items()
-    return {
-        name: number
-        for key, inside in items
-        for name, number in flat(inside, f"{prefix}/{key}" if prefix else str(key)).items()
-    }
 
 
 def hopper():
@@ -102,7 +84,7 @@ def test_every_entry_of_recorded_states(episode):
 
 @pytest.mark.opensim
 def test_markers_and_mass_center_of_the_hopper(opensim):
-    states = hopper_model.oracle_of(hopper_model.HOPPER).random_states(16, seed=9)
+    states = random_states(hopper_model.oracle_of(hopper_model.HOPPER), 16, seed=9)
     hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 

@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
+from jaxosim.opensim.sampling import random_states
 from jaxosim.types import Params
 from tests import hopper_model
 
@@ -80,7 +81,7 @@ def awkward_states(state, model, params):
 
 @pytest.mark.opensim
 def test_random_states_of_the_hopper(opensim, world):
-    states = hopper_model.oracle_of(hopper_model.HOPPER).random_states(PARITY_STATES, seed=3)
+    states = random_states(hopper_model.oracle_of(hopper_model.HOPPER), PARITY_STATES, seed=3)
     hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 
@@ -213,7 +214,7 @@ def test_gradient_is_finite_where_spheres_graze_the_floor(world):
         position = realize_position(model, params, state)
         velocity = realize_velocity(model, params, state, position)
         dynamics = realize_dynamics(model, params, state, jnp.zeros(2), position, velocity)
-        return dynamics.contacts.depth
+        return dynamics.forces["contacts"].depth
 
     depth = jax.jit(depth)
     for _ in range(3):  # the depth is linear in the height

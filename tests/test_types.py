@@ -2,8 +2,11 @@
 
 import dataclasses
 import functools
+import importlib
 import inspect
+import pathlib
 import re
+import typing
 
 import chex
 import jax
@@ -12,10 +15,6 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim import outputs, system, types
-from jaxosim.muscles import muscle
-from jaxosim.muscles.thelen2003 import properties as thelen2003
-from jaxosim.paths import build, geometry_path
 from jaxosim.pytree import check_shapes, declared_arrays
 from jaxosim.system import (
     realize_acceleration,
@@ -29,20 +28,27 @@ POWERS = r"[²³]?(\^\([0-9]/[0-9]\))?"
 BATCH = 2
 
 
-def records(module):
+def records(name):
     """The pytree classes that a module defines."""
+    module = importlib.import_module(name)
     return [
         cls
         for _, cls in inspect.getmembers(module, inspect.isclass)
         if dataclasses.is_dataclass(cls)
-        and cls.__module__ == module.__name__
+        and cls.__module__ == name
         and any("unit" in field.metadata for field in dataclasses.fields(cls))
     ]
 
 
+ROOM = pathlib.Path(jaxosim.__file__).parent
+LAWS = [
+    ".".join(path.relative_to(ROOM.parent).with_suffix("").parts)
+    for folder in ("dynamics", "forces", "muscles", "paths")
+    for path in sorted((ROOM / folder).rglob("[!_]*.py"))
+]
 RECORDS = [
     cls
-    for module in (types, outputs, system, muscle, thelen2003, build, geometry_path)
+    for module in ("jaxosim.types", "jaxosim.outputs", "jaxosim.system", *LAWS)
     for cls in records(module)
 ]
 
@@ -90,17 +96,18 @@ def test_every_record_has_its_declared_axes(name):
         assert list(declared_arrays(stage))
 
 
-@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
 def test_every_unit_is_known(cls):
     for field in dataclasses.fields(cls):
         if "unit" not in field.metadata:
-            assert dataclasses.is_dataclass(field.type) or isinstance(field.type, str), field.name
+            is_record = dataclasses.is_dataclass(field.type) or isinstance(field.type, str)
+            assert is_record or typing.get_origin(field.type) is dict, field.name
             continue
         unit = field.metadata["unit"]
         if unit == "mixed":
             continue
         for alternative in re.split(r" \| |, ", unit):
-            for part in re.split("[·/]", alternative):
+            for part in re.split(r"[·/](?![^(]*\))", alternative):
                 bare = re.sub(POWERS + "$", "", part)
                 assert bare in BASE, (cls.__name__, field.name, unit)
 

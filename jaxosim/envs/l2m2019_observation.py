@@ -44,7 +44,7 @@ _ANGLES = (
 def ground_force(structure: Model, description: StateDescription, side: str) -> jax.Array:
     """Force of a foot on the ground, `[3]` (1), in body weights; expressed in ground."""
     floor = lookup.first_geometry(structure, f"foot_{side}")
-    return description.forces.contact_force[floor] / WEIGHT
+    return description.forces["contacts"].force[floor] / WEIGHT
 
 
 def body_blocks(structure: Model, params: Params) -> tuple[Block, ...]:

@@ -157,10 +157,10 @@ def test_carried_frames_are_rigid():
     instance = instance_of(model)(params)
     R = np.asarray(instance.body_rotation)
     np.testing.assert_allclose(R @ R.swapaxes(1, 2), np.tile(np.eye(3), (5, 1, 1)), atol=1e-14)
-    np.testing.assert_allclose(instance.geometry_normal[0], [0, 1, 0], atol=1e-13)
+    np.testing.assert_allclose(instance.forces["contacts"].normal[0], [0, 1, 0], atol=1e-13)
     expected = R[2] @ np.array([0.1, 0.2, -0.1]) + np.asarray(instance.body_position[2])
     np.testing.assert_allclose(instance.point_location[0], expected, atol=1e-14)
-    np.testing.assert_allclose(instance.geometry_location[1], expected, atol=1e-14)
+    np.testing.assert_allclose(instance.forces["contacts"].location[1], expected, atol=1e-14)
 
 
 def test_a_body_welded_to_ground_adds_no_mass_and_stays():

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.arrays.spatial import point_velocity
 from jaxosim.dynamics.joints import coordinate_rates
-from jaxosim.dynamics.multibody import point_velocity
 from jaxosim.system import realize_position, realize_velocity
 from tests import hopper_model
 from tests.dynamics.test_joints import FORESTS, poses

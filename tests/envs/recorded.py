@@ -17,7 +17,7 @@ import jaxosim
 from jaxosim.envs.target_field import SinkDraw, first_field, follow
 from jaxosim.envs.targets import CHANGE_COUNT, TargetTrack
 from jaxosim.simulation import IntegratorState
-from tests.test_outputs import EPISODES, flat
+from tests.episodes import EPISODES, flat
 
 PATTERNS = {"sine": 1, "random": 2}  # and the seed of NumPy's and Python's generators
 L2M2019_SEED = 7

@@ -12,7 +12,7 @@ import pytest
 import jaxosim
 from jaxosim.envs.targets import velocity_at
 from tests.envs import recorded
-from tests.test_outputs import needs_episodes
+from tests.episodes import needs_episodes
 
 TOLERANCE = 1e-8  # relative to max(1, |value|)
 REWARD_TOLERANCE = 1e-9

@@ -132,7 +132,9 @@ def test_a_body_passes_gimbal_lock_as_in_opensim(opensim):
     model, params = hopper_model.load(pelvis(0.02))
     state = hopper_model.initial_of(model)(params)
     live = hopper_model.oracle_of(pelvis(0.02)).trajectory(
-        np.zeros((20, 0)), accuracy=1e-10, q=np.asarray(state.q), u=np.asarray(state.u)
+        np.zeros((20, 0)),
+        accuracy=1e-10,
+        start={"q": np.asarray(state.q), "u": np.asarray(state.u)},
     )
     assert np.abs(live["u"]).max() > 20  # it has been there
     options = jaxosim.Options(substeps=40)

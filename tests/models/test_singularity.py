@@ -117,6 +117,16 @@ def test_coordinates_that_move_no_inertia_are_refused_by_name(name):
 
 
 SOUND = {
+    # OpenSim accepts them too: it looks at the mass matrix alone, and so do we.
+    "negative inertia about an axis that nothing turns": model(
+        bodies=body("a", "2", mass_center="0 -1 0", inertia="-1 -1 1 0 0 0")
+    ),
+    "negative inertia that the place of the mass outweighs": model(
+        bodies=body("a", "2", mass_center="0 -1 0", inertia="1 1 -0.5 0 0 0")
+    ),
+    "inertia that no body has": model(
+        bodies=body("a", "2", mass_center="0 -1 0", inertia="1 1 5 0 0 0")
+    ),
     "massless between others": model(
         bodies=body("a", "0") + body("b", mass_center="0.1 0 0"),
         joints=joint("SliderJoint", "j", "/ground", "/bodyset/a", coordinates("q")) + WRIST,

@@ -14,7 +14,7 @@ from jaxosim.envs.target_field import SinkDraw, first_field
 from jaxosim.osim_rl import Arm2DEnv, L2M2019Env, ProstheticsEnv
 from jaxosim.osim_rl.draws import draw_sink
 from tests.envs import recorded
-from tests.test_outputs import needs_episodes
+from tests.episodes import needs_episodes
 
 each_pattern = pytest.mark.parametrize("pattern", recorded.PATTERNS)
 

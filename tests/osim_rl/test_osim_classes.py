@@ -14,7 +14,7 @@ import pytest
 from jaxosim import osim_rl
 from jaxosim.osim_rl import Arm2DEnv, L2M2019Env, L2RunEnv, ProstheticsEnv
 from tests.envs import recorded
-from tests.test_outputs import needs_episodes
+from tests.episodes import needs_episodes
 
 LARGEST_DRIFT = 1e-3  # m | rad
 DESCRIPTION = (

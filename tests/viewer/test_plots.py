@@ -8,7 +8,7 @@ from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot
 from tests.full_disk import full_disk
 
 
-def test_angles_are_in_degrees_and_lengths_in_metres(walker_run):
+def test_angles_are_in_degrees_and_lengths_in_meters(walker_run):
     series = coordinate_series(walker_run)
     model, q = walker_run.model, walker_run.states.q
     knee, forward = (model.coordinate_names.index(n) for n in ("knee_angle_l", "pelvis_tx"))
