@@ -123,6 +123,7 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.option("--seed", type=int, default=1)
 def main(out, cores, lean, steps, speed, accuracy, **settings) -> None:
     """Optimize excitations for the start of a walk, then the prosthetic ankle with them."""
+    jaxosim.use_compilation_cache()
     jaxosim.use_cpu_devices(cores)
     if settings["worlds"] % (share := 2 * jax.device_count()):
         raise click.UsageError(f"--worlds: expected a multiple of {share}, to share them out")

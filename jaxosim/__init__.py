@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from jaxosim.batching import batched as batched
     from jaxosim.batching import world_mesh as world_mesh
     from jaxosim.batching import world_sharding as world_sharding
+    from jaxosim.compilation_cache import use_compilation_cache as use_compilation_cache
     from jaxosim.cores import use_cpu_devices as use_cpu_devices
     from jaxosim.envs.base import Env as Env
     from jaxosim.envs.batch import BatchEnv as BatchEnv
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
 
 _NAMES = {
     "batching": ("batched", "world_mesh", "world_sharding"),
+    "compilation_cache": ("use_compilation_cache",),
     "cores": ("use_cpu_devices",),
     "envs.base": ("Env",),
     "envs.batch": ("BatchEnv",),

@@ -20,8 +20,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 if not os.environ.get("JAXOSIM_TESTS_OPTIMIZED"):
     jax.config.update("jax_disable_most_optimizations", True)
-    flags = os.environ.get("XLA_FLAGS", "")  # read when the first program is compiled
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
+    if jax.__version_info__ < (0, 11):  # later ones end the process at an unknown flag
+        flags = os.environ.get("XLA_FLAGS", "")  # read when the first program is compiled
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
 
 
 def pytest_configure(config):

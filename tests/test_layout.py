@@ -19,6 +19,7 @@ FLOORS = {
     "jaxosim.archive": 0,
     "jaxosim.arrays": 0,
     "jaxosim.batching": 0,
+    "jaxosim.cache": 0,
     "jaxosim.checks": 0,
     "jaxosim.errors": 0,
     "jaxosim.files": 0,
@@ -63,6 +64,7 @@ FLOORS = {
     "jaxosim.opensim": 8,
     "jaxosim.sto": 8,
     # adapters
+    "jaxosim.compilation_cache": 9,
     "jaxosim.viewer": 9,
     "jaxosim.adapters": 10,
     "jaxosim.osim_rl": 10,
@@ -120,6 +122,7 @@ PUBLIC_API = {
     "state_derivative",
     "step",
     "to_dict",
+    "use_compilation_cache",
     "use_cpu_devices",
     "world_mesh",
     "world_sharding",

@@ -6,6 +6,7 @@ import rich.console
 import rich.status
 import rich.table
 
+from jaxosim import cache
 from jaxosim.forces import FORCES
 from jaxosim.types import Model, Params
 
@@ -137,6 +138,17 @@ def travel_table(root_name: str, root_position: np.ndarray) -> rich.table.Table:
     }
     for label, values in rows.items():
         table.add_row(label, *(f"{f(values):.3f}" for f in (np.mean, np.min, np.max)))
+    return table
+
+
+def cache_table() -> rich.table.Table:
+    """Where compiled code is kept, and how much of it."""
+    where = cache.cache_directory()
+    title = f"compiled code in {where}" if where else f"no compiled code is kept ({cache.VARIABLE})"
+    table = plain_table(title, ("kind", "left"), ("files", "right"), ("size (MB)", "right"))
+    for kind, paths in cache.kept_files().items():
+        size = sum(path.stat().st_size for path in paths)
+        table.add_row(kind, str(len(paths)), f"{size / 1e6:.1f}")
     return table
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.osim_rl.box import Box
@@ -48,6 +49,7 @@ class OsimEnv:
         self.integrator_accuracy = integrator_accuracy
         self._before: EnvState | None = None
         self._window: Window | None = None
+        use_compilation_cache()
         self.load_model()
 
     def __getstate__(self) -> dict[str, Any]:

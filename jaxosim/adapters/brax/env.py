@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from brax.envs.base import Env, State
 
+from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env as Task
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
@@ -29,6 +30,7 @@ class BraxEnv(Env):
           ValueError: an option has an unknown value.
           TypeError: the task has no such option.
         """
+        use_compilation_cache()
         self.functional = make(name, **options)
 
     def reset(self, rng: jax.Array) -> State:

@@ -16,6 +16,7 @@ from jaxosim.adapters.gymnasium.spaces import (
     observation_space,
     within,
 )
+from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
@@ -50,6 +51,7 @@ _compile_once = functools.cache(_compile)
 
 def compiled(name: str | Env, options: dict[str, Any]) -> Compiled:
     """The functions of a task, shared by all that ask for the same options in one mode of x64."""
+    use_compilation_cache()
     items, dtype = tuple(sorted(options.items())), jnp.result_type(float)
     try:
         hash(items)

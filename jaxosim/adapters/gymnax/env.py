@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from gymnax.environments import environment, spaces
 
 from jaxosim.adapters.gymnax.autoreset import autoreset_step, begin
+from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
@@ -22,6 +23,7 @@ class _Task(environment.Environment):
           name: of the task, or the task itself; see `jaxosim.make`.
           **options: keywords of `jaxosim.make`.
         """
+        use_compilation_cache()
         self.functional = make(name, **options)
         self._autoreset_step = autoreset_step(self.functional)
 
