@@ -173,11 +173,18 @@ def realize_dynamics(
             take(controls, model.muscle_control),
         )
     )
-    kinematics = kinematics_of(state, position.bodies, velocity.bodies)
+    kinematics = kinematics_of(
+        state, position.bodies, velocity.bodies, position.paths.length, velocity.lengthening_speed
+    )
     forces = realize_forces(model, params, position.instance, kinematics, controls)
     on_coordinates = _sum_of(force.coordinate_force for force in forces.values())
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
-    path_tension = put(tension, model.muscle_path, len(model.paths.names))
+    path_tension = _sum_of(
+        [
+            put(tension, model.muscle_path, len(model.paths.names)),
+            *(force.path_tension for force in forces.values()),
+        ]
+    )
     return Dynamics(
         muscles=muscles,
         forces=forces,
@@ -187,14 +194,22 @@ def realize_dynamics(
     )
 
 
-def kinematics_of(state: State, position: PositionInfo, velocity: VelocityInfo) -> Kinematics:
-    """What forces see of an instant."""
+def kinematics_of(
+    state: State,
+    position: PositionInfo,
+    velocity: VelocityInfo,
+    path_length: jax.Array,
+    lengthening_speed: jax.Array,
+) -> Kinematics:
+    """What forces may depend on at an instant."""
     return Kinematics(
         q=state.q,
         u=state.u,
         pose=position.pose,
         velocity=velocity.velocity_of_frames,
         hinge=position.hinge,
+        path_length=path_length,
+        lengthening_speed=lengthening_speed,
     )
 
 

@@ -351,5 +351,13 @@ def on_coordinates(force, params, q, u):
     """
     structure = force.Structure(names=("",) * len(q), coordinate=np.arange(len(q)))
     nowhere = {"pose": jnp.zeros((1, 3, 4)), "velocity": jnp.zeros((1, 6))}
-    kinematics = Kinematics(q=q, u=u, hinge=jnp.zeros((len(q), 6)), **nowhere)
+    no_paths = jnp.zeros(0)
+    kinematics = Kinematics(
+        q=q,
+        u=u,
+        hinge=jnp.zeros((len(q), 6)),
+        path_length=no_paths,
+        lengthening_speed=no_paths,
+        **nowhere,
+    )
     return force.evaluate(structure, params, None, kinematics, jnp.zeros(0))

@@ -1,7 +1,8 @@
 """What the modules of all force classes share: arguments, contributions and Jacobians.
 
-A force contributes generalized forces on coordinates or wrenches on mobilized bodies, which are
-summed without regard to its class. The stiff part of its Jacobian likewise has two forms.
+A force contributes generalized forces on coordinates, wrenches on mobilized bodies or tensions of
+paths, which are summed without regard to its class. The stiff part of its Jacobian has the same
+three forms.
 
 Source: OpenSim `Force`, `ForceProducer`, `ForceConsumer`.
 """
@@ -43,6 +44,8 @@ class Kinematics:
     pose: jax.Array = array("frame", 3, 4, unit="1, m")  # from the common point
     velocity: jax.Array = array("frame", 6, unit="rad/s, m/s")  # V, about the common point
     hinge: jax.Array = array("mobility", 6, unit="1 | m")  # S: spatial velocity per unit speed
+    path_length: jax.Array = array("path", unit="m")
+    lengthening_speed: jax.Array = array("path", unit="m/s")
 
 
 class ForceInfo:
@@ -50,6 +53,7 @@ class ForceInfo:
 
     coordinate_force: jax.Array | None = None  # [coordinate] N·m | N
     wrench: jax.Array | None = None  # [mobod, 6] N·m, N, about the common point
+    path_tension: jax.Array | None = None  # [path] N, negative where the path pushes
 
 
 class MobilityJacobian(NamedTuple):
@@ -64,6 +68,13 @@ class CoordinateJacobian(NamedTuple):
 
     damping: jax.Array  # [coordinate] N·m·s/rad | N·s/m, −∂force/∂u
     stiffness: jax.Array  # [coordinate] N·m/rad | N/m, −∂force/∂q
+
+
+class PathJacobian(NamedTuple):
+    """The stiff part of a force that acts along paths; never negative."""
+
+    damping: jax.Array  # [path] N·s/m, of the tension by the lengthening speed
+    stiffness: jax.Array  # [path] N/m, of the tension by the length
 
 
 class Description(NamedTuple):

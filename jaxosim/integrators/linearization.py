@@ -26,7 +26,7 @@ from jaxosim.arrays.safe import clip
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.forces import FORCES
-from jaxosim.forces.force import CoordinateJacobian, Kinematics, MobilityJacobian
+from jaxosim.forces.force import CoordinateJacobian, Kinematics, MobilityJacobian, PathJacobian
 from jaxosim.muscles import rows as muscle_rows
 from jaxosim.muscles.muscle import MuscleLengthInfo
 from jaxosim.paths.geometry_path import (
@@ -206,7 +206,13 @@ def _stages(
     force = net_generalized_force(model, params, position, velocity, dynamics)
     return EvaluatedStages(
         position=position,
-        kinematics=kinematics_of(state, position.bodies, velocity.bodies),
+        kinematics=kinematics_of(
+            state,
+            position.bodies,
+            velocity.bodies,
+            position.paths.length,
+            velocity.lengthening_speed,
+        ),
         dynamics=dynamics,
         force=force,
         mass=mass_matrix(model, position.bodies, position.inertia),
@@ -230,7 +236,7 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
         )
         for force in FORCES
     ]
-    damping, stiffness = _on_mobilities(model, parts)
+    damping, stiffness = _on_mobilities(model, stages.position.paths, parts)
     return Linearization(
         joints=stages.position.joints,
         paths=stages.position.paths,
@@ -249,10 +255,17 @@ def on_paths(model: Model, values: jax.Array) -> jax.Array:
 
 
 def _on_mobilities(
-    model: Model, parts: Sequence[MobilityJacobian | CoordinateJacobian | None]
+    model: Model,
+    paths: PathInfo,
+    parts: Sequence[MobilityJacobian | CoordinateJacobian | PathJacobian | None],
 ) -> tuple[jax.Array, ...]:
     """Damping and stiffness `[mobility, mobility]` of all forces."""
     full = [part for part in parts if isinstance(part, MobilityJacobian)]
+    full += [
+        MobilityJacobian(*(path_stiffness(model, paths, values) for values in part))
+        for part in parts
+        if isinstance(part, PathJacobian)
+    ]
     diagonals = [part for part in parts if isinstance(part, CoordinateJacobian)]
     return tuple(
         materialize(

@@ -24,6 +24,7 @@ from jaxosim.models.spec import (
 )
 from jaxosim.muscles.build import build as build_muscles
 from jaxosim.muscles.muscle import MuscleSpec
+from jaxosim.paths.build import PathOwner
 from jaxosim.paths.build import build as build_paths
 from jaxosim.pytree import check_shapes
 from jaxosim.structure import BodyStructure, TreeStructure
@@ -115,7 +116,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     built_muscles = build_muscles(muscles)
     bodies, tree, joint_params = compile_tree(spec)
     mobod = [int(m) for m in bodies.mobod]
-    paths, path_params = build_paths(spec, muscles, index, mobod, tree)
+    others = [one for force in FORCES for one in _forces(spec, force.Spec)]
+    owners = [*muscles, *(one for one in others if isinstance(one, PathOwner))]
+    paths, path_params = build_paths(spec, owners, index, mobod, tree)
     lookup = Lookup(
         source=spec.source,
         coordinate=index,
@@ -124,6 +127,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         mobod=mobod,
         support=tree.support,
         contact_geometry={geometry.name: geometry for geometry in spec.contact_geometry},
+        path={name: number for number, name in enumerate(paths.names)},
     )
     built = {force.FIELD: force.build(_forces(spec, force.Spec), lookup) for force in FORCES}
     looked_at = _coordinates_of(

@@ -20,6 +20,7 @@ class Lookup:
     mobod: Sequence[int]  # [body] the mobilized body that carries it, or GROUND
     support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
     contact_geometry: Mapping[str, ContactGeometrySpec]
+    path: Mapping[str, int]  # by the name of the force that owns it
 
     def coordinates(self, names: Sequence[str]) -> np.ndarray:
         """Index of each coordinate."""

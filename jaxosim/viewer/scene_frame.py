@@ -41,11 +41,12 @@ def realize_scene_frame(model: Model, params: Params, state: State) -> SceneFram
     joints = realize_joints(model, params, state.q)
     pose = realize_pose(model, instance, joints)
     velocity = realize_velocity_of_bodies(model, joints, pose, state.u)
+    no_paths = jnp.zeros(len(model.paths.names), state.q.dtype)  # contacts do not depend on them
     contact = hunt_crossley_force.evaluate(
         model.contacts,
         params.contacts,
         instance.forces[hunt_crossley_force.FIELD],
-        kinematics_of(state, pose, velocity),
+        kinematics_of(state, pose, velocity, no_paths, no_paths),
         jnp.zeros(len(model.control_names), state.q.dtype),
     )
     origin = pose.origin[None]
