@@ -9,6 +9,7 @@ Source: Simbody's stages; OpenSim `Model::realize…`.
 import functools
 import operator
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -182,7 +183,7 @@ def realize_dynamics(
     path_tension = _sum_of(
         [
             put(tension, model.muscle_path, len(model.paths.names)),
-            *(force.path_tension for force in forces.values()),
+            *(forces[one.FIELD].path_tension for one in FORCES if _has_members(model, one)),
         ]
     )
     return Dynamics(
@@ -231,6 +232,11 @@ def realize_forces(
         )
         for force in FORCES
     }
+
+
+def _has_members(model: Model, force: ModuleType) -> bool:
+    """Whether the model has a force of this class; if not, nothing is added."""
+    return any(force.names(getattr(model, force.FIELD)).values())
 
 
 def _sum_of(contributions: Iterable[jax.Array | None]) -> jax.Array:

@@ -65,6 +65,12 @@ def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
     ]
 
 
+def _path_owners(spec: ModelSpec, muscles: Sequence[MuscleSpec]) -> list[PathOwner]:
+    """The forces that act along paths: muscles first, then the other classes."""
+    others = [one for force in FORCES for one in _forces(spec, force.Spec)]
+    return [*muscles, *(one for one in others if isinstance(one, PathOwner))]
+
+
 def _coordinates(spec: ModelSpec) -> CoordinateParams:
     """Numbers of the coordinates, in joint order."""
     coordinates = [c for joint in spec.joints for c in joint.coordinates]
@@ -116,9 +122,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     built_muscles = build_muscles(muscles)
     bodies, tree, joint_params = compile_tree(spec)
     mobod = [int(m) for m in bodies.mobod]
-    others = [one for force in FORCES for one in _forces(spec, force.Spec)]
-    owners = [*muscles, *(one for one in others if isinstance(one, PathOwner))]
-    paths, path_params = build_paths(spec, owners, index, mobod, tree)
+    paths, path_params = build_paths(spec, _path_owners(spec, muscles), index, mobod, tree)
     lookup = Lookup(
         source=spec.source,
         coordinate=index,
