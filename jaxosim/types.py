@@ -17,7 +17,12 @@ import jax
 import numpy as np
 
 from jaxosim.checks import check_choice, check_count, check_positive
-from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
+from jaxosim.forces import (
+    coordinate_limit_force,
+    hunt_crossley_force,
+    path_spring,
+    spring_generalized_force,
+)
 from jaxosim.functions import FunctionParams
 from jaxosim.fused import KERNELS
 from jaxosim.muscles.muscle import MuscleParams
@@ -56,6 +61,7 @@ class Model:
     contacts: hunt_crossley_force.Structure
     limits: coordinate_limit_force.Structure
     springs: spring_generalized_force.Structure
+    path_springs: path_spring.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_path: np.ndarray  # [muscle] the path along which the muscle pulls
     muscle_control: np.ndarray  # [muscle] the control that is the muscle's excitation
@@ -168,6 +174,7 @@ class Params:
     contacts: hunt_crossley_force.Params = dataclasses.field()
     limits: coordinate_limit_force.Params = dataclasses.field()
     springs: spring_generalized_force.Params = dataclasses.field()
+    path_springs: path_spring.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

@@ -146,6 +146,7 @@ OWN_CLASSES = {
     "HuntCrossleyForce": "jaxosim.forces.hunt_crossley_",
     "CoordinateLimitForce": "jaxosim.forces.coordinate_limit_force",
     "SpringGeneralizedForce": "jaxosim.forces.spring_generalized_force",
+    "PathSpring": "jaxosim.forces.path_spring",
 }
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 each_module = pytest.mark.parametrize("name", MODULES)

@@ -16,10 +16,16 @@ What all share is in `force.py`.
 
 from types import ModuleType
 
-from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
+from jaxosim.forces import (
+    coordinate_limit_force,
+    hunt_crossley_force,
+    path_spring,
+    spring_generalized_force,
+)
 
 FORCES: tuple[ModuleType, ...] = (
     hunt_crossley_force,
     coordinate_limit_force,
     spring_generalized_force,
+    path_spring,
 )

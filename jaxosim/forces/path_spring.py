@@ -1,0 +1,188 @@
+"""PathSpring: a spring along a path, whose tension grows with stretch and with lengthening speed.
+
+T = k s (1 + d L̇), with s the stretch beyond the resting length, zero while the path is shorter.
+As in OpenSim, a path that shortens faster than 1/d pushes.
+
+Source: OpenSim `PathSpring`; see docs/theory/paths.md, "Path springs".
+"""
+
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; from `build` they are still NumPy's.)
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.arrays.indexing import put, take
+from jaxosim.arrays.safe import clip
+from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, PathJacobian
+from jaxosim.models.lookup import Lookup
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context
+from jaxosim.models.reader_frames import Component
+from jaxosim.paths import read as paths
+from jaxosim.pytree import array, pytree
+
+FIELD = "path_springs"
+TAGS = ("PathSpring",)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spring along a path; numbers are SI."""
+
+    name: str
+    path: tuple[paths.PathPointLike, ...]
+    resting_length: float
+    stiffness: float
+    dissipation: float
+    applies_force: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The path of each spring."""
+
+    names: tuple[str, ...]
+    path: np.ndarray  # [path_spring]
+
+
+@pytree
+class Params:
+    """Springs along paths."""
+
+    resting_length: jax.Array = array("path_spring", unit="m")
+    stiffness: jax.Array = array("path_spring", unit="N/m")
+    dissipation: jax.Array = array("path_spring", unit="s/m")
+
+
+@pytree
+class Info(ForceInfo):
+    """What each spring does."""
+
+    tension: jax.Array = array("path_spring", unit="N")
+    path_tension: jax.Array = array("path", unit="N")
+
+
+@pytree
+class Outputs:
+    """What each spring reports."""
+
+    tension: jax.Array = array("path_spring", unit="N")
+
+
+def read(context: Context, component: Component) -> Spec:
+    """What the file says of one spring."""
+    element = component.element
+    assert element is not None
+    return Spec(
+        name=element.name,
+        path=paths.read(context, component),
+        resting_length=_number(context, element, "resting_length"),
+        stiffness=_number(context, element, "stiffness"),
+        dissipation=_number(context, element, "dissipation"),
+        applies_force=context.boolean(element, "appliesForce", True),
+    )
+
+
+def _number(context: Context, element: Element, tag: str) -> float:
+    """A property that has no default and is not negative, as OpenSim demands."""
+    value = context.number(element, tag, math.nan)
+    if not value >= 0.0:
+        found = "none" if math.isnan(value) else value
+        raise element.error(f"expected a {tag} of 0 or more, found {found}")
+    return value
+
+
+def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
+    """Indices and numbers, which are SI already."""
+    columns = {
+        field.name: np.array([getattr(spec, field.name) for spec in specs], float)
+        for field in fields(Params)
+    }
+    structure = Structure(
+        names=tuple(spec.name for spec in specs),
+        path=np.array([lookup.path[spec.name] for spec in specs], int),
+    )
+    return structure, Params(**columns)
+
+
+def sizes(structure: Structure, params: Params) -> dict[str, int]:
+    """Lengths of the axes."""
+    return {"path_spring": len(structure.names)}
+
+
+def names(structure: Structure) -> dict[str, tuple[str, ...]]:
+    """Who owns the rows of an axis."""
+    return {"path_spring": structure.names}
+
+
+def coordinates(structure: Structure) -> np.ndarray:
+    """The coordinates whose values the forces depend on other than through poses: none."""
+    return np.zeros(0, int)
+
+
+def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
+    """Nothing follows from the params alone."""
+
+
+def evaluate(
+    structure: Structure,
+    params: Params,
+    instance: None,
+    kinematics: Kinematics,
+    controls: jax.Array,
+) -> Info:
+    """Tensions of all springs."""
+    speed = take(kinematics.lengthening_speed, structure.path)
+    tension = params.stiffness * _stretch(structure, params, kinematics)
+    tension = tension * (1 + params.dissipation * speed)
+    count = len(kinematics.path_length)
+    return Info(tension=tension, path_tension=put(tension, structure.path, count))
+
+
+def _stretch(structure: Structure, params: Params, kinematics: Kinematics) -> jax.Array:
+    """Length beyond the resting length, never negative, `[path_spring]` (m)."""
+    length = take(kinematics.path_length, structure.path)
+    return clip(length - params.resting_length, low=0.0)
+
+
+def jacobian(
+    structure: Structure,
+    params: Params,
+    kinematics: Kinematics,
+    info: Info,
+    inertia: jax.Array,
+    h: float | jax.Array,
+) -> PathJacobian | None:
+    """Damping and stiffness along the paths; arguments as for `hunt_crossley_jacobian.jacobian`."""
+    if not structure.names:
+        return None
+    stretch = _stretch(structure, params, kinematics)
+    speed = take(kinematics.lengthening_speed, structure.path)
+    stiffness = clip(params.stiffness * (1 + params.dissipation * speed), low=0.0)
+    along = (
+        params.stiffness * params.dissipation * stretch,
+        jnp.where(stretch > 0, stiffness, 0.0),
+    )
+    return PathJacobian(*(put(x, structure.path, len(kinematics.path_length)) for x in along))
+
+
+def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:
+    """What OpenSim reports, as arrays."""
+    return Outputs(tension=info.tension)
+
+
+def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
+    """Record values by name: the tension."""
+    values = np.asarray(outputs.tension)
+    return {name: [float(tension)] for name, tension in zip(structure.names, values, strict=True)}
+
+
+def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
+    """How many there are."""
+    return Description(str(len(structure.names)), [(name, "a path") for name in structure.names])
