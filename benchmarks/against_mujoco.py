@@ -30,7 +30,8 @@ from workload import MODEL, actions, start, walker
 import jaxosim
 from jaxosim.cli.rollout import HELD_STEPS
 from jaxosim.cores import core_count
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.errors import MissingExtraError
+from jaxosim.optional import require
 
 _STEP = 0.01  # s, a control step
 _PART = 64  # worlds of MuJoCo that are rolled out in one call, which keeps every state
@@ -68,7 +69,7 @@ def ours(worlds: int, steps: int, kernel: str) -> Side:
     facts = {
         "model": MODEL,
         "muscles": env.action_size,
-        "degrees of freedom": len(env.structure.tree.mobility),
+        "degrees of freedom": len(env.model.tree.mobility),
         "tendons": "elastic",
         "precision": "float32",
         "internal step (ms)": 1e3 * env.options.step_size / env.options.substeps,

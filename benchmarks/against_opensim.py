@@ -14,21 +14,20 @@ times are without any kernel kept on disk. Fifteen minutes on two cores.
 import argparse
 import dataclasses
 import os
-from pathlib import Path
 
 import jax
 from kernels import KERNELS
 from opensim_comparison.compare import SETTINGS, WAYS, Entry, Plan, compare, opensim_processes
 from opensim_comparison.table import Target, comparison_table
 from opensim_comparison.trajectory_error import TIMES, summary
-from record import PACKAGES, RESULTS, record
+from plots import add_plot_option, panels
+from record import PACKAGES, record
 from workload import MODEL
 
 import jaxosim
 from jaxosim.cli import report
 from jaxosim.cores import core_count
-from jaxosim.files import replacing
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.errors import MissingExtraError
 
 NAME = "against_opensim"
 _COMPILE = 20  # s
@@ -85,10 +84,9 @@ def row_of(plan: Plan, entries: list[Entry]) -> dict:
     return {"model": MODEL, "plan": dataclasses.asdict(plan), "times": TIMES, "entries": figures}
 
 
-def plot(entries: list[Entry]) -> Path:
-    """Draw error after half a second over env steps per second; the file's path."""
-    figure = require("matplotlib.figure", "plot").Figure(figsize=(7, 4.5), layout="constrained")
-    axes, at = figure.subplots(), TIMES.index(_ERROR_TIME)
+def plot(entries: list[Entry]) -> None:
+    """Plot the error after half a second over env steps per second."""
+    at = TIMES.index(_ERROR_TIME)
     largest = max((entry.worlds for entry in entries if entry.setting), default=0)
     with_errors = [entry for entry in entries if entry.errors]
     kinds = {
@@ -96,27 +94,22 @@ def plot(entries: list[Entry]) -> Path:
         f"jaxosim, {largest:,} worlds": [e for e in with_errors if e.kernel == KERNELS[0]],
     }
     groups = {"constant": "o", "sine": "s", "random, median": "^"}
-    for (kind, some), color in zip(kinds.items(), ("#d8341f", "#1f4fd8"), strict=True):
-        rates = [entry.rate for entry in some]
-        for group, marker in groups.items():
-            errors = [summary(entry.errors)[group][at] for entry in some]
-            label = f"{kind}: {group}"
-            axes.plot(rates, errors, marker=marker, color=color, linewidth=0.8, label=label)
-        for entry, rate in zip(some, rates, strict=True):
-            top = max(summary(entry.errors)[group][at] for group in groups)
-            text = entry.setting or f"{entry.accuracy:g}"
-            offset = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center"}
-            axes.annotate(text, (rate, top), fontsize=8, **offset)
-    axes.set(xscale="log", yscale="log", xlabel=f"env steps per second, {entries[0].cores} cores")
-    axes.set_ylabel(f"largest coordinate error until {_ERROR_TIME} s (rad | m)")
-    axes.set_title(MODEL, fontsize=9)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{NAME}.png"
-    with replacing(path) as unfinished:
-        figure.savefig(unfinished, dpi=150)
-    return path
+    with panels(NAME, (MODEL,), width=6) as (axes,):
+        for (kind, some), color in zip(kinds.items(), ("#d8341f", "#1f4fd8"), strict=True):
+            rates = [entry.rate for entry in some]
+            for group, marker in groups.items():
+                errors = [summary(entry.errors)[group][at] for entry in some]
+                label = f"{kind}: {group}"
+                axes.plot(rates, errors, marker=marker, color=color, linewidth=0.8, label=label)
+            for entry, rate in zip(some, rates, strict=True):
+                top = max(summary(entry.errors)[group][at] for group in groups)
+                text = entry.setting or f"{entry.accuracy:g}"
+                offset = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center"}
+                axes.annotate(text, (rate, top), fontsize=8, **offset)
+        axes.set(xscale="log", yscale="log")
+        axes.set_xlabel(f"env steps per second, {entries[0].cores} cores")
+        axes.set_ylabel(f"largest coordinate error until {_ERROR_TIME} s (rad | m)")
+        axes.legend(fontsize=7)
 
 
 def parse_arguments() -> tuple[Plan, bool]:
@@ -127,7 +120,7 @@ def parse_arguments() -> tuple[Plan, bool]:
     parser.add_argument("--batch", nargs="+", type=int, default=[1024], help="worlds")
     parser.add_argument("--rounds", type=int, default=5, help="that count, after one to warm up")
     parser.add_argument("--seeds", type=int, default=8, help="random patterns of the errors")
-    parser.add_argument("--plot", action="store_true", help=f"draw benchmarks/results/{NAME}.png")
+    add_plot_option(parser)
     given = parser.parse_args()
     if min(given.rounds, given.seeds, *given.batch) < 1:
         parser.error("--batch, --rounds and --seeds: expected positive numbers")
@@ -149,8 +142,6 @@ def parse_arguments() -> tuple[Plan, bool]:
 def main() -> None:
     """Measure, print, record, draw."""
     plan, drawing = parse_arguments()
-    if drawing:
-        require("matplotlib.figure", "plot")  # fails before anything is measured
     os.environ["JAXOSIM_CACHE_DIR"] = ""  # compile times are without kernels kept on disk
     jaxosim.use_cpu_devices()
     status = report.quiet_status("starting OpenSim")
@@ -163,7 +154,7 @@ def main() -> None:
     console.print(_NOTE.format(seeds=plan.seeds))
     record(NAME, row_of(plan, entries), (*PACKAGES, "opensim"))
     if drawing:
-        console.print(f"wrote {plot(entries)}")
+        plot(entries)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def timed(program, *arguments):
 
 def measure(name, worlds, steps, chunk):
     """All figures of one environment."""
-    env = jaxosim.make(name, vary_pose=randomize.pose(), randomize=randomize.strength())
+    env = jaxosim.make(name, randomize_pose=randomize.pose(), randomize=randomize.strength())
     batch = jaxosim.BatchEnv(env, worlds, chunk)
     reset, with_reset = jax.jit(batch.reset), jax.jit(batch.step)
     plain, whole_reset = jax.jit(jax.vmap(env.step)), jax.jit(jax.vmap(env.reset))
@@ -61,7 +61,7 @@ def measure(name, worlds, steps, chunk):
     return {
         "environment": name,
         "worlds": worlds,
-        "chunk": batch.reset_chunk,
+        "chunk": batch.reset_batch_size,
         "control steps": steps,
         "episodes ended": sum(finished),
         "mean length of those": float(np.mean(lengths)) if lengths else None,

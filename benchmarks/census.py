@@ -20,9 +20,8 @@ from pathlib import Path
 
 import click
 import jax
-from record import PACKAGES, ROOT, record
+from record import PACKAGES, record
 
-sys.path.insert(0, str(ROOT))  # the oracle lives with the tests
 jax.config.update("jax_enable_x64", True)
 
 import jaxosim  # noqa: E402
@@ -94,15 +93,14 @@ def row_of(path: Path, states: int, live: bool) -> dict:
 
 def _compared(path: Path, structure: jaxosim.Model, count: int) -> tuple[str, str]:
     """Outcome of the comparison with live OpenSim, and the quantities over their bounds."""
-    from opensim_comparison.opensim_world import load_opensim
+    from opensim_comparison import states as comparison
 
-    load_opensim()
-    from tests.parity import comparison
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
+    from jaxosim.opensim.sampling import random_states
 
     try:
-        oracle = Oracle(path)
-        states = oracle.random_states(count, 1)
+        oracle = OpenSimModel(path)
+        states = random_states(oracle, count, 1)
     except RuntimeError as error:
         return LOADS, f"OpenSim: {error}"
     compared = comparison.compare(oracle, str(path), states)
@@ -119,9 +117,8 @@ def _compared(path: Path, structure: jaxosim.Model, count: int) -> tuple[str, st
 
 def _opensim_says(path: Path) -> str:
     """Whether OpenSim takes a file."""
-    from opensim_comparison.opensim_world import load_opensim
+    from jaxosim.opensim.library import opensim
 
-    opensim = load_opensim()
     try:
         model = opensim.Model(str(path))
         model.initSystem()

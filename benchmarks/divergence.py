@@ -64,7 +64,7 @@ def lifted(model, state, height):
 
 def sunk(model, params, state):
     """The state with the deepest contact at DEPTH; the ground is level."""
-    contacts = realize(model, params, state, state.activation)[2].contacts
+    contacts = realize(model, params, state, state.activation)[2].forces["contacts"]
     height = state.q[model.coordinate_names.index("pelvis_ty")]
     return lifted(model, state, height + jnp.max(contacts.depth) - DEPTH)
 
@@ -192,7 +192,7 @@ def in_parts(numbers, size):
 def measure(options, reference, worlds, steps, kinds):
     """The table's rows."""
     model, params = jaxosim.load_model(MODEL)
-    mesh = jaxosim.world_mesh(world_count=math.gcd(worlds, NEIGHBOURS))
+    mesh = jaxosim.world_mesh(num_envs=math.gcd(worlds, NEIGHBOURS))
     looks = options.substeps
     keys = jax.random.split(jax.random.key(1), worlds)
     dealt = jax.device_put(keys, jaxosim.world_sharding(mesh))
@@ -202,7 +202,7 @@ def measure(options, reference, worlds, steps, kinds):
 
     def program(method, looks, axes, block):
         one = functools.partial(extremes, model, params, method, looks, steps)
-        return jax.jit(jaxosim.batched(one, axes, mesh=mesh, block=block))
+        return jax.jit(jaxosim.batched(one, axes, mesh=mesh, batch_size=block))
 
     ours = program(options, looks, (None, 0, None), None)
     # Of the error-controlled method a block takes as many steps as its slowest world.
@@ -210,7 +210,7 @@ def measure(options, reference, worlds, steps, kinds):
     often = program(reference, looks, (None, 0, 0), REFERENCE_BLOCK)
 
     def again(number, numbers):
-        """As many worlds a call as there are neighbours, so that one program does for both."""
+        """As many worlds a call as there are neighbors, so that one program does for both."""
         parts = in_parts(numbers, NEIGHBOURS)
         found = [np.asarray(often(number, keys[part], still)) for part in parts]
         return np.concatenate(found)[: len(numbers)]

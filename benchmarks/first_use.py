@@ -1,17 +1,20 @@
-"""How long until the first step: import, first reset, first step, and how often is compiled?
+"""How long until the first step: import, first reset, first step, and how many programs?
 
     python benchmarks/first_use.py [ENV] [--repeats 3]
 
-Each repetition is a process of its own with no compilation cache. The functional environment and
-osim-rl's class are timed apart; "second" is the same call again, with other numbers. One table of
-medians, and one JSON line in benchmarks/results/first_use.jsonl.
+Each repetition is two processes: "cold" with an empty cache of compiled code, then "warm" with what
+the cold one has left there. The functional environment and osim-rl's class are timed apart;
+"second" is the same call again with other numbers. Two tables of medians, two JSON lines in
+benchmarks/results/first_use.jsonl.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 
@@ -23,7 +26,7 @@ def session(name):
         start, before = time.perf_counter(), len(compiled)
         result = call()
         times[f"{label} (s)"] = time.perf_counter() - start
-        times[f"{label}: programs compiled"] = len(compiled) - before
+        times[f"{label}: programs compiled or loaded"] = len(compiled) - before
         return result
 
     timed("import, with JAX", lambda: __import__("jaxosim").make)  # names come when asked for
@@ -35,6 +38,7 @@ def session(name):
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
     )
+    jaxosim.use_compilation_cache()
     env = timed("make", lambda: jaxosim.make(name))
     reset, step = jax.jit(env.reset), jax.jit(env.step)
     keys = jax.random.split(jax.random.key(0), 2)
@@ -66,14 +70,21 @@ def main():
     from record import record, show  # which imports jaxosim, so not before the sessions' own
 
     command = [sys.executable, __file__, given.environment, "--session"]
-    rows = []
+    rows = {"cold": [], "warm": []}
     for _ in range(given.repeats):
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        rows.append(json.loads(done.stdout.splitlines()[-1]))
-    row = {"environment": given.environment, "repeats": given.repeats}
-    row |= {name: statistics.median(line[name] for line in rows) for name in rows[0]}
-    show(row)
-    record("first_use", row)
+        with tempfile.TemporaryDirectory() as directory:
+            environment = {**os.environ, "JAXOSIM_CACHE_DIR": directory}
+            environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+            for cache in rows:
+                done = subprocess.run(
+                    command, capture_output=True, text=True, check=True, env=environment
+                )
+                rows[cache].append(json.loads(done.stdout.splitlines()[-1]))
+    for cache, lines in rows.items():
+        row = {"environment": given.environment, "cache": cache, "repeats": given.repeats}
+        row |= {name: statistics.median(line[name] for line in lines) for name in lines[0]}
+        show(row)
+        record("first_use", row)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def programs():
 def job(worlds: int, steps: int):
     """Starts, excitations held 50 ms, and directions of a batch."""
     model, params = jaxosim.load_model(MODEL)
-    one = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+    one = jax.jit(jaxosim.initial_state)(model, params)
     states = jax.tree.map(lambda x: jnp.repeat(x[None], worlds, axis=0), one)
     drawn, directions = jax.random.split(jax.random.key(0))
     shape = (worlds, steps, len(model.muscle_names))

@@ -43,7 +43,7 @@ def placed(kernel: str, batch: Any) -> Any:
 def batched(
     kernel: str,
     function: Callable[..., Any],
-    block: int | None = None,
+    batch_size: int | None = None,
     in_axes: int | Sequence[int | None] = 0,
 ) -> Callable[..., Any]:
     """A function of one world for a batch, with the best settings for this kernel.
@@ -51,8 +51,8 @@ def batched(
     Args:
       kernel: as for `mesh_of`.
       function: of one world.
-      block: worlds side by side where XLA runs it; 128 if None.
+      batch_size: worlds side by side where XLA runs it; 128 if None.
       in_axes: as for `batched`.
     """
-    size = None if is_fused(kernel) else block or _BLOCK
-    return jaxosim.batched(function, in_axes, mesh=mesh_of(kernel), block=size)
+    size = None if is_fused(kernel) else batch_size or _BLOCK
+    return jaxosim.batched(function, in_axes, mesh=mesh_of(kernel), batch_size=size)

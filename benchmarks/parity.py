@@ -16,20 +16,20 @@ from pathlib import Path
 
 import click
 import jax
-import rich.box
 import rich.console
 import rich.table
-from record import PACKAGES, ROOT, record
+from opensim_comparison import states as comparison
+from opensim_comparison import trajectories
+from patterns import PATTERNS
+from record import PACKAGES, record
 
-sys.path.insert(0, str(ROOT))  # the oracle lives with the tests
 jax.config.update("jax_enable_x64", True)
 
-from opensim_comparison.opensim_world import load_opensim  # noqa: E402
-from patterns import PATTERNS  # noqa: E402
 
 import jaxosim  # noqa: E402
+from jaxosim.cli.report import plain_table  # noqa: E402
 from jaxosim.models.catalog import resolve  # noqa: E402
-from tests.parity import comparison, trajectories  # noqa: E402
+from jaxosim.opensim.sampling import random_states  # noqa: E402
 
 NOTE = """\
 Accelerations: as reported, where OpenSim's own equations of motion miss less than 1e-8 N·m
@@ -88,15 +88,14 @@ def main(models: tuple[str, ...], only: bool, states: int, seed: int, with_traje
 def measure(model: str, count: int, seed: int, with_trajectories: bool) -> dict[str, dict]:
     """All errors of one model, by table and quantity: `[error, place]`, share of states."""
     jaxosim.load_model(model)  # complains before OpenSim does
-    load_opensim()
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
-    oracle = Oracle(resolve(model))
+    oracle = OpenSimModel(resolve(model))
     measured = {STATES: _state_errors(oracle, model, count, seed)}
     if with_trajectories:
         for heading, accuracy in ACCURACIES.items():
             measured[heading] = {
-                pattern: _pair(trajectories.drift(oracle, model, pattern, accuracy))
+                pattern: _pair(trajectories.trajectory_error(oracle, model, pattern, accuracy))
                 for pattern in PATTERNS
             }
         measured[OWN] = {
@@ -107,7 +106,7 @@ def measure(model: str, count: int, seed: int, with_trajectories: bool) -> dict[
 
 
 def _state_errors(oracle, model: str, count: int, seed: int) -> dict[str, list]:
-    compared = comparison.compare(oracle, model, oracle.random_states(count, seed))
+    compared = comparison.compare(oracle, model, random_states(oracle, count, seed))
     errors = {
         quantity.name: [*_pair(compared.error(quantity)), compared.compared(quantity).mean()]
         for quantity in comparison.QUANTITIES
@@ -137,10 +136,8 @@ def tables(results: dict[str, dict]) -> Iterator[tuple[str, dict[str, float]]]:
 
 def table(heading: str, bounds: dict[str, float], errors: dict[str, dict]) -> rich.table.Table:
     """A row per model, a column per quantity."""
-    drawn = rich.table.Table(title=heading, title_justify="left", box=rich.box.SIMPLE_HEAD)
-    drawn.add_column("", no_wrap=True)
-    for name in bounds:
-        drawn.add_column(name, justify="right", overflow="fold")
+    drawn = plain_table(heading, ("", "left"), *((name, "right") for name in bounds))
+    drawn.columns[0].no_wrap = True
     if heading != OWN:
         drawn.add_row("at most", *(f"{b:.0e}" for b in bounds.values()), end_section=True)
     for model, measured in errors.items():

@@ -1,4 +1,4 @@
-"""The picture that a benchmark draws with `--plot`, into benchmarks/results. Needs extra `plot`."""
+"""The figure that a benchmark plots with `--plot`, in benchmarks/results. Needs extra `plot`."""
 
 import argparse
 import contextlib
@@ -7,12 +7,13 @@ from typing import Any
 
 from record import RESULTS
 
+from jaxosim.errors import MissingExtraError
 from jaxosim.files import replacing
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.optional import require
 
 
 class _Plot(argparse.Action):
-    """Complains of a missing matplotlib before anything is measured."""
+    """Refuses a missing matplotlib before anything is measured."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         try:
@@ -30,10 +31,10 @@ def add_plot_option(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def panels(name: str, titles: Sequence[str]) -> Iterator[Sequence[Any]]:
-    """Axes side by side to draw on, saved as `benchmarks/results/NAME.png` afterwards."""
+def panels(name: str, titles: Sequence[str], width: float = 4.2) -> Iterator[Sequence[Any]]:
+    """Axes side by side, `width` inches each, saved as `benchmarks/results/NAME.png` afterwards."""
     figure_class = require("matplotlib.figure", "plot").Figure
-    figure = figure_class(figsize=(1 + 4.2 * len(titles), 4), layout="constrained")
+    figure = figure_class(figsize=(1 + width * len(titles), 4), layout="constrained")
     axes = figure.subplots(1, len(titles), squeeze=False)[0]
     for axis, title in zip(axes, titles, strict=True):
         axis.set_title(title, fontsize=10)

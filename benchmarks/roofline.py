@@ -76,7 +76,7 @@ def work_of(function, *one_block) -> Work:
 
 def works(env: jaxosim.Env, es, action) -> dict[str, Work]:
     """Of a state derivative and of an env step by its default method."""
-    model, params = env.structure, env.params_of(es)
+    model, params = env.model, env.params_of(es)
     derivative = work_of(
         functools.partial(jaxosim.state_derivative, model, params), es.state, action
     )
@@ -91,7 +91,7 @@ def rates(env: jaxosim.Env, worlds: int, repeats: int) -> dict[tuple[str, str], 
 
     def chain(es, excitation):
         def body(at, _):
-            slope = jaxosim.state_derivative(env.structure, env.params_of(es), at, excitation)
+            slope = jaxosim.state_derivative(env.model, env.params_of(es), at, excitation)
             return jax.tree.map(lambda x, f: x + 1e-6 * f, at, slope), None
 
         return jax.lax.scan(body, es.state, None, length=_CHAIN)[0]

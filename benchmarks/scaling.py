@@ -122,7 +122,7 @@ def measure_programs(worlds: int, kernel: str) -> list[dict]:
     """Memory and compile time of what else goes through a batch."""
     env, mesh = walker(), mesh_of(kernel)
     block = None if kernel == "fused" else 128
-    batch = jaxosim.BatchEnv(env, worlds, mesh=mesh, block=block)
+    batch = jaxosim.BatchEnv(env, worlds, mesh=mesh, batch_size=block)
     held = actions(env, worlds, _ROLLOUT)
     es = jax.jit(batch.reset)(jax.random.key(0))
     with_reset = cold(kernel, batch.step, es, placed(kernel, held[0]))
@@ -148,7 +148,7 @@ def measure_models(worlds: int, repeats: int, walkers: int) -> list[dict]:
         larger = side_by_side(MODEL, walkers, pathlib.Path(folder))
         for name in (*jaxosim.bundled_models(), larger):
             model, params = jaxosim.load_model(name)
-            one = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+            one = jax.jit(jaxosim.initial_state)(model, params)
             states = jax.tree.map(lambda x: jnp.repeat(x[None], worlds, axis=0), one)
             muscles = len(model.muscle_names)
             excitation = jax.random.uniform(jax.random.key(0), (worlds, muscles))

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import rich.box
 import rich.console
-import rich.table
+
+from jaxosim.cli.report import plain_table
 
 _WIDTH = None if sys.stdout.isatty() else 150
 _CONSOLE = rich.console.Console(highlight=False, markup=False, width=_WIDTH)
@@ -28,9 +28,8 @@ class Target(NamedTuple):
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows of names and figures; the first column is a name, None an empty cell."""
-    drawn = rich.table.Table(title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
-    for number, name in enumerate(columns):
-        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+    justified = ((name, "right" if number else "left") for number, name in enumerate(columns))
+    drawn = plain_table(title, *justified)
     for row in rows:
         drawn.add_row(*map(text_of, row))
     _CONSOLE.print(drawn)

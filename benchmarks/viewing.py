@@ -13,7 +13,6 @@ benchmarks/results/viewing.jsonl.
 
 import argparse
 import contextlib
-import functools
 import os
 import subprocess
 import sys
@@ -80,11 +79,11 @@ def live_times(model, params, batch, steps, blocks):
     Returns:
       `[pair, 2]` seconds and `[pair, 2]` processor seconds, not shown and shown; `[pair]` images.
     """
-    one = jax.jit(lambda p: jaxosim.initial_state(model, p))(params)
+    one = jax.jit(jaxosim.initial_state)(model, params)
     start = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], batch, axis=0), one)
     excitation = jnp.full((batch, len(model.muscle_names)), 0.05, start.q.dtype)
-    step = jax.jit(jax.vmap(functools.partial(jaxosim.step, model), (None, 0, 0)))
-    jax.block_until_ready(step(params, start, excitation))
+    step = jax.jit(jax.vmap(jaxosim.step, (None, None, 0, 0)))
+    jax.block_until_ready(step(model, params, start, excitation))
     seconds, processor, images = np.zeros((3, blocks, 2))
     with visited_viewer(model, params) as viewer:
         viewer.show(start, world=0)
@@ -95,7 +94,7 @@ def live_times(model, params, batch, steps, blocks):
             state, before = start, viewer.shown_count
             begin, busy = time.perf_counter(), time.process_time()
             for _ in range(steps):
-                state = jax.block_until_ready(step(params, state, excitation))
+                state = jax.block_until_ready(step(model, params, state, excitation))
                 if shown:
                     viewer.show(state, world=0)
             seconds[pair, shown] = (time.perf_counter() - begin) / steps

@@ -52,7 +52,7 @@ def actions(env: jaxosim.Env, worlds: int, steps: int, seed: int = 0) -> jax.Arr
 
 
 def step_of(
-    env: jaxosim.Env, mesh: Mesh | None = None, block: int | None = None
+    env: jaxosim.Env, mesh: Mesh | None = None, batch_size: int | None = None
 ) -> Callable[[jaxosim.EnvState, jax.Array], jaxosim.EnvState]:
     """One step of all worlds, of (EnvState, `[world, action]`)."""
-    return jaxosim.batched(env.step, mesh=mesh, block=block)
+    return jaxosim.batched(env.step, mesh=mesh, batch_size=batch_size)

@@ -292,7 +292,7 @@ def evaluate(run: Run, episodes: int) -> None:
         part.write_text(json.dumps(report))
     rows = 1 + -(-int(lengths[0]) // env.action_repeat)  # after its end a world stands still
     states = jax.tree.map(lambda x: x[:rows], states)
-    sto.write_states(run.folder / "episode.sto", env.structure, states)
+    sto.write_states(run.folder / "episode.sto", env.model, states)
 
 
 def play_episodes(algorithm: SpreadPPO, count: int, policy: Policy, key: jax.Array) -> Any:
@@ -385,6 +385,7 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.option("--learning-rate", type=_above_zero, default=3e-4)
 def main(out, minutes, updates, resume, checkpoint_every, episodes, cores, **settings) -> None:
     """Train a policy for the task ENV, such as L2RunEnv, with PPO; --option is one of the task."""
+    jaxosim.use_compilation_cache()
     jax.config.update("jax_num_cpu_devices", cores)
     share = MINIBATCHES * jax.device_count()
     if settings["worlds"] % share:

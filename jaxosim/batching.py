@@ -18,19 +18,19 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxosim import fused
 
 _AXIS = "world"
-_CPU_BLOCK = 128  # worlds; 13 kB each in a step of a gait model, with a megabyte of cache a core
+_CPU_BATCH_SIZE = 128  # worlds; 13 kB each in a step of a gait model, a megabyte of cache a core
 
 
-def world_mesh(devices: Sequence[Any] | None = None, world_count: int | None = None) -> Mesh:
+def world_mesh(devices: Sequence[Any] | None = None, num_envs: int | None = None) -> Mesh:
     """A row of devices over which worlds are dealt out.
 
     Args:
       devices: which of `jax.devices()`; all, of all processes, if None.
-      world_count: number of worlds, if no more devices shall be taken than divide it.
+      num_envs: number of worlds, if no more devices shall be taken than divide it.
     """
     row = list(jax.devices() if devices is None else devices)
-    if world_count is not None:
-        row = row[: math.gcd(world_count, len(row))]
+    if num_envs is not None:
+        row = row[: math.gcd(num_envs, len(row))]
     return Mesh(np.array(row), (_AXIS,))
 
 
@@ -44,7 +44,7 @@ def batched(
     in_axes: int | None | Sequence[int | None] = 0,
     *,
     mesh: Mesh | None = None,
-    block: int | None = None,
+    batch_size: int | None = None,
 ) -> Callable[..., Any]:
     """A function of one world, for a batch: `vmap`, dealt out over devices and in blocks.
 
@@ -53,7 +53,7 @@ def batched(
       in_axes: for each argument 0 where it leads with the world, None where all worlds share it.
       mesh: from `world_mesh`; without one the batch stays on the device it is on. The number of
         worlds must be a multiple of the number of devices.
-      block: worlds worked out side by side on one device; if None, all of them, but 128 on a CPU
+      batch_size: worlds computed side by side on one device; if None, all of them, but 128 on a CPU
         where there are no fused kernels.
 
     Returns:
@@ -64,7 +64,7 @@ def batched(
         axes = _axes_of(in_axes, arguments)
 
         def share(*parts: Any) -> Any:
-            return _in_blocks(function, axes, parts, block or _default_block(mesh))
+            return _in_blocks(function, axes, parts, batch_size or _default_batch_size(mesh))
 
         return sharded(share, mesh, axes)(*arguments)
 
@@ -124,22 +124,22 @@ def _world_count(axes: tuple[int | None, ...], arguments: tuple[Any, ...]) -> in
     return len(jax.tree.leaves(batched)[0])
 
 
-def _default_block(mesh: Mesh | None) -> int | None:
-    """Worlds of a block where the caller leaves it to us; None for all."""
+def _default_batch_size(mesh: Mesh | None) -> int | None:
+    """Worlds of a block by default; None for all."""
     device = jax.local_devices()[0] if mesh is None else mesh.devices.flat[0]
-    return _CPU_BLOCK if device.platform == "cpu" and not fused.in_use() else None
+    return _CPU_BATCH_SIZE if device.platform == "cpu" and not fused.in_use() else None
 
 
 def _in_blocks(
     function: Callable[..., Any],
     axes: tuple[int | None, ...],
     arguments: tuple[Any, ...],
-    block: int | None,
+    batch_size: int | None,
 ) -> Any:
     """The vmapped function, block after block; the last one is filled up with its last world."""
     mapped = jax.vmap(function, axes)
     count = _world_count(axes, arguments)
-    blocks = -(-count // block) if block else 1
+    blocks = -(-count // batch_size) if batch_size else 1
     if blocks <= 1:
         return mapped(*arguments)
     size = -(-count // blocks)

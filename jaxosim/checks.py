@@ -36,6 +36,17 @@ def check_positive(option: str, value: object) -> None:
         raise ValueError(f"{option}: expected a positive number, got {value!r}")
 
 
+def check_finite(option: str, value: object) -> None:
+    """Refuse an option's value that is no finite number.
+
+    Raises:
+      ValueError: it is not.
+    """
+    is_finite = isinstance(value, numbers.Real) and math.isfinite(float(value))
+    if not is_finite or isinstance(value, bool):
+        raise ValueError(f"{option}: expected a finite number, got {value!r}")
+
+
 def check_kind(option: str, value: object, kind: type) -> None:
     """Refuse an option's value that is no object of a class of ours.
 
@@ -56,3 +67,16 @@ def check_functions(owner: object, options: Sequence[str]) -> None:
         value = getattr(owner, option)
         if value is not None and not callable(value):
             raise ValueError(f"{option}: expected a function or None, got {value!r}")
+
+
+def check_hashed_by_identity(cls: type) -> None:
+    """Refuse a class whose objects are compared by value, which arrays do not allow.
+
+    Raises:
+      TypeError: it is one.
+    """
+    if cls.__hash__ is not object.__hash__:
+        raise TypeError(
+            f"{cls.__name__}: expected a class that is hashed by identity: "
+            "@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)"
+        )

@@ -1,9 +1,13 @@
-"""The exceptions of our own that a user can meet; each says where, and what was expected."""
+"""The exceptions of jaxosim; each says where, and what was expected."""
 
 QUOTED_LENGTH = 60  # characters of foreign text that may enter a message
 
 
-class OsimFormatError(ValueError):
+class JaxosimError(Exception):
+    """The base of all exceptions of jaxosim."""
+
+
+class OsimFormatError(JaxosimError, ValueError):
     """The file is not a readable OpenSim model: the message names file, element and expectation."""
 
 
@@ -11,7 +15,7 @@ class OsimFormatWarning(UserWarning):
     """A model file is wrong in a way that OpenSim passes over: file, line, how it was read."""
 
 
-class UnsupportedComponentError(ValueError):
+class UnsupportedComponentError(JaxosimError, ValueError):
     """The file is a model, but holds components we do not simulate; the message sums them up.
 
     Attributes:
@@ -24,12 +28,16 @@ class UnsupportedComponentError(ValueError):
         self.unsupported = unsupported
 
 
-class ModelMismatchError(ValueError):
+class ModelMismatchError(JaxosimError, ValueError):
     """Arrays of a size or kind that does not belong to this model."""
 
 
-class TableFormatError(ValueError):
+class TableFormatError(JaxosimError, ValueError):
     """The file is no table or archive of ours, or lacks what was asked of it: file, line, why."""
+
+
+class MissingExtraError(JaxosimError, ImportError):
+    """A library is not installed; the message says which extra of jaxosim brings it."""
 
 
 class TableFormatWarning(UserWarning):

@@ -32,6 +32,8 @@ class FunctionBank:
     polynomial: np.ndarray  # [polynomial] function indices, for reports
     spline: np.ndarray
     piecewise: np.ndarray
+    spline_intervals: np.ndarray  # [spline] between a function's own knots
+    piecewise_intervals: np.ndarray
 
     @property
     def count(self) -> int:
@@ -41,7 +43,7 @@ class FunctionBank:
 
 @pytree
 class FunctionParams:
-    """Numbers of a bank, padded per kind; knots beyond a function's own are +inf."""
+    """Numbers of a bank, padded per kind; beyond a function's own knots the last is repeated."""
 
     coefficients: jax.Array = array("polynomial", "power", unit="mixed")  # lowest power first
     spline_knots: jax.Array = array("spline", "knot", unit="mixed")
@@ -80,12 +82,18 @@ def evaluate(bank: FunctionBank, params: FunctionParams, x: jax.Array) -> Functi
                 params.spline_knots,
                 params.spline_last,
                 params.spline_cubics,
+                bank.spline_intervals,
                 take(x, bank.spline),
             )
         )
     if len(bank.piecewise):
         parts.append(
-            _lines(params.piecewise_knots, params.piecewise_lines, take(x, bank.piecewise))
+            _lines(
+                params.piecewise_knots,
+                params.piecewise_lines,
+                bank.piecewise_intervals,
+                take(x, bank.piecewise),
+            )
         )
     if not parts:
         return FunctionValues(value=x, derivative=x, second_derivative=x)
@@ -108,20 +116,26 @@ def _polynomials(coefficients: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.
     return value, derivative, 2 * half_second
 
 
-def _interval(knots: jax.Array, x: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _interval(
+    knots: jax.Array, x: jax.Array, table: jax.Array, intervals: np.ndarray
+) -> tuple[jax.Array, jax.Array]:
     """Left knot and table row of the interval of x; beyond the ends, the outermost interval."""
-    last = jnp.sum(jnp.isfinite(knots), axis=1) - 2
-    index = jnp.minimum(jnp.sum(x[:, None] >= knots[:, 1:], axis=1), last)
+    index = jnp.sum(x[:, None] >= knots[:, 1:], axis=1)
+    index = jnp.minimum(index, (intervals - 1).astype(index.dtype))
     left = jnp.take_along_axis(knots, index[:, None], axis=1)[:, 0]
     return left, jnp.take_along_axis(table, index[:, None, None], axis=1)[:, 0]
 
 
 def _splines(
-    knots: jax.Array, last_knot: jax.Array, cubics: jax.Array, x: jax.Array
+    knots: jax.Array,
+    last_knot: jax.Array,
+    cubics: jax.Array,
+    intervals: np.ndarray,
+    x: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """SimmSplines: cubic between the end knots, straight with the end slopes beyond them."""
     inside = clip(x, knots[:, 0], last_knot)
-    left, row = _interval(knots, inside, cubics)
+    left, row = _interval(knots, inside, cubics, intervals)
     y, b, c, d = row[:, 0], row[:, 1], row[:, 2], row[:, 3]
     dx = inside - left
     derivative = b + dx * (2 * c + dx * 3 * d)
@@ -130,14 +144,14 @@ def _splines(
 
 
 def _lines(
-    knots: jax.Array, lines: jax.Array, x: jax.Array
+    knots: jax.Array, lines: jax.Array, intervals: np.ndarray, x: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Straight lines between knots; the end lines go on beyond the ends.
 
     # OpenSim differs: exactly at an interior knot its bisection picks either side's slope; we take
     the right one.
     """
-    left, row = _interval(knots, x, lines)
+    left, row = _interval(knots, x, lines, intervals)
     return row[:, 0] + row[:, 1] * (x - left), row[:, 1], jnp.zeros_like(x)
 
 

@@ -1,11 +1,9 @@
-"""Optional libraries: imported when a door opens; one line says what to install if one is not."""
+"""Optional libraries: imported when they are used; a missing one is named with its extra."""
 
 import importlib
 from types import ModuleType
 
-
-class MissingExtraError(ImportError):
-    """A library is not installed; the message says which extra of jaxosim brings it."""
+from jaxosim.errors import MissingExtraError
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -7,18 +7,21 @@ follow the file's order; `to_dict` turns them into the nested dictionary of osim
 Source: OpenSim getters of the same names; osim-rl `OsimModel.compute_state_desc`.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import cross, matmul, matvec
-from jaxosim.arrays.spatial import body_xyz_angles
-from jaxosim.dynamics.multibody import point_acceleration, point_velocity
+from jaxosim.arrays.spatial import body_xyz_angles, point_acceleration, point_velocity
+from jaxosim.forces import FORCES
 from jaxosim.fused import fused
 from jaxosim.paths.geometry_path import moment_arms
 from jaxosim.pytree import array, pytree
 from jaxosim.system import (
+    AccelerationInfo,
     Dynamics,
     Position,
     Velocity,
@@ -26,7 +29,7 @@ from jaxosim.system import (
     realize,
     realize_acceleration,
 )
-from jaxosim.types import AccelerationInfo, Model, Params, State
+from jaxosim.types import Model, Params, State
 
 
 @pytree
@@ -87,17 +90,6 @@ class MuscleOutputs:
 
 
 @pytree
-class ForceOutputs:
-    """Record values of the forces other than muscles."""
-
-    contact_force: jax.Array = array("geometry", 3, unit="N")  # on the body that owns the geometry
-    contact_torque: jax.Array = array("geometry", 3, unit="N·m")  # about that body's origin
-    limit_force: jax.Array = array("limit", unit="N·m | N")
-    limit_potential_energy: jax.Array = array("limit", unit="J")
-    spring_force: jax.Array = array("spring", unit="N·m | N")
-
-
-@pytree
 class StateDescription:
     """Everything OpenSim can report about one instant."""
 
@@ -105,7 +97,7 @@ class StateDescription:
     bodies: BodyOutputs
     mass_center: PointOutputs
     muscles: MuscleOutputs
-    forces: ForceOutputs
+    forces: dict[str, Any]  # by the forces' fields: their Outputs
     markers: PointOutputs
 
 
@@ -226,25 +218,16 @@ def _muscles(
 
 def _forces(
     model: Model, position: Position, dynamics: Dynamics, bodies: BodyOutputs
-) -> ForceOutputs:
-    """Record values: per contact geometry, the element's whole effect on the geometry's body."""
-    contacts, info = model.contacts, dynamics.contacts
-    body = contacts.geometry_body
-    first, second = body[contacts.first], body[contacts.second]
-    same_element = contacts.element[:, None] == contacts.pair_element
-    sign = (body[:, None] == second).astype(float) - (body[:, None] == first)
-    sign = jnp.asarray(same_element * sign, info.force.dtype)
-    ground = jnp.zeros((1, 3), info.force.dtype)
-    about = jnp.concatenate([bodies.position, ground])[body] - position.bodies.origin[None]
-    force = sign @ info.force
-    torque = sign @ cross(info.position, info.force) - cross(about, force)
-    return ForceOutputs(
-        contact_force=force,
-        contact_torque=torque,
-        limit_force=dynamics.limits.force,
-        limit_potential_energy=dynamics.limits.potential_energy,
-        spring_force=dynamics.spring_force,
-    )
+) -> dict[str, Any]:
+    """What every class of forces reports."""
+    ground = jnp.zeros_like(bodies.position, shape=(1, 3))
+    origin = jnp.concatenate([bodies.position, ground]) - position.bodies.origin[None]
+    return {
+        force.FIELD: force.outputs(
+            getattr(model, force.FIELD), dynamics.forces[force.FIELD], origin
+        )
+        for force in FORCES
+    }
 
 
 def force_records(model: Model, info: StateDescription) -> dict[str, list[float]]:
@@ -254,19 +237,10 @@ def force_records(model: Model, info: StateDescription) -> dict[str, list[float]
       model: static structure.
       info: of one world.
     """
-    muscles, forces = info.muscles, info.forces
-    records = {}
-    for name, tension in zip(model.muscle_names, np.asarray(muscles.tendon_force), strict=True):
-        records[name] = [float(tension)]
-    for name, force in zip(model.springs.names, np.asarray(forces.spring_force), strict=True):
-        records[name] = [float(force)]
-    limits = np.stack([forces.limit_force, forces.limit_potential_energy], axis=-1)
-    for name, values in zip(model.limits.names, limits, strict=True):
-        records[name] = values.tolist()
-    rows = np.concatenate([forces.contact_force, forces.contact_torque], axis=-1)
-    contacts = model.contacts
-    for name, geometry in zip(contacts.element_names, contacts.record_geometry, strict=True):
-        records[name] = rows[list(geometry)].reshape(-1).tolist()
+    tensions = zip(model.muscle_names, np.asarray(info.muscles.tendon_force), strict=True)
+    records = {name: [float(tension)] for name, tension in tensions}
+    for force in FORCES:
+        records |= force.records(getattr(model, force.FIELD), info.forces[force.FIELD])
     return {name: records[name] for name in model.force_names}
 
 

@@ -15,6 +15,7 @@ from jaxosim.errors import ModelMismatchError
 
 _Record = typing.TypeVar("_Record")
 _Tree = typing.TypeVar("_Tree")
+_REAL = (jnp.floating, jnp.integer, jnp.bool_)  # kinds of dtypes
 
 
 def array(*axes: str | int, unit: str) -> typing.Any:
@@ -32,11 +33,18 @@ def pytree(cls: type[_Record]) -> type[_Record]:
 
 
 def declared_arrays(record: object, prefix: str = "") -> Iterator[tuple[str, object, tuple]]:
-    """Every declared array of a record and its sub-records: (dotted name, value, axes)."""
-    for field in dataclasses.fields(record):  # pyright: ignore[reportArgumentType]
+    """Every declared array of a record and its sub-records: (dotted name, value, axes).
+
+    A sub-record may be a dictionary of records.
+    """
+    if isinstance(record, Mapping):
+        for name, value in record.items():
+            yield from declared_arrays(value, f"{prefix}{name}.")
+        return
+    for field in dataclasses.fields(record) if record is not None else ():  # pyright: ignore[reportArgumentType]
         value = getattr(record, field.name)
         name = f"{prefix}{field.name}"
-        if dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
             yield from declared_arrays(value, f"{name}.")
         elif "axes" in field.metadata:
             yield name, value, field.metadata["axes"]
@@ -74,9 +82,16 @@ def check_dtypes(*records: object) -> None:
     first: tuple[str, np.dtype] | None = None
     for record in records:
         for name, value, _ in declared_arrays(record):
-            if not isinstance(value, (jax.Array, np.ndarray, np.generic)):
+            name = f"{type(record).__name__}.{name}"
+            if isinstance(value, float | int) and not isinstance(value, np.generic):
                 continue  # a number of Python, which takes the others' dtype
-            name, dtype = f"{type(record).__name__}.{name}", np.dtype(value.dtype)
+            if not isinstance(value, (jax.Array, np.ndarray, np.generic)):
+                raise ModelMismatchError(f"{name}: expected an array, got {type(value).__name__}")
+            if jnp.issubdtype(value.dtype, jax.dtypes.extended):  # such as a random key's
+                raise ModelMismatchError(
+                    f"{name}: expected floating-point numbers, got {value.dtype}"
+                )
+            dtype = np.dtype(value.dtype)
             usable = jax.dtypes.canonicalize_dtype(dtype)
             dtype = dtype if isinstance(value, jax.Array) else usable  # NumPy's are converted
             if not jnp.issubdtype(dtype, jnp.floating):
@@ -101,30 +116,53 @@ def checked_array(
 
     Args:
       name: of the argument, for the message.
-      value: numbers of any dtype.
+      value: real numbers of any dtype, also in lists.
       axes: names of its axes and their lengths, None for any.
       like: an array of the model, whose dtype the answer has.
 
     Raises:
-      ModelMismatchError: its shape is another; the message says which one was expected.
+      ModelMismatchError: it has another shape, or holds something else; the message says what was
+        expected.
     """
-    shape = np.shape(value)
+    expected = ", ".join(axis if size is None else f"{axis}={size}" for axis, size in axes.items())
+    try:
+        given = value if hasattr(value, "dtype") else jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ModelMismatchError(
+            f"{name}: expected real numbers [{expected}], got {type(value).__name__} ({error})"
+        ) from error
+    if not any(jnp.issubdtype(given.dtype, kind) for kind in _REAL):
+        raise ModelMismatchError(
+            f"{name}: expected real numbers [{expected}], got dtype {given.dtype}"
+        )
+    shape = tuple(given.shape)
     fits = len(shape) == len(axes) and all(
         size in (None, found) for size, found in zip(axes.values(), shape, strict=True)
     )
     if not fits:
-        expected = ", ".join(
-            axis if size is None else f"{axis}={size}" for axis, size in axes.items()
-        )
         raise ModelMismatchError(f"{name}: expected shape [{expected}], got {list(shape)}")
-    return jnp.asarray(value, jnp.result_type(like))
+    return jnp.asarray(given, jnp.result_type(like))
+
+
+def tree_where(condition: jax.Array, yes: _Tree, no: _Tree) -> _Tree:
+    """One of two trees, leaf by leaf.
+
+    Args:
+      condition: bool, a scalar or with the leading axes of every leaf, such as `[world]`.
+      yes: where it is true.
+      no: elsewhere; a tree of the same structure.
+    """
+
+    def leaf(a: jax.Array, b: jax.Array) -> jax.Array:
+        if not condition.ndim:
+            return jnp.where(condition, a, b)
+        return jnp.where(
+            condition.reshape(condition.shape + (1,) * (a.ndim - condition.ndim)), a, b
+        )
+
+    return jax.tree.map(leaf, yes, no)
 
 
 def all_finite(tree: object) -> jax.Array:
     """Whether every number of a tree is finite: bool."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
-
-
-def tree_where(condition: jax.Array, yes: _Tree, no: _Tree) -> _Tree:
-    """One of two trees, by a scalar condition."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -96,7 +96,7 @@ def scale(
 def pose(
     angle: float = 0.05, speed: float = 0.1
 ) -> Callable[[Model, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
-    """An initial pose near the given one, for `make(..., vary_pose=...)`.
+    """An initial pose near the given one, for `make(..., randomize_pose=...)`.
 
     Args:
       angle: (rad) largest change of each coordinate that is an angle.
@@ -104,11 +104,11 @@ def pose(
     """
 
     def vary(
-        structure: Model, q: jax.Array, u: jax.Array, key: jax.Array
+        model: Model, q: jax.Array, u: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         angle_key, speed_key = jax.random.split(key)
         turned = q + jax.random.uniform(angle_key, q.shape, q.dtype, -angle, angle)
         pushed = u + jax.random.uniform(speed_key, u.shape, u.dtype, -speed, speed)
-        return jnp.where(structure.rotational, turned, q), pushed
+        return jnp.where(model.rotational, turned, q), pushed
 
     return vary

@@ -22,9 +22,10 @@ from jaxosim.integrators.merson import merson_integrate
 from jaxosim.integrators.problem import ModelProblem
 from jaxosim.integrators.ros3w import SolverState, init, ros3w_step, ros3w_steps, step_schedule
 from jaxosim.muscles.rows import equilibrium
-from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
+from jaxosim.pytree import array, checked_array, pytree
 from jaxosim.system import (
     StepContext,
+    check_records,
     checked_arguments,
     realize_derivative,
     realize_position,
@@ -73,8 +74,7 @@ def find_initial_state(
     model: Model, params: Params, q: ArrayLike | None = None, u: ArrayLike | None = None
 ) -> tuple[State, jax.Array]:
     """As `initial_state`, and which muscles have an equilibrium, `[muscle]` bool."""
-    check_shapes(params, model.sizes)
-    check_dtypes(params)
+    check_records(model, params=params)
     coordinates = params.coordinates
     axes, like = {"coordinate": len(model.coordinate_names)}, coordinates.default_value
     pose = checked_array("q", like if q is None else q, axes, like)
@@ -112,7 +112,11 @@ def find_equilibrium(model: Model, params: Params, state: State) -> tuple[State,
     Returns:
       The state, and `[muscle]` bool: false for a muscle whose fiber and tendon cannot carry the
       same force, as on a path far too long for it. Its fiber length then means nothing.
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
+    check_records(model, params=params, state=state)
     position = realize_position(model, params, state)
     velocity = realize_velocity(model, params, state, position)
     length, found = equilibrium(
@@ -206,14 +210,16 @@ def _adaptive_step(
     controls: jax.Array,
     integrator_state: IntegratorState,
     options: Options,
+    first_stage: jax.Array | None,
 ) -> tuple[State, IntegratorState]:
     """One control step of the reference integrator."""
 
     def rates(y):
         return realize_derivative(model, params, y, controls)
 
-    before = integrator_state.controls if options.stale_first_stage else controls
-    first = realize_derivative(model, params, state, before)
+    first = realize_derivative(
+        model, params, state, controls if first_stage is None else first_stage
+    )
     end, step = merson_integrate(
         rates, error_norm, state, first, options.step_size, options.accuracy, integrator_state.step
     )
@@ -232,11 +238,28 @@ def step_with_state(
     controls: jax.Array,
     integrator_state: IntegratorState,
     options: Options,
+    first_stage: jax.Array | None = None,
 ) -> tuple[State, IntegratorState]:
-    """One control step, with the integrator's memory carried along."""
+    """One control step, with the integrator's state carried along.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      state: one world.
+      controls: `[control]` (1).
+      integrator_state: from `init_integrator` or the step before.
+      options: how to integrate.
+      first_stage: `[control]` (1) in the first evaluation of the adaptive method; `controls` if
+        None.
+
+    Raises:
+      ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
+    """
     controls = checked_arguments(model, params, state, controls)
     with using(options.kernel):
-        return _step_with_state(model, params, state, controls, integrator_state, options)
+        return _step_with_state(
+            model, params, state, controls, integrator_state, options, first_stage
+        )
 
 
 @fused(static_argnums=(0, 5), constant_argnums=(1,))
@@ -247,12 +270,13 @@ def _step_with_state(
     controls: jax.Array,
     integrator_state: IntegratorState,
     options: Options,
+    first_stage: jax.Array | None,
 ) -> tuple[State, IntegratorState]:
     """The same as one kernel."""
     start = state.time
     if options.method == _ADAPTIVE:
         state, integrator_state = _adaptive_step(
-            model, params, state, controls, integrator_state, options
+            model, params, state, controls, integrator_state, options, first_stage
         )
     else:
         state = _fixed_steps(model, params, state, controls, options)
@@ -311,6 +335,7 @@ def rollout(
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
     check_process()
+    check_records(model, params=params, state=state)
     axes = {"time": None, "control": len(model.control_names)}
     controls = checked_array("controls", controls, axes, state.activation)
     chosen = options or Options()

@@ -1,8 +1,6 @@
-"""The static parts of a `Model`: names, index arrays, who hangs on whom. Nothing here is traced.
+"""The static structure of the tree of bodies: index arrays, nothing traced. Axes are `types.py`'s.
 
-Axes are those of `types.py`: `body`, `joint`, `coordinate`, `muscle`, … in file order; `mobod` the
-mobilized bodies, those that can move on their own, parents first; `mobility` the coordinates that
-are not locked, those of inboard joints first. Ground is body number −1.
+Ground is body number −1.
 """
 
 from dataclasses import dataclass
@@ -62,36 +60,3 @@ class FloatingStructure:
     mobod: np.ndarray  # [floating] the mobilized body they move
     coordinate: np.ndarray  # [floating, 3] that drive the three rotations
     polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials
-
-
-@dataclass(frozen=True, eq=False)
-class ContactStructure:
-    """Pairs of contact surfaces of Hunt-Crossley forces, one row per pair that can touch.
-
-    The first `half_space_count` pairs are half-space against sphere, the rest sphere on sphere.
-    """
-
-    geometry_names: tuple[str, ...]
-    geometry_body: np.ndarray  # [geometry]
-    is_half_space: np.ndarray  # [geometry]
-    material: np.ndarray  # [geometry] row of the contact parameters
-    element: np.ndarray  # [geometry] the Hunt-Crossley force it belongs to
-    first: np.ndarray  # [pair] geometry: the half-space, if there is one
-    second: np.ndarray  # [pair] geometry
-    pair_element: np.ndarray  # [pair]
-    half_space_count: int
-    element_names: tuple[str, ...]
-    record_geometry: tuple[tuple[int, ...], ...]  # per element: geometries in the record's order
-
-    @property
-    def pair_count(self) -> int:
-        """Number of pairs that can touch."""
-        return len(self.first)
-
-
-@dataclass(frozen=True, eq=False)
-class CoordinateForceStructure:
-    """Forces on single coordinates: limits or springs."""
-
-    names: tuple[str, ...]
-    coordinate: np.ndarray  # [element]

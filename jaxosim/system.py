@@ -6,7 +6,10 @@ as the table of contents of the laws.
 Source: Simbody's stages; OpenSim `Model::realize…`.
 """
 
-from typing import NamedTuple
+import functools
+import operator
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +17,14 @@ import jax.numpy as jnp
 from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
-from jaxosim.dynamics.instance import realize_instance
-from jaxosim.dynamics.joints import coordinate_rates, realize_joints
-from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
+from jaxosim.dynamics.instance import InstanceInfo, realize_instance
+from jaxosim.dynamics.joints import JointInfo, coordinate_rates, realize_joints
+from jaxosim.dynamics.kinematics import (
+    PositionInfo,
+    VelocityInfo,
+    realize_pose,
+    realize_velocity_of_bodies,
+)
 from jaxosim.dynamics.multibody import (
     InertiaInfo,
     bias_wrench,
@@ -25,9 +33,9 @@ from jaxosim.dynamics.multibody import (
     mass_matrix,
     realize_inertia,
 )
-from jaxosim.forces.coordinate_limit_force import LimitInfo, realize_limits
-from jaxosim.forces.hunt_crossley_force import contact_wrenches, realize_contact
-from jaxosim.forces.spring_generalized_force import spring_force
+from jaxosim.errors import ModelMismatchError
+from jaxosim.forces import FORCES
+from jaxosim.forces.force import ForceInfo, Kinematics
 from jaxosim.forks import check_process
 from jaxosim.fused import fused
 from jaxosim.muscles import rows as muscle_rows
@@ -40,17 +48,13 @@ from jaxosim.paths.geometry_path import (
 )
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
 from jaxosim.types import (
-    AccelerationInfo,
-    ContactInfo,
-    InstanceInfo,
-    JointInfo,
     Model,
     Params,
-    PositionInfo,
     State,
     StateDerivative,
-    VelocityInfo,
 )
+
+_CLASSES = {"model": Model, "params": Params, "state": State}
 
 
 class StepContext(NamedTuple):
@@ -97,11 +101,17 @@ class Dynamics:
     """Every force at work."""
 
     muscles: MuscleDynamicsInfo
-    contacts: ContactInfo
-    limits: LimitInfo
-    spring_force: jax.Array = array("spring", unit="N·m | N")
+    forces: dict[str, Any]  # by the forces' fields: their Info
     wrench: jax.Array = array("mobod", 6, unit="N·m, N")
     mobility_force: jax.Array = array("mobility", unit="N·m | N")
+
+
+@pytree
+class AccelerationInfo:
+    """Accelerations of the free coordinates and of the mobilized bodies."""
+
+    u_dot: jax.Array = array("mobility", unit="rad/s² | m/s²")
+    acceleration: jax.Array = array("mobod", 6, unit="rad/s², m/s²")  # A, about the common point
 
 
 @jax.named_scope("realize_position")
@@ -152,7 +162,7 @@ def realize_dynamics(
     position: Position,
     velocity: Velocity,
 ) -> Dynamics:
-    """Forces of muscles, contacts, limits and springs."""
+    """Forces of muscles and of everything else."""
     muscles = materialize(
         muscle_rows.realize_dynamics(
             model,
@@ -163,23 +173,69 @@ def realize_dynamics(
             take(controls, model.muscle_control),
         )
     )
-    contacts = realize_contact(model, params, position.instance, position.bodies, velocity.bodies)
-    stops, springs = model.limits.coordinate, model.springs.coordinate
-    limits = realize_limits(params.limits, take(state.q, stops), take(state.u, stops))
-    spring = spring_force(params.springs, take(state.q, springs), take(state.u, springs))
-    count = len(model.coordinate_names)
-    on_coordinates = segment_sum(limits.force, stops, count) + segment_sum(spring, springs, count)
+    kinematics = kinematics_of(
+        state, position.bodies, velocity.bodies, position.paths.length, velocity.lengthening_speed
+    )
+    forces = realize_forces(model, params, position.instance, kinematics, controls)
+    on_coordinates = _sum_of(force.coordinate_force for force in forces.values())
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
-    path_tension = put(tension, model.muscle_path, len(model.paths.names))
+    path_tension = _sum_of(
+        [
+            put(tension, model.muscle_path, len(model.paths.names)),
+            *(force.path_tension for force in forces.values()),
+        ]
+    )
     return Dynamics(
         muscles=muscles,
-        contacts=contacts,
-        limits=limits,
-        spring_force=spring,
-        wrench=contact_wrenches(model, contacts),
+        forces=forces,
+        wrench=_sum_of(force.wrench for force in forces.values()),
         mobility_force=take(on_coordinates, model.tree.mobility)
         + tension_generalized_force(model, position.paths, path_tension),
     )
+
+
+def kinematics_of(
+    state: State,
+    position: PositionInfo,
+    velocity: VelocityInfo,
+    path_length: jax.Array,
+    lengthening_speed: jax.Array,
+) -> Kinematics:
+    """What forces may depend on at an instant."""
+    return Kinematics(
+        q=state.q,
+        u=state.u,
+        pose=position.pose,
+        velocity=velocity.velocity_of_frames,
+        hinge=position.hinge,
+        path_length=path_length,
+        lengthening_speed=lengthening_speed,
+    )
+
+
+def realize_forces(
+    model: Model,
+    params: Params,
+    instance: InstanceInfo,
+    kinematics: Kinematics,
+    controls: jax.Array,
+) -> dict[str, ForceInfo]:
+    """The Info of every class of forces, by its field of Model and Params."""
+    return {
+        force.FIELD: force.evaluate(
+            getattr(model, force.FIELD),
+            getattr(params, force.FIELD),
+            instance.forces[force.FIELD],
+            kinematics,
+            controls,
+        )
+        for force in FORCES
+    }
+
+
+def _sum_of(contributions: Iterable[jax.Array | None]) -> jax.Array:
+    """The sum of those that there are."""
+    return functools.reduce(operator.add, (one for one in contributions if one is not None))
 
 
 def realize(
@@ -248,17 +304,32 @@ def state_rates(
     )
 
 
+def check_records(model: Model, **records: Params | State) -> None:
+    """Compare the arguments `params` and `state` with the model that they belong to.
+
+    Raises:
+      ModelMismatchError: an argument is of another class, or an array's shape or dtype does not fit
+        the model.
+    """
+    for name, value in {"model": model, **records}.items():
+        if not isinstance(value, _CLASSES[name]):
+            raise ModelMismatchError(
+                f"{name}: expected jaxosim.{_CLASSES[name].__name__}, got {type(value).__name__}"
+            )
+    for record in records.values():
+        check_shapes(record, model.sizes)
+    check_dtypes(*records.values())
+
+
 def checked_arguments(model: Model, params: Params, state: State, controls: jax.Array) -> jax.Array:
     """The controls of one instant, after everything that the instant is made of was checked.
 
     Raises:
-      ModelMismatchError: an array's shape or dtype does not fit the model.
+      ModelMismatchError: an argument's class, or an array's shape or dtype, does not fit the model.
       RuntimeError: this process was forked from one that had used JAX.
     """
     check_process()
-    check_shapes(params, model.sizes)
-    check_shapes(state, model.sizes)
-    check_dtypes(params, state)
+    check_records(model, params=params, state=state)
     axes = {"control": len(model.control_names)}
     return checked_array("controls", controls, axes, state.activation)
 

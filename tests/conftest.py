@@ -20,8 +20,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 if not os.environ.get("JAXOSIM_TESTS_OPTIMIZED"):
     jax.config.update("jax_disable_most_optimizations", True)
-    flags = os.environ.get("XLA_FLAGS", "")  # read when the first program is compiled
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
+    if jax.__version_info__ < (0, 11):  # later ones end the process at an unknown flag
+        flags = os.environ.get("XLA_FLAGS", "")  # read when the first program is compiled
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
 
 
 def pytest_configure(config):
@@ -45,16 +46,12 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def opensim(tmp_path_factory):
+def opensim():
     """The live OpenSim, quiet, its log file kept out of the clone; skips where it is missing."""
-    here = os.getcwd()
-    os.chdir(tmp_path_factory.mktemp("opensim"))  # importing it opens ./opensim.log
-    try:
-        module = pytest.importorskip("opensim")
-    finally:
-        os.chdir(here)
-    module.Logger.setLevelString("Error")
-    return module
+    pytest.importorskip("jaxosim.opensim.library", exc_type=ImportError)
+    from jaxosim.opensim.library import opensim
+
+    return opensim
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxosim
+from jaxosim.forces.force import Kinematics
 from tests.models import osim_text as osim
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="jaxosim-worlds-")
@@ -52,9 +53,9 @@ def source_of(name_or_text):
 def oracle_of(name_or_text):
     """Live OpenSim of the same model."""
     from jaxosim.models.catalog import resolve
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
-    return Oracle(resolve(source_of(name_or_text)))
+    return OpenSimModel(resolve(source_of(name_or_text)))
 
 
 def assert_parity(name_or_text, states, only=None):
@@ -63,7 +64,7 @@ def assert_parity(name_or_text, states, only=None):
     Ball and Free joints have a fourth, unused q in Simbody, past which the oracle does not count:
     for models with them q_dot is left out here and tested in tests/dynamics/test_joints.py.
     """
-    from tests.parity.comparison import QUANTITIES, compare
+    from opensim_comparison.states import QUANTITIES, compare
 
     comparison = compare(oracle_of(name_or_text), source_of(name_or_text), states)
     uneven = bool(load(name_or_text)[0].tree.angular_velocity.any())
@@ -94,22 +95,9 @@ def states_at(model, params, q, u, seed=0):
 # -------------------------------------------------------------------------------- programs
 
 
-@functools.cache
-def rates_of(model):
-    """Compiled `state_derivative` of (params, state, excitation)."""
-    return jax.jit(functools.partial(jaxosim.state_derivative, model))
-
-
-@functools.cache
-def describe_of(model):
-    """Compiled `describe` of (params, state, excitation)."""
-    return jax.jit(functools.partial(jaxosim.describe, model))
-
-
-@functools.cache
-def initial_of(model):
-    """Compiled `initial_state` of (params,)."""
-    return jax.jit(functools.partial(jaxosim.initial_state, model))
+rates = jax.jit(jaxosim.state_derivative)
+describe = jax.jit(jaxosim.describe)
+initial = jax.jit(jaxosim.initial_state)
 
 
 @functools.cache
@@ -347,3 +335,29 @@ def slopes_at_an_edge(function, edge, into):
     at, within = (np.asarray(slope(jnp.asarray(x))) for x in (edge, edge + into * 1e-9))
     assert np.abs(within).max() > 0, "a slope of zero would show nothing"
     return at, within
+
+
+# ---------------------------------------------------------------- a force by itself
+
+
+def on_coordinates(force, params, q, u):
+    """What forces of one class do, each on a coordinate of its own.
+
+    Args:
+      force: a module of `jaxosim.forces` whose forces act on one coordinate each.
+      params: its numbers.
+      q: `[force]` (rad | m) the coordinates' values.
+      u: `[force]` (rad/s | m/s) their speeds.
+    """
+    structure = force.Structure(names=("",) * len(q), coordinate=np.arange(len(q)))
+    nowhere = {"pose": jnp.zeros((1, 3, 4)), "velocity": jnp.zeros((1, 6))}
+    no_paths = jnp.zeros(0)
+    kinematics = Kinematics(
+        q=q,
+        u=u,
+        hinge=jnp.zeros((len(q), 6)),
+        path_length=no_paths,
+        lengthening_speed=no_paths,
+        **nowhere,
+    )
+    return force.evaluate(structure, params, None, kinematics, jnp.zeros(0))

@@ -1,6 +1,5 @@
 """A batch is its worlds, however they are dealt out: blocks, devices, processes."""
 
-import functools
 import os
 import socket
 import subprocess
@@ -25,7 +24,7 @@ STEPS = 3
 def arm():
     """Model, states and excitations `[world, time, muscle]` of a batch of arms."""
     model, params = hopper_model.load("arm2dof6musc")
-    start = hopper_model.initial_of(model)(params)
+    start = hopper_model.initial(model, params)
     states = jax.tree.map(lambda x: jnp.repeat(x[None], COUNT, axis=0), start)
     excitations = jax.random.uniform(
         jax.random.key(0), (COUNT, STEPS, len(model.muscle_names)), states.q.dtype
@@ -50,14 +49,14 @@ def test_blocks_do_not_matter(block):
     keys = jax.random.split(jax.random.key(1), COUNT)
     axes = (None, 0, 0)
     expected = jax.vmap(norm, axes)(params, values, keys)
-    obtained = jaxosim.batched(norm, axes, block=block)(params, values, keys)
+    obtained = jaxosim.batched(norm, axes, batch_size=block)(params, values, keys)
     chex.assert_trees_all_equal(obtained, expected)
 
 
 def test_empty_leaves_pass_through_blocks():
     """A model without springs has records of none."""
     _, values = arguments()
-    obtained = jaxosim.batched(lambda x: {"none": x[:0], "one": x[0]}, block=4)(values)
+    obtained = jaxosim.batched(lambda x: {"none": x[:0], "one": x[0]}, batch_size=4)(values)
     assert obtained["none"].shape == (COUNT, 0)
     np.testing.assert_array_equal(obtained["one"], values[:, 0])
 
@@ -72,7 +71,7 @@ def test_gradients_pass_through_blocks():
     params, values = arguments()
 
     def loss(params, block):
-        return jnp.sum(jaxosim.batched(norm, (None, 0), block=block)(params, values)["sum"])
+        return jnp.sum(jaxosim.batched(norm, (None, 0), batch_size=block)(params, values)["sum"])
 
     slopes = [jax.grad(loss)(params, block)["scale"] for block in (3, COUNT)]
     np.testing.assert_allclose(slopes, jnp.sum(values))
@@ -80,9 +79,9 @@ def test_gradients_pass_through_blocks():
 
 def test_rollouts_in_blocks_are_the_vmapped_ones(arm):
     model, params, states, excitations = arm
-    roll = functools.partial(jaxosim.rollout, model, params)
-    expected = jax.jit(jax.vmap(roll))(states, excitations)
-    obtained = jax.jit(jaxosim.batched(roll, block=4))(states, excitations)
+    arguments, axes = (model, params, states, excitations), (None, None, 0, 0)
+    expected = jax.jit(jax.vmap(jaxosim.rollout, axes))(*arguments)
+    obtained = jax.jit(jaxosim.batched(jaxosim.rollout, axes, batch_size=4))(*arguments)
     chex.assert_trees_all_close(obtained, expected, rtol=ROUNDING, atol=ROUNDING)
 
 
@@ -107,7 +106,7 @@ if processes > 1:
     jax.distributed.initialize(sys.argv[2], num_processes=processes, process_id=int(sys.argv[3]))
 options = jaxosim.Options(method="euler", substeps=2)
 env = jaxosim.make("Arm2DEnv", time_limit=2, options=options)
-model, params = env.structure, env.params
+model, params = env.model, env.params
 actions = jax.random.uniform(jax.random.key(7), (16, 3, env.action_size))
 start = jax.jit(lambda: jaxosim.initial_state(model, params))()
 states = jax.tree.map(lambda x: jnp.repeat(x[None], 16, axis=0), start)

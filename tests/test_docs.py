@@ -29,7 +29,6 @@ BRITISH = re.compile(
     rf"(?i)\b(?:(?:{_STEMS.replace(' ', '|')})is(?:e[ds]?|ing|ations?)|metres?|centres?|grey|"
     r"\w*(?:colour|behaviour|neighbour|modelling)\w*)\b"
 )
-NAMES = re.compile(r"optimise_excitations|examples/optimising")  # of files
 
 # What the page calls refused.osim: my_model.osim with three parts that are not simulated.
 WRAP = """<PathWrapSet><objects><PathWrap><wrap_object>elbow</wrap_object></PathWrap></objects>
@@ -163,7 +162,7 @@ def pages():
 
 def british_words(text):
     """Words in British spelling."""
-    return BRITISH.findall(NAMES.sub("", text))
+    return BRITISH.findall(text)
 
 
 def test_british_spelling_is_recognized():

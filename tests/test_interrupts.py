@@ -53,8 +53,8 @@ sys.meta_path.insert(0, type("Finder", (), {"find_spec": lambda name, *_: (
 main()
 """,
     "the definition of the commands": """
-import jaxosim.models
-jaxosim.models.bundled_models = interrupt
+import click
+click.group = lambda **_: interrupt()
 main()
 """,
     "a command": """

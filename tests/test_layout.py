@@ -19,6 +19,7 @@ FLOORS = {
     "jaxosim.archive": 0,
     "jaxosim.arrays": 0,
     "jaxosim.batching": 0,
+    "jaxosim.cache": 0,
     "jaxosim.checks": 0,
     "jaxosim.errors": 0,
     "jaxosim.files": 0,
@@ -28,8 +29,9 @@ FLOORS = {
     "jaxosim.interrupts": 0,
     "jaxosim.optional": 0,
     "jaxosim.pytree": 0,
-    # reading any part of a file
+    # what a file says, read without numbers being made of it
     "jaxosim.models.compile_functions": 1,
+    "jaxosim.models.lookup": 1,
     "jaxosim.models.osim_upgrade": 1,
     "jaxosim.models.osim_values": 1,
     "jaxosim.models.osim_xml": 1,
@@ -38,17 +40,17 @@ FLOORS = {
     "jaxosim.models.reader_functions": 1,
     "jaxosim.models.spec": 1,
     "jaxosim.structure": 1,
-    # classes of the file, each read (host) and simulated (device); none needs a Model
+    # one OpenSim class, one module: what the file says of it, its numbers, its law
     "jaxosim.paths.build": 2,
     "jaxosim.paths.read": 2,
+    "jaxosim.forces": 3,
     "jaxosim.muscles": 3,
-    # types
+    # all of a model
     "jaxosim.types": 4,
     # reading a whole file (host) and the mechanics of the tree (device)
     "jaxosim.models": 5,
     "jaxosim.dynamics": 5,
-    # what acts on the tree
-    "jaxosim.forces": 6,
+    # the paths and muscles of a whole model
     "jaxosim.muscles.rows": 6,
     "jaxosim.paths": 6,
     # a whole model, at an instant and over time
@@ -59,8 +61,10 @@ FLOORS = {
     "jaxosim.system": 7,
     # tasks, and the files of the field
     "jaxosim.envs": 8,
+    "jaxosim.opensim": 8,
     "jaxosim.sto": 8,
     # adapters
+    "jaxosim.compilation_cache": 9,
     "jaxosim.viewer": 9,
     "jaxosim.adapters": 10,
     "jaxosim.osim_rl": 10,
@@ -91,6 +95,8 @@ PUBLIC_API = {
     "BatchEnv",
     "Env",
     "EnvState",
+    "JaxosimError",
+    "MissingExtraError",
     "Model",
     "ModelMismatchError",
     "Options",
@@ -99,6 +105,7 @@ PUBLIC_API = {
     "State",
     "StateDerivative",
     "StateDescription",
+    "TableFormatError",
     "UnsupportedComponentError",
     "bundled_models",
     "describe",
@@ -108,12 +115,14 @@ PUBLIC_API = {
     "load_model",
     "load_state",
     "make",
+    "register",
     "batched",
     "rollout",
     "save_state",
     "state_derivative",
     "step",
     "to_dict",
+    "use_compilation_cache",
     "use_cpu_devices",
     "world_mesh",
     "world_sharding",
@@ -130,6 +139,13 @@ NEEDS_EXTRA = {
     "jaxosim.adapters.brax": "brax",
     "jaxosim.adapters.gymnasium": "gymnasium",
     "jaxosim.adapters.gymnax": "gymnax",
+    "jaxosim.opensim": "opensim",
+}
+# Classes of OpenSim that only their own module, of the same name, knows.
+OWN_CLASSES = {
+    "HuntCrossleyForce": "jaxosim.forces.hunt_crossley_",
+    "CoordinateLimitForce": "jaxosim.forces.coordinate_limit_force",
+    "SpringGeneralizedForce": "jaxosim.forces.spring_generalized_force",
 }
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 each_module = pytest.mark.parametrize("name", MODULES)
@@ -260,6 +276,35 @@ def test_no_module_outside_muscles_names_a_class_of_muscles(name):
     source = MODULES[name].read_text(encoding="utf-8").lower()
     named = sorted(word for word in muscle_classes() if word in source)
     assert not named, f"{name} names {named}: what every class has stands in muscles/muscle.py"
+
+
+def strings_and_names(name):
+    """Everything that a module says to the interpreter: its names and strings, not its prose."""
+    prose = {
+        id(node.body[0].value)
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and ast.get_docstring(node) is not None
+    }
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.alias):
+            yield node.name
+
+
+@pytest.mark.parametrize("opensim_class", OWN_CLASSES)
+def test_a_class_of_forces_is_known_to_its_own_module_only(opensim_class):
+    home = OWN_CLASSES[opensim_class]
+    knowing = {
+        name for name in MODULES if any(opensim_class in said for said in strings_and_names(name))
+    }
+    assert any(name.startswith(home) for name in knowing)
+    assert {name for name in knowing if not name.startswith(home)} == set()
 
 
 def run_python(code):

@@ -20,7 +20,7 @@ def exported():
     _, params = jaxosim.load_model("gait14dof22musc_pros")
     single = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)
     env = jaxosim.make("ProstheticsEnv", difficulty=0, params=single)
-    batch = jaxosim.BatchEnv(env, WORLDS, block=WORLDS)  # as an accelerator would by itself
+    batch = jaxosim.BatchEnv(env, WORLDS, batch_size=WORLDS)  # as an accelerator would by itself
     es = jax.eval_shape(batch.reset, jax.random.key(0))
     action = jax.ShapeDtypeStruct((WORLDS, env.action_size), jnp.float32)
     return export.export(

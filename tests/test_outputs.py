@@ -1,7 +1,6 @@
 """describe and to_dict: osim-rl's state description, entry by entry, from recorded episodes."""
 
 import dataclasses
-import pathlib
 
 import chex
 import jax
@@ -11,10 +10,11 @@ import pytest
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
+from jaxosim.opensim.sampling import random_states
 from jaxosim.outputs import force_records
 from tests import hopper_model
+from tests.episodes import EPISODES, flat
 
-EPISODES = pathlib.Path(__file__).resolve().parents[2] / "shared" / "reference" / "episodes"
 MODELS = {
     "Prosthetics-3D-pros-difficulty0": "gait14dof22musc_pros",
     "Prosthetics-3D-intact-difficulty0": "gait14dof22musc",
@@ -25,13 +25,9 @@ MODELS = {
 ROWS = 4
 DESCRIPTION_TOLERANCE = 1e-8  # relative to max(1, |value|)
 # OpenSim holds locked coordinates by a constraint whose rounding reaches 1e-7 of an acceleration;
-# tests/parity/refinement.py takes it out, a recorded episode cannot.
+# jaxosim/opensim/refinement.py takes it out, a recorded episode cannot.
 ACCELERATION_TOLERANCE = 1e-6
 ROUNDING = 1e-12
-
-needs_episodes = pytest.mark.skipif(
-    not EPISODES.is_dir(), reason="the recorded episodes are not at hand"
-)
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -53,28 +49,14 @@ def described(model, params, data, row):
     assert tuple(data["muscle_names"]) == model.muscle_names
     names = ("q", "u", "activation", "fiber_length")
     state = jaxosim.State(time=jnp.zeros(()), **{n: jnp.asarray(data[n][row]) for n in names})
-    info = hopper_model.describe_of(model)(params, state, jnp.zeros(len(model.muscle_names)))
+    info = hopper_model.describe(model, params, state, jnp.zeros(len(model.muscle_names)))
     return jaxosim.to_dict(model, info)
-
-
-def flat(value, prefix=""):
-    """Nested dictionaries and lists as one dictionary, keys joined by slashes, indices last."""
-    if isinstance(value, list):
-        return {f"{prefix}/{index}": number for index, number in enumerate(value)}
-    if not isinstance(value, dict):
-        return {f"{prefix}/0": value}
-    items = value.items()
-    return {
-        name: number
-        for key, inside in items
-        for name, number in flat(inside, f"{prefix}/{key}" if prefix else str(key)).items()
-    }
 
 
 def hopper():
     model, params = hopper_model.load(hopper_model.HOPPER)
     state = hopper_model.random_state(model, params, seed=1)
-    return model, params, state, hopper_model.describe_of(model)(params, state, jnp.zeros(2))
+    return model, params, state, hopper_model.describe(model, params, state, jnp.zeros(2))
 
 
 # parity
@@ -102,7 +84,7 @@ def test_every_entry_of_recorded_states(episode):
 
 @pytest.mark.opensim
 def test_markers_and_mass_center_of_the_hopper(opensim):
-    states = hopper_model.oracle_of(hopper_model.HOPPER).random_states(16, seed=9)
+    states = random_states(hopper_model.oracle_of(hopper_model.HOPPER), 16, seed=9)
     hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 
@@ -133,8 +115,8 @@ def test_forces_come_in_file_order():
 def test_contact_records_balance():
     """What the floor feels is minus what the foot feels, moments about ground's origin too."""
     model, params, state, _ = hopper()
-    low = hopper_model.replace_at(hopper_model.initial_of(model)(params), q=(2, 0.71))
-    info = hopper_model.describe_of(model)(params, low, jnp.zeros(2))
+    low = hopper_model.replace_at(hopper_model.initial(model, params), q=(2, 0.71))
+    info = hopper_model.describe(model, params, low, jnp.zeros(2))
     rows = np.array(jaxosim.to_dict(model, info)["forces"]["h"]).reshape(3, 6)
     floor, heel, toe = rows
     assert heel[1] > 100
@@ -148,7 +130,7 @@ def test_contact_records_balance():
 
 def test_describe_and_rates_agree():
     model, params, state, info = hopper()
-    rates = hopper_model.rates_of(model)(params, state, jnp.zeros(2))
+    rates = hopper_model.rates(model, params, state, jnp.zeros(2))
     np.testing.assert_allclose(info.coordinates.acceleration, rates.u, rtol=1e-11)
     np.testing.assert_allclose(info.muscles.fiber_velocity, rates.fiber_length, rtol=1e-11)
     np.testing.assert_allclose(info.muscles.activation_rate, rates.activation, rtol=1e-11)
@@ -157,7 +139,7 @@ def test_describe_and_rates_agree():
 
 def test_velocities_and_accelerations_are_rates_of_positions():
     model, params, state, info = hopper()
-    rates = hopper_model.rates_of(model)(params, state, jnp.zeros(2))
+    rates = hopper_model.rates(model, params, state, jnp.zeros(2))
 
     def motion(q, u):
         moved = dataclasses.replace(state, q=q, u=u)
@@ -201,15 +183,17 @@ def test_gradient_through_describe_is_finite():
 def test_vmap_equals_loop():
     model, params, _, _ = hopper()
     states = [hopper_model.random_state(model, params, seed) for seed in range(3)]
-    together = jax.jit(jax.vmap(hopper_model.describe_of(model), (None, 0, None)))(
-        params, hopper_model.stack(states), jnp.zeros(2)
+    together = jax.jit(jax.vmap(jaxosim.describe, (None, None, 0, None)))(
+        model, params, hopper_model.stack(states), jnp.zeros(2)
     )
     for index, state in enumerate(states):
-        alone = hopper_model.describe_of(model)(params, state, jnp.zeros(2))
+        alone = hopper_model.describe(model, params, state, jnp.zeros(2))
         chex.assert_trees_all_close(hopper_model.row(together, index), alone, rtol=1e-9, atol=1e-9)
 
 
 def test_one_trace():
     model, params, state, _ = hopper()
-    hopper_model.describe_of(model)(params, state, jnp.ones(2))
-    assert hopper_model.describe_of(model)._cache_size() == 1
+    one = jax.jit(lambda *arguments: jaxosim.describe(*arguments))  # with a cache of its own
+    for controls in (jnp.zeros(2), jnp.ones(2)):
+        one(model, params, state, controls)
+    assert one._cache_size() == 1

@@ -1,7 +1,6 @@
 """Starting state, control steps and rollouts: consistency, convergence, gradients, restarts."""
 
 import dataclasses
-import functools
 import re
 
 import chex
@@ -12,7 +11,7 @@ import pytest
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
-from jaxosim.simulation import error_norm, substeps
+from jaxosim.simulation import error_norm, init_integrator, step_with_state, substeps
 from tests import hopper_model
 
 SAME = 1e-10  # one program in two groupings: rounding, multiplied by stiff contacts
@@ -32,7 +31,7 @@ HEIGHT, KNEE, ANKLE = 2, 3, 4  # coordinates of the hopper
 @pytest.fixture(scope="module")
 def world():
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     return model, params, state, jnp.array([[0.2, 0.1], [0.9, 0.1], [0.9, 0.7], [0.0, 1.0], [0, 0]])
 
 
@@ -93,7 +92,7 @@ def test_a_pose_of_another_model_is_refused(world, given):
 
 def test_initial_state_is_in_equilibrium(world):
     model, params, state, _ = world
-    rates = hopper_model.rates_of(model)(params, state, state.activation)
+    rates = hopper_model.rates(model, params, state, state.activation)
     assert float(jnp.abs(rates.fiber_length).max()) < EQUILIBRIUM_TOLERANCE
     assert float(jnp.abs(rates.activation).max()) == 0.0
 
@@ -167,10 +166,19 @@ def test_a_locked_coordinate_stays_where_it_is_put(world, options):
     assert largest_difference(states, dataclasses.replace(others, q=states.q)) > 1e-3
 
 
-def test_stale_first_stage_keeps_the_old_excitation_for_one_stage(world, reference):
+def test_a_first_stage_of_its_own_keeps_the_old_controls_for_one_stage(world, reference):
     model, params, state, excitations = world
-    options = dataclasses.replace(REFERENCE, stale_first_stage=True)
-    stale = hopper_model.rollout_of(model, options)(params, state, excitations)
+
+    @jax.jit
+    def steps(controls):
+        def one(carry, row):
+            before = carry[1].controls
+            after = step_with_state(model, params, carry[0], row, carry[1], REFERENCE, before)
+            return after, after[0]
+
+        return jax.lax.scan(one, (state, init_integrator(state, controls[0])), controls)[1]
+
+    stale = steps(excitations)
     same = (hopper_model.row(reference, 0), hopper_model.row(stale, 0))
     chex.assert_trees_all_close(*same, rtol=SAME, atol=SAME)
     gap = np.abs(np.asarray(reference.activation - stale.activation))[1]
@@ -203,7 +211,6 @@ def test_error_norm_is_the_largest_of_three_weighted_rms(world):
         ({"step_size": "0.01"}, "step_size: expected a positive number, got '0.01'"),
         ({"accuracy": -1.0}, "accuracy: expected a positive number, got -1.0"),
         ({"accuracy": np.inf}, "accuracy: expected a positive number, got inf"),
-        ({"stale_first_stage": 2}, r"stale_first_stage: expected one of \(True, False\), got 2"),
     ],
 )
 def test_options_are_checked_when_made(change, message):
@@ -245,6 +252,68 @@ def test_rows_of_controls_of_another_shape_are_refused(world, shape):
         jaxosim.rollout(model, params, state, jnp.full(shape, 0.5))
 
 
+@pytest.mark.parametrize(
+    "controls, found",
+    [
+        (np.full(2, 0.5j), "complex128"),
+        (np.array(["a", "b"]), "<U1"),
+        (jax.random.split(jax.random.key(0), 2), "key<fry>"),
+        (["left", "right"], "list"),
+        (None, "NoneType"),
+    ],
+    ids=["complex", "text", "keys", "list of text", "None"],
+)
+@pytest.mark.parametrize("verb", [jaxosim.step, jaxosim.state_derivative, jaxosim.describe])
+def test_controls_of_another_kind_are_refused(world, verb, controls, found):
+    model, params, state, _ = world
+    expected = rf"controls: expected real numbers \[control=2\], got .*{re.escape(found)}"
+    with pytest.raises(ModelMismatchError, match=expected):
+        verb(model, params, state, controls)
+
+
+def test_controls_of_rollout_of_another_kind_are_refused(world):
+    model, params, state, _ = world
+    expected = r"controls: expected real numbers \[time, control=2\], got dtype complex128"
+    with pytest.raises(ModelMismatchError, match=expected):
+        jaxosim.rollout(model, params, state, np.full((3, 2), 0.5j))
+
+
+@pytest.mark.parametrize(
+    "verb", [jaxosim.step, jaxosim.rollout, jaxosim.state_derivative, jaxosim.describe]
+)
+def test_arguments_in_another_order_are_refused_by_name(world, verb):
+    model, params, state, excitations = world
+    controls = excitations if verb is jaxosim.rollout else excitations[0]
+    with pytest.raises(ModelMismatchError, match=r"params: expected jaxosim\.Params, got State"):
+        verb(model, state, params, controls)
+    with pytest.raises(ModelMismatchError, match=r"state: expected jaxosim\.State, got NoneType"):
+        verb(model, params, None, controls)
+    with pytest.raises(ModelMismatchError, match=r"model: expected jaxosim\.Model, got str"):
+        verb("arm2dof6musc", params, state, controls)
+
+
+@pytest.mark.parametrize(
+    "verb", [jaxosim.step, jaxosim.rollout, jaxosim.state_derivative, jaxosim.describe]
+)
+@pytest.mark.parametrize(
+    "wrong, expected",
+    [
+        ({"q": jnp.zeros((5, 1))}, r"State\.q: expected \{'coordinate': 5\}, got shape \(5, 1\)"),
+        ({"u": jnp.zeros(4)}, r"State\.u: expected \{'coordinate': 5\}, got shape \(4,\)"),
+        ({"q": jnp.zeros(5, int)}, r"State\.q: expected floating-point numbers, got int64"),
+        ({"q": jnp.zeros(5, jnp.float32)}, r"State\.q: expected float64 as .*, got float32"),
+        ({"time": None}, r"State\.time: expected an array, got NoneType"),
+        ({"time": jax.random.key(0)}, r"State\.time: expected floating-point numbers, got key"),
+    ],
+    ids=["rank", "length", "whole numbers", "precision", "None", "key"],
+)
+def test_states_that_do_not_fit_are_refused(world, verb, wrong, expected):
+    model, params, state, excitations = world
+    controls = excitations if verb is jaxosim.rollout else excitations[0]
+    with pytest.raises(ModelMismatchError, match=expected):
+        verb(model, params, dataclasses.replace(state, **wrong), controls)
+
+
 def test_whole_numbers_and_lists_are_taken_as_numbers(world):
     model, params, state, _ = world
     options = jaxosim.Options(method="euler", substeps=1)
@@ -271,10 +340,9 @@ def test_x64_may_be_switched_after_a_model_has_been_traced(method):
 
     def dtypes():
         model, params = hopper_model.load(hopper_model.HOPPER)
-        state = jax.eval_shape(functools.partial(jaxosim.initial_state, model), params)
-        run = functools.partial(jaxosim.rollout, model, options=options)
+        state = jax.eval_shape(jaxosim.initial_state, model, params)
         excitations = jax.ShapeDtypeStruct((3, 2), jnp.result_type(float))
-        states = jax.eval_shape(run, params, state, excitations)
+        states = jax.eval_shape(jaxosim.rollout, model, params, state, excitations, options)
         return {str(leaf.dtype) for leaf in jax.tree.leaves((state, states))}
 
     for mode in (True, False, True):
@@ -285,8 +353,7 @@ def test_x64_may_be_switched_after_a_model_has_been_traced(method):
 def test_single_precision_is_kept_beside_double(world):
     model, *double, excitations = world
     params, state = jax.tree.map(lambda leaf: leaf.astype(np.float32), tuple(double))
-    run = functools.partial(jaxosim.rollout, model)
-    states = jax.eval_shape(run, params, state, excitations)  # float64 excitations
+    states = jax.eval_shape(jaxosim.rollout, model, params, state, excitations)  # float64 controls
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(states)} == {"float32"}
 
 
@@ -387,8 +454,8 @@ def test_vmap_of_step_equals_a_loop(world):
     states = hopper_model.stack(
         [hopper_model.random_state(model, params, s, 0.05) for s in range(3)]
     )
-    one = functools.partial(jaxosim.step, model)
-    together = jax.jit(jax.vmap(one, (None, 0, 0)))(params, states, excitations[:3])
+    batched = jax.jit(jax.vmap(jaxosim.step, (None, None, 0, 0)))
+    together = batched(model, params, states, excitations[:3])
     for index in range(3):
         alone = hopper_model.step_of(model, options)(
             params, hopper_model.row(states, index), excitations[index]
@@ -402,7 +469,7 @@ def test_vmap_of_step_equals_a_loop(world):
 def test_one_trace_for_equal_options(world):
     model, params, state, excitations = world
 
-    @functools.partial(jax.jit, static_argnums=(0, 4))
+    @jax.jit
     @chex.assert_max_traces(n=1)
     def one(model, params, state, excitation, options):
         return jaxosim.step(model, params, state, excitation, options)

@@ -42,7 +42,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
         ({"options": {"goal": 1}}, "Arm2DEnv has no option goal"),
         ({"options": {"time_limit": "long"}}, "time_limit: expected a positive whole number"),
         ({"options": {"action_repeat": 3}}, "multiple values for keyword argument"),
-        ({"options": {"observation": "tree"}}, "observation: expected 'vector'"),
+        ({"options": {"observation": "dict"}}, "observation: expected 'vector'"),
     ],
 )
 def test_a_task_that_is_none_is_refused(script, tmp_path, changes, message):

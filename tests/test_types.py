@@ -2,8 +2,11 @@
 
 import dataclasses
 import functools
+import importlib
 import inspect
+import pathlib
 import re
+import typing
 
 import chex
 import jax
@@ -12,10 +15,6 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim import outputs, system, types
-from jaxosim.muscles import muscle
-from jaxosim.muscles.thelen2003 import properties as thelen2003
-from jaxosim.paths import build, geometry_path
 from jaxosim.pytree import check_shapes, declared_arrays
 from jaxosim.system import (
     realize_acceleration,
@@ -29,20 +28,27 @@ POWERS = r"[²³]?(\^\([0-9]/[0-9]\))?"
 BATCH = 2
 
 
-def records(module):
+def records(name):
     """The pytree classes that a module defines."""
+    module = importlib.import_module(name)
     return [
         cls
         for _, cls in inspect.getmembers(module, inspect.isclass)
         if dataclasses.is_dataclass(cls)
-        and cls.__module__ == module.__name__
+        and cls.__module__ == name
         and any("unit" in field.metadata for field in dataclasses.fields(cls))
     ]
 
 
+ROOM = pathlib.Path(jaxosim.__file__).parent
+LAWS = [
+    ".".join(path.relative_to(ROOM.parent).with_suffix("").parts)
+    for folder in ("dynamics", "forces", "muscles", "paths")
+    for path in sorted((ROOM / folder).rglob("[!_]*.py"))
+]
 RECORDS = [
     cls
-    for module in (types, outputs, system, muscle, thelen2003, build, geometry_path)
+    for module in ("jaxosim.types", "jaxosim.outputs", "jaxosim.system", *LAWS)
     for cls in records(module)
 ]
 
@@ -90,17 +96,18 @@ def test_every_record_has_its_declared_axes(name):
         assert list(declared_arrays(stage))
 
 
-@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
 def test_every_unit_is_known(cls):
     for field in dataclasses.fields(cls):
         if "unit" not in field.metadata:
-            assert dataclasses.is_dataclass(field.type) or isinstance(field.type, str), field.name
+            is_record = dataclasses.is_dataclass(field.type) or isinstance(field.type, str)
+            assert is_record or typing.get_origin(field.type) is dict, field.name
             continue
         unit = field.metadata["unit"]
         if unit == "mixed":
             continue
         for alternative in re.split(r" \| |, ", unit):
-            for part in re.split("[·/]", alternative):
+            for part in re.split(r"[·/](?![^(]*\))", alternative):
                 bare = re.sub(POWERS + "$", "", part)
                 assert bare in BASE, (cls.__name__, field.name, unit)
 
@@ -150,7 +157,7 @@ def test_a_model_is_static_and_hashed_by_identity():
     assert again is model
     assert hash(twin) != hash(model) and twin != model
 
-    @functools.partial(jax.jit, static_argnums=0)
+    @jax.jit
     @chex.assert_max_traces(n=2)
     def count(model, x):
         return x * len(model.body_names)
@@ -160,6 +167,55 @@ def test_a_model_is_static_and_hashed_by_identity():
         count(one, jnp.ones(()))
     with pytest.raises(AssertionError, match="traced"):
         count(dataclasses.replace(model), jnp.ones(()))
+
+
+@pytest.mark.parametrize("kernel", ["fused", "xla"])
+def test_jax_takes_models_and_options_as_arguments(kernel):
+    model, params = jaxosim.load_model("arm2dof6musc")
+    options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)
+    state = jax.jit(jaxosim.initial_state)(model, params)
+    controls = jnp.linspace(0.1, 0.6, 3)[:, None] * jnp.ones(len(model.control_names))[None]
+    states = jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), state)
+    alone = [jaxosim.step(model, params, state, row, options) for row in controls]
+    expected = jax.tree.map(lambda *rows: jnp.stack(rows), *alone)
+    axes = (None, None, 0, 0, None)
+    mesh = jaxosim.world_mesh(num_envs=3)
+    for batch in (
+        jax.vmap(jaxosim.step, axes),
+        jax.jit(jax.vmap(jaxosim.step, axes)),
+        jaxosim.batched(jaxosim.step, axes, batch_size=2),
+        jax.jit(jaxosim.batched(jaxosim.step, axes, mesh=mesh)),
+    ):
+        obtained = batch(model, params, states, controls, options)
+        chex.assert_trees_all_close(obtained, expected, rtol=1e-12, atol=1e-12)
+    one = jax.jit(jaxosim.step)(model, params, state, controls[0], options)
+    chex.assert_trees_all_close(one, alone[0], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["fused", "xla"])
+def test_models_and_options_pass_through_scan_and_grad(kernel):
+    model, params = jaxosim.load_model("arm2dof6musc")
+    options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)
+    state = jax.jit(jaxosim.initial_state)(model, params)
+    controls = jnp.full((3, len(model.control_names)), 0.3)
+
+    def end(model, params, state, controls, options):
+        def step(carry, row):
+            model, state, options = carry
+            return (model, jaxosim.step(model, params, state, row, options), options), None
+
+        return jax.lax.scan(step, (model, state, options), controls)[0][1].u[0]
+
+    def known(controls):
+        return jaxosim.rollout(model, params, state, controls, options).u[-1, 0]
+
+    arguments = (model, params, state, controls, options)
+    value, slopes = jax.jit(jax.value_and_grad(end, argnums=(0, 3)))(*arguments)
+    expected_value, expected_slope = jax.jit(jax.value_and_grad(known))(controls)
+    np.testing.assert_allclose(value, expected_value, rtol=1e-12)
+    np.testing.assert_allclose(slopes[1], expected_slope, rtol=1e-9)
+    assert slopes[0] is model  # no leaf of it is differentiated
+    assert np.abs(slopes[1]).max() > 0
 
 
 def test_options_are_hashed_by_value():

@@ -137,7 +137,7 @@ class Work:
         # Batches of a program share its kernel; XLA compiles each anew.
         own = self.locks[program] if self.stage == "fused" else contextlib.nullcontext()
         with own, using(self.stage):
-            return case, compiled(jaxosim.batched(case.function, block=batch), *case.arguments)
+            return case, compiled(jaxosim.batched(case.function, batch_size=batch), *case.arguments)
 
     def _measure(self, task: tuple[str, int], future: concurrent.futures.Future) -> None:
         name, batch = task

@@ -1,26 +1,22 @@
 """A world in a live OpenSim, driven as osim-rl's ProstheticsEnv drives it.
 
-A control step is all that osim-rl does for an agent: set the excitations, let the integrator go on
-for 10 ms, realize accelerations, collect the state description, and work out observation, reward
-and ending from it.
+A control step is all that osim-rl does for an agent: set the excitations, integrate for
+10 ms, realize accelerations, collect the state description, and compute observation, reward and
+ending from it.
 
 Source: osim-rl 2.1.0 `OsimModel`, `ProstheticsEnv`.
 """
 
-import contextlib
-import tempfile
 import time
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from patterns import STEP_SIZE
 
 from jaxosim.models.catalog import resolve
-from jaxosim.optional import require
 
 _STARTING_EXCITATION = 1.0  # in force until the first action
-_SPEED = 3.0  # m/s, asked for in Round 1
+_SPEED = 3.0  # m/s, the target of Round 1
 _LOWEST_PELVIS = 0.6  # m
 _BODIES = ("head", "torso", "toes_l", "toes_r", "talus_l", "talus_r")
 _JOINTS = ("ankle_l", "ankle_r", "back", "hip_l", "hip_r", "knee_l", "knee_r")
@@ -29,26 +25,11 @@ _RELATIVE = (0, 1, 6)  # of a body's nine numbers, those that are given from the
 Description = dict[str, dict[str, Any]]
 
 
-def load_opensim() -> ModuleType:
-    """Import OpenSim where its log file, which it opens in the current folder, is in no way.
-
-    Raises:
-      MissingExtraError: it is not installed, or does not load.
-    """
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        contextlib.chdir(folder),
-    ):
-        opensim = require("opensim", "opensim")
-    opensim.Logger.setLevelString("Off")
-    return opensim
-
-
 class OpenSimWorld:
-    """One world; osim-rl's Round 1, with 3 m/s asked for."""
+    """One world; osim-rl's Round 1, with a target of 3 m/s."""
 
     def __init__(self, model: str) -> None:
-        """Read a model and let constants excite its muscles.
+        """Read a model.
 
         Args:
           model: a bundled name or the path of an `.osim` file.
@@ -56,40 +37,32 @@ class OpenSimWorld:
         Raises:
           MissingExtraError: OpenSim is not installed, or does not load.
         """
-        self._opensim = load_opensim()
-        self._model = self._opensim.Model(str(resolve(model)))
-        self._model.initSystem()
-        self._add_controller()
-        self._initial = self._opensim.State(self._model.initSystem())
-        self._model.equilibrateMuscles(self._initial)
-        self._collect_members()
-        self.reset(5e-5)
+        # Imported here, so that a worker process answers with the error of a missing OpenSim.
+        from jaxosim.opensim import reading
+        from jaxosim.opensim.model import OpenSimModel
 
-    def _add_controller(self) -> None:
-        """Drive each muscle by a Constant; kept, since Python's proxies own nothing."""
-        controller = self._opensim.PrescribedController()
-        for muscle in _members(self._model.getMuscles()):
-            controller.addActuator(muscle)
-            controller.prescribeControlForActuator(
-                muscle.getAbsolutePathString(), self._opensim.Constant(_STARTING_EXCITATION)
-            )
-        self._model.addController(controller)
-        self._controller = controller
-
-    def _collect_members(self) -> None:
-        """Keep every member of the model's sets, most beside their names."""
-        model, constant = self._model, self._opensim.Constant
-        self._functions = self._controller.get_ControlFunctions()
-        self._excitations = [constant.safeDownCast(f) for f in _members(self._functions)]
-        self._coordinates = _members(model.getCoordinateSet())
+        self._live = OpenSimModel(resolve(model))
+        self._model = self._live.model
+        self._initial = self._live.initial_state()
+        self._muscle_count = len(self._live.muscle_names)
+        self._coordinates = reading.members(self._model.getCoordinateSet())
         self._joints = {
             joint.getName(): [joint.get_coordinates(i) for i in range(joint.numCoordinates())]
-            for joint in _members(model.getJointSet())
+            for joint in reading.members(self._model.getJointSet())
         }
-        self._bodies = _by_name(model.getBodySet())
-        self._muscles = _by_name(model.getMuscles())
-        self._forces = _by_name(model.getForceSet())
-        self._markers = _by_name(model.getMarkerSet())
+        containers = {
+            "bodies": self._model.getBodySet(),
+            "muscles": self._model.getMuscles(),
+            "forces": self._model.getForceSet(),
+            "markers": self._model.getMarkerSet(),
+        }
+        named = {
+            kind: {member.getName(): member for member in reading.members(container)}
+            for kind, container in containers.items()
+        }
+        self._bodies, self._muscles = named["bodies"], named["muscles"]
+        self._forces, self._markers = named["forces"], named["markers"]
+        self.reset(5e-5)
 
     # ------------------------------------------------------------------------ osim-rl's step
 
@@ -100,13 +73,13 @@ class OpenSimWorld:
 
         Args:
           accuracy: of OpenSim's integrator.
-          fresh: start it anew in each control step. Otherwise it goes on, as under osim-rl, and its
+          fresh: a new one for each control step. Otherwise one continues, as under osim-rl, and its
             first stage after a change still uses the previous excitation.
           excitation: `[muscle]` (1) in force before the first action; osim-rl's if None.
         """
         self._accuracy, self._fresh, self._step_count = accuracy, fresh, 0
-        osim_rl = np.full(len(self._excitations), _STARTING_EXCITATION)
-        self._actuate(osim_rl if excitation is None else excitation)
+        osim_rl = np.full(self._muscle_count, _STARTING_EXCITATION)
+        self._live.set_excitation(osim_rl if excitation is None else excitation)
         self._start_from(self._initial)
 
     def step(self, action: np.ndarray) -> tuple[list[float], float, bool]:
@@ -115,7 +88,7 @@ class OpenSimWorld:
         Args:
           action: `[muscle]` (1).
         """
-        self._actuate(action)
+        self._live.set_excitation(action)
         if self._fresh:
             self._start_from(self._state)
         self._step_count += 1
@@ -124,17 +97,11 @@ class OpenSimWorld:
         miss = now["body_vel"]["pelvis"][0] - _SPEED
         return observation_of(now), 9.0 - miss * miss, now["body_pos"]["pelvis"][1] < _LOWEST_PELVIS
 
-    def _actuate(self, action: np.ndarray) -> None:
-        for function, value in zip(self._excitations, action, strict=True):
-            function.setValue(float(value))
-
     def _start_from(self, state: Any) -> None:
-        """A new integrator, at a copy of a state: the old one takes its own along."""
-        self._state = self._opensim.State(state)
-        self._state.setTime(self._step_count * STEP_SIZE)
-        self._manager = self._opensim.Manager(self._model)
-        self._manager.setIntegratorAccuracy(self._accuracy)
-        self._manager.initialize(self._state)
+        """A new integrator, at a copy of a state."""
+        seconds = self._step_count * STEP_SIZE
+        self._manager = self._live.manager_at(state, seconds, self._accuracy)
+        self._state = self._manager.getState()
 
     def describe(self) -> Description:
         """osim-rl's state description of the present state, in nested dictionaries."""
@@ -258,14 +225,6 @@ def _motion(now: Description, body: str) -> list[float]:
     plane = [now[kind][body][:2] for kind in ("body_pos", "body_vel", "body_acc")]
     about_z = [now[kind][body][2] for kind in ("body_pos_rot", "body_vel_rot", "body_acc_rot")]
     return [*plane[0], *plane[1], *plane[2], *about_z]
-
-
-def _members(container: Any) -> list[Any]:
-    return [container.get(index) for index in range(container.getSize())]
-
-
-def _by_name(container: Any) -> dict[str, Any]:
-    return {member.getName(): member for member in _members(container)}
 
 
 def _vector(vector: Any) -> list[float]:

@@ -123,3 +123,18 @@ def apply_inertia(
     angular = matvec(inertia, w) + cross(first_moment, v)
     linear = mass[..., None] * v + cross(w, first_moment)
     return spatial(angular, linear)
+
+
+def point_velocity(V: jax.Array, p: jax.Array) -> jax.Array:
+    """Velocity `[..., 3]` (m/s) of the point p of a body with spatial velocity V."""
+    return V[..., 3:] + cross(V[..., :3], p)
+
+
+def point_acceleration(V: jax.Array, A: jax.Array, p: jax.Array) -> jax.Array:
+    """Acceleration `[..., 3]` (m/s²) of the material point p of a body; p from the common point.
+
+    The linear part of A is the rate of the velocity of whatever passes the common point; the
+    material point there accelerates by ω × v more.
+    """
+    w, velocity = V[..., :3], point_velocity(V, p)
+    return A[..., 3:] + cross(A[..., :3], p) + cross(w, velocity)

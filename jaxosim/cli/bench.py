@@ -97,7 +97,7 @@ def _episode(
     signal, key = ControlSignal("random"), jax.random.key(1)
     draw = jax.jit(lambda step: signal.during(step, key, env.options.step_size, like))
     actions = [jax.device_put(draw(step), place) for step in range(_STEPS)]
-    step = jaxosim.batched(env.step, mesh=mesh, block=None if mesh is None else _BLOCK)
+    step = jaxosim.batched(env.step, mesh=mesh, batch_size=None if mesh is None else _BLOCK)
     begin = time.perf_counter()
     program = jax.jit(step).lower(worlds, actions[0]).compile()
     compile_seconds = time.perf_counter() - begin

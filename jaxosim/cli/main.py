@@ -24,13 +24,15 @@ import rich.console
 import rich.progress
 
 import jaxosim
-from jaxosim import fused, interrupts, sto
+from jaxosim import cache, fused, interrupts, sto
 from jaxosim.cli import report, view
 from jaxosim.cli.bench import bench
 from jaxosim.cli.obs import obs
 from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
+from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.cores import use_cpu_devices
 from jaxosim.errors import (
+    MissingExtraError,
     ModelMismatchError,
     OsimFormatError,
     OsimFormatWarning,
@@ -41,7 +43,6 @@ from jaxosim.errors import (
 from jaxosim.files import replacing
 from jaxosim.models.catalog import bundled_models
 from jaxosim.models.load import load_model
-from jaxosim.optional import MissingExtraError
 from jaxosim.types import Model, Params
 from jaxosim.viewer.motion import Motion, write_motion
 
@@ -119,9 +120,13 @@ def _complain(message: str, status: int) -> int:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(jaxosim.__version__, prog_name="jaxosim")
+@click.option("--no-cache", is_flag=True, help="Compile anew and keep no compiled code.")
 @click.pass_context
-def commands(context: click.Context) -> None:
+def commands(context: click.Context, no_cache: bool) -> None:
     """OpenSim's musculoskeletal mechanics as pure JAX functions."""
+    if no_cache:
+        os.environ[cache.VARIABLE] = ""
+    use_compilation_cache()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -130,11 +135,24 @@ _MODELS = "MODEL is a path to an .osim file or a bundled name: " + ", ".join(bun
 
 
 @commands.command(epilog=_MODELS)
-@click.argument("model")
-def info(model: str) -> None:
-    """Print the parts of MODEL as tables."""
-    structure, params = load_model(model)
+@click.argument("model", required=False)
+@click.option("--cache", "about_cache", is_flag=True, help="Show where compiled code is kept.")
+@click.option("--clear", is_flag=True, help="With --cache: delete all that is kept.")
+def info(model: str | None, about_cache: bool, clear: bool) -> None:
+    """Print the parts of MODEL as tables, or, with --cache, what compiled code is kept."""
+    if clear and not about_cache:
+        raise click.UsageError("--clear goes with --cache.")
+    if model is None and not about_cache:
+        raise click.MissingParameter(param_hint="'MODEL'", param_type="argument")
+    if model is not None and about_cache:
+        raise click.UsageError("expected either MODEL or --cache, not both.")
     console = report.output_console()
+    if model is None:
+        if clear:
+            cache.clear()
+        console.print(report.cache_table())
+        return
+    structure, params = load_model(model)
     console.print(report.summary_table(structure, params))
     for table in report.part_tables(structure, params):
         if table.row_count:

@@ -12,7 +12,7 @@ from jaxosim.envs.registry import ENVS, make
 
 @click.command(epilog="ENV is one of " + ", ".join(ENVS) + ".")
 @click.argument("env", type=click.Choice(list(ENVS)), metavar="ENV")
-@click.option("--model", type=click.Choice(["3D", "2D"]), help="Of ProstheticsEnv, L2M2019Env.")
+@click.option("--variant", type=click.Choice(["3D", "2D"]), help="Of ProstheticsEnv, L2M2019Env.")
 @click.option(
     "--prosthetic/--intact", default=None, help="Right leg of ProstheticsEnv; default prosthetic."
 )
@@ -21,10 +21,10 @@ from jaxosim.envs.registry import ENVS, make
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of the reset."
 )
 def obs(
-    env: str, model: str | None, prosthetic: bool | None, difficulty: int | None, seed: int
+    env: str, variant: str | None, prosthetic: bool | None, difficulty: int | None, seed: int
 ) -> None:
     """Print index, name, unit and value after reset of each entry of ENV's observation."""
-    given = {"model": model, "prosthetic": prosthetic, "difficulty": difficulty}
+    given = {"variant": variant, "prosthetic": prosthetic, "difficulty": difficulty}
     options = {name: value for name, value in given.items() if value is not None}
     try:
         task = make(env, **options)

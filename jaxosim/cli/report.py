@@ -6,6 +6,8 @@ import rich.console
 import rich.status
 import rich.table
 
+from jaxosim import cache
+from jaxosim.forces import FORCES
 from jaxosim.types import Model, Params
 
 _PLAIN_WIDTH = 120  # columns when the output is a file or a pipe, whose width nobody knows
@@ -36,8 +38,6 @@ def summary_table(model: Model, params: Params) -> rich.table.Table:
     locked = [
         n for n, is_locked in zip(model.coordinate_names, model.locked, strict=True) if is_locked
     ]
-    contact_count = len(model.contacts.element_names)
-    sphere_count = len(model.contacts.geometry_names) - int(np.sum(model.contacts.is_half_space))
     rows = {
         "file": model.source,
         "bodies": str(len(model.body_names)),
@@ -45,8 +45,10 @@ def summary_table(model: Model, params: Params) -> rich.table.Table:
         "coordinates": str(len(model.coordinate_names)),
         "locked": f"{len(locked)}" + (f" ({', '.join(locked)})" if locked else ""),
         "muscles": str(len(model.muscle_names)),
-        "contacts": f"{contact_count} forces, {sphere_count} spheres",
-        "limits, springs": f"{len(model.limits.names)}, {len(model.springs.names)}",
+        **{
+            force.FIELD: force.describe(getattr(model, force.FIELD), model.coordinate_names).summary
+            for force in FORCES
+        },
         "markers": str(len(model.marker_names)),
         "mass": f"{float(np.sum(np.asarray(params.bodies.mass))):.6g} kg",
     }
@@ -112,17 +114,10 @@ def _muscle_table(model: Model, params: Params) -> rich.table.Table:
 
 def _force_table(model: Model) -> rich.table.Table:
     table = plain_table("other forces", ("force", "left"), ("kind", "left"), ("acts on", "left"))
-    contacts = model.contacts
-    for index, name in enumerate(contacts.element_names):
-        members = np.flatnonzero(contacts.element == index)
-        touched = ", ".join(contacts.geometry_names[member] for member in members)
-        table.add_row(name, "HuntCrossleyForce", touched)
-    for kind, forces in (
-        ("CoordinateLimitForce", model.limits),
-        ("SpringGeneralizedForce", model.springs),
-    ):
-        for name, coordinate in zip(forces.names, forces.coordinate, strict=True):
-            table.add_row(name, kind, model.coordinate_names[int(coordinate)])
+    for force in FORCES:
+        description = force.describe(getattr(model, force.FIELD), model.coordinate_names)
+        for name, acts_on in description.rows:
+            table.add_row(name, force.TAGS[0], acts_on)
     return table
 
 
@@ -146,11 +141,22 @@ def travel_table(root_name: str, root_position: np.ndarray) -> rich.table.Table:
     return table
 
 
+def cache_table() -> rich.table.Table:
+    """Where compiled code is kept, and how much of it."""
+    where = cache.cache_directory()
+    title = f"compiled code in {where}" if where else f"no compiled code is kept ({cache.VARIABLE})"
+    table = plain_table(title, ("kind", "left"), ("files", "right"), ("size (MB)", "right"))
+    for kind, paths in cache.kept_files().items():
+        size = sum(path.stat().st_size for path in paths)
+        table.add_row(kind, str(len(paths)), f"{size / 1e6:.1f}")
+    return table
+
+
 def plain_table(title: str, *columns: tuple[str, str]) -> rich.table.Table:
     """An empty table with `(heading, "left" or "right")` columns."""
     table = rich.table.Table(title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
     for heading, side in columns:
-        table.add_column(heading, justify="right" if side == "right" else "left")
+        table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
     return table
 
 

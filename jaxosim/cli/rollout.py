@@ -161,7 +161,7 @@ def prepare(model: Model, params: Params, job: Job) -> Compiled:
     warn_without_equilibrium(model, found)
     position = jax.jit(functools.partial(root_position, model))(params, one)
     state = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], job.batch, axis=0), one)
-    mesh = world_mesh(world_count=job.batch)
+    mesh = world_mesh(num_envs=job.batch)
     place = world_sharding(mesh)
     state = jax.device_put(state, place)
     chunk = jax.jit(functools.partial(_run_chunk, model, job, mesh), out_shardings=(place, None))

@@ -3,6 +3,8 @@
 Computed once per call and, as long as Params are not batched, once for a whole batch.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +12,32 @@ import numpy as np
 from jaxosim.arrays.linalg import matmul, matvec, transpose
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.arrays.spatial import body_xyz_rotation, skew
+from jaxosim.forces import FORCES
+from jaxosim.forces.force import BodyFrames
+from jaxosim.pytree import array, pytree
 from jaxosim.structure import GROUND
-from jaxosim.types import InstanceInfo, Model, Params
+from jaxosim.types import Model, Params
+
+
+@pytree
+class InstanceInfo:
+    """What follows from Params alone: everything fixed on a mobilized body, in that body's frame.
+
+    The frame of a mobilized body is its joint's outboard frame (Simbody's M), so that no constant
+    transform is left in the chain of poses.
+    """
+
+    body_rotation: jax.Array = array("body", 3, 3, unit="1")  # of the body in its mobilized body
+    body_position: jax.Array = array("body", 3, unit="m")
+    inboard_rotation: jax.Array = array("mobod", 3, 3, unit="1")  # joint's inboard frame in parent
+    inboard_position: jax.Array = array("mobod", 3, unit="m")
+    mass: jax.Array = array("mobod", unit="kg")
+    first_moment: jax.Array = array("mobod", 3, unit="kg·m")  # mass · mass center
+    inertia: jax.Array = array("mobod", 3, 3, unit="kg·m²")  # about the mobilized body's origin
+    point_location: jax.Array = array("point", 3, unit="m")
+    moving_rotation: jax.Array = array("moving", 3, 3, unit="1")
+    rigid_length: jax.Array = array("rigid", unit="m")  # of segments that cannot change length
+    forces: dict[str, Any]  # by the forces' fields: what follows from their params alone
 
 
 def realize_instance(model: Model, params: Params) -> InstanceInfo:
@@ -22,17 +48,11 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
     rotation, position = _body_transforms(model, params)
     mass, first_moment, inertia = _fused_inertia(model, params, rotation, position)
     inboard_rotation, inboard_position = _inboard_frames(model, params, rotation, position)
-    with_ground = _with_ground(rotation), _with_ground(position)
-
-    def carried(owner, location):
-        """Points of bodies, in the frames of the mobilized bodies that carry them."""
-        return matvec(with_ground[0][owner], location) + with_ground[1][owner]
-
-    paths, contacts = model.paths, model.contacts
-    points = carried(paths.point_body, params.paths.location)
+    frames = BodyFrames(_with_ground(rotation), _with_ground(position))
+    paths = model.paths
+    points = frames.carried(paths.point_body, params.paths.location)
     moving_body = paths.point_body[paths.moving_point]
     rigid = points[paths.rigid.end] - points[paths.rigid.start]
-    normal = body_xyz_rotation(params.contacts.orientation)[..., 0]
     return InstanceInfo(
         body_rotation=rotation,
         body_position=position,
@@ -43,11 +63,15 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
         inertia=inertia,
         point_location=points,
         moving_rotation=matmul(
-            with_ground[0][moving_body], body_xyz_rotation(params.paths.orientation)
+            frames.rotation[moving_body], body_xyz_rotation(params.paths.orientation)
         ),
         rigid_length=safe_norm(rigid),
-        geometry_location=carried(contacts.geometry_body, params.contacts.location),
-        geometry_normal=-matvec(with_ground[0][contacts.geometry_body], normal),
+        forces={
+            force.FIELD: force.realize_instance(
+                getattr(model, force.FIELD), getattr(params, force.FIELD), frames
+            )
+            for force in FORCES
+        },
     )
 
 

@@ -17,7 +17,21 @@ from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take
 from jaxosim.arrays.linalg import cross, dot, matmul, scale_rows, sum_leading
 from jaxosim.arrays.spatial import axis_angle_rotation, spatial
 from jaxosim.functions import evaluate
-from jaxosim.types import JointInfo, Model, Params
+from jaxosim.pytree import array, pytree
+from jaxosim.types import Model, Params
+
+
+@pytree
+class JointInfo:
+    """Joint transforms and hinge columns, each in its joint's own frames."""
+
+    rotation: jax.Array = array("mobod", 3, 3, unit="1")  # R_FM
+    position: jax.Array = array("mobod", 3, unit="m")  # p_FM
+    hinge: jax.Array = array("mobility", 6, unit="1 | m")  # V_FM per unit speed, in F
+    axis_direction: jax.Array = array("mobod", 6, 3, unit="1")  # the six axes, in F
+    derivative: jax.Array = array("term", unit="mixed")  # of each axis term by its coordinate
+    second_derivative: jax.Array = array("term", unit="mixed")
+    q_dot_map: jax.Array = array("mobod", 3, 3, unit="1")  # angular velocity to angle rates
 
 
 def realize_joints(

@@ -17,8 +17,44 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, take, take_or_zero
 from jaxosim.arrays.linalg import constant_matmul, cross, matmul, matvec, scale_rows, transpose
 from jaxosim.arrays.spatial import compose, motion_cross, rotate, spatial, translation_only
-from jaxosim.dynamics.joints import hinge_bias
-from jaxosim.types import InstanceInfo, JointInfo, Model, PositionInfo, VelocityInfo
+from jaxosim.dynamics.instance import InstanceInfo
+from jaxosim.dynamics.joints import JointInfo, hinge_bias
+from jaxosim.pytree import array, pytree
+from jaxosim.types import Model
+
+
+@pytree
+class PositionInfo:
+    """Poses of the mobilized bodies and the hinge map, about the common point.
+
+    The common point is the origin of the first mobilized body; positions are relative to it so that
+    float32 does not degrade as the model leaves the start. Everything is expressed in ground.
+    """
+
+    origin: jax.Array = array(3, unit="m")  # the common point, from ground's origin
+    pose: jax.Array = array("frame", 3, 4, unit="1, m")  # rotation beside position; ground's last
+    joint_rotation: jax.Array = array("mobod", 3, 3, unit="1")  # of the joint's F frame
+    joint_position: jax.Array = array("mobod", 3, unit="m")  # of the joint's M origin
+    hinge: jax.Array = array("mobility", 6, unit="1 | m")  # S: spatial velocity per unit speed
+
+    @property
+    def rotation(self) -> jax.Array:
+        """Of the mobilized bodies, `[mobod, 3, 3]`."""
+        return self.pose[..., :-1, :, :3]
+
+    @property
+    def position(self) -> jax.Array:
+        """Origins of the mobilized bodies from the common point, `[mobod, 3]` (m)."""
+        return self.pose[..., :-1, :, 3]
+
+
+@pytree
+class VelocityInfo:
+    """Spatial velocities of the mobilized bodies and the velocity part of their accelerations."""
+
+    velocity: jax.Array = array("mobod", 6, unit="rad/s, m/s")  # V, about the common point
+    velocity_of_frames: jax.Array = array("frame", 6, unit="rad/s, m/s")  # and zero, ground's
+    bias_acceleration: jax.Array = array("mobod", 6, unit="rad/s², m/s²")  # A when u_dot = 0
 
 
 def realize_pose(model: Model, instance: InstanceInfo, joints: JointInfo) -> PositionInfo:
@@ -110,4 +146,8 @@ def realize_velocity_of_bodies(
     V_P = take_or_zero(velocity, np.where(tree.parent < 0, len(velocity), tree.parent))
     own = own + motion_cross(V_P, relative)
     bias_acceleration = constant_matmul(tree.descendants.T, own)
-    return VelocityInfo(velocity=velocity, bias_acceleration=bias_acceleration)
+    return VelocityInfo(
+        velocity=velocity,
+        velocity_of_frames=concatenate([velocity, jnp.zeros((1, 6), velocity.dtype)]),
+        bias_acceleration=bias_acceleration,
+    )

@@ -14,7 +14,6 @@ import numpy as np
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import (
     constant_matmul,
-    cross,
     dot,
     matmul,
     matmul_nt,
@@ -24,8 +23,10 @@ from jaxosim.arrays.linalg import (
     transpose,
 )
 from jaxosim.arrays.spatial import apply_inertia, force_cross
+from jaxosim.dynamics.instance import InstanceInfo
+from jaxosim.dynamics.kinematics import PositionInfo, VelocityInfo
 from jaxosim.pytree import array, pytree
-from jaxosim.types import InstanceInfo, Model, PositionInfo, VelocityInfo
+from jaxosim.types import Model
 
 
 @pytree
@@ -94,18 +95,3 @@ def body_accelerations(
     """Spatial accelerations `[mobod, 6]` about the common point for u_dot `[mobility]`."""
     moved = constant_matmul(model.tree.support, scale_rows(position.hinge, u_dot))
     return moved + velocity.bias_acceleration
-
-
-def point_velocity(V: jax.Array, p: jax.Array) -> jax.Array:
-    """Velocity `[..., 3]` (m/s) of the point p of a body with spatial velocity V."""
-    return V[..., 3:] + cross(V[..., :3], p)
-
-
-def point_acceleration(V: jax.Array, A: jax.Array, p: jax.Array) -> jax.Array:
-    """Acceleration `[..., 3]` (m/s²) of the material point p of a body; p from the common point.
-
-    The linear part of A is the rate of the velocity of whatever passes the common point; the
-    material point there accelerates by ω × v more.
-    """
-    w, velocity = V[..., :3], point_velocity(V, p)
-    return A[..., 3:] + cross(A[..., :3], p) + cross(w, velocity)

@@ -11,10 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxosim.checks import check_finite
 from jaxosim.envs import lookup
 from jaxosim.envs.arm_target import add_target
 from jaxosim.envs.base import Env
-from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
+from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition
 from jaxosim.envs.observation import Block
 from jaxosim.outputs import StateDescription
 from jaxosim.types import State
@@ -27,7 +28,25 @@ TARGET_RADII = (0.5, 0.65)  # m
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Arm2DEnv(Env):
-    """Reach a target; the task's memory is the target's position, `[2]` (m)."""
+    """Reach a target; the task state is the target's position, `[2]` (m).
+
+    Attributes:
+      survival_reward: (1) of each control step.
+      distance_weight: (1/m²) of the squared distance of the wrist from the target.
+    """
+
+    survival_reward: float = 1.0
+    distance_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+          ValueError: an option is none of those expected.
+        """
+        check_finite("survival_reward", self.survival_reward)
+        check_finite("distance_weight", self.distance_weight)
+        super().__post_init__()
 
     @property
     def model_name(self) -> str:
@@ -43,16 +62,16 @@ class Arm2DEnv(Env):
     def blocks(self) -> tuple[Block, ...]:
         """16 entries."""
         # osim-rl differs: what its reset returns still shows the previous episode's target.
-        target = Block(("target/x", "target/y"), ("m", "m"), lambda now: now.task)
+        target = Block(("target/x", "target/y"), ("m", "m"), lambda now: now.task_state)
         joints = [self._joint(name) for name in _JOINTS]
         return (target, *joints, self._activations(), self._hand())
 
     def _joint(self, name: str) -> Block:
         """Value, speed and acceleration of a joint's only coordinate."""
-        (place,) = lookup.coordinates_of(self.structure, name)
+        (place,) = lookup.coordinates_of(self.model, name)
         names = tuple(f"{name}/{kind}" for kind in ("value", "speed", "acceleration"))
 
-        def read(now: Moment) -> jax.Array:
+        def read(now: Snapshot) -> jax.Array:
             motion = now.description.coordinates
             return jnp.stack([motion.value[place], motion.speed[place], motion.acceleration[place]])
 
@@ -60,8 +79,8 @@ class Arm2DEnv(Env):
 
     def _activations(self) -> Block:
         """Activation of each muscle, in alphabetical order."""
-        order = lookup.alphabetical_muscle_order(self.structure)
-        names = tuple(f"{self.structure.muscle_names[i]}/activation" for i in order)
+        order = lookup.alphabetical_muscle_order(self.model)
+        names = tuple(f"{self.model.muscle_names[i]}/activation" for i in order)
         return Block(
             names, ("1",) * len(order), lambda now: now.description.muscles.activation[order]
         )
@@ -71,22 +90,29 @@ class Arm2DEnv(Env):
         names = (f"{_HAND}/x", f"{_HAND}/y")
         return Block(names, ("m", "m"), self._hand_position)
 
-    def _hand_position(self, now: Moment) -> jax.Array:
-        return now.description.markers.position[self.structure.marker_names.index(_HAND), :2]
+    def _hand_position(self, now: Snapshot) -> jax.Array:
+        return now.description.markers.position[self.model.marker_names.index(_HAND), :2]
 
-    def begin(self, key: jax.Array, state: State, description: StateDescription) -> jax.Array:
+    def init_task(self, key: jax.Array, state: State, description: StateDescription) -> jax.Array:
         """Draw the target: angle and distance from the shoulder, both uniform."""
         angle_key, radius_key = jax.random.split(key)
         angle = jax.random.uniform(angle_key, (), state.q.dtype, *TARGET_ANGLES)
         radius = jax.random.uniform(radius_key, (), state.q.dtype, *TARGET_RADII)
         return jnp.stack([jnp.cos(angle) * radius, jnp.sin(angle) * radius])
 
-    def score(self, transition: Transition) -> tuple[Terms, jax.Array]:
-        """1 less the squared distance of the wrist from the target."""
-        now = transition.after
-        miss = self._hand_position(now) - now.task
-        return {"survival": jnp.ones_like(miss[0]), "distance": -jnp.sum(miss * miss)}, now.task
+    def reward_terms(self, transition: Transition) -> tuple[Terms, jax.Array]:
+        """A reward for each step, less the squared distance of the wrist from the target."""
+        distance = self.squared_distance(transition.after)
+        return {
+            "survival": jnp.full_like(distance, self.survival_reward),
+            "distance": -self.distance_weight * distance,
+        }, transition.after.task_state
 
-    def extend_entries(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
+    def squared_distance(self, now: Snapshot) -> jax.Array:
+        """Squared distance (m²) of the wrist from the target."""
+        miss = self._hand_position(now) - now.task_state
+        return jnp.sum(miss * miss)
+
+    def extend_state_desc(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
         """The target, which is a body in osim-rl."""
-        return add_target(entries, es.task, self.params_of(es).bodies.mass)
+        return add_target(entries, es.task_state, self.params_of(es).bodies.mass)

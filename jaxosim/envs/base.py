@@ -1,8 +1,7 @@
-"""The contract of every task: `reset(key)` and `step(state, action)`, pure, for one world.
+"""The interface of every task: `reset(key)` and `step(state, action)`, pure, for one world.
 
-A task gives its observation, reward, ending and initial state; here stands what all tasks share:
-the simulation of a control step, the order in which osim-rl looks at it, and the bookkeeping of an
-episode.
+A task defines its observation, reward, termination and initial state; `Env` has what all tasks
+share: the simulation of a control step, evaluated in osim-rl's order, and an episode's bookkeeping.
 
 Source: osim-rl `OsimEnv.step`.
 """
@@ -17,17 +16,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxosim import checks
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.safe import clip
-from jaxosim.checks import check_choice, check_count, check_functions, check_kind
 from jaxosim.envs.copying import Copied
-from jaxosim.envs.episode import EnvState, Moment, Terms, Transition, step_info
+from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition, step_info
+from jaxosim.envs.model_source import read_model
 from jaxosim.envs.observation import Block, bounds_of, names_of, tree_of, units_of, vector_of
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
-from jaxosim.models.load import load_model
 from jaxosim.outputs import StateDescription, describe, to_dict
-from jaxosim.pytree import all_finite, check_shapes, tree_where
+from jaxosim.pytree import all_finite, tree_where
 from jaxosim.simulation import (
     IntegratorState,
     find_initial_state,
@@ -37,8 +36,8 @@ from jaxosim.simulation import (
 )
 from jaxosim.types import Model, Options, Params, State
 
-_STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
-_OBSERVATIONS = ("vector", "tree")
+STARTING_CONTROL = 1.0  # osim-rl: in force until the first action
+_OBSERVATIONS = ("vector", "dict")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,11 +48,13 @@ class Env(Copied):
       options: how a control step is integrated.
       time_limit: control steps after which an episode is truncated; the task's own if None.
       action_repeat: control steps for which one action is held; their rewards are summed.
-      observation: "vector", or "tree" for nested dictionaries of the same entries.
+      observation: "vector", or "dict" for nested dictionaries of the same entries.
       reward: `(Transition) -> terms or scalar`, in place of the task's own reward.
-      vary_pose: `(structure, q, u, key) -> (q, u)`, changes the initial pose of each episode.
+      randomize_pose: `(model, q, u, key) -> (q, u)`, changes the initial pose of each episode.
       randomize: `(params, key) -> params`, draws each episode's numbers.
-      params: numbers to use; the model file's if None.
+      model: a bundled name, the path of an `.osim` file, or a pair `(Model, Params)`; if None, the
+        task's own model. `env.model` is the Model.
+      params: model parameters to use; those of `model` if None. `env.params` are the Params.
     """
 
     options: Options = Options()
@@ -61,13 +62,12 @@ class Env(Copied):
     action_repeat: int = 1
     observation: str = "vector"
     reward: Callable[[Transition], Terms | jax.Array] | None = None
-    vary_pose: (
+    randomize_pose: (
         Callable[[Model, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
     ) = None
     randomize: Callable[[Params, jax.Array], Params] | None = None
+    model: Any = dataclasses.field(default=None, repr=False)  # ModelSource; once made, a Model
     params: Params | None = dataclasses.field(default=None, repr=False)
-
-    structure: Model = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the options and read the model, once and outside any tracing.
@@ -75,36 +75,35 @@ class Env(Copied):
         Raises:
           ValueError: an option is none of those expected.
           ModelMismatchError: `params` are those of another model.
+          TypeError: the class compares by value, which arrays do not allow.
         """
+        checks.check_hashed_by_identity(type(self))
         limit = self.default_time_limit if self.time_limit is None else self.time_limit
-        check_kind("options", self.options, Options)
-        check_count("time_limit", limit)
-        check_count("action_repeat", self.action_repeat)
-        check_choice("observation", self.observation, _OBSERVATIONS)
-        check_functions(self, ("reward", "vary_pose", "randomize"))
-        structure, params = load_model(self.model_name)
-        if self.params is not None:
-            check_kind("params", self.params, Params)
-            check_shapes(self.params, structure.sizes)
-        object.__setattr__(self, "time_limit", limit)
-        object.__setattr__(self, "structure", structure)
-        object.__setattr__(self, "params", params if self.params is None else self.params)
+        checks.check_kind("options", self.options, Options)
+        checks.check_count("time_limit", limit)
+        checks.check_count("action_repeat", self.action_repeat)
+        checks.check_choice("observation", self.observation, _OBSERVATIONS)
+        checks.check_functions(self, ("reward", "randomize_pose", "randomize"))
+        given = self.model_name if self.model is None else self.model
+        model, params = read_model(given, self.params)
+        for name, value in {"time_limit": limit, "model": model, "params": params}.items():
+            object.__setattr__(self, name, value)
 
     # ------------------------------------------------------------------ what a task gives
 
     @property
     def model_name(self) -> str:
-        """Of the bundled model."""
-        raise NotImplementedError
+        """Name or path of the task's own model."""
+        raise NotImplementedError(f"{type(self).__name__} has no model of its own: give `model`")
 
     @property
     def default_time_limit(self) -> int:
         """Control steps of an episode."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no time limit: give `time_limit`")
 
     @functools.cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """The observation's entries, in wire order."""
+        """The observation's entries, in observation order."""
         raise NotImplementedError
 
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
@@ -112,42 +111,42 @@ class Env(Copied):
         coordinates = params.coordinates
         return coordinates.default_value, coordinates.default_speed_value
 
-    def begin(self, key: jax.Array, state: State, description: StateDescription) -> Any:
-        """What the task remembers at the beginning of an episode; drawn from the key."""
+    def init_task(self, key: jax.Array, state: State, description: StateDescription) -> Any:
+        """The task state at the beginning of an episode; drawn from the key."""
         return ()
 
-    def score(self, transition: Transition) -> tuple[Terms, Any]:
-        """Reward terms of a control step, and what the task remembers after it."""
+    def reward_terms(self, transition: Transition) -> tuple[Terms, Any]:
+        """Reward terms of a control step by name, and the task state after it."""
         raise NotImplementedError
 
-    def has_ended(self, description: StateDescription) -> jax.Array:
+    def is_terminated(self, description: StateDescription) -> jax.Array:
         """Whether the episode ends here, by failure or success: bool."""
         return jnp.zeros((), bool)
 
-    def extend_entries(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
+    def extend_state_desc(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
         """Add what the task's `get_state_desc()` has beyond the mechanics; on the host."""
         return entries
 
-    def asked_velocity(self, es: EnvState) -> jax.Array | None:
+    def target_velocity(self, es: EnvState) -> jax.Array | None:
         """Target velocity of the pelvis now, `[3]` (m/s) in ground; None if the task has none."""
         return None
 
     @property
     def muscle_order(self) -> np.ndarray:
-        """For each muscle the place of its excitation in the action, `[muscle]`."""
-        return np.arange(len(self.structure.muscle_names))
+        """For each control its place in the action, `[control]`."""
+        return np.arange(len(self.model.control_names))
 
     @property
     def action_names(self) -> tuple[str, ...]:
         """Names of the action's entries."""
-        return self.structure.muscle_names
+        return self.model.control_names
 
     # ------------------------------------------------------------------------- attributes
 
     @property
     def action_size(self) -> int:
         """Length of the action: one entry for each control."""
-        return len(self.structure.muscle_names)
+        return len(self.model.control_names)
 
     @property
     def observation_size(self) -> int:
@@ -156,12 +155,12 @@ class Env(Copied):
 
     @functools.cached_property
     def observation_names(self) -> tuple[str, ...]:
-        """Names of the observation's entries, in wire order."""
+        """Names of the observation's entries, in observation order."""
         return names_of(self.blocks)
 
     @functools.cached_property
     def observation_units(self) -> tuple[str, ...]:
-        """Units of the observation's entries, in wire order."""
+        """Units of the observation's entries, in observation order."""
         return units_of(self.blocks)
 
     @functools.cached_property
@@ -194,28 +193,28 @@ class Env(Copied):
         """
         check_process()
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
-        if self.randomize is None and self.vary_pose is None and self._is_concrete:
+        if self.randomize is None and self.randomize_pose is None and self._is_concrete:
             params, (state, found, description) = self._nominal, self._usual_start
-            warn_without_equilibrium(self.structure, found)
+            warn_without_equilibrium(self.model, found)
         else:
             # Without the barrier XLA would work out the equilibrium while compiling, for minutes.
             params = jax.lax.optimization_barrier(self._nominal)
             params = params if self.randomize is None else self.randomize(params, params_key)
             state, found, description = self._start(params, pose_key)
         controls = self._initial_controls(state)
-        task = self.begin(task_key, state, description)
-        moment = Moment(state, description, task)
+        task = self.init_task(task_key, state, description)
+        snapshot = Snapshot(state, description, task)
         zero, no = jnp.zeros_like(state.time), jnp.zeros((), bool)
-        transition = Transition(state, moment, controls, no, no)
+        transition = Transition(state, snapshot, controls, no, no)
         return EnvState(
-            obs=self._shaped(vector_of(self.blocks, moment)),
+            obs=self._shaped(vector_of(self.blocks, snapshot)),
             reward=zero,
             done=no,
             info=step_info(no, no, jnp.ones((), bool), found),
             metrics={name: zero for name in self._terms(transition)[0]},
             state=state,
             integrator_state=init_integrator(state, controls),
-            task=task,
+            task_state=task,
             params=None if self.randomize is None else params,
             key=own,
             step_count=jnp.zeros((), jnp.int32),
@@ -270,7 +269,7 @@ class Env(Copied):
             )
         return take(clip(action, 0.0, 1.0), self.muscle_order)
 
-    def arrive(
+    def finish_step(
         self, es: EnvState, state: State, controls: jax.Array, integrator_state: IntegratorState
     ) -> EnvState:
         """Observation, reward and ending of a control step that led from `es` to a state.
@@ -284,13 +283,13 @@ class Env(Copied):
         finite = all_finite(state)
         state = tree_where(finite, state, es.state)
         integrator_state = tree_where(finite, integrator_state, es.integrator_state)
-        description = describe(self.structure, self.params_of(es), state, controls)
+        description = describe(self.model, self.params_of(es), state, controls)
         step_count = es.step_count + 1
         limit = step_count >= self._limit
-        ended = self.has_ended(description)
-        moment = Moment(state, description, es.task)
-        terms, task = self._terms(Transition(es.state, moment, controls, ended, limit & ~ended))
-        vector = vector_of(self.blocks, moment._replace(task=task))
+        ended = self.is_terminated(description)
+        snapshot = Snapshot(state, description, es.task_state)
+        terms, task = self._terms(Transition(es.state, snapshot, controls, ended, limit & ~ended))
+        vector = vector_of(self.blocks, snapshot._replace(task_state=task))
         finite = finite & all_finite((vector, terms))
         terms = {name: jnp.where(finite, term, 0.0) for name, term in terms.items()}
         reward = sum(terms.values(), start=jnp.zeros_like(state.time))
@@ -303,7 +302,7 @@ class Env(Copied):
             metrics=terms,
             state=state,
             integrator_state=integrator_state,
-            task=tree_where(finite, task, es.task),
+            task_state=tree_where(finite, task, es.task_state),
             params=es.params,
             key=es.key,
             step_count=step_count,
@@ -312,15 +311,13 @@ class Env(Copied):
 
     def with_state(self, es: EnvState, state: State) -> EnvState:
         """The same world, moved to another state of the mechanics; only `obs` follows."""
-        description = describe(
-            self.structure, self.params_of(es), state, es.integrator_state.controls
-        )
-        vector = vector_of(self.blocks, Moment(state, description, es.task))
+        description = describe(self.model, self.params_of(es), state, es.integrator_state.controls)
+        vector = vector_of(self.blocks, Snapshot(state, description, es.task_state))
         return dataclasses.replace(es, obs=self._shaped(vector), state=state)
 
     def describe(self, es: EnvState) -> StateDescription:
         """Everything OpenSim can report about this world now."""
-        return describe(self.structure, self.params_of(es), es.state, es.integrator_state.controls)
+        return describe(self.model, self.params_of(es), es.state, es.integrator_state.controls)
 
     def to_dict(self, es: EnvState, description: StateDescription) -> dict[str, Any]:
         """osim-rl's `get_state_desc()` of one world, on the host.
@@ -329,7 +326,7 @@ class Env(Copied):
           es: the world.
           description: from `describe`, which is best jitted.
         """
-        return self.extend_entries(to_dict(self.structure, description), es)
+        return self.extend_state_desc(to_dict(self.model, description), es)
 
     def params_of(self, es: EnvState) -> Params:
         """The numbers of this world."""
@@ -362,20 +359,20 @@ class Env(Copied):
         """A state at the beginning of an episode, the muscles in equilibrium, its description."""
         q, u = self.initial_pose(params)
         q, u = self._varied_pose(q, u, key)
-        state, found = find_initial_state(self.structure, params, q, u)
-        return state, found, describe(self.structure, params, state, self._initial_controls(state))
+        state, found = find_initial_state(self.model, params, q, u)
+        return state, found, describe(self.model, params, state, self._initial_controls(state))
 
     def _initial_controls(self, state: State) -> jax.Array:
         """The controls before the first action, `[action]` (1)."""
-        return jnp.full(self.action_size, _STARTING_EXCITATION, state.q.dtype)
+        return jnp.full(self.action_size, STARTING_CONTROL, state.q.dtype)
 
     def _shaped(self, vector: jax.Array) -> Any:
         """The observation in the form that was asked for."""
         return vector if self.observation == "vector" else tree_of(self.observation_names, vector)
 
     def _terms(self, transition: Transition) -> tuple[Terms, Any]:
-        """Reward terms, the user's if there are any, and the task's memory."""
-        terms, task = self.score(transition)
+        """Reward terms, the user's if there are any, and the task state."""
+        terms, task = self.reward_terms(transition)
         if self.reward is None:
             return terms, task
         custom = self.reward(transition)
@@ -384,17 +381,17 @@ class Env(Copied):
     def _varied_pose(
         self, q: jax.Array, u: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """The initial pose with what `vary_pose` makes of it; locked coordinates stay."""
-        if self.vary_pose is None:
+        """The initial pose with what `randomize_pose` makes of it; locked coordinates stay."""
+        if self.randomize_pose is None:
             return q, u
-        locked = self.structure.locked
-        new_q, new_u = self.vary_pose(self.structure, q, u, key)
+        locked = self.model.locked
+        new_q, new_u = self.randomize_pose(self.model, q, u, key)
         return jnp.where(locked, q, new_q), jnp.where(locked, u, new_u)
 
     def _control_step(self, es: EnvState, controls: jax.Array) -> EnvState:
         """One control step."""
         params = self.params_of(es)
         state, integrator_state = step_with_state(
-            self.structure, params, es.state, controls, es.integrator_state, self.options
+            self.model, params, es.state, controls, es.integrator_state, self.options
         )
-        return self.arrive(es, state, controls, integrator_state)
+        return self.finish_step(es, state, controls, integrator_state)

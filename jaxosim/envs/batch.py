@@ -7,7 +7,6 @@ chunk (`benchmarks/autoreset.py` measures it).
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +15,8 @@ from jax.sharding import Mesh
 from jaxosim.batching import batched, sharded
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
+from jaxosim.envs.registry import make
+from jaxosim.pytree import tree_where
 
 _CHUNKS = 64  # of which a device's share consists, by default
 
@@ -31,37 +32,38 @@ class BatchEnv:
     `final_return` and `final_length`, sum of rewards and control steps of the episode so far.
 
     Attributes:
-      env: the task.
-      world_count: number of worlds.
-      reset_chunk: worlds that are reset together; a 64th of a device's share if None.
+      env: the task, or its name.
+      num_envs: number of worlds.
+      reset_batch_size: worlds that are reset together; a 64th of a device's share if None.
       mesh: the devices over which the worlds are dealt out, from `world_mesh`; one if None.
-      block: worlds worked out side by side, as for `batched`.
+      batch_size: worlds computed side by side, as for `batched`.
     """
 
     env: Env
-    world_count: int
-    reset_chunk: int | None = None
+    num_envs: int
+    reset_batch_size: int | None = None
     mesh: Mesh | None = None
-    block: int | None = None
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        """Check the sizes.
+        """Find the task, check the sizes.
 
         Raises:
-          ValueError: they are not positive, a chunk is larger than a device's share, or the worlds
-            cannot be dealt out evenly.
+          ValueError: there is no such task, the sizes are not positive, a chunk is larger than a
+            device's share, or the worlds cannot be dealt out evenly.
         """
+        object.__setattr__(self, "env", make(self.env))
         devices = 1 if self.mesh is None else self.mesh.size
-        if self.world_count < 1 or self.world_count % devices:
+        if self.num_envs < 1 or self.num_envs % devices:
             raise ValueError(
-                f"world_count: expected a positive multiple of the {devices} devices, got "
-                f"{self.world_count}"
+                f"num_envs: expected a positive multiple of the {devices} devices, got "
+                f"{self.num_envs}"
             )
-        share = self.world_count // devices
-        if self.reset_chunk is not None and not 1 <= self.reset_chunk <= share:
+        share = self.num_envs // devices
+        if self.reset_batch_size is not None and not 1 <= self.reset_batch_size <= share:
             raise ValueError(
-                f"reset_chunk: expected 1 to {share}, the worlds of a device, got "
-                f"{self.reset_chunk}"
+                f"reset_batch_size: expected 1 to {share}, the worlds of a device, got "
+                f"{self.reset_batch_size}"
             )
 
     def reset(self, key: jax.Array) -> EnvState:
@@ -70,8 +72,8 @@ class BatchEnv:
         Args:
           key: one JAX random key; each world draws from a key split from it.
         """
-        reset = batched(self.env.reset, mesh=self.mesh, block=self.block)
-        es = reset(jax.random.split(key, self.world_count))
+        reset = batched(self.env.reset, mesh=self.mesh, batch_size=self.batch_size)
+        es = reset(jax.random.split(key, self.num_envs))
         return _with_final(es, es)
 
     def step(self, es: EnvState, action: jax.Array) -> EnvState:
@@ -86,7 +88,7 @@ class BatchEnv:
     def _step_share(self, es: EnvState, action: jax.Array) -> EnvState:
         """One decision in every world of one device."""
         before = dataclasses.replace(es, info={key: es.info[key] for key in _own_info(es)})
-        after = batched(self.env.step, block=self.block)(before, action)
+        after = batched(self.env.step, batch_size=self.batch_size)(before, action)
         fresh = self.reset_finished(after)
         last = _with_final(after, after)
         begun = {"has_equilibrium": fresh.info["has_equilibrium"]}
@@ -106,7 +108,7 @@ class BatchEnv:
             entries more.
         """
         worlds, count = len(es.done), jnp.sum(es.done)
-        chunk = self.reset_chunk or -(-worlds // _CHUNKS)
+        chunk = self.reset_batch_size or -(-worlds // _CHUNKS)
         order = jnp.argsort(~es.done, stable=True)  # the finished ones first
         padded = jnp.concatenate([order, jnp.full(chunk, worlds, order.dtype)])
 
@@ -126,7 +128,7 @@ class BatchEnv:
         # The gradient of an episode ends with it: nothing differentiable enters the loop.
         start = (jnp.zeros((), count.dtype), jax.lax.stop_gradient(es))
         fresh = jax.lax.while_loop(unfinished, one_chunk, start)[1]
-        return select(es.done, fresh, es)
+        return tree_where(es.done, fresh, es)
 
 
 _FINAL = ("final_observation", "final_return", "final_length")
@@ -142,12 +144,3 @@ def _with_final(es: EnvState, last: EnvState) -> EnvState:
     final = (last.obs, last.episode_return, last.step_count)
     info = {**es.info, **dict(zip(_FINAL, final, strict=True))}
     return dataclasses.replace(es, info=info)
-
-
-def select(chosen: jax.Array, yes: Any, no: Any) -> Any:
-    """World by world one of two batches: `[world]` bool, and two trees that lead with world."""
-
-    def leaf(a: jax.Array, b: jax.Array) -> jax.Array:
-        return jnp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(leaf, yes, no)

@@ -1,4 +1,4 @@
-"""The nouns of an episode: one world as it goes on, one instant of it, one step of it."""
+"""The records of an episode: one world within it, one instant of it, one step of it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ class EnvState:
         muscles fiber and tendon balanced at reset. The forces of the others mean nothing.
       metrics: the terms of the reward, by name; they sum to it.
       state: of the mechanics.
-      integrator_state: of the integrator; holds the excitation in force.
-      task: what the task remembers, such as targets.
+      integrator_state: of the integrator; holds the controls in force.
+      task_state: of the task, such as its targets.
       params: this world's numbers if they are randomized, else None.
       key: from which everything random that is still to come is drawn.
       step_count: int32, control steps since reset.
@@ -42,7 +42,7 @@ class EnvState:
     metrics: dict[str, jax.Array] = dataclasses.field()
     state: State = dataclasses.field()
     integrator_state: IntegratorState = dataclasses.field()
-    task: Any = dataclasses.field()
+    task_state: Any = dataclasses.field()
     params: Params | None = dataclasses.field()
     key: jax.Array = dataclasses.field()
     step_count: jax.Array = dataclasses.field()
@@ -61,19 +61,19 @@ def step_info(
     }
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """One instant of one world, as a task sees it."""
 
     state: State
     description: StateDescription
-    task: Any  # the task's own memory
+    task_state: Any  # what the task itself keeps
 
 
 class Transition(NamedTuple):
     """One control step, as a reward sees it."""
 
     before: State
-    after: Moment  # with the task's memory from before the step
-    controls: jax.Array  # [muscle] (1), clipped to [0, 1]
+    after: Snapshot  # with the task state from before the step
+    controls: jax.Array  # [control] (1), clipped to [0, 1]
     terminated: jax.Array
     truncated: jax.Array

@@ -13,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.safe import safe_norm
-from jaxosim.checks import check_choice
+from jaxosim.checks import check_choice, check_finite
 from jaxosim.envs import lookup
-from jaxosim.envs.base import Env
-from jaxosim.envs.episode import EnvState, Moment, Terms, Transition
+from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition
 from jaxosim.envs.l2m2019_observation import body_blocks, ground_force
 from jaxosim.envs.observation import Block
 from jaxosim.envs.target_field import (
@@ -28,16 +27,17 @@ from jaxosim.envs.target_field import (
     local_field,
     target_velocity,
 )
+from jaxosim.envs.walking import GAIT_MODELS, VARIANTS, WalkingEnv
 from jaxosim.outputs import StateDescription
 from jaxosim.pytree import array, pytree
 from jaxosim.types import Params, State
 
-_MODELS = {"3D": "gait14dof22musc", "2D": "gait14dof22musc_planar"}
 _TIME_LIMITS = {0: 1000, 1: 1000, 2: 1000, 3: 2500}
-_LOWEST_PELVIS = 0.6  # m
-_LEAST_LOAD = 0.05  # of body weight: then the foot is on the ground
-_LEAST_FOOTSTEPS = 5  # more of them are needed for a successful end of Round 2
 _ROUND_2 = 3  # the difficulty that is Round 2
+_NUMBERS = (  # options
+    *("alive_reward", "footstep_weight", "effort_weight"),
+    *("success_reward", "target_reward", "contact_load", "least_footsteps"),
+)
 # The initial pose: coordinate and sign of each of the twelve numbers.
 _POSE = (
     *(("pelvis_ty", 1), ("pelvis_tilt", -1)),
@@ -54,7 +54,7 @@ _ACTION_ORDER = (
 
 @pytree
 class WalkTask:
-    """What the task remembers from step to step."""
+    """The task state: the target field and what the next footstep is rewarded for."""
 
     field: TargetField = dataclasses.field()
     target_achieved: jax.Array = array(unit="1")  # bool, in the step before
@@ -67,21 +67,38 @@ class WalkTask:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class L2M2019Env(Env):
+class L2M2019Env(WalkingEnv):
     """Walk to targets.
 
     Attributes:
-      model: "3D", or "2D" for the sagittal plane.
+      variant: "3D", or "2D" for the sagittal plane.
       difficulty: 0 straight ahead at constant speed, 1 targets ahead, 2 targets to the sides,
         3 two targets in any direction (Round 2).
       init_pose: twelve numbers: forward and rightward speed (m/s), pelvis height (m), trunk lean,
         then for the right and the left leg: hip abduction, hip flexion, knee extension, ankle
         flexion (rad), with osim-rl's signs.
+      alive_reward: (1) of each control step.
+      footstep_weight: (1/s) of the time of each footstep.
+      effort_weight: (1/s) of the squared activations over time of each footstep.
+      velocity_weight: (1/m) of the deviation from the target velocity over time of each footstep;
+        1 in Round 1 and 3 in Round 2 if None.
+      success_reward: (1) of an episode of Round 1 that reaches the time limit.
+      target_reward: (1) of each target achieved, in Round 2.
+      contact_load: (1) body weights on a foot from which on it is on the ground.
+      least_footsteps: more of them are needed for a successful end of Round 2.
     """
 
-    model: str = "3D"
+    variant: str = "3D"
     difficulty: int = 3
     init_pose: Sequence[float] = DEFAULT_POSE
+    alive_reward: float = 0.1
+    footstep_weight: float = 10.0
+    effort_weight: float = 1.0
+    velocity_weight: float | None = None
+    success_reward: float = 10.0
+    target_reward: float = 500.0
+    contact_load: float = 0.05
+    least_footsteps: int = 5
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -89,17 +106,25 @@ class L2M2019Env(Env):
         Raises:
           ValueError: an option is none of those expected.
         """
-        check_choice("model", self.model, tuple(_MODELS))
+        check_choice("variant", self.variant, VARIANTS)
         check_choice("difficulty", self.difficulty, tuple(_TIME_LIMITS))
         count = len(DEFAULT_POSE)
         if np.shape(self.init_pose) != (count,) or not np.isfinite(self.init_pose).all():
             raise ValueError(f"init_pose: expected {count} finite numbers, got {self.init_pose!r}")
+        for option in _NUMBERS:
+            check_finite(option, getattr(self, option))
+        if self.velocity_weight is not None:
+            check_finite("velocity_weight", self.velocity_weight)
         super().__post_init__()
+
+    @property
+    def _is_round_2(self) -> bool:
+        return self.difficulty == _ROUND_2
 
     @property
     def model_name(self) -> str:
         """Of the bundled model."""
-        return _MODELS[self.model]
+        return GAIT_MODELS[self.variant, False]
 
     @property
     def default_time_limit(self) -> int:
@@ -108,8 +133,8 @@ class L2M2019Env(Env):
 
     @functools.cached_property
     def muscle_order(self) -> np.ndarray:
-        """For each muscle the place of its excitation in the action, `[muscle]`."""
-        return lookup.places(self.action_names.index(name) for name in self.structure.muscle_names)
+        """For each control its place in the action, `[control]`."""
+        return lookup.places(self.action_names.index(name) for name in self.model.control_names)
 
     @functools.cached_property
     def action_names(self) -> tuple[str, ...]:
@@ -118,45 +143,43 @@ class L2M2019Env(Env):
 
     @functools.cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """339 entries; with `observation="tree"`, osim-rl's dictionary."""
+        """339 entries; with `observation="dict"`, osim-rl's dictionary."""
         entries = range(GRID)
         names = tuple(f"v_tgt_field/{k}/{i}/{j}" for k in (0, 1) for i in entries for j in entries)
 
-        def read(now: Moment) -> jax.Array:
+        def read(now: Snapshot) -> jax.Array:
             pose = self.pose_of(now.description)
-            return local_field(now.task.field, pose, self.difficulty).reshape(-1)
+            return local_field(now.task_state.field, pose, self.difficulty).reshape(-1)
 
         field = Block(names, ("m/s",) * len(names), read, low=-10.0, high=10.0)
         assert self.params is not None
-        return (field, *body_blocks(self.structure, self.params))
+        return (field, *body_blocks(self.model, self.params))
 
     def pose_of(self, description: StateDescription) -> jax.Array:
         """Where the agent is on the map, `[3]` (m, m, rad): x forward, y to the left, heading."""
-        place = description.bodies.position[lookup.body(self.structure, "pelvis")]
-        heading = description.coordinates.value[
-            lookup.coordinate(self.structure, "pelvis_rotation")
-        ]
+        place = description.bodies.position[lookup.body(self.model, "pelvis")]
+        heading = description.coordinates.value[lookup.coordinate(self.model, "pelvis_rotation")]
         return jnp.stack([place[0], -place[2], heading])
 
-    def asked_velocity(self, es: EnvState) -> jax.Array:
+    def target_velocity(self, es: EnvState) -> jax.Array:
         """The target field's velocity where the pelvis is."""
-        x, z = (lookup.coordinate(self.structure, name) for name in ("pelvis_tx", "pelvis_tz"))
+        x, z = (lookup.coordinate(self.model, name) for name in ("pelvis_tx", "pelvis_tz"))
         place = jnp.stack([es.state.q[x], -es.state.q[z]])
-        forward, left = target_velocity(es.task.field, place, self.difficulty)
+        forward, left = target_velocity(es.task_state.field, place, self.difficulty)
         return jnp.stack([forward, jnp.zeros_like(forward), -left])
 
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
         """`init_pose` as coordinates and speeds, `[coordinate]`; the rest as the model has it."""
         q = params.coordinates.default_value
-        places = np.array([lookup.coordinate(self.structure, name) for name, _ in _POSE])
+        places = np.array([lookup.coordinate(self.model, name) for name, _ in _POSE])
         signs = np.array([sign for _, sign in _POSE])
         pose = np.asarray(self.init_pose, float)
         q = q.at[places].set(jnp.asarray(signs * pose[2:], q.dtype))
-        q = q.at[np.array([lookup.coordinate(self.structure, name) for name in _RESTING])].set(0.0)
-        ahead = np.array([lookup.coordinate(self.structure, n) for n in ("pelvis_tx", "pelvis_tz")])
+        q = q.at[np.array([lookup.coordinate(self.model, name) for name in _RESTING])].set(0.0)
+        ahead = np.array([lookup.coordinate(self.model, n) for n in ("pelvis_tx", "pelvis_tz")])
         return q, jnp.zeros_like(q).at[ahead].set(jnp.asarray(pose[:2], q.dtype))
 
-    def begin(self, key: jax.Array, state: State, description: StateDescription) -> WalkTask:
+    def init_task(self, key: jax.Array, state: State, description: StateDescription) -> WalkTask:
         """Draw the field; both feet count as on the ground, so that no footstep is made at once."""
         own, first, second = jax.random.split(key, 3)
         draw, next_draw = (draw_sink(one, self.difficulty, state.q) for one in (first, second))
@@ -176,28 +199,24 @@ class L2M2019Env(Env):
             deviation=jnp.zeros_like(zero, shape=2),
         )
 
-    def score(self, transition: Transition) -> tuple[Terms, WalkTask]:
+    def reward_terms(self, transition: Transition) -> tuple[Terms, WalkTask]:
         """Rewards for being alive and for footsteps, less effort and deviation in each of them.
 
         As in osim-rl, footsteps and targets count one step after they have been made: its reward
         comes before it looks where the feet and the agent are.
         """
         now = transition.after
-        task = self._accumulated(now.task, now.description)
+        task = self._accumulated(now.task_state, now.description)
         survived = transition.truncated & ~transition.terminated
-        round_2 = self.difficulty == _ROUND_2
-        walked = survived & (task.footstep_count > _LEAST_FOOTSTEPS)
-        pays = task.footstep_new | walked if round_2 else task.footstep_new
-        footstep = 10 * task.time
+        pays = task.footstep_new
+        if self._is_round_2:
+            pays |= survived & (task.footstep_count > self.least_footsteps)
         terms = {
-            "alive": jnp.full_like(task.time, 0.1),
-            "footstep": jnp.where(pays, footstep, 0.0),
-            "effort": jnp.where(pays, -task.effort, 0.0),
-            "velocity": jnp.where(pays, -(3 if round_2 else 1) * safe_norm(task.deviation), 0.0),
-            # osim-rl differs: it fails (UnboundLocalError) where Round 1 ends between footsteps.
-            "bonus": jnp.where(task.target_achieved, 500.0, 0.0)
-            if round_2
-            else jnp.where(survived, footstep + 10, 0.0),
+            "alive": jnp.full_like(task.time, self.alive_reward),
+            "footstep": jnp.where(pays, self.footstep_term(task), 0.0),
+            "effort": jnp.where(pays, self.effort_term(task), 0.0),
+            "velocity": jnp.where(pays, self.velocity_term(task), 0.0),
+            "bonus": self.bonus_term(task, survived),
         }
         terms = {name: term.astype(task.time.dtype) for name, term in terms.items()}
         task = dataclasses.replace(
@@ -208,11 +227,33 @@ class L2M2019Env(Env):
         )
         return terms, self._observed(task, now.description)
 
+    def footstep_term(self, task: WalkTask) -> jax.Array:
+        """Reward (1) of a footstep, by the time that it took."""
+        return self.footstep_weight * task.time
+
+    def effort_term(self, task: WalkTask) -> jax.Array:
+        """Reward (1) of a footstep for its effort, not above 0."""
+        return -self.effort_weight * task.effort
+
+    def velocity_term(self, task: WalkTask) -> jax.Array:
+        """Reward (1) of a footstep for its deviation from the target velocity, not above 0."""
+        weight = self.velocity_weight
+        if weight is None:
+            weight = 3.0 if self._is_round_2 else 1.0
+        return -weight * safe_norm(task.deviation)
+
+    def bonus_term(self, task: WalkTask, survived: jax.Array) -> jax.Array:
+        """Reward (1) of a target achieved (Round 2), or of an episode survived (Round 1)."""
+        if self._is_round_2:
+            return jnp.where(task.target_achieved, self.target_reward, 0.0)
+        # osim-rl differs: it fails (UnboundLocalError) where Round 1 ends between footsteps.
+        return jnp.where(survived, self.footstep_term(task) + self.success_reward, 0.0)
+
     def _accumulated(self, task: WalkTask, description: StateDescription) -> WalkTask:
         """Effort, time and deviation with those of the latest control step."""
         step_size = self.options.step_size
         activation = description.muscles.activation
-        velocity = description.bodies.velocity[lookup.body(self.structure, "pelvis")]
+        velocity = self.pelvis_velocity(description)
         target = target_velocity(task.field, self.pose_of(description)[:2], self.difficulty)
         miss = jnp.stack([velocity[0], -velocity[2]]) - target
         return dataclasses.replace(
@@ -224,8 +265,8 @@ class L2M2019Env(Env):
 
     def _observed(self, task: WalkTask, description: StateDescription) -> WalkTask:
         """Footsteps and targets as they are after a control step."""
-        load = jnp.stack([ground_force(self.structure, description, side)[1] for side in "rl"])
-        contact = -load > _LEAST_LOAD
+        load = jnp.stack([ground_force(self.model, description, side)[1] for side in "rl"])
+        contact = -load > self.contact_load
         new = jnp.any(contact & ~task.contact)
         field, achieved = follow(
             task.field, self.pose_of(description), self.difficulty, self.options.step_size
@@ -239,15 +280,10 @@ class L2M2019Env(Env):
             contact=contact,
         )
 
-    def has_ended(self, description: StateDescription) -> jax.Array:
-        """Whether the pelvis is below 0.6 m."""
-        pelvis = lookup.body(self.structure, "pelvis")
-        return description.bodies.position[pelvis, 1] < _LOWEST_PELVIS
-
-    def extend_entries(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
+    def extend_state_desc(self, entries: dict[str, Any], es: EnvState) -> dict[str, Any]:
         """The field around the agent, `v_tgt_field` `[2, 11, 11]`."""
         pelvis = entries["body_pos"]["pelvis"]
         heading = entries["joint_pos"]["ground_pelvis"][2]
         pose = jnp.asarray([pelvis[0], -pelvis[2], heading], es.reward.dtype)
-        field = local_field(es.task.field, pose, self.difficulty)
+        field = local_field(es.task_state.field, pose, self.difficulty)
         return {**entries, "v_tgt_field": np.asarray(field)}

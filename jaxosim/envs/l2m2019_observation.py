@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs import lookup
-from jaxosim.envs.episode import Moment
+from jaxosim.envs.episode import Snapshot
 from jaxosim.envs.observation import Block
 from jaxosim.outputs import StateDescription
 from jaxosim.types import Model, Params
 
 WEIGHT = 75.16460000000001 * 9.80665  # N, osim-rl's, not that of randomized params
 _DEGREE = math.pi / 180
-# osim-rl's names of the muscles and the file's, in wire order.
+# osim-rl's names of the muscles and the file's, in observation order.
 _MUSCLES = {
     "HAB": "abd",
     "HAD": "add",
@@ -41,29 +41,29 @@ _ANGLES = (
 )
 
 
-def ground_force(structure: Model, description: StateDescription, side: str) -> jax.Array:
+def ground_force(model: Model, description: StateDescription, side: str) -> jax.Array:
     """Force of a foot on the ground, `[3]` (1), in body weights; expressed in ground."""
-    floor = lookup.first_geometry(structure, f"foot_{side}")
-    return description.forces.contact_force[floor] / WEIGHT
+    floor = lookup.first_geometry(model, f"foot_{side}")
+    return description.forces["contacts"].force[floor] / WEIGHT
 
 
-def body_blocks(structure: Model, params: Params) -> tuple[Block, ...]:
+def body_blocks(model: Model, params: Params) -> tuple[Block, ...]:
     """97 entries: 9 of the pelvis, 44 of each leg.
 
     Args:
-      structure: of the model.
+      model: of the model.
       params: whose muscles' strengths and optimal lengths the observation is normalized by.
     """
     legs = [
         block
         for side in "rl"
         for block in (
-            _force_block(structure, side),
-            *_angle_blocks(structure, side),
-            _muscle_block(structure, params, side),
+            _force_block(model, side),
+            *_angle_blocks(model, side),
+            _muscle_block(model, params, side),
         )
     ]
-    return (_pelvis_block(structure), *legs)
+    return (_pelvis_block(model), *legs)
 
 
 def _turned(x: jax.Array, z: jax.Array, yaw: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -72,14 +72,14 @@ def _turned(x: jax.Array, z: jax.Array, yaw: jax.Array) -> tuple[jax.Array, jax.
     return cos * x - sin * z, sin * x + cos * z
 
 
-def _pelvis_block(structure: Model) -> Block:
+def _pelvis_block(model: Model) -> Block:
     """Height, pitch (forward), roll (to the right); velocities forward, leftward, upward, turns."""
-    pelvis = lookup.body(structure, "pelvis")
+    pelvis = lookup.body(model, "pelvis")
     tilt, roll, yaw = (
-        lookup.coordinate(structure, f"pelvis_{name}") for name in ("tilt", "list", "rotation")
+        lookup.coordinate(model, f"pelvis_{name}") for name in ("tilt", "list", "rotation")
     )
 
-    def read(now: Moment) -> jax.Array:
+    def read(now: Snapshot) -> jax.Array:
         q, u = now.description.coordinates.value, now.description.coordinates.speed
         velocity = now.description.bodies.velocity[pelvis]
         forward, rightward = _turned(velocity[0], velocity[2], q[yaw])
@@ -98,13 +98,13 @@ def _pelvis_block(structure: Model) -> Block:
     )
 
 
-def _force_block(structure: Model, side: str) -> Block:
+def _force_block(model: Model, side: str) -> Block:
     """Force of the ground on a foot: forward, outward, upward, in body weights."""
     outward = 1.0 if side == "r" else -1.0
-    yaw = lookup.coordinate(structure, "pelvis_rotation")
+    yaw = lookup.coordinate(model, "pelvis_rotation")
 
-    def read(now: Moment) -> jax.Array:
-        force = -ground_force(structure, now.description, side)
+    def read(now: Snapshot) -> jax.Array:
+        force = -ground_force(model, now.description, side)
         forward, rightward = _turned(force[0], force[2], now.description.coordinates.value[yaw])
         return jnp.stack([forward, outward * rightward, force[1]])
 
@@ -112,15 +112,13 @@ def _force_block(structure: Model, side: str) -> Block:
     return Block(names, ("1",) * 3, read, low=[-5.0, -5.0, -10.0], high=[5.0, 5.0, 10.0])
 
 
-def _angle_blocks(structure: Model, side: str) -> tuple[Block, Block]:
+def _angle_blocks(model: Model, side: str) -> tuple[Block, Block]:
     """Angles and angular velocities of a leg's joints; extension and abduction are positive."""
-    index = lookup.places(
-        lookup.coordinate(structure, f"{name}_{side}") for _, name, _, _ in _ANGLES
-    )
+    index = lookup.places(lookup.coordinate(model, f"{name}_{side}") for _, name, _, _ in _ANGLES)
     signs = np.array([sign for _, _, sign, _ in _ANGLES])
 
-    def reading(kind: str) -> Callable[[Moment], jax.Array]:
-        def read(now: Moment) -> jax.Array:
+    def reading(kind: str) -> Callable[[Snapshot], jax.Array]:
+        def read(now: Snapshot) -> jax.Array:
             column = getattr(now.description.coordinates, kind)[index]
             return jnp.asarray(signs, column.dtype) * column
 
@@ -144,15 +142,13 @@ def _angle_blocks(structure: Model, side: str) -> tuple[Block, Block]:
     return angles, speeds
 
 
-def _muscle_block(structure: Model, params: Params, side: str) -> Block:
+def _muscle_block(model: Model, params: Params, side: str) -> Block:
     """Force, length and velocity of each muscle's fiber, by its strength and optimal length."""
-    index = lookup.places(
-        structure.muscle_names.index(f"{name}_{side}") for name in _MUSCLES.values()
-    )
+    index = lookup.places(model.muscle_names.index(f"{name}_{side}") for name in _MUSCLES.values())
     strength = np.asarray(params.muscles.max_isometric_force)[index]  # NumPy: no tracer is kept
     optimal = np.asarray(params.muscles.optimal_fiber_length)[index]
 
-    def read(now: Moment) -> jax.Array:
+    def read(now: Snapshot) -> jax.Array:
         muscle = now.description.muscles
         columns = (
             muscle.fiber_force[index] / strength,

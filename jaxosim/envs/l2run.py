@@ -10,21 +10,35 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxosim.checks import check_finite
 from jaxosim.envs import lookup
-from jaxosim.envs.base import Env
-from jaxosim.envs.episode import Moment, Terms, Transition
+from jaxosim.envs.episode import Snapshot, Terms, Transition
 from jaxosim.envs.observation import Block
-from jaxosim.outputs import StateDescription
+from jaxosim.envs.walking import WalkingEnv
 
-_LOWEST_PELVIS = 0.6  # m
 _JOINTS = ("hip_l", "hip_r", "knee_l", "knee_r", "ankle_l", "ankle_r")
 _BODIES = ("head", "pelvis", "torso", "toes_l", "toes_r", "talus_l", "talus_r")
-_UNUSED = 5  # zeros at the end of the wire, where the 2017 challenge had strength and obstacles
+_UNUSED = 5  # zeros at the end, where the 2017 challenge had strength and obstacles
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class L2RunEnv(Env):
-    """Run forward."""
+class L2RunEnv(WalkingEnv):
+    """Run forward.
+
+    Attributes:
+      progress_weight: (1/m) of the distance that the pelvis goes forward.
+    """
+
+    progress_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+          ValueError: an option is none of those expected.
+        """
+        check_finite("progress_weight", self.progress_weight)
+        super().__post_init__()
 
     @property
     def model_name(self) -> str:
@@ -44,12 +58,12 @@ class L2RunEnv(Env):
 
     def _joint(self, name: str) -> Block:
         """Values, then speeds of a joint's coordinates."""
-        coordinates = lookup.coordinates_of(self.structure, name)
+        coordinates = lookup.coordinates_of(self.model, name)
         index = lookup.places(coordinates)
-        units = lookup.units_of_motion(self.structure, coordinates)
-        names = [self.structure.coordinate_names[i] for i in index]
+        units = lookup.units_of_motion(self.model, coordinates)
+        names = [self.model.coordinate_names[i] for i in index]
 
-        def read(now: Moment) -> jax.Array:
+        def read(now: Snapshot) -> jax.Array:
             motion = now.description.coordinates
             return jnp.concatenate([motion.value[index], motion.speed[index]])
 
@@ -61,7 +75,7 @@ class L2RunEnv(Env):
 
     def _positions(self) -> Block:
         """Bodies in the sagittal plane, in ground."""
-        index = lookup.places(lookup.body(self.structure, name) for name in _BODIES)
+        index = lookup.places(lookup.body(self.model, name) for name in _BODIES)
         names = tuple(f"{name}/{axis}" for name in _BODIES for axis in "xy")
         return Block(
             names,
@@ -73,7 +87,7 @@ class L2RunEnv(Env):
         """Position and velocity of the mass center, in ground."""
         names = tuple(f"mass_center/{entry}" for entry in ("x", "y", "z", "vx", "vy", "vz"))
 
-        def read(now: Moment) -> jax.Array:
+        def read(now: Snapshot) -> jax.Array:
             center = now.description.mass_center
             return jnp.concatenate([center.position, center.velocity])
 
@@ -89,13 +103,12 @@ class L2RunEnv(Env):
             high=0.0,
         )
 
-    def score(self, transition: Transition) -> tuple[Terms, Any]:
-        """Distance that the pelvis went forward, m."""
-        forward = lookup.coordinate(self.structure, "pelvis_tx")
-        progress = transition.after.state.q[forward] - transition.before.q[forward]
-        return {"progress": progress}, transition.after.task
+    def reward_terms(self, transition: Transition) -> tuple[Terms, Any]:
+        """The distance that the pelvis went forward."""
+        progress = self.progress_weight * self.progress(transition)
+        return {"progress": progress}, transition.after.task_state
 
-    def has_ended(self, description: StateDescription) -> jax.Array:
-        """Whether the pelvis is below 0.6 m."""
-        pelvis = lookup.body(self.structure, "pelvis")
-        return description.bodies.position[pelvis, 1] < _LOWEST_PELVIS
+    def progress(self, transition: Transition) -> jax.Array:
+        """Distance (m) that the pelvis went forward in a control step."""
+        forward = lookup.coordinate(self.model, "pelvis_tx")
+        return transition.after.state.q[forward] - transition.before.q[forward]

@@ -7,19 +7,19 @@ import numpy as np
 from jaxosim.types import Model
 
 
-def body(structure: Model, name: str) -> int:
+def body(model: Model, name: str) -> int:
     """Place of a body in `[body]` arrays."""
-    return structure.body_names.index(name)
+    return model.body_names.index(name)
 
 
-def coordinates_of(structure: Model, joint: str) -> list[int]:
+def coordinates_of(model: Model, joint: str) -> list[int]:
     """Places of a joint's coordinates in `[coordinate]` arrays, in the joint's order."""
-    return list(structure.joint_coordinates[structure.joint_names.index(joint)])
+    return list(model.joint_coordinates[model.joint_names.index(joint)])
 
 
-def coordinate(structure: Model, name: str) -> int:
+def coordinate(model: Model, name: str) -> int:
     """Place of a coordinate in `[coordinate]` arrays."""
-    return structure.coordinate_names.index(name)
+    return model.coordinate_names.index(name)
 
 
 def places(numbers: Iterable[int]) -> np.ndarray:
@@ -27,19 +27,17 @@ def places(numbers: Iterable[int]) -> np.ndarray:
     return np.fromiter(numbers, np.int32)
 
 
-def alphabetical_muscle_order(structure: Model) -> np.ndarray:
-    """Places of the muscles in alphabetical order of their names, osim-rl's wire order."""
-    return places(
-        sorted(range(len(structure.muscle_names)), key=structure.muscle_names.__getitem__)
-    )
+def alphabetical_muscle_order(model: Model) -> np.ndarray:
+    """Places of the muscles in alphabetical order of their names, osim-rl's observation order."""
+    return places(sorted(range(len(model.muscle_names)), key=model.muscle_names.__getitem__))
 
 
-def first_geometry(structure: Model, force: str) -> int:
+def first_geometry(model: Model, force: str) -> int:
     """Place in `[geometry]` arrays of the surface that leads a contact's record: the floor."""
-    contacts = structure.contacts
+    contacts = model.contacts
     return contacts.record_geometry[contacts.element_names.index(force)][0]
 
 
-def units_of_motion(structure: Model, coordinates: list[int]) -> list[str]:
+def units_of_motion(model: Model, coordinates: list[int]) -> list[str]:
     """Unit of each coordinate: rad or m."""
-    return ["rad" if structure.rotational[c] else "m" for c in coordinates]
+    return ["rad" if model.rotational[c] else "m" for c in coordinates]

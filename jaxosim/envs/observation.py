@@ -1,7 +1,7 @@
-"""How a task writes down its observation: blocks of named entries in wire order.
+"""How a task declares its observation: blocks of named entries in observation order.
 
-A block names its entries, gives their units and bounds, and reads their values, so that the order
-on the wire, its documentation and the numbers cannot part.
+A block names its entries, gives their units and bounds, and reads their values, so that the order,
+its documentation and the numbers cannot differ.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.envs.episode import Moment
+from jaxosim.envs.episode import Snapshot
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,14 +22,14 @@ class Block:
     Attributes:
       names: of the entries; parts joined by slashes, trailing numbers index an array.
       units: of the entries.
-      read: values `[entry]` from a Moment.
+      read: values `[entry]` from a Snapshot.
       low: smallest values, one for all entries or one each.
       high: largest values.
     """
 
     names: tuple[str, ...]
     units: tuple[str, ...]
-    read: Callable[[Moment], jax.Array]
+    read: Callable[[Snapshot], jax.Array]
     low: float | Sequence[float] = -np.inf
     high: float | Sequence[float] = np.inf
 
@@ -43,23 +43,23 @@ class Block:
             raise ValueError(f"{len(self.names)} names but {len(self.units)} units: {self.names}")
 
 
-def vector_of(blocks: Sequence[Block], moment: Moment) -> jax.Array:
+def vector_of(blocks: Sequence[Block], snapshot: Snapshot) -> jax.Array:
     """The observation, `[entry]`."""
-    return jnp.concatenate([block.read(moment) for block in blocks])
+    return jnp.concatenate([block.read(snapshot) for block in blocks])
 
 
 def names_of(blocks: Sequence[Block]) -> tuple[str, ...]:
-    """Names of the entries, in wire order."""
+    """Names of the entries, in observation order."""
     return tuple(name for block in blocks for name in block.names)
 
 
 def units_of(blocks: Sequence[Block]) -> tuple[str, ...]:
-    """Units of the entries, in wire order."""
+    """Units of the entries, in observation order."""
     return tuple(unit for block in blocks for unit in block.units)
 
 
 def bounds_of(blocks: Sequence[Block]) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest values of the entries, in wire order."""
+    """Smallest and largest values of the entries, in observation order."""
     low = [np.broadcast_to(np.asarray(block.low, float), len(block.names)) for block in blocks]
     high = [np.broadcast_to(np.asarray(block.high, float), len(block.names)) for block in blocks]
     return np.concatenate(low), np.concatenate(high)

@@ -1,1 +1,25 @@
-"""Forces other than muscles, one module for each OpenSim class."""
+"""Forces other than muscles, one module for each OpenSim class.
+
+Every module has the same names:
+
+- `FIELD` of Model and Params, and the XML `TAGS`;
+- `Spec` and `read`: what the file says;
+- `Structure`, `Params` and `build`: its arrays, with `sizes` and `names` of their axes and the
+  `coordinates` that the force depends on other than through poses;
+- `realize_instance`: what follows from the params alone;
+- `Info` and `evaluate`: the force, and `jacobian`: its stiff part;
+- `Outputs`, `outputs` and `records`: what OpenSim reports;
+- `describe`: for `jaxosim info`.
+
+What all share is in `force.py`.
+"""
+
+from types import ModuleType
+
+from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
+
+FORCES: tuple[ModuleType, ...] = (
+    hunt_crossley_force,
+    coordinate_limit_force,
+    spring_generalized_force,
+)

@@ -4,22 +4,150 @@ Source: OpenSim `CoordinateLimitForce`; see docs/theory/coordinate_forces.md,
 "Coordinate limit forces".
 """
 
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; from `build` they are still NumPy's.)
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.arrays.safe import clip
+from jaxosim.forces.force import (
+    BodyFrames,
+    CoordinateJacobian,
+    Description,
+    ForceInfo,
+    Kinematics,
+    read_coordinate,
+)
+from jaxosim.models.lookup import Lookup
+from jaxosim.models.reader_context import Context
+from jaxosim.models.reader_frames import Component
 from jaxosim.pytree import array, pytree
-from jaxosim.types import LimitParams
+
+FIELD = "limits"
+TAGS = ("CoordinateLimitForce",)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Numbers as in the file: degrees for a rotational coordinate."""
+
+    name: str
+    coordinate: str
+    upper_stiffness: float = 1.0
+    upper_limit: float = 0.0
+    lower_stiffness: float = 1.0
+    lower_limit: float = 0.0
+    damping: float = 0.001
+    transition: float = 0.1
+    applies_force: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The coordinate of each limit."""
+
+    names: tuple[str, ...]
+    coordinate: np.ndarray  # [limit]
 
 
 @pytree
-class LimitInfo:
+class Params:
+    """Coordinate limits in SI units (`build` converts the file's degrees)."""
+
+    upper_stiffness: jax.Array = array("limit", unit="N·m/rad | N/m")
+    upper_limit: jax.Array = array("limit", unit="rad | m")
+    lower_stiffness: jax.Array = array("limit", unit="N·m/rad | N/m")
+    lower_limit: jax.Array = array("limit", unit="rad | m")
+    damping: jax.Array = array("limit", unit="N·m·s/rad | N·s/m")
+    transition: jax.Array = array("limit", unit="rad | m")
+
+
+@pytree
+class Info(ForceInfo):
     """What each limit does."""
 
     force: jax.Array = array("limit", unit="N·m | N")
     potential_energy: jax.Array = array("limit", unit="J")
     stiffness: jax.Array = array("limit", unit="N·m/rad | N/m")  # −∂force/∂q
     damping: jax.Array = array("limit", unit="N·m·s/rad | N·s/m")  # −∂force/∂u
+    coordinate_force: jax.Array = array("coordinate", unit="N·m | N")
+
+
+@pytree
+class Outputs:
+    """What each limit reports."""
+
+    force: jax.Array = array("limit", unit="N·m | N")
+    potential_energy: jax.Array = array("limit", unit="J")
+
+
+def read(context: Context, component: Component) -> Spec:
+    """What the file says of one limit."""
+    element = component.element
+    assert element is not None
+    # OpenSim differs: asked to compute dissipated energy, it adds a state that moves nothing.
+    spec = Spec(
+        name=element.name,
+        coordinate=read_coordinate(context, element),
+        upper_stiffness=context.number(element, "upper_stiffness", 1.0),
+        upper_limit=context.number(element, "upper_limit", 0.0),
+        lower_stiffness=context.number(element, "lower_stiffness", 1.0),
+        lower_limit=context.number(element, "lower_limit", 0.0),
+        damping=context.number(element, "damping", 0.001),
+        transition=context.number(element, "transition", 0.1),
+        applies_force=context.boolean(element, "appliesForce", True),
+    )
+    if spec.transition <= 0.0:
+        # OpenSim differs: it accepts a negative one, whose steps then run backwards.
+        raise element.error(f"expected a transition above 0, found {spec.transition}")
+    if 0.0 in (spec.upper_stiffness, spec.lower_stiffness):
+        # OpenSim differs: it divides by them, and the torque becomes NaN.
+        raise element.error("expected stiffnesses other than 0")
+    return spec
+
+
+def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
+    """Indices and numbers; a rotational coordinate's file numbers are per degree."""
+    coordinate = lookup.coordinates([spec.coordinate for spec in specs])
+    degree = np.where(lookup.rotational[coordinate], np.pi / 180, 1.0)
+
+    def column(name: str) -> np.ndarray:
+        return np.array([getattr(spec, name) for spec in specs], float)
+
+    params = Params(
+        upper_stiffness=column("upper_stiffness") / degree,
+        upper_limit=column("upper_limit") * degree,
+        lower_stiffness=column("lower_stiffness") / degree,
+        lower_limit=column("lower_limit") * degree,
+        damping=column("damping") / degree,
+        transition=column("transition") * degree,
+    )
+    return Structure(names=tuple(spec.name for spec in specs), coordinate=coordinate), params
+
+
+def sizes(structure: Structure, params: Params) -> dict[str, int]:
+    """Lengths of the axes."""
+    return {"limit": len(structure.names)}
+
+
+def names(structure: Structure) -> dict[str, tuple[str, ...]]:
+    """Who owns the rows of an axis."""
+    return {"limit": structure.names}
+
+
+def coordinates(structure: Structure) -> np.ndarray:
+    """The coordinates whose values the forces depend on."""
+    return structure.coordinate
+
+
+def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
+    """Nothing follows from the params alone."""
 
 
 def _step(z: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -38,26 +166,63 @@ def _energy(stiffness: jax.Array, beyond: jax.Array, transition: jax.Array) -> j
     return jnp.where(d >= transition, full, fading)
 
 
-def realize_limits(limits: LimitParams, q: jax.Array, u: jax.Array) -> LimitInfo:
-    """Forces of all limits.
-
-    Args:
-      limits: numbers, SI.
-      q: `[limit]` value of each limit's coordinate.
-      u: `[limit]` its speed.
-    """
-    over, under = q - limits.upper_limit, limits.lower_limit - q
-    upper, upper_slope = _step(over / limits.transition)
-    lower, lower_slope = _step(under / limits.transition)
-    damping = limits.damping * (upper + lower)
-    force = -limits.upper_stiffness * upper * over + limits.lower_stiffness * lower * under
-    stiffness = limits.upper_stiffness * (
-        upper + upper_slope / limits.transition * over
-    ) + limits.lower_stiffness * (lower + lower_slope / limits.transition * under)
-    return LimitInfo(
-        force=force - damping * u,
-        potential_energy=_energy(limits.upper_stiffness, over, limits.transition)
-        + _energy(limits.lower_stiffness, under, limits.transition),
+def evaluate(
+    structure: Structure,
+    params: Params,
+    instance: None,
+    kinematics: Kinematics,
+    controls: jax.Array,
+) -> Info:
+    """Forces of all limits."""
+    q, u = (take(x, structure.coordinate) for x in (kinematics.q, kinematics.u))
+    over, under = q - params.upper_limit, params.lower_limit - q
+    upper, upper_slope = _step(over / params.transition)
+    lower, lower_slope = _step(under / params.transition)
+    damping = params.damping * (upper + lower)
+    force = -params.upper_stiffness * upper * over + params.lower_stiffness * lower * under
+    stiffness = params.upper_stiffness * (
+        upper + upper_slope / params.transition * over
+    ) + params.lower_stiffness * (lower + lower_slope / params.transition * under)
+    force = force - damping * u
+    return Info(
+        force=force,
+        potential_energy=_energy(params.upper_stiffness, over, params.transition)
+        + _energy(params.lower_stiffness, under, params.transition),
         stiffness=stiffness,
         damping=damping,
+        coordinate_force=segment_sum(force, structure.coordinate, len(kinematics.q)),
     )
+
+
+def jacobian(
+    structure: Structure,
+    params: Params,
+    kinematics: Kinematics,
+    info: Info,
+    inertia: jax.Array,
+    h: float | jax.Array,
+) -> CoordinateJacobian:
+    """Damping and stiffness; arguments as for `hunt_crossley_jacobian.jacobian`."""
+    return CoordinateJacobian(
+        *(
+            segment_sum(values, structure.coordinate, len(kinematics.q))
+            for values in (info.damping, clip(info.stiffness, low=0.0))
+        )
+    )
+
+
+def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:
+    """What OpenSim reports, as arrays."""
+    return Outputs(force=info.force, potential_energy=info.potential_energy)
+
+
+def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
+    """Record values by name: force and potential energy."""
+    values = np.stack([outputs.force, outputs.potential_energy], axis=-1)
+    return {name: row.tolist() for name, row in zip(structure.names, values, strict=True)}
+
+
+def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
+    """How many there are, and the coordinate that each acts on."""
+    acts_on = [coordinate_names[int(c)] for c in structure.coordinate]
+    return Description(str(len(acts_on)), list(zip(structure.names, acts_on, strict=True)))

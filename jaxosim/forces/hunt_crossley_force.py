@@ -7,133 +7,248 @@ Source: OpenSim `HuntCrossleyForce`; Simbody `HuntCrossleyForceImpl`, `ContactTr
 docs/theory/contact.md, "Force" and "Early exit".
 """
 
-import functools
-import operator
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; from `build` they are still NumPy's.)
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import concatenate, take
+from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import constant_matmul, cross, dot, matvec, scale_rows
-from jaxosim.arrays.safe import clip, safe_divide, safe_norm
-from jaxosim.arrays.spatial import spatial
-from jaxosim.dynamics.multibody import point_velocity
-from jaxosim.pytree import array, pytree
-from jaxosim.types import ContactInfo, InstanceInfo, Model, Params, PositionInfo, VelocityInfo
+from jaxosim.arrays.safe import safe_norm
+from jaxosim.arrays.spatial import body_xyz_rotation, point_velocity, spatial
+from jaxosim.errors import OsimFormatError, quote
+from jaxosim.forces.force import BodyFrames, Description, Kinematics
+from jaxosim.forces.hunt_crossley_jacobian import jacobian
+from jaxosim.forces.hunt_crossley_material import (
+    combine_materials,
+    friction_per_slip,
+    friction_rate,
+)
+from jaxosim.forces.hunt_crossley_records import Info, Instance, Outputs, Params, Structure
+from jaxosim.forces.hunt_crossley_surfaces import overlaps, stopped, surfaces
+from jaxosim.models.lookup import Lookup
+from jaxosim.models.osim_values import words
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context, member_list
+from jaxosim.models.reader_frames import Component
+from jaxosim.models.spec import ContactGeometrySpec
 
-_ENDLESS = 1e30  # a half-space's extent to the left, in the sweep along an axis
+__all__ = ["FIELD", "TAGS", "Info", "Outputs", "Params", "Spec", "Structure", "jacobian"]
+
+FIELD = "contacts"
+TAGS = ("HuntCrossleyForce",)
+MAX_PAIRS = 500_000  # of contact geometries
+_CONTACT_SET = "HuntCrossleyForce_ContactParametersSet"
+_HALF_SPACE, _SPHERE = "ContactHalfSpace", "ContactSphere"
 
 
-@pytree
-class MaterialPair:
-    """Two materials combined, one row per pair of surfaces."""
+@dataclass(frozen=True)
+class ContactParametersSpec:
+    """One material of a force and the names of the geometries made of it."""
 
-    stiffness: jax.Array = array("pair", unit="N^(2/3)/m^(4/3)")  # k, of both in series
-    share: jax.Array = array("pair", unit="1")  # s1: part of the depth taken by the first surface
-    dissipation: jax.Array = array("pair", unit="s/m")
-    static_friction: jax.Array = array("pair", unit="1")
-    dynamic_friction: jax.Array = array("pair", unit="1")
-    viscous_friction: jax.Array = array("pair", unit="s/m")
-    transition_velocity: jax.Array = array("pair", unit="m/s")
+    geometry: tuple[str, ...]
+    stiffness: float
+    dissipation: float
+    static_friction: float
+    dynamic_friction: float
+    viscous_friction: float
 
 
-def combine_materials(model: Model, params: Params) -> MaterialPair:
-    """Combination rules: K^(2/3) in series, dissipation by share of depth, harmonic friction."""
-    contacts, numbers = model.contacts, params.contacts
-    first, second = (contacts.material[side] for side in (contacts.first, contacts.second))
-    k1, k2 = (jnp.cbrt(numbers.stiffness[side] ** 2) for side in (first, second))
-    share = k2 / (k1 + k2)
+@dataclass(frozen=True)
+class Spec:
+    """Contact among all geometries that its materials name."""
 
-    def harmonic(values: jax.Array) -> jax.Array:
-        a, b = values[first], values[second]
-        return safe_divide(2 * a * b, a + b)
+    name: str
+    contact_parameters: tuple[ContactParametersSpec, ...]
+    transition_velocity: float = 0.01
+    applies_force: bool = True
 
-    return MaterialPair(
-        stiffness=k1 * share,
-        share=share,
-        dissipation=numbers.dissipation[first] * share + numbers.dissipation[second] * (1 - share),
-        static_friction=harmonic(numbers.static_friction),
-        dynamic_friction=harmonic(numbers.dynamic_friction),
-        viscous_friction=harmonic(numbers.viscous_friction),
-        transition_velocity=numbers.transition_velocity[contacts.pair_element],
+
+def read(context: Context, component: Component) -> Spec:
+    """What the file says of one force."""
+    element = component.element
+    assert element is not None
+    applies_force = context.boolean(element, "appliesForce", True)
+    velocity = context.number(element, "transition_velocity", 0.01)
+    if velocity <= 0.0:
+        # OpenSim differs: it divides by it.
+        raise element.error(f"expected a transition_velocity above 0, found {velocity}")
+    holder = context.object_property(element, "contact_parameters", (_CONTACT_SET,))
+    materials = member_list(holder, "objects")
+    parameters = tuple(_read_material(context, material) for material in materials)
+    for name in (name for material in parameters for name in material.geometry):
+        shape = context.contact_geometry[name].tag
+        if applies_force and shape not in (_HALF_SPACE, _SPHERE):
+            context.refuse(shape, name, "contact of this shape is not simulated; put spheres")
+    return Spec(element.name, parameters, velocity, applies_force)
+
+
+def _read_material(context: Context, element: Element) -> ContactParametersSpec:
+    names = words(context.property(element, "geometry"))
+    # A path to the geometry is as good as its name.
+    names = tuple(name.removeprefix("/").removeprefix("contactgeometryset/") for name in names)
+    for name in names:
+        if name not in context.contact_geometry:
+            raise element.error(f"expected the name of a contact geometry, found {quote(name)}")
+    stiffness = context.number(element, "stiffness", 0.0)
+    if names and stiffness <= 0.0:
+        # OpenSim differs: it raises the stiffness to 2/3 and divides by it, and forces become NaN.
+        raise element.error(f"expected a stiffness above 0, found {stiffness}")
+    return ContactParametersSpec(
+        geometry=names,
+        stiffness=stiffness,
+        dissipation=context.number(element, "dissipation", 0.0),
+        static_friction=context.number(element, "static_friction", 0.0),
+        dynamic_friction=context.number(element, "dynamic_friction", 0.0),
+        viscous_friction=context.number(element, "viscous_friction", 0.0),
     )
 
 
-def _mobod_of_geometry(model: Model) -> np.ndarray:
-    """Mobilized body of each contact geometry; ground is the last row of arrays with ground."""
-    owners = np.concatenate([model.bodies.mobod, [-1]])
-    return owners[model.contacts.geometry_body]
+def _pairs(
+    element: np.ndarray, half_space: np.ndarray, mobod: np.ndarray
+) -> tuple[list[tuple[int, int]], int]:
+    """Pairs of surfaces of one element that can push bodies apart, those with half-spaces first.
+
+    Two surfaces on one mobilized body push on nothing, and two half-spaces never touch.
+    """
+    flat, round_ = [], []
+    of_element = [np.flatnonzero(element == e).tolist() for e in np.unique(element)]
+    for a, b in (pair for own in of_element for pair in combinations(own, 2)):
+        if mobod[a] == mobod[b] or (half_space[a] and half_space[b]):
+            continue
+        if half_space[a] or half_space[b]:
+            flat.append((a, b) if half_space[a] else (b, a))
+        else:
+            round_.append((a, b))
+    return flat + round_, len(flat)
 
 
-def _surfaces(
-    model: Model, instance: InstanceInfo, position: PositionInfo
-) -> tuple[jax.Array, jax.Array]:
-    """Centers (or origins) of all contact surfaces from the common point, and normals."""
-    owner = _mobod_of_geometry(model)
-    pose = take(position.pose, owner)
-    R, p = pose[..., :3], pose[..., 3]
-    return p + matvec(R, instance.geometry_location), matvec(R, instance.geometry_normal)
+def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
+    """One geometry row per use, one material row per parameter set.
 
-
-def _half_space_pairs(model: Model, params: Params, center, normal):
-    """Depth, normal, mid-depth point and radius of spheres in half-spaces."""
-    contacts = model.contacts
-    first, second = (
-        side[: contacts.half_space_count] for side in (contacts.first, contacts.second)
+    Raises:
+      OsimFormatError: a force names more geometries than can be simulated.
+    """
+    known = lookup.contact_geometry
+    uses_of = [sum(len(m.geometry) for m in spec.contact_parameters) for spec in specs]
+    if sum(count * (count - 1) // 2 for count in uses_of) > MAX_PAIRS:
+        raise OsimFormatError(
+            f"{lookup.source}: expected at most {MAX_PAIRS} pairs of contact geometries within "
+            f"HuntCrossleyForces, found {max(uses_of)} geometries in one"
+        )
+    materials = [(e, m) for e, spec in enumerate(specs) for m in spec.contact_parameters]
+    uses = [(e, i, known[g]) for i, (e, m) in enumerate(materials) for g in m.geometry]
+    element = np.array([e for e, _, _ in uses], int)
+    half_space = np.array([g.kind == _HALF_SPACE for _, _, g in uses], bool)
+    body = lookup.bodies([g.frame.body for _, _, g in uses])
+    carrier = lookup.carriers(body)
+    pairs, half_space_count = _pairs(element, half_space, carrier)
+    first, second = (np.array([pair[side] for pair in pairs], int) for side in (0, 1))
+    support = np.append(lookup.support, np.zeros((1, lookup.support.shape[1])), axis=0)
+    structure = Structure(
+        geometry_names=tuple(g.name for _, _, g in uses),
+        geometry_body=body,
+        geometry_mobod=carrier,
+        is_half_space=half_space,
+        material=np.array([i for _, i, _ in uses], int),
+        element=element,
+        first=first,
+        second=second,
+        pair_element=element[first],
+        pair_moves=support[carrier[second]] - support[carrier[first]],
+        half_space_count=half_space_count,
+        element_names=tuple(spec.name for spec in specs),
+        record_geometry=tuple(
+            tuple(int(g) for g in np.flatnonzero(element == e)) for e in range(len(specs))
+        ),
     )
-    radius, n = params.contacts.radius[second], take(normal, first)
-    place = take(center, second)
-    height = dot(place - take(center, first), n)
-    depth = radius - height
-    surface = place - scale_rows(n, height)
-    return depth, n, surface - scale_rows(n, depth / 2), radius
+    return structure, _params(specs, [m for _, m in materials], [g for _, _, g in uses])
 
 
-def _sphere_pairs(model: Model, params: Params, center):
-    """Depth, normal, mid-depth point and effective radius of spheres on spheres."""
-    contacts = model.contacts
-    first, second = (
-        side[contacts.half_space_count :] for side in (contacts.first, contacts.second)
+def _params(
+    specs: Sequence[Spec],
+    materials: Sequence[ContactParametersSpec],
+    geometry: Sequence[ContactGeometrySpec],
+) -> Params:
+    """Numbers of all uses of a geometry, of all materials, and of all forces."""
+
+    def column(name: str) -> np.ndarray:
+        return np.array([getattr(material, name) for material in materials], float)
+
+    return Params(
+        location=np.array([g.frame.translation for g in geometry], float).reshape(-1, 3),
+        orientation=np.array([g.frame.orientation for g in geometry], float).reshape(-1, 3),
+        radius=np.array([g.radius for g in geometry], float),
+        stiffness=column("stiffness"),
+        dissipation=column("dissipation"),
+        static_friction=column("static_friction"),
+        dynamic_friction=column("dynamic_friction"),
+        viscous_friction=column("viscous_friction"),
+        transition_velocity=np.array([spec.transition_velocity for spec in specs], float),
     )
-    r1, r2 = params.contacts.radius[first], params.contacts.radius[second]
-    one = take(center, first)
-    apart = take(center, second) - one
-    distance = safe_norm(apart)
-    n = safe_divide(apart, distance[:, None])
-    depth = jnp.where(distance > 0, r1 + r2 - distance, 0.0)
-    point = one + scale_rows(n, r1 - depth / 2)
-    return depth, n, point, safe_divide(r1 * r2, r1 + r2)
 
 
-def realize_contact(
-    model: Model,
+def sizes(structure: Structure, params: Params) -> dict[str, int]:
+    """Lengths of the axes."""
+    return {
+        "geometry": len(structure.geometry_names),
+        "material": len(params.stiffness),
+        "element": len(structure.element_names),
+        "pair": structure.pair_count,
+    }
+
+
+def names(structure: Structure) -> dict[str, tuple[str, ...]]:
+    """Who owns the rows of an axis."""
+    return {"geometry": structure.geometry_names, "element": structure.element_names}
+
+
+def coordinates(structure: Structure) -> np.ndarray:
+    """The coordinates whose values the forces depend on, other than through the poses: none."""
+    return np.zeros(0, int)
+
+
+def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
+    """Geometry in the frames of the mobilized bodies that carry it."""
+    normal = body_xyz_rotation(params.orientation)[..., 0]
+    return Instance(
+        location=frames.carried(structure.geometry_body, params.location),
+        normal=-matvec(frames.rotation[structure.geometry_body], normal),
+    )
+
+
+def evaluate(
+    structure: Structure,
     params: Params,
-    instance: InstanceInfo,
-    position: PositionInfo,
-    velocity: VelocityInfo,
-) -> ContactInfo:
+    instance: Instance,
+    kinematics: Kinematics,
+    controls: jax.Array,
+) -> Info:
     """Forces of all pairs of contact surfaces."""
-    material = combine_materials(model, params)
-    center, outward = _surfaces(model, instance, position)
-    parts = [_half_space_pairs(model, params, center, outward)]
-    if model.contacts.pair_count > model.contacts.half_space_count:
-        parts.append(_sphere_pairs(model, params, center))
-    depth, n, middle, radius = (concatenate(column) for column in zip(*parts, strict=True))
+    material = combine_materials(structure, params)
+    center, outward = surfaces(structure, instance, kinematics.pose)
+    depth, n, middle, radius = overlaps(structure, params, center, outward)
     point = middle + scale_rows(n, depth * (0.5 - material.share))
-    slip_velocity = _relative_velocity(model, velocity, point)
+    slip_velocity = _relative_velocity(structure, kinematics.velocity, point)
     approach = dot(slip_velocity, n)
     touching = depth > 0
     pressed = jnp.where(touching, depth, 0.0)
     k = material.stiffness
     hertz = 4 / 3 * k * pressed * _root(radius * k * pressed)
     force = hertz * (1 + 1.5 * material.dissipation * approach)
-    applied = ~_stopped(model, params, center, touching & (force <= 0)) & touching
+    applied = ~stopped(structure, params, center, touching & (force <= 0)) & touching
     normal_force = jnp.where(applied, force, 0.0)
     tangential = slip_velocity - scale_rows(n, approach)
     slip = safe_norm(tangential)
-    friction = normal_force * _friction_per_slip(material, slip)
-    return ContactInfo(
+    friction = normal_force * friction_per_slip(material, slip)
+    force = scale_rows(n, normal_force) + scale_rows(tangential, friction)
+    return Info(
         position=point,
         normal=n,
         depth=depth,
@@ -141,9 +256,10 @@ def realize_contact(
         hertz_force=hertz,
         normal_force=normal_force,
         friction_slope=friction,
-        sliding_slope=normal_force * _friction_rate(material, slip),
+        sliding_slope=normal_force * friction_rate(material, slip),
         dissipation=material.dissipation,
-        force=scale_rows(n, normal_force) + scale_rows(tangential, friction),
+        force=force,
+        wrench=contact_wrenches(structure, point, force, len(kinematics.pose) - 1),
     )
 
 
@@ -153,80 +269,63 @@ def _root(x: jax.Array) -> jax.Array:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
-def _friction_per_slip(material: MaterialPair, slip: jax.Array) -> jax.Array:
-    """Friction coefficient divided by slip speed (s/m): finite at zero slip."""
-    v_t = material.transition_velocity
-    ratio = slip / v_t
-    dynamic, static = material.dynamic_friction, material.static_friction
-    coefficient = dynamic + 2 * (static - dynamic) / (1 + ratio * ratio)
-    return coefficient / clip(slip, low=v_t) + material.viscous_friction
-
-
-def _friction_rate(material: MaterialPair, slip: jax.Array) -> jax.Array:
-    """Derivative of the friction coefficient by slip speed (s/m), zero where that falls."""
-    v_t = material.transition_velocity
-    ratio = slip / v_t
-    dynamic, static = material.dynamic_friction, material.static_friction
-    falling = 1 / (1 + ratio * ratio)
-    coefficient = dynamic + 2 * (static - dynamic) * falling
-    change = -4 * (static - dynamic) * ratio * falling * falling
-    regular = jnp.where(ratio < 1, coefficient + change * ratio, change) / v_t
-    return clip(regular + material.viscous_friction, low=0.0)
-
-
-def _relative_velocity(model: Model, velocity: VelocityInfo, point: jax.Array) -> jax.Array:
+def _relative_velocity(structure: Structure, V: jax.Array, point: jax.Array) -> jax.Array:
     """Velocity of the first surface over the second, at the contact point."""
-    owner = _mobod_of_geometry(model)
-    V = concatenate([velocity.velocity, jnp.zeros((1, 6), point.dtype)])
-    first, second = owner[model.contacts.first], owner[model.contacts.second]
+    owner = structure.geometry_mobod
+    first, second = owner[structure.first], owner[structure.second]
     return point_velocity(take(V, first) - take(V, second), point)
 
 
-def _stopped(model: Model, params: Params, center: jax.Array, fails: jax.Array) -> jax.Array:
-    """Pairs that OpenSim never reaches because an earlier pair of the element pulled.
+def contact_wrenches(
+    structure: Structure, point: jax.Array, force: jax.Array, count: int
+) -> jax.Array:
+    """Wrenches of all contacts `[mobod, 6]` (N·m, N), about the common point.
 
-    Simbody walks the contacts of an element in the order of its sweep along the axis in which the
-    surfaces are spread most, and leaves the loop at the first whose normal force is not positive.
-    That pair and all later ones of the element apply no force.
+    Args:
+      structure: static structure.
+      point: `[pair, 3]` (m) where they act, from the common point.
+      force: `[pair, 3]` (N) on the second surface's body.
+      count: of the mobilized bodies.
     """
-    contacts = model.contacts
-    start = _sweep_start(model, params, center)
-    a, b = take(start, contacts.first), take(start, contacts.second)
-    low, high = jnp.minimum(a, b), jnp.maximum(a, b)
-    index = np.arange(contacts.pair_count)
-    ties = (low[:, None] == low[None, :]) & (
-        (high[:, None] < high[None, :])
-        | ((high[:, None] == high[None, :]) & (index[:, None] <= index[None, :]))
-    )
-    earlier = (low[:, None] < low[None, :]) | ties  # [j, i]: pair j is reached before i, or is i
-    same = contacts.pair_element[:, None] == contacts.pair_element[None, :]
-    blocks = earlier & same & fails[:, None]
-    return functools.reduce(
-        operator.or_, [blocks[j] for j in range(len(blocks))], jnp.zeros_like(fails)
-    )
-
-
-def _sweep_start(model: Model, params: Params, center: jax.Array) -> jax.Array:
-    """Left end of each surface along its element's sweep axis; half-spaces come first."""
-    contacts = model.contacts
-    count = len(contacts.element_names)
-    belongs = contacts.element[None, :] == np.arange(count)[:, None]
-    mean = constant_matmul(belongs / belongs.sum(axis=1, keepdims=True), center)
-    spread = constant_matmul(belongs, jnp.abs(center - take(mean, contacts.element)))
-    axis = jnp.where(spread[:, 0] > spread[:, 1], 0, 1)
-    along = jnp.where(axis == 0, spread[:, 0], spread[:, 1])
-    axis = take(jnp.where(spread[:, 2] > along, 2, axis), contacts.element)
-    x, y, z = (center[:, i] for i in range(3))
-    place = jnp.where(axis == 0, x, jnp.where(axis == 1, y, z))
-    order = jnp.asarray(np.arange(len(contacts.element), 0, -1) * _ENDLESS, center.dtype)
-    return jnp.where(contacts.is_half_space, -order, place - params.contacts.radius)
-
-
-def contact_wrenches(model: Model, contact: ContactInfo) -> jax.Array:
-    """Wrenches of all contacts `[mobod, 6]` (N·m, N), about the common point."""
-    owner = _mobod_of_geometry(model)
-    first, second = owner[model.contacts.first], owner[model.contacts.second]
-    mobod = np.arange(len(model.tree.body))[:, None]
+    owner = structure.geometry_mobod
+    first, second = owner[structure.first], owner[structure.second]
+    mobod = np.arange(count)[:, None]
     sign = (mobod == second).astype(float) - (mobod == first)
-    wrench = spatial(cross(contact.position, contact.force), contact.force)
-    return constant_matmul(sign, wrench)
+    return constant_matmul(sign, spatial(cross(point, force), force))
+
+
+def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:
+    """What OpenSim reports, as arrays.
+
+    Args:
+      structure: static structure.
+      info: forces.
+      body_position: `[body + 1, 3]` (m) origins from the common point, ground's last.
+    """
+    body = structure.geometry_body
+    first, second = body[structure.first], body[structure.second]
+    same_element = structure.element[:, None] == structure.pair_element
+    sign = (body[:, None] == second).astype(float) - (body[:, None] == first)
+    sign = jnp.asarray(same_element * sign, info.force.dtype)
+    force = sign @ info.force
+    torque = sign @ cross(info.position, info.force) - cross(body_position[body], force)
+    return Outputs(force=force, torque=torque)
+
+
+def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
+    """Record values by name: force and torque on the body of each geometry."""
+    rows = np.concatenate([outputs.force, outputs.torque], axis=-1)
+    return {
+        name: rows[list(geometry)].reshape(-1).tolist()
+        for name, geometry in zip(structure.element_names, structure.record_geometry, strict=True)
+    }
+
+
+def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
+    """How many there are, and the geometry that each makes touch."""
+    spheres = len(structure.geometry_names) - int(np.sum(structure.is_half_space))
+    rows = []
+    for index, name in enumerate(structure.element_names):
+        members = np.flatnonzero(structure.element == index)
+        rows.append((name, ", ".join(structure.geometry_names[member] for member in members)))
+    return Description(f"{len(rows)} forces, {spheres} spheres", rows)

@@ -20,7 +20,8 @@ from jaxosim.arrays.indexing import concatenate, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows, sum_leading, weighted_gram
 from jaxosim.arrays.safe import clip, safe_divide, safe_norm
-from jaxosim.types import ContactInfo, Model, PositionInfo
+from jaxosim.forces.force import Kinematics, MobilityJacobian
+from jaxosim.forces.hunt_crossley_records import Info, Params, Structure
 
 # Times its own size that friction could change a slip in a step, at which sliding counts half. It
 # is ten and not one, since muscles and springs mostly balance friction; a hundred is not safe.
@@ -37,7 +38,7 @@ class _Slopes(NamedTuple):
     spring: jax.Array  # N/m, of the normal force by depth
 
 
-def _slopes(contact: ContactInfo) -> _Slopes:
+def _slopes(contact: Info) -> _Slopes:
     pressing = contact.normal_force > 0
     approach = dot(contact.velocity, contact.normal)
     tangential = contact.velocity - scale_rows(contact.normal, approach)
@@ -52,37 +53,36 @@ def _slopes(contact: ContactInfo) -> _Slopes:
     )
 
 
-def contact_matrices(
-    model: Model,
-    bodies: PositionInfo,
-    contact: ContactInfo,
+def jacobian(
+    structure: Structure,
+    params: Params,
+    kinematics: Kinematics,
+    info: Info,
     inertia: jax.Array,
     h: float | jax.Array,
-) -> tuple[jax.Array, jax.Array]:
+) -> MobilityJacobian:
     """Damping −∂force/∂u and stiffness −∂force/∂q of all contacts, for a step of h.
 
     Contacts that the same coordinates move go together: the others' entries are zero.
 
     Args:
-      model: static structure.
-      bodies: poses.
-      contact: forces.
+      structure: static structure.
+      params: model parameters.
+      kinematics: poses.
+      info: forces.
       inertia: `[mobility]` diagonal of the mass matrix.
       h: (s) the step.
-
-    Returns:
-      `[mobility, mobility]` twice, symmetric and positive semidefinite.
     """
-    mobility, slopes = len(model.tree.mobility), _slopes(contact)
+    mobility, slopes = structure.pair_moves.shape[1], _slopes(info)
     places, damping, stiffness = [np.zeros(0, int)], [], []
-    for pairs, moving, sign in _groups(model):
+    for pairs, moving, sign in _groups(structure):
         # By repeated rows: a broadcast would be transposed to a reduction.
-        hinge = take(bodies.hinge, np.tile(moving, len(pairs)))
-        point = take(contact.position, np.repeat(pairs, len(moving)))
+        hinge = take(kinematics.hinge, np.tile(moving, len(pairs)))
+        point = take(info.position, np.repeat(pairs, len(moving)))
         moved = (hinge[:, 3:] + cross(hinge[:, :3], point)).reshape(*sign.shape, 3)
         jacobian = materialize(moved * sign.astype(moved.dtype)[..., None])  # [pair, moving, 3]
         own = _Slopes(*(take(slope, pairs) for slope in slopes))
-        normal = materialize(matvec(jacobian, take(contact.normal, pairs)))
+        normal = materialize(matvec(jacobian, take(info.normal, pairs)))
         along = materialize(matvec(jacobian, own.direction))
         rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, len(moving))
         friction = weighted_gram(rows, jnp.tile(own.slip, 3))
@@ -93,12 +93,12 @@ def contact_matrices(
         places.append((moving[:, None] * mobility + moving).reshape(-1))
 
     def placed(parts: list[jax.Array]) -> jax.Array:
-        entries = concatenate(parts) if parts else jnp.zeros(0, contact.depth.dtype)
+        entries = concatenate(parts) if parts else jnp.zeros(0, info.depth.dtype)
         return segment_sum(entries, np.concatenate(places), mobility * mobility).reshape(
             mobility, mobility
         )
 
-    return placed(damping), placed(stiffness)
+    return MobilityJacobian(placed(damping), placed(stiffness))
 
 
 def _sliding(
@@ -120,17 +120,14 @@ def _sliding(
     return (slopes.slip - slopes.slide) / (1 + part)
 
 
-def _groups(model: Model) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _groups(structure: Structure) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Pairs of surfaces by the free coordinates that move one over the other.
 
     Returns:
       For each group its pairs, those coordinates, and `[pair, coordinate]` +1 where the coordinate
       moves the second surface, −1 where the first.
     """
-    contacts = model.contacts
-    support = np.concatenate([model.tree.support, np.zeros((1, len(model.tree.mobility)))])
-    owner = np.concatenate([model.bodies.mobod, [-1]])[contacts.geometry_body]
-    sign = support[owner[contacts.second]] - support[owner[contacts.first]]
+    sign = structure.pair_moves
     groups: dict[tuple[int, ...], list[int]] = {}
     for pair, row in enumerate(sign):
         groups.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(pair)

@@ -1,17 +1,18 @@
 """LLVM in this process, by llvmlite: IR to machine code, kept on disk, no compiler needed.
 
 An object file is kept under a name that is a digest of the IR, the processor and LLVM's version, in
-the user's cache directory or in `JAXOSIM_CACHE_DIR`; an empty `JAXOSIM_CACHE_DIR` keeps nothing.
+the folder of `jaxosim.cache`.
 """
 
 import dataclasses
 import functools
 import hashlib
 import os
-import pathlib
 import sys
 import tempfile
 from typing import Any
+
+from jaxosim.cache import kernel_directory
 
 _LEVEL = 1  # of LLVM's code generator; 2 takes twice the time for a twentieth of speed
 _LEAST_VERSION = (0, 45)  # of llvmlite: before, its LLVM does not read `splat`
@@ -133,18 +134,9 @@ def _linker() -> Any:
 # --------------------------------------------------------------------------------- on disk
 
 
-def cache_directory() -> pathlib.Path | None:
-    """Where code is kept; None for nowhere."""
-    chosen = os.environ.get("JAXOSIM_CACHE_DIR")
-    if chosen is not None:
-        return pathlib.Path(chosen) / "kernels" if chosen else None
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "jaxosim" / "kernels"
-
-
 def kept(name: str) -> bytes | None:
     """What is kept under a name; None if nothing is, or it is damaged."""
-    directory = cache_directory()
+    directory = kernel_directory()
     if directory is None:
         return None
     try:
@@ -157,7 +149,7 @@ def kept(name: str) -> bytes | None:
 
 def keep(name: str, data: bytes) -> None:
     """Keep data under a name, all or nothing; a disk that cannot be written to is no error."""
-    directory = cache_directory()
+    directory = kernel_directory()
     if directory is None:
         return
     try:

@@ -53,7 +53,7 @@ def _in_body(run: Interpreter, loop: Loop, jaxpr: Any, inputs: Sequence[Nodes]) 
 @rule("scan")
 def _scan(run: Interpreter, equation: Any, *inputs: Nodes) -> list[Nodes]:
     params = equation.params
-    length, first, carried = params["length"], params["num_consts"], params["num_carry"]
+    length, (first, carried) = params["length"], _scan_counts(equation)
     consts, start = list(inputs[:first]), list(inputs[first : first + carried])
     slices = inputs[first + carried :]
     if length <= 1:
@@ -67,6 +67,20 @@ def _scan(run: Interpreter, equation: Any, *inputs: Nodes) -> list[Nodes]:
     loop.result, loop.stacked = _numbers(results[:carried]), _numbers(results[carried:])
     after = _loop_results(run, loop, results[:carried])
     return [*after, *_stacked(run, loop, results[carried:])]
+
+
+def _scan_counts(equation: Any) -> tuple[int, int]:
+    """Numbers of constants and of carried arrays of a scan.
+
+    What is sliced and what is stacked has one axis more outside of the body than within. The
+    parameters that say it have other names and other types from one version of JAX to the next.
+    """
+    body = equation.params["jaxpr"]
+    given = zip(equation.invars, body.in_avals, strict=True)
+    found = zip(equation.outvars, body.out_avals, strict=True)
+    whole = sum(outer.aval.ndim == inner.ndim for outer, inner in given)
+    carried = sum(outer.aval.ndim == inner.ndim for outer, inner in found)
+    return whole - carried, carried
 
 
 def _stacked(run: Interpreter, loop: Loop, arrays: Sequence[Nodes]) -> list[Nodes]:
@@ -96,7 +110,7 @@ def _unrolled_scan(
 ) -> list[Nodes]:
     """A scan of no or one iteration."""
     params = equation.params
-    carried = params["num_carry"]
+    _, carried = _scan_counts(equation)
     if not params["length"]:
         empty = [np.zeros(v.aval.shape, int) for v in equation.outvars[carried:]]
         return [*carry, *empty]

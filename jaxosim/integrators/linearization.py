@@ -11,7 +11,8 @@ Source: derived in docs/theory/integration.md, "Structured Jacobian".
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,9 +23,10 @@ from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import matvec, scale_rows
 from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_positive, symmetric
 from jaxosim.arrays.safe import clip
-from jaxosim.dynamics.joints import coordinate_rates, coordinate_speeds
+from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
-from jaxosim.forces.hunt_crossley_jacobian import contact_matrices
+from jaxosim.forces import FORCES
+from jaxosim.forces.force import CoordinateJacobian, Kinematics, MobilityJacobian, PathJacobian
 from jaxosim.muscles import rows as muscle_rows
 from jaxosim.muscles.muscle import MuscleLengthInfo
 from jaxosim.paths.geometry_path import (
@@ -37,12 +39,12 @@ from jaxosim.system import (
     Dynamics,
     Position,
     StepContext,
+    kinematics_of,
     net_generalized_force,
     realize,
     state_rates,
 )
 from jaxosim.types import (
-    JointInfo,
     Model,
     Params,
     State,
@@ -67,6 +69,7 @@ class EvaluatedStages(NamedTuple):
     """The state derivative at one state except accelerations, and the fibers' derivatives."""
 
     position: Position
+    kinematics: Kinematics
     dynamics: Dynamics
     force: jax.Array  # [mobility] M u_dot
     mass: jax.Array  # [mobility, mobility]
@@ -190,7 +193,7 @@ def evaluate(
     return Evaluation(model, params, _stages(model, params, state, controls, context))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _stages(
     model: Model,
     params: Params,
@@ -203,6 +206,13 @@ def _stages(
     force = net_generalized_force(model, params, position, velocity, dynamics)
     return EvaluatedStages(
         position=position,
+        kinematics=kinematics_of(
+            state,
+            position.bodies,
+            velocity.bodies,
+            position.paths.length,
+            velocity.lengthening_speed,
+        ),
         dynamics=dynamics,
         force=force,
         mass=mass_matrix(model, position.bodies, position.inertia),
@@ -214,18 +224,26 @@ def _stages(
 def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
     """The structured Jacobian, in parts, for a step of h (s)."""
     model, params, stages = evaluation.model, evaluation.params, evaluation.stages
-    position, dynamics = stages.position, stages.dynamics
-    damping, stiffness = contact_matrices(
-        model, position.bodies, dynamics.contacts, diagonal(stages.mass), h
-    )
-    joint_damping, joint_stiffness = _joint_diagonals(model, params, dynamics)
+    inertia = diagonal(stages.mass)
+    parts = [
+        force.jacobian(
+            getattr(model, force.FIELD),
+            getattr(params, force.FIELD),
+            stages.kinematics,
+            stages.dynamics.forces[force.FIELD],
+            inertia,
+            h,
+        )
+        for force in FORCES
+    ]
+    damping, stiffness = _on_mobilities(model, stages.position.paths, parts)
     return Linearization(
-        joints=position.joints,
-        paths=position.paths,
+        joints=stages.position.joints,
+        paths=stages.position.paths,
         force=stages.force,
         mass=stages.mass,
-        damping=materialize(damping + _diagonal(joint_damping)),
-        stiffness=materialize(stiffness + _diagonal(joint_stiffness)),
+        damping=damping,
+        stiffness=stiffness,
         rates=stages.rates,
         fibers=stages.fibers,
     )
@@ -236,28 +254,33 @@ def on_paths(model: Model, values: jax.Array) -> jax.Array:
     return put(values, model.muscle_path, len(model.paths.names))
 
 
+def _on_mobilities(
+    model: Model,
+    paths: PathInfo,
+    parts: Sequence[MobilityJacobian | CoordinateJacobian | PathJacobian | None],
+) -> tuple[jax.Array, ...]:
+    """Damping and stiffness `[mobility, mobility]` of all forces."""
+    full = [part for part in parts if isinstance(part, MobilityJacobian)]
+    full += [
+        MobilityJacobian(*(path_stiffness(model, paths, values) for values in part))
+        for part in parts
+        if isinstance(part, PathJacobian)
+    ]
+    diagonals = [part for part in parts if isinstance(part, CoordinateJacobian)]
+    return tuple(
+        materialize(
+            functools.reduce(operator.add, matrices)
+            + _diagonal(take(functools.reduce(operator.add, values), model.tree.mobility))
+        )
+        for matrices, values in zip(
+            zip(*full, strict=True), zip(*diagonals, strict=True), strict=True
+        )
+    )
+
+
 def _diagonal(values: jax.Array) -> jax.Array:
     """Diagonal matrix `[n, n]`."""
     return scale_rows(jnp.eye(len(values), dtype=values.dtype), values)
-
-
-def _joint_diagonals(
-    model: Model, params: Params, dynamics: Dynamics
-) -> tuple[jax.Array, jax.Array]:
-    """Damping and stiffness `[mobility]` of limits and springs on coordinates."""
-
-    def on_mobilities(limits: jax.Array, springs: jax.Array) -> jax.Array:
-        count = len(model.coordinate_names)
-        stops = segment_sum(limits, model.limits.coordinate, count)
-        return take(
-            stops + segment_sum(springs, model.springs.coordinate, count), model.tree.mobility
-        )
-
-    limits, springs = dynamics.limits, params.springs
-    return (
-        on_mobilities(limits.damping, springs.viscosity),
-        on_mobilities(clip(limits.stiffness, low=0.0), springs.stiffness),
-    )
 
 
 def _fiber_derivatives(

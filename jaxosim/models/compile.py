@@ -11,25 +11,20 @@ from typing import Any, TypeVar
 import numpy as np
 
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
+from jaxosim.forces import FORCES
 from jaxosim.models.compile_floating import compile_floating
-from jaxosim.models.compile_forces import (
-    compile_contacts,
-    compile_limits,
-    compile_springs,
-)
 from jaxosim.models.compile_tree import compile_tree, is_rotational
+from jaxosim.models.lookup import Lookup
 from jaxosim.models.singularity import singular_coordinate
 from jaxosim.models.spec import (
-    CoordinateLimitForceSpec,
     CoordinateSpec,
-    HuntCrossleyForceSpec,
     JointSpec,
     ModelSpec,
-    SpringGeneralizedForceSpec,
     UnsupportedSpec,
 )
 from jaxosim.muscles.build import build as build_muscles
 from jaxosim.muscles.muscle import MuscleSpec
+from jaxosim.paths.build import PathOwner
 from jaxosim.paths.build import build as build_paths
 from jaxosim.pytree import check_shapes
 from jaxosim.structure import BodyStructure, TreeStructure
@@ -121,14 +116,24 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     built_muscles = build_muscles(muscles)
     bodies, tree, joint_params = compile_tree(spec)
     mobod = [int(m) for m in bodies.mobod]
-    paths, path_params = build_paths(spec, muscles, index, mobod, tree)
-    contacts, contact_params = compile_contacts(spec, _forces(spec, HuntCrossleyForceSpec), mobod)
-    limits, limit_params = compile_limits(
-        _forces(spec, CoordinateLimitForceSpec), index, rotational
+    others = [one for force in FORCES for one in _forces(spec, force.Spec)]
+    owners = [*muscles, *(one for one in others if isinstance(one, PathOwner))]
+    paths, path_params = build_paths(spec, owners, index, mobod, tree)
+    lookup = Lookup(
+        source=spec.source,
+        coordinate=index,
+        rotational=rotational,
+        body={body.name: number for number, body in enumerate(spec.bodies)},
+        mobod=mobod,
+        support=tree.support,
+        contact_geometry={geometry.name: geometry for geometry in spec.contact_geometry},
+        path={name: number for number, name in enumerate(paths.names)},
     )
-    springs, spring_params = compile_springs(_forces(spec, SpringGeneralizedForceSpec), index)
+    built = {force.FIELD: force.build(_forces(spec, force.Spec), lookup) for force in FORCES}
     looked_at = _coordinates_of(
-        paths.conditional_coordinate, paths.moving_coordinate, limits.coordinate, springs.coordinate
+        paths.conditional_coordinate,
+        paths.moving_coordinate,
+        *(force.coordinates(built[force.FIELD][0]) for force in FORCES),
     )
     params = Params(
         gravity=np.array(spec.gravity, float),
@@ -137,11 +142,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         coordinates=_coordinates(spec),
         paths=path_params,
         muscles=built_muscles.common,
-        contacts=contact_params,
-        limits=limit_params,
-        springs=spring_params,
         marker_location=np.array([m.location for m in spec.markers], float).reshape(-1, 3),
         **built_muscles.own,
+        **{name: numbers for name, (_, numbers) in built.items()},
     )
     _check_mass_matrix(spec, bodies, tree, params)
     structure = {
@@ -152,9 +155,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         ),
         "paths": paths,
         "muscle_rows": built_muscles.rows,
-        "contacts": contacts,
-        "limits": limits,
-        "springs": springs,
+        **{name: static for name, (static, _) in built.items()},
     }
     sizes = {**_sizes(spec, params, structure), **built_muscles.sizes}
     model = _model(spec, coordinates, rotational, muscles, sizes, structure)
@@ -260,7 +261,10 @@ def _joint_coordinates(spec: ModelSpec) -> tuple[tuple[int, ...], ...]:
 
 def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dict[str, int]:
     """Every axis name and its length."""
-    tree, paths, contacts = structure["tree"], structure["paths"], structure["contacts"]
+    tree, paths = structure["tree"], structure["paths"]
+    forces: dict[str, int] = {}
+    for force in FORCES:
+        forces |= force.sizes(structure[force.FIELD], getattr(params, force.FIELD))
     return {
         "body": len(spec.bodies),
         "joint": len(spec.joints),
@@ -278,13 +282,8 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "rigid": len(paths.rigid.start),
         "arm": len(paths.arms.path),
         "segment": len(paths.flexible.start),
-        "geometry": len(contacts.geometry_body),
-        "material": len(params.contacts.stiffness),
-        "element": len(contacts.element_names),
-        "pair": contacts.pair_count,
-        "limit": len(structure["limits"].names),
-        "spring": len(structure["springs"].names),
         "marker": len(spec.markers),
+        **forces,
         **_function_sizes("joints.functions", params.joints.functions),
         **_function_sizes("paths.functions", params.paths.functions),
     }

@@ -55,6 +55,12 @@ def _padded(rows: Sequence[np.ndarray], fill: float, width: int) -> np.ndarray:
     return table
 
 
+def _padded_knots(rows: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Knots of different numbers in one array; the missing ones are as the last."""
+    padded = [np.pad(row, (0, width - len(row)), mode="edge") for row in rows]
+    return np.stack(padded) if padded else np.zeros((0, width))
+
+
 def _knots(
     functions: Sequence[FunctionSpec], indices: Sequence[int]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -130,13 +136,15 @@ def compile_functions(
         polynomial=np.array(polynomial, dtype=int),
         spline=np.array(spline, dtype=int),
         piecewise=np.array(lines, dtype=int),
+        spline_intervals=np.array([len(x) - 1 for x in spline_x], dtype=int),
+        piecewise_intervals=np.array([len(x) - 1 for x in lines_x], dtype=int),
     )
     params = FunctionParams(
         coefficients=_padded(rows, 0.0, max([2, *map(len, rows)])),
-        spline_knots=_padded(spline_x, np.inf, knot_width),
+        spline_knots=_padded_knots(spline_x, knot_width),
         spline_last=np.array([x[-1] for x in spline_x]),
         spline_cubics=_padded(cubics, 0.0, knot_width).reshape(len(spline), knot_width, 4),
-        piecewise_knots=_padded(lines_x, np.inf, line_width),
+        piecewise_knots=_padded_knots(lines_x, line_width),
         piecewise_lines=_padded(segments, 0.0, line_width).reshape(len(lines), line_width, 2),
     )
     return bank, params

@@ -1,4 +1,4 @@
-"""A model from its file, compiled once for each content of it."""
+"""`load_model`: a bundled name or a path → (Model, Params), once for each content of a file."""
 
 import dataclasses
 import hashlib

@@ -28,8 +28,8 @@ MAX_ELEMENTS = 500_000
 MAX_DEPTH = 64
 MAX_NAME_LENGTH = 500
 
-OLDEST_VERSION = 20000  # OpenSim 2.0; earlier dialects describe joints differently
-LATEST_VERSION = 40600  # OpenSim 4.6
+OLDEST_VERSION = 10901  # OpenSim 4.6 refuses older ones, whose joints are described differently
+LATEST_VERSION = 40600  # OpenSim 4.6, which reads later ones as if they were its own
 
 _COMMENT_OR_CDATA = re.compile(r"<!--|<!\[CDATA\[")
 
@@ -130,7 +130,7 @@ def parse_document(data: bytes) -> Document:
         raise OsimFormatError(_too_large(len(data)))
     root, version_text = _parse(_repair(_decode(data)))
     if root.tag != "OpenSimDocument":
-        raise root.error("expected the root element OpenSimDocument (OpenSim 2.0 or later)")
+        raise root.error("expected the root element OpenSimDocument")
     version = _version(root, version_text)
     if not root.children:
         raise root.error("expected a Model element, the document is empty")
@@ -149,12 +149,10 @@ def _version(root: Element, text: str) -> int:
     if not re.fullmatch(r"\s*[0-9]{1,9}\s*", text, re.ASCII):
         raise root.error(f"expected a whole number as Version, found {quote(text)}")
     version = int(text)
-    if not OLDEST_VERSION <= version <= LATEST_VERSION:
-        why = "of OpenSim 1; open and save it with OpenSim 3.3, since OpenSim 4 may not read it"
-        if version > LATEST_VERSION:
-            why = "of a later OpenSim than 4.6; save it with OpenSim 4.6 or before"
+    if version < OLDEST_VERSION:
         raise root.error(
-            f"expected Version {OLDEST_VERSION} to {LATEST_VERSION}, found {version}: a file {why}"
+            f"expected Version {OLDEST_VERSION} or later, found {version}: open and save it with "
+            "OpenSim 3.3, since OpenSim 4 does not read it"
         )
     return version
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.errors import OsimFormatError
+from jaxosim.forces import FORCES
 from jaxosim.pytree import declared_arrays
 from jaxosim.types import Model, Params
 
@@ -31,7 +32,8 @@ def in_working_precision(model: Model, numbers: Params) -> Params:
                 f"{model.source}: {name}{_owner(model, axes, place)}: expected a number that fits "
                 f"float32, found {exact[place]}; with JAX's x64 mode on it fits float64"
             )
-    return jax.tree.map(jnp.asarray, rounded)
+    with jax.debug_infs(False):  # a file may say inf for "no bound"
+        return jax.tree.map(jnp.asarray, rounded)
 
 
 def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) -> str:
@@ -42,11 +44,10 @@ def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) ->
         "coordinate": model.coordinate_names,
         "muscle": model.muscle_names,
         "point": model.paths.point_name,
-        "geometry": model.contacts.geometry_names,
-        "limit": model.limits.names,
-        "spring": model.springs.names,
         "marker": model.marker_names,
         "mobod": [model.body_names[body] for body in model.tree.body],
     }
+    for force in FORCES:
+        names |= force.names(getattr(model, force.FIELD))
     known = names.get(str(axes[0])) if axes else None
     return f" of '{known[place[0]]}'" if known else ""

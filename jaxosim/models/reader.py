@@ -10,17 +10,24 @@ import os
 import warnings
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
+from jaxosim.forces import FORCES
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_values import noting_commas, numbers
-from jaxosim.models.osim_xml import Document, Element, parse_document, read_bytes
-from jaxosim.models.reader_context import CannotContinue, Context, member_list
-from jaxosim.models.reader_forces import (
-    read_contact_geometry,
-    read_hunt_crossley,
-    read_limit,
-    read_spring,
+from jaxosim.models.osim_xml import (
+    LATEST_VERSION,
+    Document,
+    Element,
+    parse_document,
+    read_bytes,
 )
-from jaxosim.models.reader_frames import Component, component_tree, resolve_point, set_members
+from jaxosim.models.reader_context import CannotContinue, Context, member_list
+from jaxosim.models.reader_frames import (
+    Component,
+    component_tree,
+    resolve_point,
+    resolve_pose,
+    set_members,
+)
 from jaxosim.models.reader_graph import complete_tree
 from jaxosim.models.reader_joints import COORDINATE_COUNTS, OTHER_JOINT, read_joint
 from jaxosim.models.spec import (
@@ -60,13 +67,7 @@ _INERT_PARTS = frozenset(
 _BODIES = ("Body",)
 _JOINTS = (*COORDINATE_COUNTS, "CustomJoint")
 _GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
-_MUSCLES = {tag: muscle for muscle in MUSCLES for tag in muscle.TAGS}
-_FORCES = (
-    *_MUSCLES,
-    "HuntCrossleyForce",
-    "CoordinateLimitForce",
-    "SpringGeneralizedForce",
-)
+_FORCES = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
 # Components without mass, force or constraint. Frames matter only to those who hang on them.
 _INERT_COMPONENTS = frozenset(
     {
@@ -119,6 +120,13 @@ def parse_model(data: bytes, source: str) -> ModelSpec:
             spec = _read_document(document, source)
     except OsimFormatError as error:
         raise OsimFormatError(f"{source}: {error}") from error
+    if document.version > LATEST_VERSION:
+        warnings.warn(
+            f"{source}: Version {document.version} is of a later OpenSim than 4.6; it is read as "
+            f"Version {LATEST_VERSION}, as OpenSim 4.6 does",
+            OsimFormatWarning,
+            stacklevel=2,
+        )
     if noted:
         first = noted[0]
         message = f"{source}: line {first.line}: {first.path()}: passed over commas between numbers"
@@ -329,31 +337,38 @@ def _unique(name: str, joint: str, seen: set[str]) -> str:
 
 
 def _read_geometry(context: Context, tree: Component) -> tuple[ContactGeometrySpec, ...]:
+    """All contact geometry that can be simulated; forces look up the rest as well."""
     members = _members(tree, "contactgeometryset", None, *_GEOMETRY)
-    shapes = [read_contact_geometry(context, geometry) for geometry in members]
+    for member in members:
+        if member.element is not None:
+            context.contact_geometry.setdefault(member.element.name, member.element)
+    shapes = [_read_shape(context, member) for member in members]
     return tuple(shape for shape in shapes if shape is not None)
 
 
+def _read_shape(context: Context, geometry: Component) -> ContactGeometrySpec | None:
+    """A sphere or half-space; None for any other shape, which is inert unless a force names it."""
+    element = geometry.element
+    assert element is not None
+    if element.tag not in ("ContactSphere", "ContactHalfSpace"):
+        return None
+    frame = resolve_pose(context, geometry, "socket_frame")
+    radius = context.number(element, "radius", 0.0) if element.tag == "ContactSphere" else 0.0
+    if radius < 0.0:
+        # OpenSim differs: forces become NaN.
+        raise element.error(f"expected a radius of 0 or more, found {radius}")
+    return ContactGeometrySpec(element.tag, element.name, frame, radius)
+
+
 def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
-    geometry: dict[str, Element] = {}
-    for component in _members(tree, "contactgeometryset", None, *_GEOMETRY):
-        if component.element is not None:
-            geometry.setdefault(component.element.name, component.element)
     forces: list[ForceSpec] = []
     for component in _members(tree, "forceset", None, *_FORCES):
         element = component.element
         assert element is not None
-        match element.tag:
-            case tag if tag in _MUSCLES:
-                forces.append(_MUSCLES[tag].read(context, component))
-            case "HuntCrossleyForce":
-                forces.append(read_hunt_crossley(context, element, geometry))
-            case "CoordinateLimitForce":
-                forces.append(read_limit(context, element))
-            case "SpringGeneralizedForce":
-                forces.append(read_spring(context, element))
-            case _:
-                _refuse_force(context, element)
+        if element.tag in _FORCES:
+            forces.append(_FORCES[element.tag](context, component))
+        else:
+            _refuse_force(context, element)
     return tuple(forces)
 
 

@@ -23,6 +23,7 @@ class Context:
     defaults: dict[str, Element] = field(default_factory=dict)
     unsupported: dict[UnsupportedSpec, None] = field(default_factory=dict)  # an ordered set
     coordinates: frozenset[str] = frozenset()  # names of all, known once the joints are read
+    contact_geometry: dict[str, Element] = field(default_factory=dict)  # by name, of any shape
 
     def refuse(self, class_name: str, name: str, reason: str) -> None:
         """Note something that changes the dynamics and that we do not simulate."""

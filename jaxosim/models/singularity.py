@@ -236,22 +236,23 @@ def _functions(
     slope = [np.sum(powers[:, 1:] * exponent[1:] * at[:, None] ** exponent[:-1], axis=1)]
     knots, cubics = np.asarray(params.spline_knots), np.asarray(params.spline_cubics)
     inside = np.clip(x[bank.spline], knots[:, 0], np.asarray(params.spline_last))
-    left, row = _interval(knots, cubics, inside)
+    left, row = _interval(knots, cubics, bank.spline_intervals, inside)
     y, b, c, d = np.moveaxis(row, -1, 0)
     dx = inside - left
     rate = b + dx * (2 * c + dx * 3 * d)
     value.append(y + dx * (b + dx * (c + dx * d)) + rate * (x[bank.spline] - inside))
     slope.append(rate)
     knots, lines = np.asarray(params.piecewise_knots), np.asarray(params.piecewise_lines)
-    left, row = _interval(knots, lines, x[bank.piecewise])
+    left, row = _interval(knots, lines, bank.piecewise_intervals, x[bank.piecewise])
     value.append(row[:, 0] + row[:, 1] * (x[bank.piecewise] - left))
     slope.append(row[:, 1])
     return np.concatenate(value)[bank.order], np.concatenate(slope)[bank.order]
 
 
-def _interval(knots: np.ndarray, table: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _interval(
+    knots: np.ndarray, table: np.ndarray, intervals: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Left knot and table row of the interval of x."""
-    last = np.isfinite(knots).sum(axis=1) - 2
-    index = np.minimum((x[:, None] >= knots[:, 1:]).sum(axis=1), last)
+    index = np.minimum((x[:, None] >= knots[:, 1:]).sum(axis=1), intervals - 1)
     rows = np.arange(len(knots))
     return knots[rows, index], table[rows, index]

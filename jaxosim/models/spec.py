@@ -144,61 +144,12 @@ class ContactGeometrySpec:
     radius: float = 0.0
 
 
-@dataclass(frozen=True)
-class ContactParametersSpec:
-    """One material of a HuntCrossleyForce and the names of the geometries made of it."""
-
-    geometry: tuple[str, ...]
-    stiffness: float
-    dissipation: float
-    static_friction: float
-    dynamic_friction: float
-    viscous_friction: float
-
-
-@dataclass(frozen=True)
-class HuntCrossleyForceSpec:
-    """Contact among all geometries that its materials name."""
-
-    name: str
-    contact_parameters: tuple[ContactParametersSpec, ...]
-    transition_velocity: float = 0.01
-    applies_force: bool = True
-
-
-@dataclass(frozen=True)
-class CoordinateLimitForceSpec:
-    """Numbers as in the file: degrees for a rotational coordinate."""
-
-    name: str
-    coordinate: str
-    upper_stiffness: float = 1.0
-    upper_limit: float = 0.0
-    lower_stiffness: float = 1.0
-    lower_limit: float = 0.0
-    damping: float = 0.001
-    transition: float = 0.1
-    applies_force: bool = True
-
-
-@dataclass(frozen=True)
-class SpringGeneralizedForceSpec:
-    """A spring on a coordinate; numbers are SI."""
-
-    name: str
-    coordinate: str
-    stiffness: float = 0.0
-    rest_length: float = 0.0
-    viscosity: float = 0.0
-    applies_force: bool = True
-
-
 class ForceSpec(Protocol):
-    """A member of the ForceSet, of any class."""
+    """What the file says of a force of any class; each class has its own in its module."""
 
     @property
     def name(self) -> str:
-        """Unique among the forces."""
+        """Of the force, unique in its model."""
         ...
 
     @property

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxosim.osim_rl.draws import draw_arm_target
 from jaxosim.osim_rl.osim_env import OsimEnv
+from jaxosim.osim_rl.osim_rl_random import draw_arm_target
 
 
 class Arm2DEnv(OsimEnv):
@@ -23,7 +23,7 @@ class Arm2DEnv(OsimEnv):
 
     @staticmethod
     def place(task: Any, drawn: Any) -> Any:
-        """The target itself is all that the task remembers."""
+        """The task state is the target itself."""
         return drawn
 
     def draw(self) -> np.ndarray:

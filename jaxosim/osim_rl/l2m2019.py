@@ -10,8 +10,8 @@ import numpy as np
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.observation import tree_of
 from jaxosim.envs.target_field import SinkDraw, first_field
-from jaxosim.osim_rl.draws import draw_sink
 from jaxosim.osim_rl.osim_env import OsimEnv
+from jaxosim.osim_rl.osim_rl_random import draw_sink
 
 _FIELD = "v_tgt_field"  # an array in the dictionary; all other leaves are numbers and lists
 
@@ -49,7 +49,7 @@ class L2M2019Env(OsimEnv):
 
     def task_options(self) -> dict[str, Any]:
         """Keywords of `jaxosim.make` for the task."""
-        return {"model": self.model, "difficulty": self.difficulty}
+        return {"variant": self.model, "difficulty": self.difficulty}
 
     @staticmethod
     def place(task: Any, drawn: SinkDraw) -> Any:
@@ -69,17 +69,19 @@ class L2M2019Env(OsimEnv):
 
         The step is repeated with the new numbers; it comes out the same but for the new field.
         """
-        field, now = before.task.field, self.osim_model.present.task.field
+        field, now = before.task_state.field, self.osim_model.present.task_state.field
         if np.array_equal(field.sink, now.sink):
             return
         drawn = draw_sink(self.difficulty, self.osim_model.dtype)
-        task = dataclasses.replace(before.task, field=dataclasses.replace(field, next_draw=drawn))
-        self.osim_model.world = dataclasses.replace(before, task=task)
+        task = dataclasses.replace(
+            before.task_state, field=dataclasses.replace(field, next_draw=drawn)
+        )
+        self.osim_model.world = dataclasses.replace(before, task_state=task)
         self.osim_model.integrate()
 
     def initial_pose(self) -> tuple[Any, Any]:
         """Coordinates and speeds at reset, `[coordinate]`."""
-        env = self.osim_model.programs.env
+        env = self.osim_model.compiled.env
         assert env.params is not None
         given = {} if self._init_pose is None else {"init_pose": self._init_pose}
         return dataclasses.replace(env, **given).initial_pose(env.params)
@@ -111,12 +113,12 @@ class L2M2019Env(OsimEnv):
     def controls_of(self, action: Any) -> Any:
         """The action is leg by leg; the file is not."""
         action = np.asarray(action, float)
-        order = self.osim_model.programs.env.muscle_order
+        order = self.osim_model.compiled.env.muscle_order
         return action[order] if action.shape == order.shape else action
 
     def get_observation_dict(self) -> dict[str, Any]:
         """The observation in nested dictionaries."""
-        names = self.osim_model.programs.env.observation_names
+        names = self.osim_model.compiled.env.observation_names
         obs: Any = np.asarray(self.osim_model.present.obs)
         tree = tree_of(names, obs)
         field = tree.pop(_FIELD)

@@ -12,10 +12,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jaxosim.compilation_cache import use_compilation_cache
+from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.osim_rl.box import Box
+from jaxosim.osim_rl.compiled_env import compiled_env
 from jaxosim.osim_rl.osim_model import OsimModel
-from jaxosim.osim_rl.programs import programs_of
 from jaxosim.types import Options
 from jaxosim.viewer.window import Window, open_window, show_in
 
@@ -24,6 +26,7 @@ class OsimEnv:
     """A task as osim-rl has it; numbers are float64 where JAX has x64 enabled, else float32.
 
     Attributes:
+      task_name: the task, or its name.
       time_limit: control steps of an episode.
       osim_model: the simulation.
       action_space: excitations from 0 to 1.
@@ -31,7 +34,7 @@ class OsimEnv:
       spec: holds `timestep_limit`, after which `step` reports the end; may be changed.
     """
 
-    task_name: ClassVar[str]
+    task_name: ClassVar[str | Env]
     metadata: ClassVar[dict[str, Any]] = {"render.modes": ["human"]}
     time_limit: int
 
@@ -46,6 +49,7 @@ class OsimEnv:
         self.integrator_accuracy = integrator_accuracy
         self._before: EnvState | None = None
         self._window: Window | None = None
+        use_compilation_cache()
         self.load_model()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -58,7 +62,7 @@ class OsimEnv:
 
     @staticmethod
     def place(task: Any, drawn: Any) -> Any:
-        """The task's memory with the numbers drawn at reset; runs within a compiled program."""
+        """The task state with the numbers drawn at reset; runs within a compiled program."""
         return task
 
     def draw(self) -> Any:
@@ -66,19 +70,17 @@ class OsimEnv:
         return ()
 
     def task_at(self, task: Any, step: int) -> Any:
-        """The task's memory in a world that has been moved to a control step."""
+        """The task state of a world that has been moved to a control step."""
         return task
 
     def load_model(self) -> None:
         """Take the model that the task's options ask for, in its initial state."""
-        integrator = Options(
-            method="merson", accuracy=self.integrator_accuracy, stale_first_stage=True
-        )
+        integrator = Options(method="merson", accuracy=self.integrator_accuracy)
         options = {**self.task_options(), "options": integrator}
-        programs = programs_of(self.task_name, self.place, tuple(sorted(options.items())))
-        env = programs.env
+        compiled = compiled_env(self.task_name, self.place, tuple(sorted(options.items())))
+        env = compiled.env
         assert env.time_limit is not None
-        self.osim_model = OsimModel(programs, self.task_at)
+        self.osim_model = OsimModel(compiled, self.task_at)
         self.time_limit = env.time_limit
         self.spec = types.SimpleNamespace(id=0, timestep_limit=self.time_limit)
         self.action_space = Box(env.action_low, env.action_high)
@@ -91,7 +93,7 @@ class OsimEnv:
 
     def initial_pose(self) -> tuple[Any, Any]:
         """Coordinates and speeds at reset, `[coordinate]`."""
-        env = self.osim_model.programs.env
+        env = self.osim_model.compiled.env
         assert env.params is not None
         return env.initial_pose(env.params)
 
@@ -146,7 +148,7 @@ class OsimEnv:
     def _show(self) -> None:
         """Let the window follow."""
         if self._window is not None:
-            show_in(self._window, self.osim_model.programs.env, self.osim_model.present)
+            show_in(self._window, self.osim_model.compiled.env, self.osim_model.present)
 
     def _seen(self, project: bool, obs_as_dict: bool) -> Any:
         """What `reset` and `step` return of the world."""
@@ -184,7 +186,7 @@ class OsimEnv:
 
     def get_observation_space_size(self) -> int:
         """Length of the observation."""
-        return self.osim_model.programs.env.observation_size
+        return self.osim_model.compiled.env.observation_size
 
     def get_action_space_size(self) -> int:
         """Length of the action."""

@@ -10,44 +10,43 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.envs.base import STARTING_CONTROL
 from jaxosim.envs.episode import EnvState
 from jaxosim.forks import check_process
-from jaxosim.osim_rl.programs import Programs
+from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.simulation import init_integrator
 from jaxosim.types import Params, State
-
-_STARTING_EXCITATION = 1.0  # osim-rl: in force until the first action
 
 
 class OsimModel:
     """One world, its numbers, and the excitation in force.
 
     Attributes:
-      programs: the task's functions.
+      compiled: the task and its compiled functions.
       world: the present EnvState; None before the first reset.
       last_action: excitations in the file's order, clipped to [0, 1].
       curforces: strength of each muscle as a share of the model file's.
       stepsize: seconds of a control step.
     """
 
-    def __init__(self, programs: Programs, task_at: Callable[[Any, int], Any]) -> None:
+    def __init__(self, compiled: CompiledEnv, task_at: Callable[[Any, int], Any]) -> None:
         """Take the model file's numbers.
 
         Args:
-          programs: the task's functions.
-          task_at: `(task's memory, step) -> task's memory`, for a world moved to another time.
+          compiled: the task and its compiled functions.
+          task_at: `(task state, step) -> task state`, for a world moved to another time.
         """
-        assert programs.env.params is not None
-        self.programs = programs
+        assert compiled.env.params is not None
+        self.compiled = compiled
         self.world: EnvState | None = None
-        self.stepsize = programs.env.options.step_size
-        self.noutput = programs.env.action_size
+        self.stepsize = compiled.env.options.step_size
+        self.noutput = compiled.env.action_size
         self.curforces: Sequence[float] = [1.0] * self.noutput
-        self.last_action = np.full(self.noutput, _STARTING_EXCITATION)
+        self.last_action = np.full(self.noutput, STARTING_CONTROL)
         self._task_at = task_at
-        self._params: Params = programs.env.params
+        self._params: Params = compiled.env.params
         self._described: tuple[EnvState | None, dict[str, Any]] = (None, {})
-        self._to_action = np.argsort(programs.env.muscle_order)
+        self._to_action = np.argsort(compiled.env.muscle_order)
 
     @property
     def present(self) -> EnvState:
@@ -82,7 +81,7 @@ class OsimModel:
         """
         check_process()
         controls = np.asarray(self.last_action, self.dtype)
-        self.world = self.programs.reset(self._params, q, u, controls, drawn)
+        self.world = self.compiled.reset(self._params, q, u, controls, drawn)
 
     def actuate(self, action: Any) -> None:
         """Set the excitations of the next control steps.
@@ -107,7 +106,7 @@ class OsimModel:
         """Carry the world through one control step."""
         check_process()
         action = np.asarray(self.last_action[self._to_action], self.dtype)
-        self.world = self.programs.step(self.present, action)
+        self.world = self.compiled.step(self.present, action)
 
     def get_state_desc(self) -> dict[str, Any]:
         """Everything about the present world, in nested dictionaries; worked out once for each."""
@@ -118,7 +117,7 @@ class OsimModel:
     def describe(self, es: EnvState) -> dict[str, Any]:
         """Everything about a world."""
         check_process()
-        return self.programs.env.to_dict(es, self.programs.describe(es))
+        return self.compiled.env.to_dict(es, self.compiled.describe(es))
 
     def get_activations(self) -> list[float]:
         """Activation of each muscle."""
@@ -146,14 +145,14 @@ class OsimModel:
         self.world = dataclasses.replace(
             es,
             step_count=jnp.asarray(step, es.step_count.dtype),
-            task=self._task_at(es.task, step),
+            task_state=self._task_at(es.task_state, step),
         )
         self._move(state)
 
     def _move(self, state: State) -> None:
         """Put the world in a state and start the integrator anew."""
         check_process()
-        self.world = self.programs.move(self.present, state)
+        self.world = self.compiled.move(self.present, state)
         self.reset_manager()
 
     def reset_manager(self) -> None:
@@ -175,8 +174,8 @@ class OsimModel:
         if len(strength) != self.noutput:
             raise ValueError(f"strength: expected {self.noutput} numbers, got {len(strength)}")
         self.curforces = strength
-        assert self.programs.env.params is not None
-        file = self.programs.env.params.muscles.max_isometric_force
+        assert self.compiled.env.params is not None
+        file = self.compiled.env.params.muscles.max_isometric_force
         muscles = dataclasses.replace(
             self._params.muscles,
             max_isometric_force=file * jnp.asarray(strength, file.dtype),
@@ -187,10 +186,10 @@ class OsimModel:
 
     def list_elements(self) -> None:
         """Print the names of joints, bodies, muscles, forces and markers."""
-        structure = self.programs.env.structure
+        model = self.compiled.env.model
         for kind in ("joint", "body", "muscle", "force", "marker"):
             print({"body": "BODIES"}.get(kind, f"{kind.upper()}S"))
-            for index, name in enumerate(getattr(structure, f"{kind}_names")):
+            for index, name in enumerate(getattr(model, f"{kind}_names")):
                 print(index, name)
             print()
 

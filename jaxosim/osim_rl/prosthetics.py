@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from jaxosim.envs.targets import TargetTrack, velocity_at
-from jaxosim.osim_rl.draws import draw_track
 from jaxosim.osim_rl.osim_env import OsimEnv
+from jaxosim.osim_rl.osim_rl_random import draw_track
 
 _velocity = jax.jit(velocity_at)
 
@@ -51,7 +51,7 @@ class ProstheticsEnv(OsimEnv):
     def task_options(self) -> dict[str, Any]:
         """Keywords of `jaxosim.make` for the task."""
         return {
-            "model": self.model,
+            "variant": self.model,
             "prosthetic": self.prosthetic,
             "difficulty": self.difficulty,
         }

@@ -9,7 +9,7 @@ Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments".
 import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -28,6 +28,7 @@ from jaxosim.pytree import array, pytree
 from jaxosim.structure import GROUND, TreeStructure
 
 
+@runtime_checkable
 class PathOwner(Protocol):
     """A force that acts along a path."""
 

@@ -19,10 +19,12 @@ from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows
 from jaxosim.arrays.safe import safe_divide, safe_norm
 from jaxosim.arrays.spatial import spatial
+from jaxosim.dynamics.instance import InstanceInfo
+from jaxosim.dynamics.kinematics import PositionInfo
 from jaxosim.paths.build import SegmentStructure
 from jaxosim.paths.points import conditions, current_locations, moving_derivatives, segment_flags
 from jaxosim.pytree import array, pytree
-from jaxosim.types import InstanceInfo, Model, Params, PositionInfo
+from jaxosim.types import Model, Params
 
 
 @pytree

@@ -17,8 +17,9 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, segment_sum, take
 from jaxosim.arrays.linalg import matvec
 from jaxosim.arrays.safe import clip, safe_divide
+from jaxosim.dynamics.instance import InstanceInfo
 from jaxosim.functions import evaluate
-from jaxosim.types import InstanceInfo, Model, Params
+from jaxosim.types import Model, Params
 
 _RANGE_MARGIN = 1e-5  # OpenSim widens the range of a conditional point by this much on both sides
 

@@ -5,7 +5,7 @@ torso, humerus, ulna, …) gets a simple bone, stretched to the joints of the mo
 gets a capsule to each joint that it carries, as thick as its mass asks for, or the box that has its
 inertia. Prosthetic parts (names with `pros`) are a socket, a pylon and a blade, in their own color.
 
-Axes of a gait model: x forward, y up, z to the right. Numbers below are metres of an adult.
+Axes of a gait model: x forward, y up, z to the right. Numbers below are meters of an adult.
 """
 
 from collections.abc import Callable

@@ -90,7 +90,7 @@ def record_episode(env: Env, episode: Sequence[EnvState]) -> Motion:
       episode: the EnvStates of reset and of each step, of one world or of a batch.
     """
     batched = np.ndim(episode[0].state.q) == 2
-    target_velocity = jax.jit(jax.vmap(env.asked_velocity) if batched else env.asked_velocity)
+    target_velocity = jax.jit(jax.vmap(env.target_velocity) if batched else env.target_velocity)
     rows = [jax.device_get((es.state, target_velocity(es))) for es in episode]
     states, targets = zip(*rows, strict=True)
 
@@ -104,7 +104,7 @@ def record_episode(env: Env, episode: Sequence[EnvState]) -> Motion:
     fields = {name: stacked([getattr(state, name) for state in states]) for name in _FIELDS}
     target = None if targets[0] is None else stacked(targets)
     name = type(env).__name__
-    return Motion(name, env.structure, env.params, _host_states(time, fields), None, target)
+    return Motion(name, env.model, env.params, _host_states(time, fields), None, target)
 
 
 def write_motion(

@@ -11,13 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.linalg import matmul, matvec
-from jaxosim.dynamics.instance import realize_instance
+from jaxosim.dynamics.instance import InstanceInfo, realize_instance
 from jaxosim.dynamics.joints import realize_joints
-from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
-from jaxosim.forces.hunt_crossley_force import realize_contact
+from jaxosim.dynamics.kinematics import PositionInfo, realize_pose, realize_velocity_of_bodies
+from jaxosim.forces import hunt_crossley_force
 from jaxosim.paths.points import conditions, current_locations
 from jaxosim.pytree import array, pytree
-from jaxosim.types import InstanceInfo, Model, Params, PositionInfo, State
+from jaxosim.system import kinematics_of
+from jaxosim.types import Model, Params, State
 
 
 @pytree
@@ -40,7 +41,14 @@ def realize_scene_frame(model: Model, params: Params, state: State) -> SceneFram
     joints = realize_joints(model, params, state.q)
     pose = realize_pose(model, instance, joints)
     velocity = realize_velocity_of_bodies(model, joints, pose, state.u)
-    contact = realize_contact(model, params, instance, pose, velocity)
+    no_paths = jnp.zeros(len(model.paths.names), state.q.dtype)  # contacts do not depend on them
+    contact = hunt_crossley_force.evaluate(
+        model.contacts,
+        params.contacts,
+        instance.forces[hunt_crossley_force.FIELD],
+        kinematics_of(state, pose, velocity, no_paths, no_paths),
+        jnp.zeros(len(model.control_names), state.q.dtype),
+    )
     origin = pose.origin[None]
     mobod = model.bodies.mobod  # GROUND (−1) finds the last row
     ground = jnp.eye(3, dtype=state.q.dtype)[None]

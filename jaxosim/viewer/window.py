@@ -29,18 +29,18 @@ def open_window(env: Env) -> Window:
     Raises:
       ImportError: the viewer's library is not installed; the message says what brings it.
     """
-    return import_module("jaxosim.viewer.live").LiveViewer(env.structure, env.params)
+    return import_module("jaxosim.viewer.live").LiveViewer(env.model, env.params)
 
 
 def show_in(window: Window, env: Env, es: EnvState) -> None:
     """Let a window follow a world, the target velocity with it; returns at once."""
-    window.show(es.state, target_velocity=functools.partial(_asked_velocity(env), es))
+    window.show(es.state, target_velocity=functools.partial(_target_velocity(env), es))
 
 
 @functools.cache
-def _asked_velocity(env: Env) -> Callable[[EnvState], Any]:
+def _target_velocity(env: Env) -> Callable[[EnvState], Any]:
     """The task's target velocity, compiled: an image may take a thirtieth of a second."""
-    return jax.jit(env.asked_velocity)
+    return jax.jit(env.target_velocity)
 
 
 def check_renderer() -> None:
@@ -56,5 +56,5 @@ def render_world(env: Env, es: EnvState, size: tuple[int, int]) -> np.ndarray:
     """An image of one world from the right, `[height, width, 3]` of uint8."""
     params = env.params if es.params is None else es.params
     return import_module("jaxosim.viewer.image").render_frame(
-        env.structure, params, es.state, size, target_velocity=_asked_velocity(env)(es)
+        env.model, params, es.state, size, target_velocity=_target_velocity(env)(es)
     )

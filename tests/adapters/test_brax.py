@@ -98,3 +98,9 @@ def test_what_wrap_does_not_take(env):
         wrap(env, LIMIT + 1)
     with pytest.raises(ValueError, match="randomize"):
         wrap(env, LIMIT, randomization_fn=lambda system, rng: (system, rng))
+
+
+def test_it_takes_a_task():
+    task = jaxosim.make("Arm2DEnv", **OPTIONS)
+    assert BraxEnv(task).functional is task
+    assert BraxEnv(task, time_limit=5).episode_length == 5

@@ -21,7 +21,8 @@ gymnasium = pytest.importorskip(
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 from gymnasium.vector import AutoresetMode  # noqa: E402
 
-from jaxosim.adapters.gymnasium import IDS  # noqa: E402
+from jaxosim.adapters.gymnasium import IDS, GymnasiumEnv, GymnasiumVectorEnv  # noqa: E402
+from jaxosim.envs import registry  # noqa: E402
 from tests.envs.conftest import sometimes_overstretched  # noqa: E402
 
 LIMIT, WORLDS = 4, 3
@@ -208,7 +209,7 @@ def test_bad_vectors():
     with pytest.raises(ValueError, match="autoreset_mode"):
         gymnasium.make_vec(ARM, num_envs=2, autoreset_mode=AutoresetMode.DISABLED, **OPTIONS)
     with pytest.raises(ValueError, match="observation"):
-        gymnasium.make(ARM, observation="tree")
+        gymnasium.make(ARM, observation="dict")
 
 
 def test_the_dtype_is_that_of_the_mode_in_which_an_environment_is_made():
@@ -252,3 +253,23 @@ def test_forked_workers_say_spawn_at_once():
 
 def make_arm():
     return gymnasium.make(ARM, **OPTIONS)
+
+
+def test_it_takes_a_task_and_ids_of_registered_tasks():
+    task = jaxosim.make("Arm2DEnv", **OPTIONS)
+    env = GymnasiumEnv(task)
+    assert env.functional.env is task and GymnasiumEnv(task).functional is env.functional
+    assert GymnasiumVectorEnv(2, task).single_observation_space == env.observation_space
+    observation, _ = env.reset(seed=0)
+    assert env.step(np.full(6, 0.3))[0].shape == observation.shape == (16,)
+
+    class LaterEnv(type(task)):
+        """Registered after the adapter has been imported."""
+
+    jaxosim.register("LaterEnv", LaterEnv)
+    try:
+        made = gymnasium.make("jaxosim/Later-v0", **OPTIONS).unwrapped
+        assert type(made.functional.env) is LaterEnv and made.functional.env.time_limit == LIMIT
+    finally:
+        del registry.ENVS["LaterEnv"], IDS["jaxosim/Later-v0"]
+        del gymnasium.registry["jaxosim/Later-v0"]

@@ -66,3 +66,10 @@ def test_both_interfaces():
         assert env.action_space(env.default_params).shape == (6,)
         assert env.observation_space(env.default_params).shape == (16,)
     assert [len(shapes[kind]) for kind in (GymnaxEnv, LegacyGymnaxEnv)] == [6, 5]
+
+
+@pytest.mark.parametrize("kind", [GymnaxEnv, LegacyGymnaxEnv])
+def test_it_takes_a_task(kind):
+    task = jaxosim.make("Arm2DEnv", **OPTIONS)
+    assert kind(task).functional is task
+    assert kind(task, time_limit=5).default_params.max_steps_in_episode == 5

@@ -37,7 +37,6 @@ def census(tmp_path, *arguments):
         (folder / name).write_text(text)
     copied = tmp_path / "benchmarks"  # so that the clone's own results stay as they are
     shutil.copytree(ROOT / "benchmarks", copied, ignore=shutil.ignore_patterns("results"))
-    shutil.copytree(ROOT / "tests", tmp_path / "tests")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     command = [sys.executable, str(copied / "census.py"), str(folder), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

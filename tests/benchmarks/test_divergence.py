@@ -42,7 +42,7 @@ def test_a_reference_that_was_looked_at_too_seldom_is_asked_again(scripts):
     assert counts(scripts[0].compared, FAST, CALM, again=FAST) == (0, 0, 0)
 
 
-def test_what_a_neighbour_of_the_reference_does_is_no_divergence(scripts):
+def test_what_a_neighbor_of_the_reference_does_is_no_divergence(scripts):
     assert counts(scripts[0].compared, FAST, CALM, around=FAST) == (1, 0, 0)
 
 

@@ -9,7 +9,7 @@ from workload import MODEL
 import jaxosim
 from jaxosim.cli.rollout import HELD_STEPS
 from jaxosim.models.catalog import resolve
-from tests.test_outputs import EPISODES, flat, needs_episodes
+from tests.episodes import EPISODES, flat, needs_episodes
 
 pytestmark = [pytest.mark.opensim, pytest.mark.usefixtures("opensim")]
 STEPS = 2
@@ -48,10 +48,10 @@ def test_steps_of_a_recorded_episode_are_repeated(world):
 
 @pytest.mark.parametrize("fresh", [True, False])
 def test_trajectories_are_those_of_the_parity_tests(world, fresh):
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
     excitations = random_held(19)[::HELD_STEPS][:STEPS]  # another one each step
-    oracle = Oracle(resolve(MODEL))
+    oracle = OpenSimModel(resolve(MODEL))
     expected = oracle.trajectory(excitations, accuracy=1e-6, fresh_manager_each_step=fresh)["q"]
     world.run(excitations)  # leaves nothing behind
     np.testing.assert_array_equal(world.trajectory(excitations, 1e-6, fresh), expected[1:])

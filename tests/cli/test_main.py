@@ -187,6 +187,8 @@ def test_diverged_worlds_are_counted_and_fail(run, pendulum, tmp_path, monkeypat
 
 BAD_COMMAND_LINES = {
     "missing model": (["info"], "Missing argument"),
+    "model and cache": (["info", "arm2dof6musc", "--cache"], "not both"),
+    "clearing a model": (["info", "arm2dof6musc", "--clear"], "--cache"),
     "unknown command": (["fly"], "No such command"),
     "unknown option": (["rollout", "arm2dof6musc", "--btch", "3"], "--batch"),
     "unknown model": (["info", "gait14dof22musc_pro"], "did you mean gait14dof22musc_pros"),
@@ -246,6 +248,27 @@ def test_unsupported_parts_get_one_line(run, tmp_path):
     status, _, error = run("info", path)
     assert status == 1 and error.count("\n") == 1
     assert "'m0'" in error and "'m1'" in error
+
+
+def test_the_cache_is_shown_and_cleared(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXOSIM_CACHE_DIR", str(tmp_path))
+    kernel = tmp_path / "kernels" / ("0" * 32)
+    kernel.parent.mkdir()
+    kernel.write_bytes(bytes(2_500_000))
+    status, out, _ = run("info", "--cache")
+    assert status == 0 and tmp_path.name in out.replace("\n", "")
+    assert [line.split() for line in out.splitlines() if "kernels" in line][-1] == [
+        *["kernels", "1", "2.5"]
+    ]
+    status, out, _ = run("info", "--cache", "--clear")
+    assert status == 0 and "2.5" not in out and not kernel.exists()
+
+
+def test_no_cache_keeps_nothing(pendulum, tmp_path):
+    command = [sys.executable, "-m", "jaxosim.cli", "--no-cache", "rollout", pendulum, *SHORT]
+    environment = {**os.environ, "JAXOSIM_CACHE_DIR": str(tmp_path / "kept")}
+    subprocess.run([str(word) for word in command], check=True, env=environment, cwd=ROOT)
+    assert not (tmp_path / "kept").exists()
 
 
 def test_no_traceback_in_a_real_process():

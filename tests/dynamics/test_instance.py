@@ -1,7 +1,6 @@
 """What follows from Params alone: welds fused, points and surfaces carried along."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -61,9 +60,7 @@ def welded(turned=False):
 WORLD = welded()
 
 
-@functools.cache
-def instance_of(model):
-    return jax.jit(functools.partial(realize_instance, model))
+compiled_instance = jax.jit(realize_instance)
 
 
 def state_of(model, params, q, u):
@@ -107,7 +104,7 @@ def test_a_single_weld_is_compiled_as_it_is_meant():
         joints=osim.pin() + _weld("ab", "/bodyset/a", "/bodyset/b"),
     )
     model, params = hopper_model.load(text)
-    compiled = jax.jit(functools.partial(realize_instance, model))(params)
+    compiled = jax.jit(realize_instance)(model, params)
     expected = realize_instance(model, params)  # one operation after the other
     for ours, theirs in zip(jax.tree.leaves(compiled), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=ROUNDING)
@@ -125,7 +122,7 @@ def test_welds_are_fused_level_by_level():
 def test_a_fused_body_is_one_body_of_the_same_mass():
     """Three welded bodies move like one body with their summed mass properties."""
     model, params = hopper_model.load(WORLD)
-    instance = instance_of(model)(params)
+    instance = compiled_instance(model, params)
     center = np.asarray(instance.first_moment[0] / instance.mass[0])
     central = np.asarray(instance.inertia[0]) + float(instance.mass[0]) * (
         np.outer(center, center) - center @ center * np.eye(3)
@@ -142,25 +139,24 @@ def test_a_fused_body_is_one_body_of_the_same_mass():
     )
     assert float(instance.mass[0]) == 4.0
     one = dataclasses.replace(params, bodies=alone)
-    rates = hopper_model.rates_of(model)
     rng = np.random.default_rng(2)
     for q, u in zip(*rng.standard_normal((2, 4, 3)), strict=True):
         state = state_of(model, params, q, u)
-        expected = rates(params, state, jnp.zeros(2)).u
-        obtained = rates(one, state, jnp.zeros(2)).u
+        expected = hopper_model.rates(model, params, state, jnp.zeros(2)).u
+        obtained = hopper_model.rates(model, one, state, jnp.zeros(2)).u
         scale = float(jnp.abs(expected).max())
         np.testing.assert_allclose(obtained, expected, rtol=0, atol=ROUNDING * 10 * scale)
 
 
 def test_carried_frames_are_rigid():
     model, params = hopper_model.load(WORLD)
-    instance = instance_of(model)(params)
+    instance = compiled_instance(model, params)
     R = np.asarray(instance.body_rotation)
     np.testing.assert_allclose(R @ R.swapaxes(1, 2), np.tile(np.eye(3), (5, 1, 1)), atol=1e-14)
-    np.testing.assert_allclose(instance.geometry_normal[0], [0, 1, 0], atol=1e-13)
+    np.testing.assert_allclose(instance.forces["contacts"].normal[0], [0, 1, 0], atol=1e-13)
     expected = R[2] @ np.array([0.1, 0.2, -0.1]) + np.asarray(instance.body_position[2])
     np.testing.assert_allclose(instance.point_location[0], expected, atol=1e-14)
-    np.testing.assert_allclose(instance.geometry_location[1], expected, atol=1e-14)
+    np.testing.assert_allclose(instance.forces["contacts"].location[1], expected, atol=1e-14)
 
 
 def test_a_body_welded_to_ground_adds_no_mass_and_stays():
@@ -168,9 +164,11 @@ def test_a_body_welded_to_ground_adds_no_mass_and_stays():
     heavy = dataclasses.replace(
         params, bodies=dataclasses.replace(params.bodies, mass=params.bodies.mass.at[4].set(1e6))
     )
-    np.testing.assert_array_equal(instance_of(model)(heavy).mass, instance_of(model)(params).mass)
-    info = hopper_model.describe_of(model)(
-        params, state_of(model, params, jnp.ones(3), jnp.ones(3)), jnp.zeros(2)
+    np.testing.assert_array_equal(
+        compiled_instance(model, heavy).mass, compiled_instance(model, params).mass
+    )
+    info = hopper_model.describe(
+        model, params, state_of(model, params, jnp.ones(3), jnp.ones(3)), jnp.zeros(2)
     )
     np.testing.assert_array_equal(info.bodies.velocity[4], 0.0)
 
@@ -204,13 +202,12 @@ def test_gradients_by_frames_and_masses_equal_differences():
 def test_vmap_equals_loop_and_traces_once():
     model, params = hopper_model.load(WORLD)
     many = [jax.tree.map(lambda leaf, s=scale: s * leaf, params) for scale in (1.0, 1.1)]
-    together = jax.jit(jax.vmap(functools.partial(realize_instance, model)))(
-        hopper_model.stack(many)
-    )
+    together = jax.jit(jax.vmap(realize_instance, (None, 0)))(model, hopper_model.stack(many))
+    compiled = jax.jit(lambda model, params: realize_instance(model, params))  # a cache of its own
     for index, one in enumerate(many):
-        alone = instance_of(model)(one)
+        alone = compiled(model, one)
         for a, b in zip(
             jax.tree.leaves(hopper_model.row(together, index)), jax.tree.leaves(alone), strict=True
         ):
             np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13)
-    assert instance_of(model)._cache_size() == 1
+    assert compiled._cache_size() == 1

@@ -171,9 +171,7 @@ def poses(model, count, seed):
     return rng.uniform(-1.2, 1.2, shape), 2 * rng.standard_normal(shape)
 
 
-@functools.cache
-def joints_of(model):
-    return jax.jit(functools.partial(realize_joints, model))
+compiled_joints = jax.jit(realize_joints)
 
 
 @functools.cache
@@ -214,7 +212,7 @@ def test_forests_hold_every_joint_class():
 @pytest.mark.parametrize("name", ["built-in", "custom"])
 def test_rotations_are_rotations(name):
     model, params = hopper_model.load(FORESTS[name])
-    R = np.asarray(joints_of(model)(params, jnp.asarray(poses(model, 1, 2)[0][0])).rotation)
+    R = np.asarray(compiled_joints(model, params, jnp.asarray(poses(model, 1, 2)[0][0])).rotation)
     np.testing.assert_allclose(R @ R.swapaxes(1, 2), np.tile(np.eye(3), (len(R), 1, 1)), atol=1e-14)
     np.testing.assert_allclose(np.linalg.det(R), 1.0, atol=1e-14)
 
@@ -224,7 +222,7 @@ def test_hinge_map_is_the_rate_of_the_transform(name):
     """V_FM = H u, wherever OpenSim's own hinge map is exact."""
     model, params = hopper_model.load(FORESTS[name])
     q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed=3))
-    info = joints_of(model)(params, q)
+    info = compiled_joints(model, params, q)
     q_dot = coordinate_rates(model, info, u)
     (R, _), (R_dot, p_dot) = transforms_of(model)(params, q, q_dot)
     spin = np.asarray(R_dot @ jnp.swapaxes(R, 1, 2))
@@ -242,7 +240,7 @@ def test_a_constant_rotation_is_left_out_of_the_hinge_map_only():
     model, params = hopper_model.load(FORESTS["custom"])
     mobod = int(np.flatnonzero(model.tree.undriven_axis.any(axis=1))[0])
     zero = jnp.zeros(len(model.coordinate_names))
-    info = joints_of(model)(params, zero)
+    info = compiled_joints(model, params, zero)
     c, s = np.cos(0.6), np.sin(0.6)
     np.testing.assert_allclose(info.rotation[mobod], [[c, -s, 0], [s, c, 0], [0, 0, 1]], atol=1e-15)
     column = int(np.flatnonzero(model.tree.mobility_mobod == mobod)[0])
@@ -253,7 +251,7 @@ def test_a_constant_rotation_is_left_out_of_the_hinge_map_only():
 def test_speeds_and_rates_are_inverse_maps():
     model, params = hopper_model.load(FORESTS["built-in"])
     q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed=4))
-    info = joints_of(model)(params, q)
+    info = compiled_joints(model, params, q)
     q_dot = coordinate_rates(model, info, u)
     np.testing.assert_allclose(
         coordinate_speeds(model, info, q_dot), u[model.tree.mobility], rtol=0, atol=ROUNDING
@@ -307,7 +305,7 @@ def test_ball_joint_at_its_singular_pose_stays_finite():
     q = jnp.full(len(model.coordinate_names), np.pi / 2, float)
     slopes = jax.jit(jax.jacrev(lambda q: realize_joints(model, params, q).q_dot_map))(q)
     assert hopper_model.all_finite(slopes)
-    assert hopper_model.all_finite(joints_of(model)(params, q))
+    assert hopper_model.all_finite(compiled_joints(model, params, q))
 
 
 # batch, compile
@@ -317,11 +315,12 @@ def test_ball_joint_at_its_singular_pose_stays_finite():
 def test_vmap_equals_loop_and_traces_once(name):
     model, params = hopper_model.load(FORESTS[name])
     q = jnp.asarray(poses(model, 4, seed=7)[0])
-    together = jax.jit(jax.vmap(functools.partial(realize_joints, model), (None, 0)))(params, q)
+    one = jax.jit(lambda *arguments: realize_joints(*arguments))  # with a cache of its own
+    together = jax.jit(jax.vmap(realize_joints, (None, None, 0)))(model, params, q)
     for index in range(4):
-        alone = joints_of(model)(params, q[index])
+        alone = one(model, params, q[index])
         for a, b in zip(
             jax.tree.leaves(hopper_model.row(together, index)), jax.tree.leaves(alone), strict=True
         ):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
-    assert joints_of(model)._cache_size() == 1
+    assert one._cache_size() == 1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.arrays.spatial import point_velocity
 from jaxosim.dynamics.joints import coordinate_rates
-from jaxosim.dynamics.multibody import point_velocity
 from jaxosim.system import realize_position, realize_velocity
 from tests import hopper_model
 from tests.dynamics.test_joints import FORESTS, poses
@@ -64,7 +64,7 @@ def test_a_chain_of_two_pins_by_hand():
     text = osim.model(bodies=osim.body("a") + osim.body("b"), joints=osim.pin() + second)
     model, params = hopper_model.load(text)
     q, u = jnp.array([0.3, 0.5]), jnp.array([1.5, -2.0])
-    info = hopper_model.describe_of(model)(params, state_of(model, params, q, u), jnp.zeros(0))
+    info = hopper_model.describe(model, params, state_of(model, params, q, u), jnp.zeros(0))
     c, s = np.cos(0.3), np.sin(0.3)
     np.testing.assert_allclose(info.bodies.position[1], [2 * c, 2 * s, 0], atol=ROUNDING)
     np.testing.assert_allclose(info.bodies.velocity[1], [-3 * s, 3 * c, 0], atol=ROUNDING)
@@ -132,11 +132,11 @@ def test_float32_does_not_degrade_far_from_the_start():
     model, params = hopper_model.load(hopper_model.HOPPER)
     short = functools.partial(jax.tree.map, lambda leaf: leaf.astype(jnp.float32))
     state = hopper_model.replace_at(hopper_model.random_state(model, params, seed=5), q=(2, 3.0))
-    exact = hopper_model.rates_of(model)(params, state, jnp.full(2, 0.5))
+    exact = hopper_model.rates(model, params, state, jnp.full(2, 0.5))
     numbers, excitation = short(params), jnp.full(2, 0.5, jnp.float32)
-    near = hopper_model.rates_of(model)(numbers, short(state), excitation)
+    near = hopper_model.rates(model, numbers, short(state), excitation)
     far = short(hopper_model.replace_at(state, q=(1, FAR)))
-    there = hopper_model.rates_of(model)(numbers, far, excitation)
+    there = hopper_model.rates(model, numbers, far, excitation)
     np.testing.assert_array_equal(near.u, there.u)
     np.testing.assert_array_equal(near.fiber_length, there.fiber_length)
     scale = float(jnp.abs(exact.u).max())

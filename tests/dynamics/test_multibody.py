@@ -14,6 +14,7 @@ from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
 from jaxosim.dynamics.multibody import bias_wrench, generalized_force, mass_matrix, realize_inertia
+from jaxosim.opensim.sampling import random_states
 from tests import hopper_model
 from tests.dynamics.test_joints import FORESTS, poses
 
@@ -74,13 +75,13 @@ def test_mass_matrix_of_a_walker_is_opensims(opensim):
     name = "gait9dof18musc"
     model, params = jaxosim.load_model(name)
     oracle = hopper_model.oracle_of(name)
-    states = oracle.random_states(6, seed=4)
+    states = random_states(oracle, 6, seed=4)
     columns = oracle._mobility[model.tree.mobility]
     for q in states["q"]:
         live = oracle.state_of({"q": q, "u": 0 * q})
-        oracle._model.realizePosition(live)
+        oracle.model.realizePosition(live)
         matrix = opensim.Matrix()
-        oracle._model.getMatterSubsystem().calcM(live, matrix)
+        oracle.model.getMatterSubsystem().calcM(live, matrix)
         expected = matrix.to_numpy()[np.ix_(columns, columns)]
         obtained = symmetric(mechanics_of(model)(params, jnp.asarray(q), jnp.zeros(len(q)))[0])
         np.testing.assert_allclose(obtained, expected, rtol=0, atol=ROUNDING * expected.max())

@@ -21,7 +21,7 @@ def arm():
         "Arm2DEnv",
         options=jaxosim.Options(method="rk4", substeps=20),
         time_limit=LIMIT,
-        vary_pose=randomize.pose(),
+        randomize_pose=randomize.pose(),
         randomize=randomize.compose(randomize.strength(), randomize.mass()),
     )
     traced_once = chex.assert_max_traces(env.step, n=1)

@@ -17,7 +17,7 @@ import jaxosim
 from jaxosim.envs.target_field import SinkDraw, first_field, follow
 from jaxosim.envs.targets import CHANGE_COUNT, TargetTrack
 from jaxosim.simulation import IntegratorState
-from tests.test_outputs import EPISODES, flat
+from tests.episodes import EPISODES, flat
 
 PATTERNS = {"sine": 1, "random": 2}  # and the seed of NumPy's and Python's generators
 L2M2019_SEED = 7
@@ -27,7 +27,7 @@ ENVS = {
     **{
         f"Prosthetics-{model}-{leg}-difficulty{difficulty}": (
             "ProstheticsEnv",
-            {"model": model, "prosthetic": leg == "pros", "difficulty": difficulty},
+            {"variant": model, "prosthetic": leg == "pros", "difficulty": difficulty},
         )
         for model in ("3D", "2D")
         for leg in ("pros", "intact")
@@ -36,7 +36,7 @@ ENVS = {
     **{
         f"L2M2019-{model}-difficulty{difficulty}": (
             "L2M2019Env",
-            {"model": model, "difficulty": difficulty},
+            {"variant": model, "difficulty": difficulty},
         )
         for model, difficulty in (("3D", 1), ("3D", 2), ("3D", 3), ("2D", 1))
     },
@@ -89,15 +89,15 @@ def seeded_task(name, pattern, env, es):
         return jnp.asarray([math.cos(angle) * radius, math.sin(angle) * radius])
     if name.startswith("Prosthetics"):
         track = osim_rl_track(seed, env.time_limit + 1)
-        return dataclasses.replace(es.task, track=track)
+        return dataclasses.replace(es.task_state, track=track)
     if name.startswith("L2M2019"):
         draws = np.random.RandomState(L2M2019_SEED)
         turn = {1: 0.0, 2: math.pi / 2, 3: math.pi}[env.difficulty]
         sinks = [osim_rl_sink(draws, turn) for _ in range(2)]
         field = first_field(*sinks, es.key)
         field, _ = follow(field, jnp.zeros(3), env.difficulty, 0.01)
-        return dataclasses.replace(es.task, field=field)
-    return es.task
+        return dataclasses.replace(es.task_state, field=field)
+    return es.task_state
 
 
 @functools.cache
@@ -111,7 +111,7 @@ def _program(env):
         def arrive(es, given):
             state, excitation = given
             memory = IntegratorState(step=es.integrator_state.step, controls=excitation)
-            after = env.arrive(es, state, excitation, memory)
+            after = env.finish_step(es, state, excitation, memory)
             return after, after
 
         later = jax.tree.map(lambda x: x[1:], rows)
@@ -133,14 +133,14 @@ def replay(name, pattern):
     """Ours at every row of an episode: (recorded arrays, stacked EnvStates, descriptions)."""
     data, env = load(name, pattern), env_of(name)
     es = start_of(env)
-    es = dataclasses.replace(es, task=seeded_task(name, pattern, env, es))
+    es = dataclasses.replace(es, task_state=seeded_task(name, pattern, env, es))
     count = len(data["q"])
     pad = _LONGEST - count
     fields = {
         field: np.pad(data[field], ((0, pad), (0, 0)), mode="edge")
         for field in ("q", "u", "activation", "fiber_length")
     }
-    coordinates = len(env.structure.coordinate_names)  # the arm's target has three more
+    coordinates = len(env.model.coordinate_names)  # the arm's target has three more
     fields |= {field: fields[field][:, :coordinates] for field in ("q", "u")}
     rows = jaxosim.State(
         time=jnp.zeros(_LONGEST), **{key: jnp.asarray(value) for key, value in fields.items()}

@@ -20,7 +20,7 @@ SIZES = {
     ("ProstheticsEnv", (("difficulty", 1), ("observe_target", True))): (163, 19),
     ("L2RunEnv", ()): (43, 18),
     ("Arm2DEnv", ()): (16, 6),
-    ("L2M2019Env", (("model", "2D"), ("difficulty", 0))): (339, 22),
+    ("L2M2019Env", (("variant", "2D"), ("difficulty", 0))): (339, 22),
     ("L2M2019Env", ()): (339, 22),
 }
 
@@ -29,7 +29,7 @@ TRACED = [  # one of each class: tracing takes seconds
     ("ProstheticsEnv", (("difficulty", 1), ("observe_target", True))),
     ("L2RunEnv", ()),
     ("Arm2DEnv", ()),
-    ("L2M2019Env", (("model", "2D"), ("difficulty", 1))),
+    ("L2M2019Env", (("variant", "2D"), ("difficulty", 1))),
 ]
 
 
@@ -80,7 +80,7 @@ def test_same_key_same_bits_other_key_other_episode(arm):
     action = np.full(6, 0.3)
     chex.assert_trees_all_equal(values(arm.step(first, action)), values(arm.step(again, action)))
     other = arm.reset(jax.random.key(2))
-    for changed in (lambda es: es.task, lambda es: es.state.q, lambda es: es.state.u):
+    for changed in (lambda es: es.task_state, lambda es: es.state.q, lambda es: es.state.u):
         assert np.all(changed(other) != changed(first))
     assert np.all(
         other.params.muscles.max_isometric_force != first.params.muscles.max_isometric_force
@@ -115,11 +115,11 @@ def test_the_time_limit_truncates(arm):
 @pytest.mark.parametrize("name", ["ProstheticsEnv", "L2RunEnv", "L2M2019Env"])
 def test_a_low_pelvis_terminates(name):
     env = jaxosim.make(name)
-    pelvis = env.structure.body_names.index("pelvis")
+    pelvis = env.model.body_names.index("pelvis")
     for height, ended in ((0.59, True), (0.61, False)):
-        position = jnp.zeros((len(env.structure.body_names), 3)).at[pelvis, 1].set(height)
+        position = jnp.zeros((len(env.model.body_names), 3)).at[pelvis, 1].set(height)
         description = types.SimpleNamespace(bodies=types.SimpleNamespace(position=position))
-        assert bool(env.has_ended(description)) is ended
+        assert bool(env.is_terminated(description)) is ended
 
 
 def test_a_world_that_is_not_finite_terminates(arm):
@@ -139,9 +139,11 @@ def test_actions_are_clipped(arm):
 
 
 def test_locked_coordinates_are_not_varied():
-    env = jaxosim.make("L2M2019Env", model="2D", vary_pose=lambda _, q, u, key: (q + 1.0, u + 1.0))
-    nominal = jaxosim.make("L2M2019Env", model="2D")
-    locked = env.structure.locked
+    env = jaxosim.make(
+        "L2M2019Env", variant="2D", randomize_pose=lambda _, q, u, key: (q + 1.0, u + 1.0)
+    )
+    nominal = jaxosim.make("L2M2019Env", variant="2D")
+    locked = env.model.locked
     assert locked.any()
 
     def pose_of(one):
@@ -160,13 +162,15 @@ def test_options_of_the_step(arm):
         options=OPTIONS,
         time_limit=5,
         action_repeat=3,
-        observation="tree",
+        observation="dict",
         reward=lambda step: {"one": jnp.ones(()), "time": step.after.state.time},
     )
     step, other = jax.jit(env.step), arm.reset(jax.random.key(0))
     shapes = jax.eval_shape(env.reset, jax.random.key(0))
     assert set(shapes.metrics) == {"one", "time"}
-    parts = {name: getattr(other, name) for name in ("state", "integrator_state", "task", "key")}
+    parts = {
+        name: getattr(other, name) for name in ("state", "integrator_state", "task_state", "key")
+    }
     empty = dataclasses.replace(shapes, **parts)
     es = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.zeros_like(x), empty)
     es = step(es, np.full(6, 0.3))
@@ -178,12 +182,12 @@ def test_options_of_the_step(arm):
     np.testing.assert_allclose(es.episode_return, 5 + 0.15)
     assert set(es.obs) >= {"target", "r_shoulder", "r_elbow", "BRA"}
     assert es.obs["r_elbow"]["speed"].shape == ()
-    elbow = env.structure.coordinate_names.index("r_elbow_flex")
+    elbow = env.model.coordinate_names.index("r_elbow_flex")
     np.testing.assert_allclose(es.obs["r_elbow"]["speed"], es.state.u[elbow])
 
 
 def test_the_tree_of_l2m2019_is_osim_rls_dictionary():
-    env = jaxosim.make("L2M2019Env", observation="tree")
+    env = jaxosim.make("L2M2019Env", observation="dict")
     obs = jax.eval_shape(env.reset, jax.random.key(0)).obs
     assert set(obs) == {"v_tgt_field", "pelvis", "r_leg", "l_leg"}
     assert obs["v_tgt_field"].shape == (2, 11, 11) and obs["pelvis"]["vel"].shape == (6,)
@@ -204,7 +208,7 @@ def test_state_can_be_set(arm):
         ("ProstheticEnv", {}, ValueError, "did you mean ProstheticsEnv"),
         ("L2RunEnv", {"difficulty": 1}, TypeError, "no option difficulty"),
         ("ProstheticsEnv", {"difficulty": 2}, ValueError, r"difficulty: expected one of \(0, 1\)"),
-        ("ProstheticsEnv", {"model": "4D"}, ValueError, "model: expected"),
+        ("ProstheticsEnv", {"variant": "4D"}, ValueError, "variant: expected"),
         (
             "L2M2019Env",
             {"init_pose": (1.0,)},
@@ -220,7 +224,7 @@ def test_state_can_be_set(arm):
         ("Arm2DEnv", {"options": "fast"}, ValueError, "options: expected jaxosim.Options, got 'fa"),
         ("Arm2DEnv", {"options": jaxosim.Options.fast}, ValueError, "options: expected jaxosim.Op"),
         ("Arm2DEnv", {"reward": 3}, ValueError, "reward: expected a function or None, got 3"),
-        ("Arm2DEnv", {"vary_pose": 0.1}, ValueError, "vary_pose: expected a function"),
+        ("Arm2DEnv", {"randomize_pose": 0.1}, ValueError, "randomize_pose: expected a function"),
         ("Arm2DEnv", {"randomize": "mass"}, ValueError, "randomize: expected a function"),
         ("Arm2DEnv", {"params": {}}, ValueError, "params: expected jaxosim.Params"),
     ],
@@ -292,7 +296,7 @@ def test_muscles_without_equilibrium_are_flagged_from_reset_on():
     flags = []
     for seed in range(6):
         es = reset(jax.random.key(seed))
-        _, found = jaxosim.find_equilibrium(env.structure, es.params, es.state)
+        _, found = jaxosim.find_equilibrium(env.model, es.params, es.state)
         after = step(es, np.full(6, 0.2))
         np.testing.assert_array_equal(es.info["has_equilibrium"], found)
         np.testing.assert_array_equal(after.info["has_equilibrium"], found)

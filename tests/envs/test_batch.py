@@ -30,7 +30,7 @@ def test_a_batch_is_its_worlds_one_by_one(arm, batch):
 def test_every_episode_is_new(batch):
     starts = [es for es in batch.run if np.all(es.step_count == 0)]
     assert len(starts) == 3
-    targets = np.concatenate([es.task for es in starts])
+    targets = np.concatenate([es.task_state for es in starts])
     poses = np.concatenate([es.state.q for es in starts])
     forces = np.concatenate([es.params.muscles.max_isometric_force for es in starts])
     for drawn in (targets, poses, forces):
@@ -57,7 +57,7 @@ def test_only_finished_worlds_are_reset(batch, finished):
     after = batch.step(es, actions()[0])
     np.testing.assert_array_equal(after.done, late)
     np.testing.assert_array_equal(after.step_count == 0, late)
-    moved = np.any(after.task != es.task, axis=1)
+    moved = np.any(after.task_state != es.task_state, axis=1)
     np.testing.assert_array_equal(moved, late)
 
 
@@ -73,9 +73,9 @@ def plain(es):
 
 
 def test_sizes_are_checked(arm):
-    with pytest.raises(ValueError, match="reset_chunk: expected 1 to 2, .* got 3"):
+    with pytest.raises(ValueError, match="reset_batch_size: expected 1 to 2, .* got 3"):
         jaxosim.BatchEnv(arm.env, 2, 3)
-    with pytest.raises(ValueError, match="world_count: expected a positive multiple of the 1 dev"):
+    with pytest.raises(ValueError, match="num_envs: expected a positive multiple of the 1 dev"):
         jaxosim.BatchEnv(arm.env, 0)
 
 
@@ -85,7 +85,7 @@ def test_the_flag_of_equilibrium_is_that_of_the_episode_that_goes_on():
         "Arm2DEnv", options=options, randomize=sometimes_overstretched, time_limit=2
     )
     env = jaxosim.BatchEnv(task, WORLDS)
-    find = jax.jit(jax.vmap(functools.partial(jaxosim.find_equilibrium, task.structure)))
+    find = jax.jit(jax.vmap(functools.partial(jaxosim.find_equilibrium, task.model)))
     step, es, flags = jax.jit(env.step), env.reset(jax.random.key(1)), []
     for _ in range(5):
         np.testing.assert_array_equal(es.info["has_equilibrium"], find(es.params, es.state)[1])

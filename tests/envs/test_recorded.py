@@ -4,6 +4,7 @@ The default run takes two environments; `-m slow` takes the rest.
 """
 
 import dataclasses
+import functools
 
 import jax
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 import jaxosim
 from jaxosim.envs.targets import velocity_at
+from jaxosim.osim_rl.compiled_env import manager_step
 from tests.envs import recorded
-from tests.test_outputs import needs_episodes
+from tests.episodes import needs_episodes
 
 TOLERANCE = 1e-8  # relative to max(1, |value|)
 REWARD_TOLERANCE = 1e-9
@@ -89,13 +91,12 @@ def test_targets_from_osim_rls_numbers_are_exact(difficulty, pattern):
 @pytest.mark.parametrize("name", ["L2Run", "Arm2D", "Prosthetics-3D-pros-difficulty1"])
 def test_an_episode_played_with_the_reference_integrator(name):
     kind, options = recorded.ENVS[name]
-    reference = jaxosim.Options(method="merson", stale_first_stage=True)
-    env = jaxosim.make(kind, options=reference, **options)
-    step = jax.jit(env.step)
+    env = jaxosim.make(kind, options=jaxosim.Options(method="merson"), **options)
+    step = jax.jit(functools.partial(manager_step, env))
     for pattern in recorded.PATTERNS:
         data = recorded.load(name, pattern)
         es = jax.jit(env.reset)(jax.random.key(0))
-        es = dataclasses.replace(es, task=recorded.seeded_task(name, pattern, env, es))
+        es = dataclasses.replace(es, task_state=recorded.seeded_task(name, pattern, env, es))
         count, total, drift = 0, 0.0, 0.0
         for action, q in zip(data["actions"], data["q"][1:], strict=True):
             es = step(es, action)

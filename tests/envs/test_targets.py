@@ -52,23 +52,23 @@ def test_a_track_jumps_at_its_changes():
 
 def world(task, q=LIKE):
     """As much of an EnvState as the target velocity depends on."""
-    return types.SimpleNamespace(task=task, state=types.SimpleNamespace(q=q))
+    return types.SimpleNamespace(task_state=task, state=types.SimpleNamespace(q=q))
 
 
 def test_what_the_tasks_ask_for():
     track = draw_track(jax.random.key(1), LIKE)
     task = world(ProstheticsTask(track=track, step=track.step[1]))
     first, second = (jaxosim.make("ProstheticsEnv", difficulty=number) for number in (0, 1))
-    np.testing.assert_array_equal(first.asked_velocity(task), [3, 0, 0])
-    np.testing.assert_array_equal(second.asked_velocity(task), velocity_at(track, track.step[1]))
+    np.testing.assert_array_equal(first.target_velocity(task), [3, 0, 0])
+    np.testing.assert_array_equal(second.target_velocity(task), velocity_at(track, track.step[1]))
     env = jaxosim.make("L2M2019Env", difficulty=3)
-    q = np.zeros(len(env.structure.coordinate_names))
-    q[[env.structure.coordinate_names.index(name) for name in ("pelvis_tx", "pelvis_tz")]] = 2, 3
+    q = np.zeros(len(env.model.coordinate_names))
+    q[[env.model.coordinate_names.index(name) for name in ("pelvis_tx", "pelvis_tz")]] = 2, 3
     field = field_of(3)
     forward, left = target_velocity(field, jnp.array([2.0, -3.0]), 3)  # left is against z
-    asked = env.asked_velocity(world(types.SimpleNamespace(field=field), jnp.asarray(q)))
+    asked = env.target_velocity(world(types.SimpleNamespace(field=field), jnp.asarray(q)))
     np.testing.assert_array_equal(asked, [forward, 0, -left])
-    assert jaxosim.make("L2RunEnv").asked_velocity(world(None)) is None
+    assert jaxosim.make("L2RunEnv").target_velocity(world(None)) is None
 
 
 # ---------------------------------------------------------------------------------- fields

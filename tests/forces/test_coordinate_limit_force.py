@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxosim.forces.coordinate_limit_force import realize_limits
-from jaxosim.types import LimitParams
+from jaxosim.forces import coordinate_limit_force
+from jaxosim.forces.coordinate_limit_force import Params
 from tests import hopper_model
 from tests.models import osim_text as osim
 
@@ -23,7 +23,14 @@ VALUES = {
     "damping": 0.25 / DEGREE,
     "transition": 10 * DEGREE,
 }
-LIMITS = LimitParams(**{name: jnp.array([value]) for name, value in VALUES.items()})
+LIMITS = Params(**{name: jnp.array([value]) for name, value in VALUES.items()})
+
+
+def realize_limits(limits, q, u):
+    """What limits do, each on a coordinate of its own."""
+    return hopper_model.on_coordinates(coordinate_limit_force, limits, q, u)
+
+
 realize = jax.jit(realize_limits)
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+import jaxosim
 from jaxosim.dynamics.multibody import generalized_force
-from jaxosim.forces.hunt_crossley_force import _friction_per_slip as friction_per_slip
-from jaxosim.forces.hunt_crossley_force import combine_materials, contact_wrenches
+from jaxosim.forces.hunt_crossley_force import contact_wrenches
+from jaxosim.forces.hunt_crossley_material import combine_materials, friction_per_slip
 from jaxosim.system import realize_dynamics, realize_position, realize_velocity
 from tests import hopper_model
 from tests.models import osim_text as osim
@@ -138,18 +139,17 @@ def contacts_of(model):
         )
 
     def energy(params, state):
-        contact = realize(params, state)[1].contacts
+        contact = realize(params, state)[1].forces["contacts"]
         return 0.4 * jnp.sum(contact.hertz_force * jnp.maximum(contact.depth, 0.0))
 
     def everything(params, state, q_dot):
         position, dynamics = realize(params, state)
-        force = generalized_force(
-            model, position.bodies, contact_wrenches(model, dynamics.contacts)
-        )
+        contact = dynamics.forces["contacts"]
+        force = generalized_force(model, position.bodies, contact.wrench)
         still = jax.tree.map(jnp.zeros_like, state)
         tangent = dataclasses.replace(still, q=q_dot)
         _, rate = jax.jvp(lambda s: energy(params, s), (state,), (tangent,))
-        return dynamics.contacts, force, rate
+        return contact, force, rate
 
     return jax.jit(jax.vmap(everything, (None, 0, 0)))
 
@@ -164,7 +164,8 @@ def evaluated(world, states):
     model, params = world
     batch = as_states(states)
     muscles = jnp.zeros((len(batch.time), 0))
-    rates = jax.jit(jax.vmap(hopper_model.rates_of(model), (None, 0, 0)))(params, batch, muscles)
+    batched = jax.jit(jax.vmap(jaxosim.state_derivative, (None, None, 0, 0)))
+    rates = batched(model, params, batch, muscles)
     return contacts_of(model)(params, batch, rates.q)
 
 
@@ -199,7 +200,7 @@ def test_states_reach_every_kind_of_contact_and_the_early_exit(world):
 def test_a_standing_sphere_bears_hertz_load():
     """Equal materials: 0.4714 K √r δ^1.5, by hand."""
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     contact = _single(model, params, state)
     depth = np.asarray(contact.depth)
     expected = 4 / 3 * 2**-1.5 * 2e5 * np.sqrt(0.04) * np.maximum(depth, 0) ** 1.5
@@ -225,7 +226,7 @@ def test_materials_combine_alike_in_both_orders(world):
             model.contacts, first=model.contacts.second, second=model.contacts.first
         ),
     )
-    one, other = combine_materials(model, params), combine_materials(turned, params)
+    one, other = (combine_materials(m.contacts, params.contacts) for m in (model, turned))
     chex.assert_trees_all_close(other.share, 1 - one.share, rtol=1e-14)
     chex.assert_trees_all_close(
         dataclasses.replace(one, share=0 * one.share),
@@ -259,12 +260,11 @@ def test_forces_between_bodies_cancel(world):
     """Sphere on sphere of different bodies: no net force and no net moment."""
     model, params = world
     contact, _, _ = evaluated(world, touching_states(*world, 64, seed=3))
-    wrench = jax.vmap(functools.partial(contact_wrenches, model))(contact)
     between = model.contacts.geometry_body[model.contacts.first] >= 0
-    on_ground = jax.vmap(functools.partial(contact_wrenches, model))(
-        dataclasses.replace(contact, force=jnp.where(between[:, None], 0.0, contact.force))
-    )
-    internal = np.asarray(wrench - on_ground)
+    on_ground = jax.vmap(
+        lambda point, force: contact_wrenches(model.contacts, point, force, len(model.tree.body))
+    )(contact.position, jnp.where(between[:, None], 0.0, contact.force))
+    internal = np.asarray(contact.wrench - on_ground)
     assert np.abs(internal).max() > 1.0
     assert np.abs(internal.sum(axis=1)).max() < SMALL * np.abs(internal).max()
 
@@ -291,7 +291,7 @@ def force_jacobian(model):
         position = realize_position(model, params, state)
         velocity = realize_velocity(model, params, state, position)
         dynamics = realize_dynamics(model, params, state, state.activation, position, velocity)
-        return generalized_force(model, position.bodies, contact_wrenches(model, dynamics.contacts))
+        return generalized_force(model, position.bodies, dynamics.forces["contacts"].wrench)
 
     return jax.jit(force), jax.jit(jax.jacrev(force, argnums=2))
 
@@ -299,7 +299,7 @@ def force_jacobian(model):
 @pytest.mark.parametrize("speed", [0.0, 0.5])
 def test_gradient_equals_differences_touching_at_rest_and_sliding(speed):
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     free = np.asarray(~model.locked, float)
     at = (state.q, jnp.asarray(speed * np.array([0.1, 1.0, -0.1, 0.2, 0.0])))
     force, jacobian = force_jacobian(model)
@@ -322,7 +322,7 @@ def test_gradient_equals_differences_touching_at_rest_and_sliding(speed):
 def test_gradient_vanishes_where_a_sphere_grazes(world):
     """At zero depth force and slope are zero from both sides, and no NaN comes in."""
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     lowest = float(_single(model, params, state).depth.max())
     at = (state.q.at[2].add(lowest), state.u)
     depth = _single(model, params, dataclasses.replace(state, q=at[0])).depth
@@ -362,7 +362,7 @@ def test_vmap_equals_loop_and_traces_once(world):
 
 def test_the_slope_of_friction_at_the_transition_velocity_is_that_of_faster_slip(world):
     model, params = world
-    material = combine_materials(model, params)
+    material = combine_materials(model.contacts, params.contacts)
     edge = float(material.transition_velocity[0])
     friction = lambda slip: slip * friction_per_slip(material, slip)[0]  # noqa: E731
     at, within = hopper_model.slopes_at_an_edge(friction, edge, 1)

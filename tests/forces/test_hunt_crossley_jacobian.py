@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jaxosim.arrays.positive_definite import diagonal, symmetric
-from jaxosim.forces import hunt_crossley_force
-from jaxosim.forces.hunt_crossley_jacobian import contact_matrices
+from jaxosim.forces.hunt_crossley_jacobian import jacobian
+from jaxosim.forces.hunt_crossley_material import MaterialPair, friction_per_slip, friction_rate
 from jaxosim.integrators.linearization import evaluate
 from tests import hopper_model
 from tests.forces.test_hunt_crossley_force import WORLD, as_states, touching_states
@@ -32,10 +32,9 @@ def matrices_of(model):
 
     def matrices(params, state, h):
         at = evaluate(model, params, state, jnp.zeros(0)).stages
-        bodies, contacts = at.position.bodies, at.dynamics.contacts
-        inertia = diagonal(at.mass)
-        damping, stiffness = contact_matrices(model, bodies, contacts, inertia, h)
-        return damping, stiffness, contacts, symmetric(at.mass)
+        info, inertia = at.dynamics.forces["contacts"], diagonal(at.mass)
+        found = jacobian(model.contacts, params.contacts, at.kinematics, info, inertia, h)
+        return found.damping, found.stiffness, info, symmetric(at.mass)
 
     return jax.jit(matrices)
 
@@ -47,7 +46,8 @@ def velocity_change_of(model):
     def change_of_velocity(params, state, change):
         def velocity(t):
             moved = dataclasses.replace(state, u=state.u + t * change)
-            return evaluate(model, params, moved, jnp.zeros(0)).stages.dynamics.contacts.velocity
+            at = evaluate(model, params, moved, jnp.zeros(0)).stages
+            return at.dynamics.forces["contacts"].velocity
 
         return jax.jvp(velocity, (0.0,), (1.0,))[1]
 
@@ -65,9 +65,7 @@ def material(**changes):
         "transition_velocity": 0.1,
     }
     numbers |= changes
-    return hunt_crossley_force.MaterialPair(
-        **{name: jnp.array([value]) for name, value in numbers.items()}
-    )
+    return MaterialPair(**{name: jnp.array([value]) for name, value in numbers.items()})
 
 
 # parity: none, OpenSim has no such thing; differences of its forces stand in
@@ -80,11 +78,9 @@ def test_sliding_slope_is_that_of_the_friction_coefficient(slip, static, viscous
     """By automatic differentiation; where friction falls with the slip, zero."""
     own = material(static_friction=static, viscous_friction=viscous)
     at = jnp.array([slip])
-    coefficient = lambda s: jnp.sum(s * hunt_crossley_force._friction_per_slip(own, s))  # noqa: E731
+    coefficient = lambda s: jnp.sum(s * friction_per_slip(own, s))  # noqa: E731
     expected = np.maximum(jax.grad(coefficient)(at), 0.0)
-    np.testing.assert_allclose(
-        hunt_crossley_force._friction_rate(own, at), expected, rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(friction_rate(own, at), expected, rtol=0, atol=1e-12)
 
 
 def quadratic(matrix, change):

@@ -6,17 +6,24 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.forces.spring_generalized_force import spring_force
-from jaxosim.types import SpringParams
+from jaxosim.forces import spring_generalized_force
+from jaxosim.forces.spring_generalized_force import Params
 from tests import hopper_model
 from tests.models import osim_text as osim
 
-SPRINGS = SpringParams(
+SPRINGS = Params(
     stiffness=jnp.array([225.0, 10.0]),
     rest_length=jnp.array([0.0, -0.3]),
     viscosity=jnp.array([1.0, 0.0]),
 )
 Q, U = jnp.array([0.2, 0.5]), jnp.array([-3.0, 4.0])
+
+
+def spring_force(springs, q, u):
+    """Force of each of two springs, on a coordinate of its own."""
+    return hopper_model.on_coordinates(spring_generalized_force, springs, q, u).force
+
+
 force = jax.jit(spring_force)
 
 
@@ -78,8 +85,8 @@ def test_springs_on_one_coordinate_add_up():
         activation=jnp.zeros(0),
         fiber_length=jnp.zeros(0),
     )
-    info = hopper_model.describe_of(model)(params, still, jnp.zeros(0))
-    np.testing.assert_allclose(info.forces.spring_force, [-15.0, 7.0, -0.9], rtol=1e-13)
+    info = hopper_model.describe(model, params, still, jnp.zeros(0))
+    np.testing.assert_allclose(info.forces["springs"].force, [-15.0, 7.0, -0.9], rtol=1e-13)
 
 
 # gradient

@@ -19,6 +19,36 @@ WALKER = "gait14dof22musc_pros"
 DRAWS = {"L2M2019Env": "random_split"}
 WORLDS = 5
 
+# All that a substep may be made of, calls aside. It is fast on a CPU with worlds side by side, has
+# a rule in the fused kernel, and is differentiated into the like. See `jaxosim/arrays`.
+SUBSTEP_PRIMITIVES = frozenset(
+    """
+    abs add add_any and atan2 batch_minor broadcast_in_dim cbrt concatenate constant_matmul
+    convert_element_type cos cross div eq exp gather ge gt integer_pow inverse_positive iota
+    is_finite le lt matmul_nt max min mul ne neg not optimization_barrier or reduce_max reduce_min
+    reduce_or reduce_sum reshape segment_sum select_n sin slice solve_by_inverse split sqrt square
+    squeeze stack stop_gradient sub sum_leading take tile transpose
+    """.split()
+)
+INSTEAD = {
+    "dot_general": "linalg.matvec, matmul, dot, or constant_matmul if one side is static",
+    "scatter": "indexing.segment_sum, or take of a concatenation",
+    "scatter-add": "indexing.segment_sum",
+    "dynamic_slice": "indexing.take, whose indices are static",
+    "dynamic_update_slice": "indexing.take of a concatenation",
+    "pad": "indexing.take_or_zero",
+    "rev": "indexing.take",
+    "cumsum": "linalg.constant_matmul with a triangular matrix",
+    "reduce_prod": "functools.reduce over the factors",
+    "cholesky": "positive_definite.inverse_positive",
+    "triangular_solve": "positive_definite.solve_positive",
+    "lu": "positive_definite.solve_positive",
+    "clamp": "safe.clip, whose derivative at a bound is that within the range",
+    "cond": "jnp.where: worlds of a batch take both branches anyway",
+    "while": "a loop of a static count, which has a reverse-mode derivative",
+    "sort": "comparisons of all pairs",
+}
+
 
 def _some_slow(names, *fast):
     return [pytest.param(n, marks=[] if n in fast else pytest.mark.slow) for n in names]
@@ -28,7 +58,7 @@ def worlds(name, dtype=jnp.float64):
     """A few worlds near the default pose, in motion, and their excitations."""
     model, params = jaxosim.load_model(name)
     params = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == jnp.float64 else x, params)
-    state = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+    state = jax.jit(jaxosim.initial_state)(model, params)
     rng = np.random.default_rng(0)
 
     def near(value, spread):
@@ -106,11 +136,10 @@ def test_a_gradient_is_that_of_xla_in_both_modes():
 
 def test_params_of_each_world_give_what_shared_ones_give():
     model, params, states, excitation = worlds("arm2dof6musc")
-    step = functools.partial(jaxosim.step, model)
     own = jax.tree.map(lambda x: jnp.broadcast_to(x, (WORLDS, *x.shape)), params)
-    baked = jax.jit(jax.vmap(functools.partial(step, params)))(states, excitation)
-    shared = jax.jit(jax.vmap(step, (None, 0, 0)))(params, states, excitation)
-    each = jax.jit(jax.vmap(step))(own, states, excitation)
+    baked = jax.jit(jax.vmap(functools.partial(jaxosim.step, model, params)))(states, excitation)
+    shared = jax.jit(jax.vmap(jaxosim.step, (None, None, 0, 0)))(model, params, states, excitation)
+    each = jax.jit(jax.vmap(jaxosim.step, (None, 0, 0, 0)))(model, own, states, excitation)
     close((shared, baked), 1e-10)
     close((each, baked), 1e-10)
 
@@ -137,13 +166,59 @@ def test_what_is_not_finite_is_held_and_told():
 def _primitives(jaxpr, found):
     for equation in jaxpr.eqns:
         found.add(equation.primitive.name)
-        for value in equation.params.values():
-            for part in value if isinstance(value, (tuple, list)) else (value,):
-                if isinstance(part, core.ClosedJaxpr):
-                    _primitives(part.jaxpr, found)
-                elif isinstance(part, core.Jaxpr):
-                    _primitives(part, found)
+        for part in _subjaxprs(equation):
+            _primitives(part, found)
     return found
+
+
+def _subjaxprs(equation):
+    for value in equation.params.values():
+        for part in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(part, core.ClosedJaxpr):
+                yield part.jaxpr
+            elif isinstance(part, core.Jaxpr):
+                yield part
+
+
+def _new_primitives(jaxpr, within_scan=False):
+    """Those in a scan, which repeats the substep, that it should do without; calls aside."""
+    new = {}
+    for equation in jaxpr.eqns:
+        name, inner = equation.primitive.name, list(_subjaxprs(equation))
+        is_loop_or_branch = name in INSTEAD and inner
+        if within_scan and name not in SUBSTEP_PRIMITIVES and (not inner or is_loop_or_branch):
+            new[name] = INSTEAD.get(name, "nothing yet: measure it in a batch, then allow it here")
+        for part in inner:
+            new |= _new_primitives(part, within_scan or name == "scan")
+    return new
+
+
+@pytest.mark.parametrize("name", jaxosim.bundled_models())
+def test_a_substep_is_made_of_the_known_primitives(name):
+    model, params = jaxosim.load_model(name)
+    state = jax.eval_shape(functools.partial(jaxosim.initial_state, model), params)
+    controls = jax.ShapeDtypeStruct((len(model.control_names),), jnp.float64)
+    with using("xla"):
+        step = jax.make_jaxpr(functools.partial(jaxosim.step, model))(params, state, controls)
+    assert len(_primitives(step.jaxpr, set()) & SUBSTEP_PRIMITIVES) > 40
+    assert _new_primitives(step.jaxpr) == {}, "use instead what stands beside each"
+
+
+@pytest.mark.parametrize(
+    ("primitive", "function"),
+    [
+        ("dot_general", lambda x: x @ jnp.outer(x, x)),
+        ("cumsum", jnp.cumsum),
+        ("scatter-add", lambda x: x.at[np.array([0, 1])].add(1.0)),
+        ("while", lambda x: jax.lax.while_loop(lambda y: y[0] < 1, lambda y: y + 1, x)),
+        ("cond", lambda x: jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, x)),
+        ("tanh", jnp.tanh),
+    ],
+)
+def test_a_new_primitive_in_a_loop_is_named_with_its_replacement(primitive, function):
+    loop = jax.make_jaxpr(lambda x: jax.lax.scan(lambda x, _: (function(x), None), x, length=2))
+    assert set(_new_primitives(loop(jnp.ones(3)).jaxpr)) == {primitive}
+    assert _new_primitives(jax.make_jaxpr(function)(jnp.ones(3)).jaxpr) == {}  # once is harmless
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -104,7 +104,7 @@ def test_it_runs_in_a_scan_and_on_a_mesh():
 
     batch = jax.vmap(functools.partial(rollout, kernel))
     equal(jax.jit(batch)(X, Y), jax.vmap(functools.partial(rollout, plain))(X, Y))
-    dealt = sharded(batch, world_mesh(world_count=len(X)))
+    dealt = sharded(batch, world_mesh(num_envs=len(X)))
     equal(jax.jit(dealt)(X, Y), jax.vmap(functools.partial(rollout, plain))(X, Y))
 
 

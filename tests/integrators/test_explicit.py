@@ -60,7 +60,7 @@ def test_one_control_step_takes_opensims_internal_steps(opensim):
         excitations, accuracy=1e-3, fresh_manager_each_step=True
     )
     options = jaxosim.Options.reference(accuracy=1e-3)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     for index, excitation in enumerate(excitations):
         state = hopper_model.step_of(model, options)(params, state, jnp.asarray(excitation))
         for name in ("q", "u", "activation", "fiber_length"):

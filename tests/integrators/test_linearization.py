@@ -41,7 +41,7 @@ def solve_of(model):
 @pytest.fixture(scope="module", params=["standing", "random"])
 def world(request):
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     if request.param == "random":
         state = hopper_model.random_state(model, params, seed=3, spread=0.05)
     return model, params, state, linearize_of(model)(params, state, jnp.array([0.3, 0.6]))
@@ -112,7 +112,7 @@ def test_rates_are_the_state_derivative(world):
     model, params, state, _ = world
     excitation = jnp.array([0.3, 0.6])
     rates = jax.jit(lambda p, s, e: evaluate(model, p, s, e).rates())(params, state, excitation)
-    expected = hopper_model.rates_of(model)(params, state, excitation)
+    expected = hopper_model.rates(model, params, state, excitation)
     chex.assert_trees_all_close(rates, expected, rtol=SAME, atol=SAME)
 
 
@@ -143,7 +143,7 @@ def test_matrices_are_symmetric_and_never_push(world):
 def test_stiff_eigenvalues_are_those_of_the_whole_jacobian():
     """Standing on the floor at rest: contact, limit, and fibers on their tendons."""
     model, params = hopper_model.load(hopper_model.HOPPER)
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     state = dataclasses.replace(state, fiber_length=0.99 * state.fiber_length)
     excitation = jnp.array([0.3, 0.6])
     lin = linearize_of(model)(params, state, excitation)

@@ -130,9 +130,11 @@ def round_trip_of(model):
 @pytest.mark.opensim
 def test_a_body_passes_gimbal_lock_as_in_opensim(opensim):
     model, params = hopper_model.load(pelvis(0.02))
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     live = hopper_model.oracle_of(pelvis(0.02)).trajectory(
-        np.zeros((20, 0)), accuracy=1e-10, q=np.asarray(state.q), u=np.asarray(state.u)
+        np.zeros((20, 0)),
+        accuracy=1e-10,
+        start={"q": np.asarray(state.q), "u": np.asarray(state.u)},
     )
     assert np.abs(live["u"]).max() > 20  # it has been there
     options = jaxosim.Options(substeps=40)
@@ -200,7 +202,7 @@ def test_tumbling_through_gimbal_lock_keeps_its_energy(gap):
     model, params = hopper_model.load(pelvis(gap))
     params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)
     roll = hopper_model.rollout_of(model, jaxosim.Options())
-    states = roll(params, hopper_model.initial_of(model)(params), jnp.zeros((100, 0), jnp.float32))
+    states = roll(params, hopper_model.initial(model, params), jnp.zeros((100, 0), jnp.float32))
     assert hopper_model.all_finite(states)
     energy = np.asarray(jax.jit(jax.vmap(functools.partial(kinetic_energy, model, params)))(states))
     np.testing.assert_allclose(energy, energy[0], rtol=ENERGY)
@@ -220,7 +222,7 @@ def kinetic_energy(model, params, state):
 @pytest.mark.parametrize("gap", [0.3, 0.01])
 def test_gradient_of_a_step_equals_differences(gap):
     model, params = hopper_model.load(pelvis(gap))
-    state = hopper_model.initial_of(model)(params)
+    state = hopper_model.initial(model, params)
     state = dataclasses.replace(state, q=state.q.at[1].set(LOCK - gap))
 
     @jax.jit

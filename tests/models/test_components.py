@@ -93,7 +93,7 @@ def test_opensim_moves_them_alike(name, opensim):
     structure, params = hopper_model.load(TEXTS[name])
     ours = jaxosim.initial_state(structure, params)
     excitation = jnp.zeros(len(structure.muscle_names))
-    rate = jax.jit(jaxosim.state_derivative, static_argnums=0)(structure, params, ours, excitation)
+    rate = jax.jit(jaxosim.state_derivative)(structure, params, ours, excitation)
     expected = {}
     for one in live.getComponentsList():
         coordinate = opensim.Coordinate.safeDownCast(one)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from jaxosim.errors import OsimFormatError
+from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.models import spec as specs
 from jaxosim.models.reader import parse_model
 from jaxosim.models.spec import FrameSpec, SimmSplineSpec
 from jaxosim.paths import read as paths
 from tests.models.live import assert_same_bodies, assert_same_joints
-from tests.models.osim_text import coordinates, document, element, joint, members, point
+from tests.models.osim_text import coordinates, document, element, joint, members, pin, point
 
 INERTIA = {"inertia_xx": "2", "inertia_yy": "3", "inertia_zz": "4"}
 
@@ -330,6 +330,41 @@ TEXTS = {
         element("Thelen2003Muscle", "m", OLD_MUSCLE_POINTS, pennation_angle="0.25"), version=20000
     ),
 }
+
+
+TEXTS |= {
+    f"oldest in version {version}": TEXTS["oldest"].replace("20000", str(version))
+    for version in (*range(10901, 10907), 19999)
+}
+NEWEST = document(
+    members("BodySet", BODY) + members("JointSet", pin()),
+)
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("version", [10500, 10600, 10900])
+def test_opensim_refuses_files_before_10901_as_we_do(version, opensim, tmp_path):
+    text = TEXTS["oldest"].replace("20000", str(version))
+    path = tmp_path / "m.osim"
+    path.write_text(text)
+    with pytest.raises(RuntimeError, match="unsupported file format.*OpenSim version 3.3"):
+        opensim.Model(str(path))
+    with pytest.raises(OsimFormatError, match=f"found {version}: .*OpenSim 3.3"):
+        parse_model(text.encode(), "test")
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("version", [40601, 40700, 50000])
+def test_opensim_reads_later_files_as_40600_and_so_do_we_with_a_warning(version, opensim, tmp_path):
+    text = NEWEST.replace("40600", str(version))
+    path = tmp_path / "m.osim"
+    path.write_text(text)
+    live = opensim.Model(str(path))
+    live.initSystem()
+    with pytest.warns(OsimFormatWarning, match=f"^test: Version {version} is of a later OpenSim"):
+        ours = parse_model(text.encode(), "test")
+    assert_same_bodies(ours, live)
+    assert_same_joints(ours, live)
 
 
 @pytest.mark.opensim

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
 from jaxosim.models import spec as specs
 from jaxosim.models.reader import parse_model
 from jaxosim.models.spec import ConstantSpec, CoordinateSpec, FrameSpec, LinearFunctionSpec
@@ -332,8 +333,8 @@ def test_coordinates_made_up_by_us_can_be_named():
 @pytest.mark.parametrize("geometry", ["s p", "/contactgeometryset/s contactgeometryset/p"])
 def test_contact(geometry):
     spec = read(model(contact(geometry), rest=SHAPES))
-    material = specs.ContactParametersSpec(("s", "p"), 5, 1, 0.8, 0, 0)
-    assert spec.forces == (specs.HuntCrossleyForceSpec("h", (material,), 0.01),)
+    material = hunt_crossley_force.ContactParametersSpec(("s", "p"), 5, 1, 0.8, 0, 0)
+    assert spec.forces == (hunt_crossley_force.Spec("h", (material,), 0.01),)
     assert spec.contact_geometry == (
         specs.ContactGeometrySpec("ContactSphere", "s", FrameSpec("a", (1, 2, 3)), 0.1),
         specs.ContactGeometrySpec(
@@ -348,8 +349,8 @@ def test_limit_and_spring():
     )
     spring = element("SpringGeneralizedForce", "s", coordinate="q", stiffness="2")
     assert read(model(limit, spring)).forces == (
-        specs.CoordinateLimitForceSpec("l", "q", upper_limit=30, applies_force=False),
-        specs.SpringGeneralizedForceSpec("s", "q", stiffness=2),
+        coordinate_limit_force.Spec("l", "q", upper_limit=30, applies_force=False),
+        spring_generalized_force.Spec("s", "q", stiffness=2),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxosim.forces import FORCES, coordinate_limit_force, spring_generalized_force
 from jaxosim.models import spec
 from jaxosim.models.reader import read_model
 from jaxosim.muscles import thelen2003
@@ -135,12 +136,18 @@ def vec_array(array):
     return tuple(array.get(i) for i in range(array.getSize()))
 
 
-def forces_of(ours, live, opensim, kind, spec_class):
+SPECS = {
+    thelen2003.TAGS[0]: thelen2003.Spec,
+    **{force.TAGS[0]: force.Spec for force in FORCES},
+}
+
+
+def forces_of(ours, live, opensim, kind):
     """Pairs of forces of one class, ours and OpenSim's, in order."""
     live_class = getattr(opensim, kind)
     forces = (live.getForceSet().get(i) for i in range(live.getForceSet().getSize()))
     found = [f for f in (live_class.safeDownCast(force) for force in forces) if f is not None]
-    mine = [force for force in ours.forces if type(force) is spec_class]
+    mine = [force for force in ours.forces if isinstance(force, SPECS[kind])]
     return list(zip(mine, found, strict=True))
 
 
@@ -222,10 +229,8 @@ def test_contact_geometry(pair, opensim):
 
 def test_limits_and_springs(pair, opensim):
     ours, live = pair
-    for force, other in forces_of(
-        ours, live, opensim, "CoordinateLimitForce", spec.CoordinateLimitForceSpec
-    ):
-        assert force == spec.CoordinateLimitForceSpec(
+    for force, other in forces_of(ours, live, opensim, "CoordinateLimitForce"):
+        assert force == coordinate_limit_force.Spec(
             other.getName(),
             other.get_coordinate(),
             other.getUpperStiffness(),
@@ -236,10 +241,8 @@ def test_limits_and_springs(pair, opensim):
             other.getTransition(),
             other.get_appliesForce(),
         )
-    for force, other in forces_of(
-        ours, live, opensim, "SpringGeneralizedForce", spec.SpringGeneralizedForceSpec
-    ):
-        assert force == spec.SpringGeneralizedForceSpec(
+    for force, other in forces_of(ours, live, opensim, "SpringGeneralizedForce"):
+        assert force == spring_generalized_force.Spec(
             other.getName(),
             other.get_coordinate(),
             other.getStiffness(),

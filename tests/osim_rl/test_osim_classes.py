@@ -11,10 +11,12 @@ import jax
 import numpy as np
 import pytest
 
+import jaxosim
 from jaxosim import osim_rl
 from jaxosim.osim_rl import Arm2DEnv, L2M2019Env, L2RunEnv, ProstheticsEnv
+from jaxosim.osim_rl.osim_env import OsimEnv
 from tests.envs import recorded
-from tests.test_outputs import needs_episodes
+from tests.episodes import needs_episodes
 
 LARGEST_DRIFT = 1e-3  # m | rad
 DESCRIPTION = (
@@ -29,7 +31,8 @@ def class_of(name):
     kind, options = recorded.ENVS[name]
     env = getattr(osim_rl, kind)()
     if options:
-        env.change_model(**options)
+        renamed = {"variant": "model"}  # osim-rl's word
+        env.change_model(**{renamed.get(k, k): v for k, v in options.items()})
     return env
 
 
@@ -183,7 +186,7 @@ def test_walk_dictionary_and_order_of_muscles():
     assert list(entries["r_leg"])[:4] == ["ground_reaction_forces", "joint", "d_joint", "HAB"]
     assert entries["l_leg"]["TA"]["v"] == 338.0
     in_file = env.controls_of(np.arange(22))
-    names = env.osim_model.programs.env.structure.muscle_names
+    names = env.osim_model.compiled.env.model.muscle_names
     assert names[3] == "bifemsh_r" and in_file[3] == 7  # osim-rl's act2mus
     assert env.get_observation_clipped().max() <= env.observation_space.high.max()
 
@@ -240,7 +243,7 @@ def test_the_dtype_is_that_of_the_mode_in_which_an_object_is_made():
         with jax.enable_x64(mode):
             env = Arm2DEnv()
             assert env.osim_model.dtype == (np.float64 if mode else np.float32)
-            world = jax.eval_shape(env.osim_model.programs.env.reset, jax.random.key(0))
+            world = jax.eval_shape(env.osim_model.compiled.env.reset, jax.random.key(0))
             assert world.obs.dtype == env.osim_model.dtype
 
 
@@ -258,7 +261,7 @@ def test_a_used_object_is_copied_and_goes_on_to_the_bit(way):
     made = way(env)
     expected = env.step(np.full(6, 0.7))
     assert made.step(np.full(6, 0.7)) == expected
-    assert made.osim_model.programs is env.osim_model.programs  # nothing is compiled twice
+    assert made.osim_model.compiled is env.osim_model.compiled  # nothing is compiled twice
     random.seed(1)
     fresh.reset()
     fresh.step(np.full(6, 0.3))
@@ -276,3 +279,18 @@ def test_seed_unwrapped_and_with_are_those_of_gyms_env():
     assert closed == [True]
     with pytest.raises(ZeroDivisionError), Arm2DEnv():
         raise ZeroDivisionError  # is not swallowed
+
+
+def test_a_class_of_ones_own_takes_a_task():
+    model, params = jaxosim.load_model("arm2dof6musc")
+    light = dataclasses.replace(params.bodies, mass=0.5 * params.bodies.mass)
+    edited = dataclasses.replace(params, bodies=light)
+
+    class LightArm(OsimEnv):
+        task_name = jaxosim.make("Arm2DEnv", model=(model, edited), time_limit=7)
+
+    env = LightArm()
+    functional = env.osim_model.compiled.env
+    assert (env.time_limit, functional.model, functional.params) == (7, model, edited)
+    assert functional.options.method == "merson" and env.action_space.shape == (6,)
+    assert LightArm().osim_model.compiled is env.osim_model.compiled

@@ -4,17 +4,17 @@ import os
 
 import numpy as np
 import pytest
-
-import jaxosim
-from jaxosim.models.catalog import resolve
-from tests.parity.comparison import (
+from opensim_comparison.states import (
     EQUILIBRIUM_TOLERANCE,
     MOTION_TOLERANCE,
     QUANTITIES,
     compare,
     equilibrium_error,
 )
-from tests.parity.sampling import stressed
+
+import jaxosim
+from jaxosim.models.catalog import resolve
+from jaxosim.opensim.sampling import random_states, stressed
 
 pytestmark = pytest.mark.opensim
 
@@ -46,10 +46,10 @@ def name(request):
 
 @pytest.fixture(scope="module", params=[STATES, pytest.param(MANY_STATES, marks=pytest.mark.slow)])
 def comparison(request, name, opensim):
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
-    oracle = Oracle(resolve(name))
-    return compare(oracle, name, oracle.random_states(request.param, SEED))
+    oracle = OpenSimModel(resolve(name))
+    return compare(oracle, name, random_states(oracle, request.param, SEED))
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,21 @@
 """A second from rest in both programs: every coordinate, every 10 ms."""
 
-import functools
-
 import jax
 import numpy as np
 import pytest
+from opensim_comparison.trajectories import (
+    OSIM_RL_ACCURACY,
+    REFERENCE_ACCURACY,
+    repeatability,
+    tolerance,
+    trajectory_error,
+)
 from patterns import PATTERNS
 
 import jaxosim
 from jaxosim.models.catalog import resolve
+from jaxosim.opensim.sampling import random_states
 from jaxosim.sto import write_states
-from tests.parity.trajectories import (
-    OSIM_RL_ACCURACY,
-    REFERENCE_ACCURACY,
-    drift,
-    repeatability,
-    tolerance,
-)
 
 pytestmark = pytest.mark.opensim
 
@@ -31,13 +30,13 @@ every_pattern = pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.fixture(scope="module")
 def oracles(opensim):
     """Oracles by model, made when first asked for."""
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
     made = {}
 
     def oracle(name):
         if name not in made:
-            made[name] = Oracle(resolve(name))
+            made[name] = OpenSimModel(resolve(name))
         return made[name]
 
     return oracle
@@ -46,23 +45,23 @@ def oracles(opensim):
 @every_model
 def test_initial_state(oracles, name):
     model, params = jaxosim.load_model(name)
-    state = jax.jit(functools.partial(jaxosim.initial_state, model))(params)
+    state = jax.jit(jaxosim.initial_state)(model, params)
     for key, expected in oracles(name).rest().items():
         np.testing.assert_allclose(getattr(state, key), expected, rtol=0, atol=ROUNDING)
 
 
 def test_short_trajectory(oracles):
     name = "gait14dof22musc_pros"
-    error = drift(oracles(name), name, "random", REFERENCE_ACCURACY, SHORT)
+    error = trajectory_error(oracles(name), name, "random", REFERENCE_ACCURACY, SHORT)
     assert error.value <= tolerance("random", REFERENCE_ACCURACY), error
 
 
 def test_opensim_replays_our_states_table(oracles, tmp_path):
-    from tests.parity.reading import loads_sto
+    from jaxosim.opensim.reading import loads_sto
 
     name = "gait14dof22musc_pros"
     oracle, path = oracles(name), tmp_path / "states.sto"
-    values = oracle.random_states(5, seed=1)
+    values = random_states(oracle, 5, seed=1)
     del values["excitation"]
     values["time"] = 0.01 * np.arange(5)
     write_states(path, jaxosim.load_model(name)[0], jaxosim.State(**values))
@@ -79,7 +78,7 @@ def test_opensim_replays_our_states_table(oracles, tmp_path):
 @every_pattern
 @every_model
 def test_reference_trajectory(oracles, name, pattern):
-    error = drift(oracles(name), name, pattern, REFERENCE_ACCURACY)
+    error = trajectory_error(oracles(name), name, pattern, REFERENCE_ACCURACY)
     assert error.value <= tolerance(pattern, REFERENCE_ACCURACY), error
 
 
@@ -91,5 +90,5 @@ def test_trajectory_as_under_osim_rl(oracles, name, pattern):
     own = repeatability(oracle, pattern, OSIM_RL_ACCURACY)
     if own > COMPARABLE * bound:
         pytest.skip(f"OpenSim started 1e-15 aside is {own:.1e} from itself, tolerance {bound:.0e}")
-    error = drift(oracle, name, pattern, OSIM_RL_ACCURACY)
+    error = trajectory_error(oracle, name, pattern, OSIM_RL_ACCURACY)
     assert error.value <= bound, error

@@ -13,6 +13,7 @@ import jaxosim
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
+from jaxosim.opensim.sampling import random_states
 from jaxosim.paths.geometry_path import (
     lengthening_speed,
     moment_arms,
@@ -108,7 +109,7 @@ def hopper_pose(knee, seed=0):
 @pytest.mark.opensim
 @pytest.mark.parametrize("world", [CROSSING, hopper_model.HOPPER], ids=["crossing", "hopper"])
 def test_lengths_speeds_and_moment_arms_are_opensims(opensim, world):
-    states = hopper_model.oracle_of(world).random_states(PARITY_STATES, seed=2)
+    states = random_states(hopper_model.oracle_of(world), PARITY_STATES, seed=2)
     model, _ = hopper_model.load(world)
     if world == CROSSING:
         rng = np.random.default_rng(3)

@@ -17,6 +17,17 @@ CHROMIUM_FLAGS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
+SQUARE = """<?xml version="1.0"?>
+<VTKFile type="PolyData" version="0.1" byte_order="LittleEndian">
+<PolyData><Piece NumberOfPoints="5" NumberOfPolys="2">
+<Points><DataArray type="Float32" NumberOfComponents="3" format="ascii">
+0 0 0  1 0 0  1 1 0  0 1 0  0 0 1
+</DataArray></Points>
+<Polys>
+<DataArray type="Int32" Name="connectivity" format="ascii">0 1 2 3 0 1 4</DataArray>
+<DataArray type="Int32" Name="offsets" format="ascii">4 7</DataArray>
+</Polys></Piece></PolyData></VTKFile>
+"""
 
 
 @pytest.fixture(scope="session")

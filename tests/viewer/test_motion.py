@@ -155,15 +155,15 @@ def world(state, target):
     return EnvState(
         **dict.fromkeys(("obs", "reward", "done", "key", "step_count", "episode_return"), nothing),
         **dict.fromkeys(("info", "metrics"), {}),
-        **{"state": state, "integrator_state": (), "task": target, "params": None},
+        **{"state": state, "integrator_state": (), "task_state": target, "params": None},
     )
 
 
 def test_an_episode_is_recorded_and_comes_back(tmp_path):
     model, params = jaxosim.load_model("arm2dof6musc")
     env = types.SimpleNamespace(
-        **{"structure": model, "params": params, "options": jaxosim.Options(), "action_repeat": 2},
-        asked_velocity=lambda es: es.task,
+        **{"model": model, "params": params, "options": jaxosim.Options(), "action_repeat": 2},
+        target_velocity=lambda es: es.task_state,
     )
     state = default_state(params)
     moved = dataclasses.replace(state, q=state.q + 0.5)

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from jaxosim.optional import MissingExtraError, require
+from jaxosim.errors import MissingExtraError
+from jaxosim.optional import require
 from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot_motions
 from tests.full_disk import full_disk
 
 
-def test_angles_are_in_degrees_and_lengths_in_metres(walker_run):
+def test_angles_are_in_degrees_and_lengths_in_meters(walker_run):
     series = coordinate_series(walker_run)
     model, q = walker_run.model, walker_run.states.q
     knee, forward = (model.coordinate_names.index(n) for n in ("knee_angle_l", "pelvis_tx"))

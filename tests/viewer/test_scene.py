@@ -17,8 +17,8 @@ from jaxosim.viewer.glyphs import activation_colors, arrows, path_points, segmen
 from jaxosim.viewer.meshes import read_mesh
 from jaxosim.viewer.scene import build_scene, default_state, placed
 from jaxosim.viewer.scene_frame import path_slots, scene_frames_function
+from tests.viewer.conftest import SQUARE
 from tests.viewer.originals import HOME, PROSTHETIC, needs_originals
-from tests.viewer.test_meshes import SQUARE
 
 POSE_ERROR = 1e-6  # m; OpenSim's own meshes are in single precision
 PATH_ERROR = 1e-12  # m

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from brax.envs.base import Env, State
 
+from jaxosim.compilation_cache import use_compilation_cache
+from jaxosim.envs.base import Env as Task
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
 
@@ -17,17 +19,18 @@ class BraxEnv(Env):
     tells the two apart in `info["truncation"]`; `episode_length` is what it has to be given.
     """
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str | Task, **options: Any) -> None:
         """Read the model.
 
         Args:
-          name: of the task, see `jaxosim.make`.
+          name: of the task, or the task itself; see `jaxosim.make`.
           **options: keywords of `jaxosim.make`.
 
         Raises:
           ValueError: an option has an unknown value.
           TypeError: the task has no such option.
         """
+        use_compilation_cache()
         self.functional = make(name, **options)
 
     def reset(self, rng: jax.Array) -> State:

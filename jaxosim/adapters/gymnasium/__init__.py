@@ -1,34 +1,35 @@
 """The tasks for Gymnasium: importing this package registers them.
 
-`gymnasium.make("jaxosim/Prosthetics-v0")`, and `gymnasium.make_vec` for a batch. It needs the extra
-`gym`; nothing else in jaxosim imports it.
+`gymnasium.make("jaxosim/Prosthetics-v0")`, and `gymnasium.make_vec` for a batch. A task of
+`jaxosim.register` has such an id too. It needs the extra `gym`; nothing else in jaxosim imports it.
 """
+
+from typing import Any
 
 from gymnasium.envs.registration import register, registry
 
 from jaxosim.adapters.gymnasium.env import GymnasiumEnv
 from jaxosim.adapters.gymnasium.vector import GymnasiumVectorEnv
+from jaxosim.envs.registry import PRESETS, for_each_name, short_name
 
 __all__ = ["IDS", "GymnasiumEnv", "GymnasiumVectorEnv"]
 
-IDS = {
-    "jaxosim/Arm2D-v0": {"name": "Arm2DEnv"},
-    "jaxosim/L2M2019-v0": {"name": "L2M2019Env"},
-    "jaxosim/L2Run-v0": {"name": "L2RunEnv"},
-    "jaxosim/Prosthetics-v0": {"name": "ProstheticsEnv"},
-    # Round 2 cannot be learned without seeing the target, which osim-rl's vector leaves out.
-    "jaxosim/ProstheticsRound2-v0": {
-        "name": "ProstheticsEnv",
-        "difficulty": 1,
-        "observe_target": True,
-    },
-}
+IDS: dict[str, dict[str, Any]] = {}  # and the keywords of each
 
-for _id, _options in IDS.items():
-    if _id not in registry:
+
+def _add(name: str, task: str | None = None, **options: Any) -> None:
+    """Give Gymnasium an id for a task."""
+    full = f"jaxosim/{short_name(name)}-v0"
+    IDS[full] = {"name": task or name, **options}
+    if full not in registry:
         register(
-            _id,
+            full,
             entry_point="jaxosim.adapters.gymnasium:GymnasiumEnv",
             vector_entry_point="jaxosim.adapters.gymnasium:GymnasiumVectorEnv",
-            kwargs=_options,
+            kwargs=IDS[full],
         )
+
+
+for_each_name(_add)
+for _name, (_task, _options) in PRESETS.items():
+    _add(_name, _task, **_options)

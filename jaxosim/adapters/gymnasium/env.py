@@ -16,6 +16,7 @@ from jaxosim.adapters.gymnasium.spaces import (
     observation_space,
     within,
 )
+from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
@@ -32,14 +33,14 @@ class Compiled:
     env: Env
     reset: Callable[[jax.Array], EnvState]
     step: Callable[[EnvState, Any], EnvState]
-    request: tuple[str, dict[str, Any]]
+    request: tuple[str | Env, dict[str, Any]]
 
     def __reduce__(self) -> Any:
         """Pickled as the arguments of `compiled`, with which another process makes them anew."""
         return compiled, self.request
 
 
-def _compile(name: str, options: tuple[tuple[str, Any], ...], dtype: Any) -> Compiled:
+def _compile(name: str | Env, options: tuple[tuple[str, Any], ...], dtype: Any) -> Compiled:
     """A task whose numbers have a dtype, the one that is now JAX's default."""
     env = make(name, **dict(options))
     return Compiled(env, jax.jit(env.reset), jax.jit(env.step), (name, dict(options)))
@@ -48,8 +49,9 @@ def _compile(name: str, options: tuple[tuple[str, Any], ...], dtype: Any) -> Com
 _compile_once = functools.cache(_compile)
 
 
-def compiled(name: str, options: dict[str, Any]) -> Compiled:
+def compiled(name: str | Env, options: dict[str, Any]) -> Compiled:
     """The functions of a task, shared by all that ask for the same options in one mode of x64."""
+    use_compilation_cache()
     items, dtype = tuple(sorted(options.items())), jnp.result_type(float)
     try:
         hash(items)
@@ -84,7 +86,7 @@ class GymnasiumEnv(gymnasium.Env):
 
     def __init__(
         self,
-        name: str,
+        name: str | Env,
         render_mode: str | None = None,
         render_size: tuple[int, int] = PICTURE_SIZE,
         **options: Any,
@@ -92,7 +94,7 @@ class GymnasiumEnv(gymnasium.Env):
         """Read the model; programs are compiled at the first reset and step.
 
         Args:
-          name: of the task, see `jaxosim.make`.
+          name: of the task, or the task itself; see `jaxosim.make`.
           render_mode: "human" for a page in the browser that follows (extra `view`), "rgb_array"
             for pictures (extra `video`), or None.
           render_size: width and height of a picture in pixels.

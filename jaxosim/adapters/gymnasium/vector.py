@@ -27,25 +27,27 @@ from jaxosim.adapters.gymnasium.spaces import (
     within,
 )
 from jaxosim.batching import world_mesh
-from jaxosim.envs.batch import BatchEnv, select
+from jaxosim.envs.base import Env
+from jaxosim.envs.batch import BatchEnv
 from jaxosim.envs.episode import EnvState
 from jaxosim.forks import check_process
+from jaxosim.pytree import tree_where
 from jaxosim.viewer.window import render_world
 
 _MODES = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
 
 
 @functools.cache
-def _batch(env: Any, world_count: int) -> tuple[Any, Any]:
+def _batch(env: Any, num_envs: int) -> tuple[Any, Any]:
     """Reset and step of a batch on all devices that divide it, compiled when first called."""
-    batch = BatchEnv(env, world_count, mesh=world_mesh(world_count=world_count))
+    batch = BatchEnv(env, num_envs, mesh=world_mesh(num_envs=num_envs))
     return jax.jit(batch.reset), jax.jit(batch.step)
 
 
 @jax.jit
 def _hold(held: jax.Array, before: EnvState, after: EnvState) -> EnvState:
     """The batch after a step in which the held worlds did not move."""
-    return select(held, before, after)
+    return tree_where(held, before, after)
 
 
 class GymnasiumVectorEnv(VectorEnv):
@@ -60,7 +62,7 @@ class GymnasiumVectorEnv(VectorEnv):
     def __init__(
         self,
         num_envs: int,
-        name: str,
+        name: str | Env,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         render_size: tuple[int, int] = PICTURE_SIZE,
@@ -70,7 +72,7 @@ class GymnasiumVectorEnv(VectorEnv):
 
         Args:
           num_envs: number of worlds.
-          name: of the task, see `jaxosim.make`.
+          name: of the task, or the task itself; see `jaxosim.make`.
           autoreset_mode: same-step or next-step, as Gymnasium defines them.
           render_mode: "rgb_array" for pictures of all worlds (extra `video`), or None.
           render_size: width and height of a picture in pixels.

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from gymnax.environments import environment, spaces
 
 from jaxosim.adapters.gymnax.autoreset import autoreset_step, begin
+from jaxosim.compilation_cache import use_compilation_cache
+from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
 
@@ -14,13 +16,14 @@ from jaxosim.envs.registry import make
 class _Task(environment.Environment):
     """What both interfaces share; the params hold nothing but the time limit, and are not read."""
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str | Env, **options: Any) -> None:
         """Read the model.
 
         Args:
-          name: of the task, see `jaxosim.make`.
+          name: of the task, or the task itself; see `jaxosim.make`.
           **options: keywords of `jaxosim.make`.
         """
+        use_compilation_cache()
         self.functional = make(name, **options)
         self._autoreset_step = autoreset_step(self.functional)
 

@@ -99,8 +99,8 @@ def normalized_fiber_velocity(
     # By a product: the derivative of a quotient by a divisor of 1e-12 overflows in float32, and
     # where the floor holds, infinity would meet zero.
     ratio = F * (1 / A)
-    # One hyperbola (r − 1) / (α + β r) for shortening, one for lengthening. At F = A, where they meet
-    # with different slopes, OpenSim counts the fiber as shortening.
+    # One hyperbola (r − 1) / (α + β r) for shortening, one for lengthening. They meet at F = A with
+    # different slopes; there OpenSim counts the fiber as shortening.
     lengthens, below, above = F > A, F < 0, F > last * A
     k = (2 + 2 / af) / (flen - 1)
     alpha = jnp.where(lengthens, k * flen, 1.0)

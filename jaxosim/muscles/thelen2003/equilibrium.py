@@ -85,7 +85,9 @@ def _invert_force_velocity(
         step = jnp.where(steep, residual / jnp.where(steep, slope, 1.0), 0.0)
         return force - step, residual, rounds + 1
 
-    start = available, jnp.full_like(available, jnp.inf), jnp.zeros((), jnp.int32)
+    # Not infinite: that would be an error to those who look for infinities by `jax_debug_infs`.
+    unknown = jnp.full_like(available, float(jnp.finfo(available.dtype).max))
+    start = available, unknown, jnp.zeros((), jnp.int32)
     force, _, _ = jax.lax.while_loop(unfinished, improve, start)
     return clip(safe_divide(force, available), low=0.0)
 
@@ -183,7 +185,9 @@ def _solve(
     shortest = minimum_fiber_length(muscle)
     along = path_length - 1.01 * muscle.tendon_slack_length
     fits = along >= shortest * jnp.cos(muscle.maximum_pennation_angle)
-    length = jnp.where(fits, jnp.hypot(fiber_width(muscle), along), shortest)
+    # As OpenSim; hypot would pass through infinity, an error where one looks for infinities.
+    width = fiber_width(muscle)
+    length = jnp.where(fits, jnp.sqrt(width * width + along * along), shortest)
     one, zero = jnp.ones_like(length), jnp.zeros_like(length)
 
     def renewed(length, error, multiplier, fiber_force, rounds):

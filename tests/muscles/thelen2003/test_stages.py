@@ -132,10 +132,10 @@ def test_reference_numbers(given, expected):
 @pytest.mark.opensim
 def test_all_muscles_of_the_hopper(opensim):
     """Slack, stretched, clamped and over-excited muscles; bundled models are in tests/parity."""
-    from tests.parity.sampling import stressed
+    from jaxosim.opensim.sampling import random_states, stressed
 
     oracle = hopper_model.oracle_of(hopper_model.HOPPER)
-    states = stressed(oracle, oracle.random_states(64, seed=5), seed=6)
+    states = stressed(oracle, random_states(oracle, 64, seed=5), seed=6)
     hopper_model.assert_parity(hopper_model.HOPPER, states, only=("muscles", "paths"))
 
 

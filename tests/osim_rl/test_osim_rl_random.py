@@ -12,9 +12,9 @@ import pytest
 
 from jaxosim.envs.target_field import SinkDraw, first_field
 from jaxosim.osim_rl import Arm2DEnv, L2M2019Env, ProstheticsEnv
-from jaxosim.osim_rl.draws import draw_sink
+from jaxosim.osim_rl.osim_rl_random import draw_sink
 from tests.envs import recorded
-from tests.test_outputs import needs_episodes
+from tests.episodes import needs_episodes
 
 each_pattern = pytest.mark.parametrize("pattern", recorded.PATTERNS)
 
@@ -72,7 +72,7 @@ class Task:
 
 @dataclasses.dataclass
 class World:
-    task: Task
+    task_state: Task
 
 
 def test_the_next_sink_is_drawn_when_it_is_placed_and_not_before():
@@ -85,7 +85,7 @@ def test_the_next_sink_is_drawn_when_it_is_placed_and_not_before():
     steps = []
 
     def integrate():
-        steps.append(env.osim_model.world.task.field.next_draw)
+        steps.append(env.osim_model.world.task_state.field.next_draw)
 
     env.osim_model = types.SimpleNamespace(dtype=dtype, present=stayed, integrate=integrate)
     seed_both(7)

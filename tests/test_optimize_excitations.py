@@ -1,4 +1,4 @@
-"""The example that optimises excitations: gradient, descent, and playback in OpenSim."""
+"""The example that optimizes excitations: gradient, descent, and playback in OpenSim."""
 
 import dataclasses
 import json
@@ -25,11 +25,11 @@ def example():
     """The modules of the example, found as they are when it is run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(EXAMPLES))
-        import optimising.descent
-        import optimising.report
-        import optimising.task
+        import optimizing.descent
+        import optimizing.report
+        import optimizing.task
 
-        yield optimising
+        yield optimizing
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,15 @@ def task(example):
     """An arm that is to move its mass center, in a narrow band of postures."""
     model, params = jaxosim.load_model("arm2dof6musc")
     params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
-    start = jax.jit(jaxosim.initial_state, static_argnums=0)(model, params)
+    start = jax.jit(jaxosim.initial_state)(model, params)
     low, high = np.asarray(start.q) - 0.002, np.asarray(start.q) + 0.002
     wanted, tolerance = np.array([0.05, 0.0, 0.0]), np.full(len(low), 0.01)
     return example.task.Task(model, params, start, STEPS, wanted, low, high, tolerance)
 
 
 @pytest.fixture(scope="module")
-def optimiser(example, task):
-    return example.descent.Optimiser(task, starts(example, task))
+def optimizer(example, task):
+    return example.descent.Optimizer(task, starts(example, task))
 
 
 def starts(example, task):
@@ -79,40 +79,40 @@ def test_objective_is_the_sum_of_what_was_asked(example, task):
     assert outcome.total == pytest.approx(sum(outcome.terms))
 
 
-def test_gradient_is_the_difference_quotient(example, task, optimiser):
+def test_gradient_is_the_difference_quotient(example, task, optimizer):
     """Of worlds 0 and 1 along random directions; 2 and 3 are beside them."""
     variables = starts(example, task)
     directions = jax.random.normal(jax.random.key(4), variables.logits.shape, float)
-    _, slope = optimiser.gradient(variables)
+    _, slope = optimizer.gradient(variables)
     expected = np.sum(np.asarray(slope.logits * directions), axis=(1, 2))
     step, sides = 1e-5, []
     for sign in (1, -1):
         moved = variables._replace(logits=variables.logits + sign * step * directions)
-        sides.append(np.asarray(optimiser.gradient(moved)[0][0]))
+        sides.append(np.asarray(optimizer.gradient(moved)[0][0]))
     np.testing.assert_allclose((sides[0] - sides[1]) / (2 * step), expected, rtol=1e-4, atol=1e-7)
     assert np.abs(expected).min() > 1e-3
 
 
-def test_a_short_descent_improves_every_start(example, task, optimiser):
+def test_a_short_descent_improves_every_start(example, task, optimizer):
     variables, free = starts(example, task), np.zeros(WORLDS, bool)
     with jax.numpy_dtype_promotion("standard"):  # optax multiplies counts by rates
-        best, totals = optimiser.run("test", variables, free, 12, rate=0.3)
+        best, totals = optimizer.run("test", variables, free, 12, rate=0.3)
     assert totals.shape == (12, WORLDS)
     assert (totals.min(axis=0) < 0.8 * totals[0]).all()
-    (again, _), _ = optimiser.gradient(best)
+    (again, _), _ = optimizer.gradient(best)
     np.testing.assert_allclose(again, totals.min(axis=0), rtol=1e-9)
-    rows = optimiser.rows[-12:]
+    rows = optimizer.rows[-12:]
     assert [row["iteration"] for row in rows] == list(range(12))
     for entry, total in zip(rows, totals, strict=True):
         assert entry["best"] == total.min() and entry["worst"] == total.max()
         assert entry["velocity"] + entry["effort"] + entry["posture"] == pytest.approx(total.min())
 
 
-def test_what_was_found_is_played_accurately_the_best_first(example, task, optimiser):
-    import optimising.report
+def test_what_was_found_is_played_accurately_the_best_first(example, task, optimizer):
+    import optimizing.report
 
     variables = starts(example, task)
-    found = optimising.report.Found.of("test", task, optimiser, variables)
+    found = optimizing.report.Found.of("test", task, optimizer, variables)
     accurate = jax.jit(
         jax.vmap(lambda one: task.objective(one, jaxosim.Options(method="rk4", substeps=200))[0])
     )
@@ -122,12 +122,12 @@ def test_what_was_found_is_played_accurately_the_best_first(example, task, optim
 
 
 @pytest.mark.opensim
-def test_playback_moves_as_the_rollout_does(example, task, optimiser, opensim):
-    from optimising.playback import OpenSim
+def test_playback_moves_as_the_rollout_does(example, task, optimizer, opensim):
+    from optimizing.playback import play
 
-    (_, outcome), _ = optimiser.gradient(starts(example, task))
+    (_, outcome), _ = optimizer.gradient(starts(example, task))
     excitations = task.excitations_of(jax.tree.map(lambda x: x[0], starts(example, task)))
-    theirs = OpenSim(task.model, task.params).play(task.start, np.asarray(excitations), 1e-8)
+    theirs = play(task.model, task.params, task.start, np.asarray(excitations), 1e-8)
     ours = jax.tree.map(lambda x: np.asarray(x[0]), outcome.states)
     moved = np.abs(ours.q[-1] - np.asarray(task.start.q)).max()
     assert np.abs(np.asarray(theirs.q) - ours.q).max() < 0.01 * moved
@@ -140,7 +140,7 @@ def test_playback_moves_as_the_rollout_does(example, task, optimiser, opensim):
 @pytest.mark.usefixtures("opensim")
 def test_the_whole_example(tmp_path):
     out = tmp_path / "run"
-    command = [sys.executable, str(EXAMPLES / "optimise_excitations.py"), "--cores", "2"]
+    command = [sys.executable, str(EXAMPLES / "optimize_excitations.py"), "--cores", "2"]
     as_users = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     done = subprocess.run(
         [*command, "--out", str(out)], env=as_users, capture_output=True, text=True

@@ -1,7 +1,7 @@
-"""Random states for the parity tests: full ranges, beyond the limits, feet in the ground.
+"""Random states for comparisons: full ranges, beyond the limits, feet in the ground.
 
-The sampler asks the oracle only for poses, path lengths and the model's own numbers; it decides
-nothing about physics.
+The sampler needs only poses, path lengths and constants of the model; nothing here imports
+OpenSim.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
 WIDE = {True: 2 * np.pi, False: 2.0}  # (rad | m) rotational?: a wider range is not meant as one
 AROUND_DEFAULT = {True: 0.5, False: 0.3}  # (rad | m) rotational?: half-width that replaces it
@@ -20,7 +20,7 @@ MARGIN = 0.2  # (1) of the range, beyond each end, in a third of the states
 PENETRATION = 0.02  # (m) deepest sphere of the states with ground contact
 
 
-def random_states(oracle: Oracle, count: int, seed: int) -> dict[str, np.ndarray]:
+def random_states(oracle: OpenSimModel, count: int, seed: int) -> dict[str, np.ndarray]:
     """Random states of a model.
 
     Coordinates fill their ranges; in a third of the states the ranges are 20 % wider at each end,
@@ -53,7 +53,9 @@ def random_states(oracle: Oracle, count: int, seed: int) -> dict[str, np.ndarray
     }
 
 
-def stressed(oracle: Oracle, states: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+def stressed(
+    oracle: OpenSimModel, states: dict[str, np.ndarray], seed: int
+) -> dict[str, np.ndarray]:
     """The same states with fibers at and under their minimal length, and controls out of range.
 
     Args:
@@ -74,7 +76,7 @@ def stressed(oracle: Oracle, states: dict[str, np.ndarray], seed: int) -> dict[s
     }
 
 
-def intervals(oracle: Oracle) -> np.ndarray:
+def intervals(oracle: OpenSimModel) -> np.ndarray:
     """Interval each coordinate is drawn from, [coordinate, 2] (rad | m)."""
     widths = oracle.ranges[:, 1] - oracle.ranges[:, 0]
     wide = np.array([WIDE[bool(r)] for r in oracle.rotational]) * (1 + 1e-6)
@@ -83,7 +85,7 @@ def intervals(oracle: Oracle) -> np.ndarray:
     return np.where((widths > wide)[:, None], around, oracle.ranges)
 
 
-def _poses(oracle: Oracle, rng: np.random.Generator, count: int) -> np.ndarray:
+def _poses(oracle: OpenSimModel, rng: np.random.Generator, count: int) -> np.ndarray:
     low, high = intervals(oracle).T
     beyond = _chosen(rng, count, 1 / 3)
     margin = MARGIN * (high - low) * beyond[:, None]
@@ -109,7 +111,7 @@ def _push_out(rng, q, states, limited, low, high) -> None:
         q[state, coordinate] = high[coordinate] + excess if upper else low[coordinate] - excess
 
 
-def _fiber_lengths(oracle: Oracle, rng: np.random.Generator, q: np.ndarray) -> np.ndarray:
+def _fiber_lengths(oracle: OpenSimModel, rng: np.random.Generator, q: np.ndarray) -> np.ndarray:
     constants = oracle.muscle_lengths()
     optimal, slack = constants["optimal_fiber_length"], constants["tendon_slack_length"]
     shape = (len(q), len(optimal))

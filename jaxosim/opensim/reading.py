@@ -1,4 +1,4 @@
-"""Reads OpenSim's objects into NumPy arrays; helpers of the oracle."""
+"""Reads OpenSim's objects into NumPy arrays; helpers of `OpenSimModel`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 
 import numpy as np
-import opensim
+
+from jaxosim.opensim.library import opensim
 
 Arrays = dict[str, np.ndarray]
 
@@ -132,7 +133,7 @@ def array_of(values) -> np.ndarray:
 
 
 def or_nan(getter: Callable, *arguments) -> float:
-    """What the getter answers; NaN if this class of muscle has no such quantity."""
+    """The value of a getter; NaN if this class of muscle has no such quantity."""
     try:
         return getter(*arguments)
     except RuntimeError:

@@ -1,17 +1,16 @@
-"""Optimise muscle excitations, and a prosthetic ankle, by the gradient of a rollout.
+"""Optimize muscle excitations, and a prosthetic ankle, by the gradient of a rollout.
 
     pip install 'jaxosim[opensim,plot]'
-    python examples/optimise_excitations.py --out runs/start
+    python examples/optimize_excitations.py --out runs/start
 
 A walker with a prosthetic right leg leans forward, at rest. Wanted: excitations with which its mass
 center moves at 1 m/s straight ahead after 0.3 s, with the least effort and without falling. First
-the excitations are optimised from several random ones, then the stiffness of the prosthetic ankle
+the excitations are optimized from several random ones, then the stiffness of the prosthetic ankle
 with them. Both results are played in live OpenSim. The folder then holds `history.csv`,
 `history.png`, `result.json`, and for either result the motion as `.npz` and `.sto`, for
 `jaxosim view`, and the excitations as OpenSim's controls.
 """
 
-import contextlib
 import csv
 import importlib.util
 import json
@@ -24,9 +23,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import rich.table
-from optimising.descent import Optimiser, console, slope_check
-from optimising.report import Found, draw, stiffness_of
-from optimising.task import Task, Variables, leaning_walker
+from optimizing.descent import Optimizer, console, slope_check
+from optimizing.report import Found, draw, stiffness_of
+from optimizing.task import Task, Variables, leaning_walker
 
 import jaxosim
 from jaxosim import sto
@@ -49,12 +48,11 @@ def stiffness_starts(best: Variables, worlds: int, factor: float = 4.0) -> Varia
 
 
 def compare_with_opensim(found: Found, folder: pathlib.Path, accuracy: float) -> dict[str, Any]:
-    """Play the best world in OpenSim: how far it parts from jaxosim, and what it costs there."""
-    with contextlib.chdir(folder):  # importing OpenSim opens ./opensim.log
-        from optimising.playback import OpenSim
+    """Simulate the best world in OpenSim: its difference from jaxosim, and its objective there."""
+    from optimizing.playback import play
 
     task, (params, ours) = found.task, found.best
-    theirs = OpenSim(task.model, params).play(task.start, found.excitations[0], accuracy)
+    theirs = play(task.model, params, task.start, found.excitations[0], accuracy)
     sto.write_states(folder / f"{found.name}_opensim.sto", task.model, theirs)
     apart = np.abs(np.asarray(theirs.q) - ours.states.q)
     outcome = jax.jit(task.judge)(params, theirs)
@@ -124,18 +122,19 @@ _above_zero = click.FloatRange(min=0, min_open=True)
 @click.option("--cores", type=_count, help="All if not given.")
 @click.option("--seed", type=int, default=1)
 def main(out, cores, lean, steps, speed, accuracy, **settings) -> None:
-    """Optimise excitations for the start of a walk, then the prosthetic ankle with them."""
+    """Optimize excitations for the start of a walk, then the prosthetic ankle with them."""
+    jaxosim.use_compilation_cache()
     jaxosim.use_cpu_devices(cores)
     if settings["worlds"] % (share := 2 * jax.device_count()):
         raise click.UsageError(f"--worlds: expected a multiple of {share}, to share them out")
     out.mkdir(parents=True, exist_ok=True)
-    result = optimise(out, leaning_walker(lean, steps, speed), accuracy, **settings)
+    result = optimize(out, leaning_walker(lean, steps, speed), accuracy, **settings)
     with replacing(out / "result.json") as unfinished:
         unfinished.write_text(json.dumps(result, indent=1))
     console.print(summary(result))
 
 
-def optimise(
+def optimize(
     out: pathlib.Path,
     task: Task,
     accuracy: float,
@@ -149,13 +148,13 @@ def optimise(
     """Both descents, their playback in OpenSim, and all files but the result itself."""
     clock = Clock()
     variables = random_starts(task, worlds, knots, seed)
-    optimiser = Optimiser(task, variables)
+    optimizer = Optimizer(task, variables)
     clock("compiling")
     held = np.zeros(worlds, bool)
-    variables, totals = optimiser.run("excitations", variables, held, iterations, rate)
-    first = Found.of("excitations", task, optimiser, variables)
+    variables, totals = optimizer.run("excitations", variables, held, iterations, rate)
+    first = Found.of("excitations", task, optimizer, variables)
     clock("excitations")
-    second, ankle = with_ankle(task, optimiser, first, ankle_iterations, rate / 3)
+    second, ankle = with_ankle(task, optimizer, first, ankle_iterations, rate / 3)
     clock("ankle")
     played = {}
     for found in (first, second):
@@ -165,7 +164,7 @@ def optimise(
         else:
             played[found.name] = compare_with_opensim(found, out, accuracy)
     clock("OpenSim")
-    write_history(out / "history.csv", optimiser.rows)
+    write_history(out / "history.csv", optimizer.rows)
     draw(out / "history.png", totals, first, ankle, played)
     clock("picture")
     return {
@@ -187,7 +186,7 @@ def optimise(
 
 
 def with_ankle(
-    task: Task, optimiser: Optimiser, first: Found, iterations: int, rate: float
+    task: Task, optimizer: Optimizer, first: Found, iterations: int, rate: float
 ) -> tuple[Found, dict[str, Any]]:
     """From stiffnesses far and near: once with the excitations adapted, once with both free.
 
@@ -196,13 +195,13 @@ def with_ankle(
     """
     starts = stiffness_starts(first.variables, len(first.totals))
     free = np.arange(len(first.totals)) % 2 == 1
-    kept = slope_check(optimiser, starts)
-    ends, totals = optimiser.run("ankle", starts, free, iterations, rate)
+    kept = slope_check(optimizer, starts)
+    ends, totals = optimizer.run("ankle", starts, free, iterations, rate)
     lowest, stiffness = totals.min(axis=0), stiffness_of(task, ends)
-    return Found.of("ankle", task, optimiser, ends), {
+    return Found.of("ankle", task, optimizer, ends), {
         "stiffness": stiffness[~free].tolist(),
         "excitations_kept": kept,
-        "excitations_adapted": slope_check(optimiser, ends),
+        "excitations_adapted": slope_check(optimizer, ends),
         "both_free": {
             "stiffness": stiffness[free].tolist(),
             "objective": lowest[free].tolist(),

@@ -1,4 +1,4 @@
-"""What `optimise_excitations.py` optimises: variables, objective, and the start of a walk."""
+"""What `optimize_excitations.py` optimizes: variables, objective, and the start of a walk."""
 
 import dataclasses
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import jaxosim
 
 
 class Variables(NamedTuple):
-    """What is optimised, of one world."""
+    """What is optimized, of one world."""
 
     logits: jax.Array  # [knot, muscle] (1): any real number
     log_stiffness: jax.Array  # [spring] (1): logarithm of the factor on each spring's stiffness

@@ -10,10 +10,10 @@ inverse dynamics, and do one step of iterative refinement from the values it rep
 from __future__ import annotations
 
 import numpy as np
-import opensim
 
-from tests.parity import reading
-from tests.parity.reading import Arrays
+from jaxosim.opensim import reading
+from jaxosim.opensim.library import opensim
+from jaxosim.opensim.reading import Arrays
 
 
 class Refinement:

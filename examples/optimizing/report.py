@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from optimising.descent import Optimiser, console
-from optimising.task import Outcome, Task, Variables
+from optimizing.descent import Optimizer, console
+from optimizing.task import Outcome, Task, Variables
 
 import jaxosim
 from jaxosim import sto
@@ -36,9 +36,9 @@ class Found:
     excitations: np.ndarray
 
     @classmethod
-    def of(cls, name: str, task: Task, optimiser: Optimiser, variables: Variables) -> "Found":
+    def of(cls, name: str, task: Task, optimizer: Optimizer, variables: Variables) -> "Found":
         """Move once more with these variables, and sort."""
-        totals, outcomes = optimiser.replay(variables)
+        totals, outcomes = optimizer.replay(variables)
         excitations = jax.jit(jax.vmap(task.excitations_of))(variables)
         order = np.argsort(totals)
         found = (variables, totals, outcomes, excitations)

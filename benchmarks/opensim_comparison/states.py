@@ -1,7 +1,7 @@
-"""How far jaxosim is from OpenSim: the acceptance table's quantities, one largest error for each.
+"""Largest errors of jaxosim against OpenSim at given states, by quantity of the acceptance table.
 
-Used by the parity tests and by `benchmarks/parity.py`. Nothing here imports OpenSim: the oracle
-comes in as an argument.
+Used by the parity tests and by `benchmarks/parity.py`. Nothing here imports OpenSim: its model is
+an argument.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import jaxosim
 from jaxosim.outputs import force_records
 
 if TYPE_CHECKING:
-    from tests.parity.oracle import Oracle
+    from jaxosim.opensim.model import OpenSimModel
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Comparison:
       obtained: jaxosim's, under the oracle's keys.
     """
 
-    oracle: Oracle
+    oracle: OpenSimModel
     states: dict[str, np.ndarray]
     expected: dict = field(repr=False)
     obtained: dict = field(repr=False)
@@ -197,7 +197,7 @@ def largest(name: str, error: np.ndarray) -> Error:
     return Error(float(worst[index]), f"{name}{element} in state {state}")
 
 
-def compare(oracle: Oracle, name_or_path: str, states: dict[str, np.ndarray]) -> Comparison:
+def compare(oracle: OpenSimModel, name_or_path: str, states: dict[str, np.ndarray]) -> Comparison:
     """Put the same states into both programs.
 
     Args:
@@ -245,10 +245,7 @@ def _describer(model: jaxosim.Model) -> Callable:
     return jax.jit(jax.vmap(both, in_axes=(None, 0, 0)))
 
 
-@functools.cache
-def _equilibrator(model: jaxosim.Model) -> Callable:
-    """Equilibrium of many states, compiled once for a model."""
-    return jax.jit(jax.vmap(functools.partial(jaxosim.equilibrate_muscles, model), (None, 0)))
+_equilibrate_all = jax.jit(jax.vmap(jaxosim.equilibrate_muscles, (None, None, 0)))
 
 
 @dataclass(frozen=True)
@@ -257,7 +254,7 @@ class _Sides:
     rates: jaxosim.State
 
 
-def equilibrium_error(oracle: Oracle, name_or_path: str, states: dict, moving: bool) -> Error:
+def equilibrium_error(oracle: OpenSimModel, name_or_path: str, states: dict, moving: bool) -> Error:
     """Largest error of equilibrium fiber lengths (m) over poses and activations.
 
     Args:
@@ -272,7 +269,7 @@ def equilibrium_error(oracle: Oracle, name_or_path: str, states: dict, moving: b
     if not moving:
         states["u"] = np.zeros_like(states["u"])
     batch = jaxosim.State(**{key: jnp.asarray(value) for key, value in states.items()})
-    solved = _equilibrator(model)(params, batch)
+    solved = _equilibrate_all(model, params, batch)
     rows = zip(states["q"], states["u"], states["activation"], strict=True)
     expected = np.stack([oracle.equilibrium(*row) for row in rows])
     error = np.abs(np.asarray(solved.fiber_length) - expected)

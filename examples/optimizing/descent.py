@@ -12,14 +12,15 @@ import optax
 import rich.console
 import rich.progress
 from jax.flatten_util import ravel_pytree
-from optimising.task import Outcome, Task, Terms, Variables
+from optimizing.task import Outcome, Task, Terms, Variables
 
 import jaxosim
+from jaxosim.pytree import tree_where
 
 console = rich.console.Console(highlight=False)
 
 
-class Optimiser:
+class Optimizer:
     """Adam over a batch of worlds, each of which has its own variables and goes its own way.
 
     The gradient comes from one compiled call, the worlds spread over the cores. Adam takes steps of
@@ -61,7 +62,7 @@ class Optimiser:
         Args:
           part: name of this descent in the history.
           variables: `[world, ...]` to begin with.
-          free: `[world]` whether the stiffness is optimised too.
+          free: `[world]` whether the stiffness is optimized too.
           iterations: how many.
           rate: of learning, at first; it falls to a twentieth along a cosine.
 
@@ -86,7 +87,7 @@ class Optimiser:
             for count in bar.track(range(iterations), description=part):
                 (total, outcome), slope = self.gradient(variables)
                 better, lowest = total < lowest, np.minimum(total, lowest)
-                best = jax.tree.map(functools.partial(chosen, better), variables, best)
+                best = tree_where(better, variables, best)
                 variables, memory, norm = descend(variables, slope, memory)
                 if not np.isfinite(norm).all():
                     raise click.ClickException("a gradient is not finite: try a smaller --rate")
@@ -99,11 +100,6 @@ class Optimiser:
 def length(tree: Any) -> jax.Array:
     """Of all numbers in a tree as one vector."""
     return jnp.linalg.norm(ravel_pytree(tree)[0])
-
-
-def chosen(yes: jax.Array, there: jax.Array, otherwise: jax.Array) -> jax.Array:
-    """The rows of one array where `[world]` yes, of the other elsewhere."""
-    return jnp.where(yes.reshape(yes.shape + (1,) * (there.ndim - 1)), there, otherwise)
 
 
 def progress() -> rich.progress.Progress:
@@ -128,22 +124,22 @@ def row(part: str, count: int, total: np.ndarray, terms: Terms, norm: np.ndarray
     }
 
 
-def slope_check(optimiser: Optimiser, variables: Variables, step: float = 0.001) -> dict[str, Any]:
+def slope_check(optimizer: Optimizer, variables: Variables, step: float = 0.001) -> dict[str, Any]:
     """The gradient by the stiffness beside difference quotients.
 
-    Where the motion meets a jump of the contact force (see docs/optimise_excitations.md) within the
+    Where the motion meets a jump of the contact force (see docs/optimize_excitations.md) within the
     step, the quotient holds the jump and the gradient does not.
 
     Args:
-      optimiser: whose gradient it is.
+      optimizer: whose gradient it is.
       variables: `[world, ...]`; worlds 0, 2, 4 and so on are looked at.
       step: (1) change of the stiffness's logarithm, to both sides.
     """
     variables = jax.tree.map(lambda x: jnp.repeat(x[::2], 2, axis=0), variables)
-    (total, _), slope = optimiser.gradient(variables)
+    (total, _), slope = optimizer.gradient(variables)
     sides = jnp.resize(jnp.array([step, -step], jnp.float32), (len(total), 1))
     moved = variables._replace(log_stiffness=variables.log_stiffness + sides)
-    beside = np.asarray(optimiser.gradient(moved)[0][0], float)
+    beside = np.asarray(optimizer.gradient(moved)[0][0], float)
     quotient = (beside[::2] - beside[1::2]) / (2 * step)
     gradient = np.asarray(slope.log_stiffness)[::2].sum(axis=1)
     return {

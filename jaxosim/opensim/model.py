@@ -1,30 +1,31 @@
-"""A live OpenSim 4.6 model that answers with NumPy arrays: the oracle of the parity tests.
+"""A model in a live OpenSim 4.6 that returns NumPy arrays.
 
 Everything is in the order of OpenSim's sets (the file's order): coordinates, bodies, joints,
 muscles, forces, markers. Frames, signs and units are OpenSim's: ground frame, rad, m, N, s.
 
-Two habits of the library decide how this file is built. Values written into a state by name do
-not invalidate what a muscle has already worked out at that state, so every evaluation starts
-from a fresh copy of the initial state. And the Python proxies do not keep the C++ objects they
-point into alive, so the model, its sets and the control functions stay referenced here.
+Two properties of the library determine this design. Values written into a state by name do not
+invalidate what a muscle has already computed at that state, so every evaluation starts from a
+fresh copy of the initial state. And the Python proxies do not keep the C++ objects alive that they
+point into, so the model, its sets and the control functions stay referenced here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
-import opensim
 
-from tests.parity import reading, sampling
-from tests.parity.reading import Arrays
-from tests.parity.refinement import Refinement
+from jaxosim.opensim import reading
+from jaxosim.opensim.library import opensim
+from jaxosim.opensim.reading import Arrays
+from jaxosim.opensim.refinement import Refinement
 
 
-class Oracle:
-    """One `.osim` model in OpenSim, its muscles driven by excitations that can be set.
+class OpenSimModel:
+    """One `.osim` model in OpenSim; the excitations of its muscles are set from Python.
 
     Attributes:
       coordinate_names, body_names, joint_names, muscle_names, force_names, marker_names: tuples
@@ -37,28 +38,35 @@ class Oracle:
       vertical: index of the coordinate that lifts the whole model along y, or None.
     """
 
-    def __init__(self, path: str | os.PathLike):
-        """Load a model, silence its own controllers and give every muscle a constant excitation.
+    def __init__(
+        self, path: str | os.PathLike, edit: Callable[[opensim.Model], object] | None = None
+    ):
+        """Load a model, disable its controllers and give every muscle a constant excitation.
 
         Args:
           path: the `.osim` file.
+          edit: changes properties of the model before its system is built.
+
+        Raises:
+          RuntimeError: OpenSim refuses the model.
         """
-        opensim.Logger.setLevelString("Off")
-        self._model = opensim.Model(str(path))
-        self._model.finalizeFromProperties()
-        for controller in reading.members(self._model.updControllerSet()):
+        self.model = opensim.Model(str(path))
+        self.model.finalizeFromProperties()
+        if edit is not None:
+            edit(self.model)
+        for controller in reading.members(self.model.updControllerSet()):
             controller.setEnabled(False)
         self._add_controller()
-        self._initial = opensim.State(self._model.initSystem())
+        self._initial = opensim.State(self.model.initSystem())
         self._collect_members()
         self._collect_coordinate_facts()
 
     # ---- what the model holds ------------------------------------------------------------
     def _add_controller(self) -> None:
-        """Drive each muscle by a Constant of our own."""
-        muscles = reading.members(self._model.getMuscles())
+        """Drive each muscle by a Constant."""
+        muscles = reading.members(self.model.getMuscles())
         controller = opensim.PrescribedController()
-        controller.setName("parity_excitation")
+        controller.setName("jaxosim_excitation")
         for muscle in muscles:
             controller.addActuator(muscle)
             controller.prescribeControlForActuator(
@@ -66,11 +74,11 @@ class Oracle:
             )
         self._controller = controller
         if muscles:
-            self._model.addController(controller)
+            self.model.addController(controller)
 
     def _collect_members(self) -> None:
         """Keep every member of the model's sets, and their names."""
-        model = self._model
+        model = self.model
         self._coordinates = reading.members(model.getCoordinateSet())
         self._bodies = reading.members(model.getBodySet())
         self._joints = reading.members(model.getJointSet())
@@ -106,33 +114,20 @@ class Oracle:
             coordinate.setSpeedValue(state, 1.0)
             self._mobility[index] = np.flatnonzero(state.getU().to_numpy())[0]
         self.vertical = self._find_vertical(state)
-        self._refinement = Refinement(self._model, self._mobility, self.locked)
+        self._refinement = Refinement(self.model, self._mobility, self.locked)
 
     def _find_vertical(self, state: opensim.State) -> int | None:
         """Index of the coordinate whose unit speed moves the mass center by one along y."""
         for index, coordinate in enumerate(self._coordinates):
             state.setU(opensim.Vector(state.getNU(), 0.0))
             coordinate.setSpeedValue(state, 1.0)
-            self._model.realizeVelocity(state)
-            velocity = reading.vector3(self._model.calcMassCenterVelocity(state))
+            self.model.realizeVelocity(state)
+            velocity = reading.vector3(self.model.calcMassCenterVelocity(state))
             if not self.rotational[index] and np.allclose(velocity, (0.0, 1.0, 0.0), atol=1e-9):
                 return index
         return None
 
     # ---- states --------------------------------------------------------------------------
-    def random_states(self, count: int, seed: int) -> Arrays:
-        """Random states that reach the corners: see `sampling.random_states`.
-
-        Args:
-          count: number of states.
-          seed: of the generator.
-
-        Returns:
-          time [state], q, u [state, coordinate], activation, fiber_length, excitation
-          [state, muscle].
-        """
-        return sampling.random_states(self, count, seed)
-
     def state_of(self, values: Mapping[str, np.ndarray]) -> opensim.State:
         """A fresh OpenSim state with these values; excitations go to the controller.
 
@@ -164,7 +159,7 @@ class Oracle:
             return
         for path, value in zip(self._muscle_paths, values, strict=True):
             with contextlib.suppress(RuntimeError):  # rigid tendons lack the variable
-                self._model.setStateVariableValue(state, f"{path}/{variable}", float(value))
+                self.model.setStateVariableValue(state, f"{path}/{variable}", float(value))
 
     def set_excitation(self, excitation: np.ndarray) -> None:
         """Set the constant excitation of each muscle, [muscle] (1)."""
@@ -181,14 +176,14 @@ class Oracle:
         }
 
     def _muscle_variable(self, state, variable: str, derivative: bool = False) -> np.ndarray:
-        model = self._model
+        model = self.model
         read = model.getStateVariableDerivativeValue if derivative else model.getStateVariableValue
         return np.array(
             [reading.or_nan(read, state, f"{path}/{variable}") for path in self._muscle_paths]
         )
 
     # ---- everything OpenSim reports at a state ---------------------------------------------
-    def evaluate(self, values: Mapping[str, np.ndarray]) -> dict:
+    def evaluate(self, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Everything OpenSim reports at one state.
 
         Args:
@@ -198,15 +193,15 @@ class Oracle:
           Rates `q_dot, u_dot, activation_rate, fiber_length_rate`; `body_…` as position,
           rotation, angles, velocity, angular_velocity, acceleration, angular_acceleration;
           `mass_center_…` and `marker_…` as position, velocity, acceleration; `muscle_…` as in
-          reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], the generalised
+          reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], the generalized
           force at unit tension; `refined_…` accelerations, see `refinement`; `records`, a dict
           from force name to record values.
         """
         state = self.state_of(values)
-        self._model.realizeAcceleration(state)
-        report = self._rates(state)
+        self.model.realizeAcceleration(state)
+        report: dict[str, Any] = self._rates(state)
         report |= reading.body_motion(self._bodies, state)
-        report |= reading.mass_center_motion(self._model, state)
+        report |= reading.mass_center_motion(self.model, state)
         report |= reading.marker_motion(self._markers, state)
         report |= reading.muscle_report(self._muscles, state)
         report |= self._refinement.refined(state, report)
@@ -217,14 +212,14 @@ class Oracle:
         }
         return report
 
-    def evaluate_all(self, states: Mapping[str, np.ndarray]) -> dict:
+    def evaluate_all(self, states: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """`evaluate` at each of `[state, …]` states, stacked: `[state, …]`, also within records."""
         count = len(states["q"])
         reports = [
             self.evaluate({key: value[index] for key, value in states.items()})
             for index in range(count)
         ]
-        stacked = {
+        stacked: dict[str, Any] = {
             key: np.stack([r[key] for r in reports]) for key in reports[0] if key != "records"
         }
         stacked["records"] = {
@@ -235,14 +230,14 @@ class Oracle:
     def motion_residual(self, values: Mapping[str, np.ndarray], u_dot: np.ndarray) -> float:
         """Largest force missing in OpenSim's equations of motion for these accelerations (1).
 
-        Relative to max(1, largest generalised force that accelerates the model).
+        Relative to max(1, largest generalized force that accelerates the model).
 
         Args:
           values: one state.
           u_dot: [coordinate] accelerations to try.
         """
         state = self.state_of(values)
-        self._model.realizeAcceleration(state)
+        self.model.realizeAcceleration(state)
         free = ~self.locked
         missing = self._refinement.residual(state, np.where(free, u_dot, 0.0))[free]
         force = self._refinement.residual(state, np.zeros_like(u_dot))[free]
@@ -261,7 +256,7 @@ class Oracle:
 
     def _moment_arm(self, state: opensim.State) -> np.ndarray:
         """Generalised force of each path at unit tension, [muscle, coordinate] (m | 1)."""
-        matter = self._model.getMatterSubsystem()
+        matter = self.model.getMatterSubsystem()
         jacobian = opensim.Matrix()
         matter.calcSystemJacobian(state, jacobian)
         zero = opensim.SpatialVec(opensim.Vec3(0.0), opensim.Vec3(0.0))
@@ -286,7 +281,7 @@ class Oracle:
           activation: [muscle] (1).
         """
         state = self.state_of({"q": q, "u": u, "activation": activation})
-        self._model.realizeVelocity(state)
+        self.model.realizeVelocity(state)
         failed = []
         for index, muscle in enumerate(self._muscles):
             try:
@@ -300,14 +295,14 @@ class Oracle:
     def path_length(self, q: np.ndarray) -> np.ndarray:
         """Length of each muscle's path in a pose, [muscle] (m)."""
         state = self.state_of({"q": q, "u": np.zeros_like(q)})
-        self._model.realizePosition(state)
+        self.model.realizePosition(state)
         return np.array([muscle.getLength(state) for muscle in self._muscles])
 
     def lowest_contact(self, q: np.ndarray) -> float | None:
         """Height of the lowest point of all contact spheres over ground's y = 0 (m), or None."""
         state = self.state_of({"q": q, "u": np.zeros_like(q)})
-        self._model.realizePosition(state)
-        geometries = reading.members(self._model.getContactGeometrySet())
+        self.model.realizePosition(state)
+        geometries = reading.members(self.model.getContactGeometrySet())
         return reading.lowest_sphere(geometries, state)
 
     def muscle_lengths(self) -> Arrays:
@@ -326,34 +321,28 @@ class Oracle:
         excitations: np.ndarray,
         dt: float = 0.01,
         accuracy: float = 1e-9,
-        q: np.ndarray | None = None,
+        start: Mapping[str, np.ndarray] | None = None,
         fresh_manager_each_step: bool = True,
-        u: np.ndarray | None = None,
     ) -> Arrays:
-        """Integrate with Runge-Kutta-Merson, muscles equilibrated first, excitation held.
+        """Integrate with Runge-Kutta-Merson, excitations held within a step.
 
         Args:
           excitations: [step, muscle] (1), each held for `dt`.
           dt: (s) length of a step.
           accuracy: of OpenSim's Manager.
-          q: [coordinate] initial pose; the default pose if None.
-          fresh_manager_each_step: start each step anew. Otherwise one Manager goes on, as in
-            osim-rl, and its first stage after a change still uses the previous excitation.
-          u: [coordinate] initial speeds; rest if None.
+          start: as for `initial_state`.
+          fresh_manager_each_step: a new Manager for each step. Otherwise one Manager continues, as
+            in osim-rl, and its first stage after a change still uses the previous excitation.
 
         Returns:
           q, u [step+1, coordinate], activation, fiber_length [step+1, muscle].
         """
-        state = self._initial_state(q, u)
+        state = self.initial_state(start)
         samples, manager = [self.read(state)], None
         for index, excitation in enumerate(excitations):
             self.set_excitation(excitation)
             if manager is None or fresh_manager_each_step:
-                start = opensim.State(state)  # the old manager takes its own state along
-                start.setTime(index * dt)
-                manager = opensim.Manager(self._model)
-                manager.setIntegratorAccuracy(accuracy)
-                manager.initialize(start)
+                manager = self.manager_at(state, index * dt, accuracy)
             state = manager.integrate((index + 1) * dt)
             samples.append(self.read(state))
         return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
@@ -365,16 +354,38 @@ class Oracle:
           path: a `.sto` file of this model.
         """
         table = opensim.TimeSeriesTable(str(path))
-        states = opensim.StatesTrajectory.createFromStatesTable(self._model, table)
+        states = opensim.StatesTrajectory.createFromStatesTable(self.model, table)
         samples = [self.read(states.get(row)) for row in range(states.getSize())]
         return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
 
     def rest(self) -> Arrays:
         """Values of the default pose at rest, muscles equilibrated; as `read`."""
-        return self.read(self._initial_state(None, None))
+        return self.read(self.initial_state())
 
-    def _initial_state(self, q: np.ndarray | None, u: np.ndarray | None) -> opensim.State:
-        pose = self.defaults if q is None else q
-        state = self.state_of({"q": pose, "u": np.zeros_like(pose) if u is None else u})
-        self._model.equilibrateMuscles(state)
+    def initial_state(self, values: Mapping[str, np.ndarray] | None = None) -> opensim.State:
+        """A state to start from; muscles are equilibrated unless fiber lengths are given.
+
+        Args:
+          values: q (rad | m), u (rad/s | m/s) `[coordinate]`, activation (1), fiber_length (m)
+            `[muscle]`, all optional: by default the default pose at rest.
+        """
+        pose = {"q": self.defaults, "u": np.zeros_like(self.defaults)}
+        state = self.state_of({**pose, **(values or {})})
+        if "fiber_length" not in (values or {}):
+            self.model.equilibrateMuscles(state)
         return state
+
+    def manager_at(self, state: opensim.State, time: float, accuracy: float) -> opensim.Manager:
+        """A new integrator at a copy of a state: an old one keeps its own state.
+
+        Args:
+          state: to start from.
+          time: (s) of the start.
+          accuracy: of the integrator.
+        """
+        start = opensim.State(state)
+        start.setTime(time)
+        manager = opensim.Manager(self.model)
+        manager.setIntegratorAccuracy(accuracy)
+        manager.initialize(start)
+        return manager

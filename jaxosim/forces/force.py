@@ -1,0 +1,96 @@
+"""What the modules of all force classes share: arguments, contributions and Jacobians.
+
+A force contributes generalized forces on coordinates, wrenches on mobilized bodies or tensions of
+paths, which are summed without regard to its class. The stiff part of its Jacobian has the same
+three forms.
+
+Source: OpenSim `Force`, `ForceProducer`, `ForceConsumer`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+
+from jaxosim.arrays.linalg import matvec
+from jaxosim.errors import quote
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context
+from jaxosim.pytree import array, pytree
+
+
+class BodyFrames(NamedTuple):
+    """Every body in the joint frame of the mobilized body that carries it; ground is the last."""
+
+    rotation: jax.Array  # [body + 1, 3, 3] (1)
+    position: jax.Array  # [body + 1, 3] (m)
+
+    def carried(self, owner, location: jax.Array) -> jax.Array:
+        """Points of bodies, `[n, 3]` (m), in the frames of the mobilized bodies that carry them.
+
+        Args:
+          owner: `[n]` body of each point, −1 for ground.
+          location: `[n, 3]` (m) in that body.
+        """
+        return matvec(self.rotation[owner], location) + self.position[owner]
+
+
+@pytree
+class Kinematics:
+    """What a force may depend on at one instant; ground is the last of the frames."""
+
+    q: jax.Array = array("coordinate", unit="rad | m")
+    u: jax.Array = array("coordinate", unit="rad/s | m/s")
+    pose: jax.Array = array("frame", 3, 4, unit="1, m")  # from the common point
+    velocity: jax.Array = array("frame", 6, unit="rad/s, m/s")  # V, about the common point
+    hinge: jax.Array = array("mobility", 6, unit="1 | m")  # S: spatial velocity per unit speed
+    path_length: jax.Array = array("path", unit="m")
+    lengthening_speed: jax.Array = array("path", unit="m/s")
+
+
+class ForceInfo:
+    """Base of every `Info`, which overrides the contributions that its class makes."""
+
+    coordinate_force: jax.Array | None = None  # [coordinate] N·m | N
+    wrench: jax.Array | None = None  # [mobod, 6] N·m, N, about the common point
+    path_tension: jax.Array | None = None  # [path] N, negative where the path pushes
+
+
+class MobilityJacobian(NamedTuple):
+    """The stiff part of a force's Jacobian, symmetric and positive semidefinite."""
+
+    damping: jax.Array  # [mobility, mobility] −∂force/∂u
+    stiffness: jax.Array  # [mobility, mobility] −∂force/∂q
+
+
+class CoordinateJacobian(NamedTuple):
+    """The stiff part of a force that acts on coordinates one by one; never negative."""
+
+    damping: jax.Array  # [coordinate] N·m·s/rad | N·s/m, −∂force/∂u
+    stiffness: jax.Array  # [coordinate] N·m/rad | N/m, −∂force/∂q
+
+
+class PathJacobian(NamedTuple):
+    """The stiff part of a force that acts along paths; never negative."""
+
+    damping: jax.Array  # [path] N·s/m, of the tension by the lengthening speed
+    stiffness: jax.Array  # [path] N/m, of the tension by the length
+
+
+class Description(NamedTuple):
+    """The forces of one class, for `jaxosim info`."""
+
+    summary: str
+    rows: Sequence[tuple[str, str]]  # name, and what it acts on
+
+
+def read_coordinate(context: Context, element: Element) -> str:
+    """The property `coordinate` of a force, which must name one.
+
+    Raises:
+      OsimFormatError: no coordinate has this name.
+    """
+    name = context.text(element, "coordinate")
+    if name not in context.coordinates:
+        raise element.error(f"expected the name of a coordinate, found {quote(name)}")
+    return name

@@ -1,0 +1,35 @@
+"""Where the names of a file stand in the arrays of its model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxosim.models.spec import ContactGeometrySpec
+from jaxosim.structure import GROUND
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Indices by name, and the tree that they belong to."""
+
+    source: str  # the file, for messages
+    coordinate: Mapping[str, int]
+    rotational: np.ndarray  # [coordinate] bool
+    body: Mapping[str, int]  # without ground
+    mobod: Sequence[int]  # [body] the mobilized body that carries it, or GROUND
+    support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
+    contact_geometry: Mapping[str, ContactGeometrySpec]
+    path: Mapping[str, int]  # by the name of the force that owns it
+
+    def coordinates(self, names: Sequence[str]) -> np.ndarray:
+        """Index of each coordinate."""
+        return np.array([self.coordinate[name] for name in names], int)
+
+    def bodies(self, names: Sequence[str]) -> np.ndarray:
+        """Index of each body, GROUND for ground."""
+        return np.array([self.body.get(name, GROUND) for name in names], int)
+
+    def carriers(self, bodies: np.ndarray) -> np.ndarray:
+        """The mobilized body that carries each body, GROUND if none does."""
+        return np.append(np.array(self.mobod, int), GROUND)[bodies]
