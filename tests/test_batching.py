@@ -1,5 +1,6 @@
 """A batch is its worlds, however they are dealt out: blocks, devices, processes."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -99,7 +100,6 @@ import jaxosim
 from jax.experimental.multihost_utils import process_allgather
 
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_disable_most_optimizations", True)
 processes = int(sys.argv[1])
 jaxosim.use_cpu_devices(8 // processes)
 if processes > 1:
@@ -140,8 +140,12 @@ print("largest", largest)
 
 def run_dealt(*arguments):
     command = [sys.executable, "-c", DEALT, *map(str, arguments)]
+    # The children compile as this process does: see conftest.py.
+    fast = jax.config.read("jax_disable_most_optimizations")
+    env = dict(os.environ, JAX_DISABLE_MOST_OPTIMIZATIONS=str(int(fast)))
+    pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+        command, stdout=pipe, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=env
     )
 
 
