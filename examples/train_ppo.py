@@ -29,8 +29,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 import jaxosim
 from jaxosim import sto
-from jaxosim.envs.batch import select
 from jaxosim.files import replacing
+from jaxosim.pytree import tree_where
 
 try:
     import rejax
@@ -307,7 +307,7 @@ def play_episodes(algorithm: SpreadPPO, count: int, policy: Policy, key: jax.Arr
     def decide(es: jaxosim.EnvState, key: jax.Array) -> Any:
         actions = jax.vmap(act)(es.obs, jax.random.split(key, count))
         after = jax.vmap(env.step)(es, controls_of(actions))
-        es = select(es.done, es, after)
+        es = tree_where(es.done, es, after)
         return es, jax.tree.map(lambda x: x[0], es.state)
 
     reset_key, act_key = jax.random.split(key)

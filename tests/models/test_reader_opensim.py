@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxosim.forces import FORCES, coordinate_limit_force, spring_generalized_force
+from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
 from jaxosim.models import spec
 from jaxosim.models.reader import read_model
 from jaxosim.muscles import thelen2003
@@ -136,18 +136,12 @@ def vec_array(array):
     return tuple(array.get(i) for i in range(array.getSize()))
 
 
-SPECS = {
-    thelen2003.TAGS[0]: thelen2003.Spec,
-    **{force.TAGS[0]: force.Spec for force in FORCES},
-}
-
-
-def forces_of(ours, live, opensim, kind):
+def forces_of(ours, live, opensim, kind, spec_class):
     """Pairs of forces of one class, ours and OpenSim's, in order."""
     live_class = getattr(opensim, kind)
     forces = (live.getForceSet().get(i) for i in range(live.getForceSet().getSize()))
     found = [f for f in (live_class.safeDownCast(force) for force in forces) if f is not None]
-    mine = [force for force in ours.forces if isinstance(force, SPECS[kind])]
+    mine = [force for force in ours.forces if type(force) is spec_class]
     return list(zip(mine, found, strict=True))
 
 
@@ -200,7 +194,7 @@ def assert_point(point, expected, opensim):
 def test_contact(pair, opensim):
     ours, live = pair
     for force, expected in forces_of(
-        ours, live, opensim, "HuntCrossleyForce", spec.HuntCrossleyForceSpec
+        ours, live, opensim, "HuntCrossleyForce", hunt_crossley_force.Spec
     ):
         assert force.transition_velocity == expected.getTransitionVelocity()
         assert force.applies_force == expected.get_appliesForce()
@@ -229,7 +223,9 @@ def test_contact_geometry(pair, opensim):
 
 def test_limits_and_springs(pair, opensim):
     ours, live = pair
-    for force, other in forces_of(ours, live, opensim, "CoordinateLimitForce"):
+    for force, other in forces_of(
+        ours, live, opensim, "CoordinateLimitForce", coordinate_limit_force.Spec
+    ):
         assert force == coordinate_limit_force.Spec(
             other.getName(),
             other.get_coordinate(),
@@ -241,7 +237,9 @@ def test_limits_and_springs(pair, opensim):
             other.getTransition(),
             other.get_appliesForce(),
         )
-    for force, other in forces_of(ours, live, opensim, "SpringGeneralizedForce"):
+    for force, other in forces_of(
+        ours, live, opensim, "SpringGeneralizedForce", spring_generalized_force.Spec
+    ):
         assert force == spring_generalized_force.Spec(
             other.getName(),
             other.get_coordinate(),
