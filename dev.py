@@ -50,6 +50,7 @@ OLDEST_TESTS = [
 ]
 # The newest JAX has no wheels for the oldest Python.
 NEWEST_PYTHON = (3, 12)
+SKIPPED = 77  # exit status of `newest` where no such Python is found, as in Automake's tests
 NEWEST_EXTRAS = ["test", "gym"]
 NEWEST_TESTS = [
     *["tests/fused/test_rules.py", "tests/fused/test_transform.py"],
@@ -84,7 +85,7 @@ def main(arguments):
         return call([PYTHON, "-m", "pytest", *chosen])
     if arguments[:1] == ["newest"]:
         if sys.version_info < NEWEST_PYTHON:
-            return restart_with_newer_python(NEWEST_PYTHON)
+            return restart_with_newer_python(NEWEST_PYTHON, missing=SKIPPED)
         set_up(extras=NEWEST_EXTRAS)
         return call([PYTHON, "-m", "pytest", *(arguments[1:] or NEWEST_TESTS)])
     if arguments[:1] == ["optimized"]:
@@ -231,7 +232,7 @@ def install_system_packages(packages):
     return call(install, env=environment, stdout=subprocess.DEVNULL) == 0
 
 
-def restart_with_newer_python(least):
+def restart_with_newer_python(least, missing=1):
     """Runs this file again with a Python that is new enough: one on the PATH, or one of pyenv."""
     pyenv = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv")
     for minor in [number for number in (13, 12, 11, 14) if number >= least[1]]:
@@ -243,7 +244,7 @@ def restart_with_newer_python(least):
     found = ".".join(map(str, sys.version_info[:3]))
     wanted = ".".join(map(str, least))
     print("dev.py: needs Python " + wanted + " or later, this is " + found, file=sys.stderr)
-    return 1
+    return missing
 
 
 def module_exists(name):
