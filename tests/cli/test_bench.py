@@ -13,9 +13,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = "--setting", "default", "--batch", "4", "--rounds", "1"
 TWO_CORES = "import jaxosim.cores; jaxosim.cores.core_count = lambda: 2;"
 INTERRUPTED = """
-import signal, jaxosim.cli.bench
+import signal, time, jaxosim.cli.bench
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
-jaxosim.cli.bench._episode = lambda *_: signal.raise_signal(signal.SIGINT)
+# A thread ends the process: what is interrupted here goes on until then.
+jaxosim.cli.bench._episode = lambda *_: (signal.raise_signal(signal.SIGINT), time.sleep(60))
 """
 
 

@@ -156,7 +156,7 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
             wraps=WRAP.replace('name="w"', "") + WRAP.replace("PathWrapSet", "Again"),
             ignore_tendon_compliance="true",
         ),
-        element("PathSpring", "s", element("GeometryPath", "path", WRAP)),
+        element("Ligament", "s", element("GeometryPath", "path", WRAP)),
         muscle("off", kind="OtherMuscle", wraps=WRAP, appliesForce="false"),
     )
     found = refused(text)
@@ -166,7 +166,7 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
         ("PathWrap", "m1/pathwrap"),
         ("StrangePathPoint", "m1/x"),
     ]
-    assert [class_name for class_name, _, _ in found[4:]] == ["Sine", "PathSpring", "PathWrap"]
+    assert [class_name for class_name, _, _ in found[4:]] == ["Sine", "Ligament", "PathWrap"]
     assert "ignore_tendon_compliance" in found[1][2]
 
 
