@@ -7,28 +7,31 @@ import pytest
 
 import jaxosim
 from jaxosim import fused
+from tests import hopper_model
 
-FLAGS = {"infinities": jax.debug_infs, "NaN": jax.debug_nans}
 KERNELS = ("fused", "xla")
 SUBSTEPS = {"ros3w": 1, "merson": 1, "rk4": 40}
 MODELS = ("gait14dof22musc_pros", "gait9dof18musc", "arm2dof6musc")
-each_flag = pytest.mark.parametrize("flag", FLAGS.values(), ids=list(FLAGS))
 
 
-@each_flag
+@pytest.fixture(autouse=True)
+def both_flags():
+    """An infinity or a NaN raises, and JAX says which it was."""
+    with jax.debug_infs(True), jax.debug_nans(True):
+        yield
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_numbers_of_models_are_finite_and_so_are_functions_of_them(flag, name):
-    with flag(True):
-        model, params = jaxosim.load_model(name)
-        for leaf in jax.tree.leaves(params):
-            assert np.all(np.isfinite(leaf + jnp.zeros_like(leaf)))
+def test_numbers_of_models_are_finite_and_so_are_functions_of_them(name):
+    _, params = jaxosim.load_model(name)
+    for leaf in jax.tree.leaves(params):
+        assert np.all(np.isfinite(leaf + jnp.zeros_like(leaf)))
 
 
-@each_flag
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_a_state_is_found_and_moves_in_every_method(flag, kernel):
-    with flag(True), fused.using(kernel):
-        model, params = jaxosim.load_model("gait14dof22musc_pros")
+def test_a_state_is_found_and_moves_in_every_method(kernel):
+    with fused.using(kernel):
+        model, params = hopper_model.load(hopper_model.HOPPER)  # one of everything
         state = jaxosim.initial_state(model, params)
         controls = np.full((2, len(model.muscle_names)), 0.3)
         for method, substeps in SUBSTEPS.items():
@@ -40,12 +43,10 @@ def test_a_state_is_found_and_moves_in_every_method(flag, kernel):
         assert np.all(np.isfinite(description.mass_center.position))
 
 
-@each_flag
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_an_episode_begins_and_goes_on_compiled_or_not(flag, kernel):
-    with flag(True):
-        env = jaxosim.make("Arm2DEnv", options=jaxosim.Options(kernel=kernel))
-        action = np.full(env.action_size, 0.3)
-        es = env.step(env.reset(jax.random.key(0)), action)
-        again = jax.jit(env.step)(jax.jit(env.reset)(jax.random.key(0)), action)
-        np.testing.assert_allclose(es.obs, again.obs, atol=1e-9)
+def test_an_episode_begins_and_goes_on_compiled_or_not(kernel):
+    env = jaxosim.make("Arm2DEnv", options=jaxosim.Options(kernel=kernel))
+    action = np.full(env.action_size, 0.3)
+    es = env.step(env.reset(jax.random.key(0)), action)
+    again = jax.jit(env.step)(jax.jit(env.reset)(jax.random.key(0)), action)
+    np.testing.assert_allclose(es.obs, again.obs, atol=1e-9)

@@ -208,6 +208,14 @@ def test_imports_go_down(name):
         assert allowed, f"{name} (floor {FLOORS[here]}) imports {imported} (floor {FLOORS[there]})"
 
 
+def test_no_test_module_imports_another():
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            last = (module or "").rpartition(".")[2]
+            assert not (module or "").startswith("tests.") or not last.startswith("test_"), path
+
+
 def test_there_are_no_import_cycles():
     done, path = set(), []
 

@@ -4,17 +4,15 @@ Each runs in a process of its own, in single precision and with JAX's usual sett
 would run it; what follows it here then looks at what it has learned.
 """
 
-import importlib.metadata
-import importlib.util
 import os
-import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from tests.trainers import ROOT, skip_without
+
 CHECKS = {
     "rejax": """
 import numpy as np
@@ -61,16 +59,6 @@ def program_of(trainer):
     page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     section = re.split(rf"^## {trainer}$", page, flags=re.M | re.I)[1]
     return re.split(r"^```.*\n", section, maxsplit=2, flags=re.M)[1]
-
-
-def skip_without(trainer):
-    """Skips where the trainer is not installed, or where it is one with the other interface."""
-    name = trainer.split()[0]
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed (extra `{name}`)")
-    installed = importlib.metadata.version("gymnax") if name == "gymnax" else "1"
-    if installed.startswith("0."):
-        pytest.skip(f"gymnax {installed} is installed, for rejax; `dev.py oldest` has gymnax 1.0")
 
 
 @pytest.mark.slow

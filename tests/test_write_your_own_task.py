@@ -15,7 +15,7 @@ import pytest
 
 import jaxosim
 from jaxosim.envs import registry
-from tests.test_training import ROOT, skip_without
+from tests.trainers import ROOT, skip_without
 
 PAGE = pathlib.Path(ROOT / "docs/write_your_own_task.md")
 CHECKS = {

@@ -13,7 +13,7 @@ from jax.interpreters import mlir
 
 from jaxosim.fused import cuda, fused, launcher, ptx, ptxas
 from jaxosim.fused.operation import Program, operation_p
-from tests.fused.test_ptx import CASES, WORLDS, linked
+from tests.fused.cases import CASES, WORLDS, linked
 
 KERNEL, TABLE_KERNEL, STREAM, CONTEXT = 1001, 1002, 77, 88
 DRIVERS = []  # all stay, so that no two have functions at the same address
