@@ -13,7 +13,7 @@ import pytest
 
 import jaxosim
 from tests import hopper_model
-from tests.test_layout import ROOT
+from tests.trainers import ROOT
 
 ROUNDING = 1e-12
 COUNT = 10

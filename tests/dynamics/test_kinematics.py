@@ -13,7 +13,7 @@ from jaxosim.arrays.spatial import point_velocity
 from jaxosim.dynamics.joints import coordinate_rates
 from jaxosim.system import realize_position, realize_velocity
 from tests import hopper_model
-from tests.dynamics.test_joints import FORESTS, poses
+from tests.dynamics.forests import FORESTS, poses
 
 ROUNDING = 1e-12
 FAR = 1000.0  # (m); float32 resolves 6e-5 m there

@@ -16,7 +16,7 @@ from jaxosim.dynamics.kinematics import realize_pose, realize_velocity_of_bodies
 from jaxosim.dynamics.multibody import bias_wrench, generalized_force, mass_matrix, realize_inertia
 from jaxosim.opensim.sampling import random_states
 from tests import hopper_model
-from tests.dynamics.test_joints import FORESTS, poses
+from tests.dynamics.forests import FORESTS, poses
 
 ROUNDING = 1e-12
 ENERGY_TOLERANCE = 1e-11  # of the largest term

@@ -11,6 +11,7 @@ import pytest
 
 import jaxosim
 from tests.envs.conftest import LIMIT, WORLDS, actions, sometimes_overstretched
+from tests.envs.plain import plain
 
 ROUNDING = 1e-10
 
@@ -66,10 +67,6 @@ def test_two_runs_are_equal_to_the_bit(batch):
     for action, before in zip(actions(), batch.run, strict=False):
         chex.assert_trees_all_equal(plain(es), plain(before))
         es = batch.step(es, action)
-
-
-def plain(es):
-    return dataclasses.replace(es, key=jax.random.key_data(es.key))
 
 
 def test_sizes_are_checked(arm):

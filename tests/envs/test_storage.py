@@ -12,7 +12,7 @@ import pytest
 import jaxosim
 from jaxosim.errors import ModelMismatchError, TableFormatError
 from tests.envs.conftest import actions
-from tests.envs.test_batch import plain
+from tests.envs.plain import plain
 from tests.full_disk import full_disk
 
 

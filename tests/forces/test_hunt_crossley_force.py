@@ -16,7 +16,7 @@ from jaxosim.forces.hunt_crossley_force import contact_wrenches
 from jaxosim.forces.hunt_crossley_material import combine_materials, friction_per_slip
 from jaxosim.system import realize_dynamics, realize_position, realize_velocity
 from tests import hopper_model
-from tests.models import osim_text as osim
+from tests.forces.touching import WORLD, as_states, touching_states
 
 PARITY_STATES = 256
 DISSIPATION_SLACK = 1e-9  # of the power at work: rounding
@@ -24,107 +24,10 @@ GRADIENT_TOLERANCE = 1e-6  # of the largest slope, against fourth-order differen
 ENTRY_STEP = 1e-7
 SMALL = 1e-10
 
-TILTED = osim.element(
-    "ContactHalfSpace",
-    "slope",
-    socket_frame="/ground",
-    location="0.02 -0.03 0.01",
-    orientation="0.3 0.2 -1.3",
-)
-SHAPES = {"a": ("-0.1 0 0.05", "0.12 -0.02 0", "0 0.03 -0.1"), "b": ("0 0 0", "0.1 0 0")}
-
-
-def _material(geometry, stiffness, dissipation, static, dynamic, viscous):
-    return osim.element(
-        "HuntCrossleyForce::ContactParameters",
-        "",
-        geometry=geometry,
-        stiffness=stiffness,
-        dissipation=dissipation,
-        static_friction=static,
-        dynamic_friction=dynamic,
-        viscous_friction=viscous,
-    )
-
-
-def _force(name, *materials, transition_velocity):
-    tag = "HuntCrossleyForce::ContactParametersSet"
-    inside = osim.members(tag, *materials).replace(f"<{tag}>", f'<{tag} name="contact_parameters">')
-    return osim.element("HuntCrossleyForce", name, inside, transition_velocity=transition_velocity)
-
-
-def _world():
-    """Two free bodies over a tilted half-space, with a plate on one of them."""
-    spheres = [
-        osim.element(
-            "ContactSphere",
-            f"{body}{i}",
-            socket_frame=f"/bodyset/{body}",
-            location=place,
-            radius=str(0.05 + 0.01 * i),
-        )
-        for body, places in SHAPES.items()
-        for i, place in enumerate(places)
-    ]
-    plate = osim.element(
-        "ContactHalfSpace",
-        "plate",
-        socket_frame="/bodyset/b",
-        location="0 0.1 0",
-        orientation="0.1 0.2 -1.4",
-    )
-    hard, soft = ("400000", "0.4", "0.9", "0.6", "0.1"), ("90000", "1.5", "0.5", "0.5", "0.3")
-    many = _force(
-        "many", _material("slope a1", *hard), _material("a0 a2", *soft), transition_velocity="0.2"
-    )
-    pair = _force(
-        "pair", _material("a0 b0", *soft), _material("b1", *hard), transition_velocity="0.05"
-    )
-    plated = _force("plated", _material("a2 plate", *hard), transition_velocity="0.1")
-    lonely = _force(
-        "lonely", _material("floor", *hard), _material("b1", *soft), transition_velocity="0.1"
-    )
-    bodies = "".join(
-        osim.body(name, "2", mass_center="0.01 0.02 0", inertia="0.1 0.2 0.15 0.01 0 0.02")
-        for name in SHAPES
-    )
-    joints = "".join(
-        osim.joint(
-            "FreeJoint",
-            f"j{name}",
-            "/ground",
-            f"/bodyset/{name}",
-            osim.coordinates(*(f"{name}{k}" for k in range(3, 9))),
-        )
-        for name in SHAPES
-    )
-    return osim.model(
-        many,
-        pair,
-        plated,
-        lonely,
-        bodies=bodies,
-        joints=joints,
-        rest=osim.members("ContactGeometrySet", TILTED, hopper_model.FLOOR, plate, *spheres),
-    )
-
-
-WORLD = _world()
-
 
 @pytest.fixture(scope="module")
 def world():
     return hopper_model.load(WORLD)
-
-
-def touching_states(model, params, count, seed):
-    """Bodies near the floor and near each other, moving fast enough to pull."""
-    rng = np.random.default_rng(seed)
-    q = 0.3 * rng.standard_normal((count, 12))
-    q[:, 3:6] = rng.uniform(-0.08, 0.08, (count, 3))
-    q[:, 9:12] = q[:, 3:6] + rng.uniform(-0.12, 0.12, (count, 3))
-    speed = rng.choice([0.0, 0.1, 1.0, 4.0], (count, 1))
-    return hopper_model.states_at(model, params, q, speed * rng.standard_normal((count, 12)))
 
 
 @functools.cache
@@ -152,12 +55,6 @@ def contacts_of(model):
         return contact, force, rate
 
     return jax.jit(jax.vmap(everything, (None, 0, 0)))
-
-
-def as_states(states):
-    from jaxosim import State
-
-    return State(**{k: jnp.asarray(v) for k, v in states.items() if k != "excitation"})
 
 
 def evaluated(world, states):

@@ -13,7 +13,7 @@ from jaxosim.forces.hunt_crossley_jacobian import jacobian
 from jaxosim.forces.hunt_crossley_material import MaterialPair, friction_per_slip, friction_rate
 from jaxosim.integrators.linearization import evaluate
 from tests import hopper_model
-from tests.forces.test_hunt_crossley_force import WORLD, as_states, touching_states
+from tests.forces.touching import WORLD, as_states, touching_states
 
 STATES = 64
 SOON, LATE = 1e-12, 1e12  # (s) steps for which any friction slides, and sticks

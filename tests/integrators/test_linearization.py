@@ -17,8 +17,8 @@ from jaxosim.integrators.linearization import evaluate, iteration_matrix, linear
 from jaxosim.paths.geometry_path import moment_arms
 from jaxosim.system import StepContext
 from tests import hopper_model
-from tests.forces.test_hunt_crossley_force import WORLD as TWO_BODIES
-from tests.forces.test_hunt_crossley_force import as_states, touching_states
+from tests.forces.touching import WORLD as TWO_BODIES
+from tests.forces.touching import as_states, touching_states
 
 SOLVE_TOLERANCE = 1e-10  # relative to the largest entry: condition numbers reach 1e5
 SAME = 1e-11
