@@ -16,7 +16,7 @@ import numpy as np
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import cross, matmul, matvec
 from jaxosim.arrays.spatial import body_xyz_angles, point_acceleration, point_velocity
-from jaxosim.forces import FORCES
+from jaxosim.forces import present
 from jaxosim.fused import fused
 from jaxosim.paths.geometry_path import moment_arms
 from jaxosim.pytree import array, pytree
@@ -219,14 +219,14 @@ def _muscles(
 def _forces(
     model: Model, position: Position, dynamics: Dynamics, bodies: BodyOutputs
 ) -> dict[str, Any]:
-    """What every class of forces reports."""
+    """What every class of forces that the model has reports."""
     ground = jnp.zeros_like(bodies.position, shape=(1, 3))
     origin = jnp.concatenate([bodies.position, ground]) - position.bodies.origin[None]
     return {
         force.FIELD: force.outputs(
             getattr(model, force.FIELD), dynamics.forces[force.FIELD], origin
         )
-        for force in FORCES
+        for force in present(model)
     }
 
 
@@ -239,7 +239,7 @@ def force_records(model: Model, info: StateDescription) -> dict[str, list[float]
     """
     tensions = zip(model.muscle_names, np.asarray(info.muscles.tendon_force), strict=True)
     records = {name: [float(tension)] for name, tension in tensions}
-    for force in FORCES:
+    for force in present(model):
         records |= force.records(getattr(model, force.FIELD), info.forces[force.FIELD])
     return {name: records[name] for name in model.force_names}
 

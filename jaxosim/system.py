@@ -9,7 +9,6 @@ Source: Simbody's stages; OpenSim `Model::realize…`.
 import functools
 import operator
 from collections.abc import Iterable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -35,7 +34,7 @@ from jaxosim.dynamics.multibody import (
     realize_inertia,
 )
 from jaxosim.errors import ModelMismatchError
-from jaxosim.forces import FORCES
+from jaxosim.forces import present
 from jaxosim.forces.force import ForceInfo, Kinematics
 from jaxosim.forks import check_process
 from jaxosim.fused import fused
@@ -178,18 +177,23 @@ def realize_dynamics(
         state, position.bodies, velocity.bodies, position.paths.length, velocity.lengthening_speed
     )
     forces = realize_forces(model, params, position.instance, kinematics, controls)
-    on_coordinates = _sum_of(force.coordinate_force for force in forces.values())
+    on_coordinates = _sum_of(
+        (force.coordinate_force for force in forces.values()), jnp.zeros_like(state.q)
+    )
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
     path_tension = _sum_of(
         [
             put(tension, model.muscle_path, len(model.paths.names)),
-            *(forces[one.FIELD].path_tension for one in FORCES if _has_members(model, one)),
-        ]
+            *(force.path_tension for force in forces.values()),
+        ],
+        jnp.zeros_like(position.paths.length),
     )
     return Dynamics(
         muscles=muscles,
         forces=forces,
-        wrench=_sum_of(force.wrench for force in forces.values()),
+        wrench=_sum_of(
+            (force.wrench for force in forces.values()), jnp.zeros_like(velocity.bodies.velocity)
+        ),
         mobility_force=take(on_coordinates, model.tree.mobility)
         + tension_generalized_force(model, position.paths, path_tension),
     )
@@ -221,7 +225,7 @@ def realize_forces(
     kinematics: Kinematics,
     controls: jax.Array,
 ) -> dict[str, ForceInfo]:
-    """The Info of every class of forces, by its field of Model and Params."""
+    """The Info of every class of forces that the model has, by its field of Model and Params."""
     return {
         force.FIELD: force.evaluate(
             getattr(model, force.FIELD),
@@ -230,18 +234,14 @@ def realize_forces(
             kinematics,
             controls,
         )
-        for force in FORCES
+        for force in present(model)
     }
 
 
-def _has_members(model: Model, force: ModuleType) -> bool:
-    """Whether the model has a force of this class; if not, nothing is added."""
-    return any(force.names(getattr(model, force.FIELD)).values())
-
-
-def _sum_of(contributions: Iterable[jax.Array | None]) -> jax.Array:
-    """The sum of those that there are."""
-    return functools.reduce(operator.add, (one for one in contributions if one is not None))
+def _sum_of(contributions: Iterable[jax.Array | None], zero: jax.Array) -> jax.Array:
+    """The sum of those that there are, zero if there are none."""
+    given = [one for one in contributions if one is not None]
+    return functools.reduce(operator.add, given) if given else zero
 
 
 def realize(

@@ -12,9 +12,11 @@ from jax.flatten_util import ravel_pytree
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
+from jaxosim.forces import FORCES
 from jaxosim.opensim.sampling import random_states
 from jaxosim.types import Params
 from tests import hopper_model
+from tests.models import osim_text as osim
 
 PARITY_STATES = 48
 GRADIENT_TOLERANCE = 1e-5  # against fourth-order differences, whose own error is about 1e-8
@@ -292,3 +294,17 @@ def test_one_trace_for_one_model(world):
     chex.clear_trace_counter()
     for excitation in jnp.eye(2):
         rates(params, state, excitation)
+
+
+def test_nothing_is_traced_for_classes_of_forces_that_a_model_lacks(monkeypatch):
+    def fail(*_):
+        raise AssertionError("evaluated without a member")
+
+    model, params = hopper_model.load(osim.model())
+    for force in FORCES:
+        for name in ("realize_instance", "evaluate", "jacobian", "outputs"):
+            monkeypatch.setattr(force, name, fail)
+    state = jaxosim.initial_state(model, params)
+    jax.make_jaxpr(lambda s: jaxosim.step(model, params, s, jnp.zeros(0)))(state)
+    info = jax.eval_shape(lambda s: jaxosim.describe(model, params, s, jnp.zeros(0)), state)
+    assert info.forces == {}

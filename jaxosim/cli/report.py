@@ -7,7 +7,7 @@ import rich.status
 import rich.table
 
 from jaxosim import cache
-from jaxosim.forces import FORCES
+from jaxosim.forces import present
 from jaxosim.types import Model, Params
 
 _PLAIN_WIDTH = 120  # columns when the output is a file or a pipe, whose width nobody knows
@@ -47,7 +47,7 @@ def summary_table(model: Model, params: Params) -> rich.table.Table:
         "muscles": str(len(model.muscle_names)),
         **{
             force.FIELD: force.describe(getattr(model, force.FIELD), model.coordinate_names).summary
-            for force in FORCES
+            for force in present(model)
         },
         "markers": str(len(model.marker_names)),
         "mass": f"{float(np.sum(np.asarray(params.bodies.mass))):.6g} kg",
@@ -114,7 +114,7 @@ def _muscle_table(model: Model, params: Params) -> rich.table.Table:
 
 def _force_table(model: Model) -> rich.table.Table:
     table = plain_table("other forces", ("force", "left"), ("kind", "left"), ("acts on", "left"))
-    for force in FORCES:
+    for force in present(model):
         description = force.describe(getattr(model, force.FIELD), model.coordinate_names)
         for name, acts_on in description.rows:
             table.add_row(name, force.TAGS[0], acts_on)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxosim.arrays.linalg import matmul, matvec, transpose
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.arrays.spatial import body_xyz_rotation, skew
-from jaxosim.forces import FORCES
+from jaxosim.forces import present
 from jaxosim.forces.force import BodyFrames
 from jaxosim.pytree import array, pytree
 from jaxosim.structure import GROUND
@@ -70,7 +70,7 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
             force.FIELD: force.realize_instance(
                 getattr(model, force.FIELD), getattr(params, force.FIELD), frames
             )
-            for force in FORCES
+            for force in present(model)
         },
     )
 

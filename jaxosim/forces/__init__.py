@@ -15,6 +15,7 @@ What all share is in `force.py`.
 """
 
 from types import ModuleType
+from typing import Any
 
 from jaxosim.forces import (
     coordinate_limit_force,
@@ -29,3 +30,8 @@ FORCES: tuple[ModuleType, ...] = (
     spring_generalized_force,
     path_spring,
 )
+
+
+def present(model: Any) -> tuple[ModuleType, ...]:
+    """The classes of which a model has a force; nothing is traced for the others."""
+    return tuple(one for one in FORCES if any(one.names(getattr(model, one.FIELD)).values()))

@@ -11,7 +11,7 @@ Source: OpenSim `PathSpring`; see docs/theory/paths.md, "Path springs".
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ import numpy as np
 from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, PathJacobian
-from jaxosim.models.lookup import Lookup
+from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
 from jaxosim.models.reader_frames import Component
@@ -100,15 +100,11 @@ def _number(context: Context, element: Element, tag: str) -> float:
 
 def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     """Indices and numbers, which are SI already."""
-    columns = {
-        field.name: np.array([getattr(spec, field.name) for spec in specs], float)
-        for field in fields(Params)
-    }
     structure = Structure(
         names=tuple(spec.name for spec in specs),
         path=np.array([lookup.path[spec.name] for spec in specs], int),
     )
-    return structure, Params(**columns)
+    return structure, columns(Params, specs)
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:

@@ -13,7 +13,7 @@ Source: OpenSim `SpringGeneralizedForce`; see docs/theory/coordinate_forces.md,
 # (Params are declared as JAX arrays; from `build` they are still NumPy's.)
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -27,7 +27,7 @@ from jaxosim.forces.force import (
     Kinematics,
     read_coordinate,
 )
-from jaxosim.models.lookup import Lookup
+from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.reader_context import Context
 from jaxosim.models.reader_frames import Component
 from jaxosim.pytree import array, pytree
@@ -96,15 +96,11 @@ def read(context: Context, component: Component) -> Spec:
 
 def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     """Indices and numbers, which are SI already."""
-    columns = {
-        field.name: np.array([getattr(spec, field.name) for spec in specs], float)
-        for field in fields(Params)
-    }
     structure = Structure(
         names=tuple(spec.name for spec in specs),
         coordinate=lookup.coordinates([spec.coordinate for spec in specs]),
     )
-    return structure, Params(**columns)
+    return structure, columns(Params, specs)
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:

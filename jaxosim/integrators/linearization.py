@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_p
 from jaxosim.arrays.safe import clip
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
-from jaxosim.forces import FORCES
+from jaxosim.forces import present
 from jaxosim.forces.force import CoordinateJacobian, Kinematics, MobilityJacobian, PathJacobian
 from jaxosim.muscles import rows as muscle_rows
 from jaxosim.muscles.muscle import MuscleLengthInfo
@@ -50,6 +50,8 @@ from jaxosim.types import (
     State,
     StateDerivative,
 )
+
+_Jacobian = TypeVar("_Jacobian", MobilityJacobian, CoordinateJacobian, PathJacobian)
 
 _TINY = 1e-12  # J: the root's derivative stays finite for a world at rest, squared too
 
@@ -234,9 +236,11 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
             inertia,
             h,
         )
-        for force in FORCES
+        for force in present(model)
     ]
-    damping, stiffness = _on_mobilities(model, stages.position.paths, parts)
+    damping, stiffness = _on_mobilities(
+        model, stages.position.paths, parts, jnp.zeros_like(stages.mass)
+    )
     return Linearization(
         joints=stages.position.joints,
         paths=stages.position.paths,
@@ -258,24 +262,31 @@ def _on_mobilities(
     model: Model,
     paths: PathInfo,
     parts: Sequence[MobilityJacobian | CoordinateJacobian | PathJacobian | None],
-) -> tuple[jax.Array, ...]:
+    zero: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
     """Damping and stiffness `[mobility, mobility]` of all forces."""
-    full = [part for part in parts if isinstance(part, MobilityJacobian)]
-    full += [
-        MobilityJacobian(*(path_stiffness(model, paths, values) for values in part))
-        for part in parts
-        if isinstance(part, PathJacobian)
+    matrices = [
+        *_total(parts, MobilityJacobian),
+        *(
+            MobilityJacobian(*(path_stiffness(model, paths, values) for values in part))
+            for part in _total(parts, PathJacobian)
+        ),
+        *(
+            MobilityJacobian(*(_diagonal(take(values, model.tree.mobility)) for values in part))
+            for part in _total(parts, CoordinateJacobian)
+        ),
     ]
-    diagonals = [part for part in parts if isinstance(part, CoordinateJacobian)]
-    return tuple(
-        materialize(
-            functools.reduce(operator.add, matrices)
-            + _diagonal(take(functools.reduce(operator.add, values), model.tree.mobility))
-        )
-        for matrices, values in zip(
-            zip(*full, strict=True), zip(*diagonals, strict=True), strict=True
-        )
-    )
+    if not matrices:
+        return zero, zero
+    (total,) = _total(matrices, MobilityJacobian)
+    return materialize(total.damping), materialize(total.stiffness)
+
+
+def _total(parts: Sequence[Any], kind: type[_Jacobian]) -> list[_Jacobian]:
+    """The sum of the parts of one kind; none if there are none."""
+    own = [part for part in parts if isinstance(part, kind)]
+    sums = (functools.reduce(operator.add, values) for values in zip(*own, strict=True))
+    return [kind(*sums)] if own else []
 
 
 def _diagonal(values: jax.Array) -> jax.Array:

@@ -1,12 +1,15 @@
 """Where the names of a file stand in the arrays of its model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from jaxosim.models.spec import ContactGeometrySpec
 from jaxosim.structure import GROUND
+
+_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,13 @@ class Lookup:
     def carriers(self, bodies: np.ndarray) -> np.ndarray:
         """The mobilized body that carries each body, GROUND if none does."""
         return np.append(np.array(self.mobod, int), GROUND)[bodies]
+
+
+def columns(record: type[_Record], specs: Sequence[Any]) -> _Record:
+    """A record of properties that components have under the same names; NumPy arrays in float64."""
+    return record(
+        **{
+            field.name: np.array([getattr(spec, field.name) for spec in specs], float)
+            for field in fields(cast(Any, record))
+        }
+    )

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxosim.models.lookup import columns
 from jaxosim.muscles import MUSCLES
-from jaxosim.muscles.muscle import MuscleParams, MuscleSpec, columns
+from jaxosim.muscles.muscle import MuscleParams, MuscleSpec
 
 
 class Muscles(NamedTuple):

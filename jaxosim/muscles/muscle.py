@@ -11,10 +11,9 @@ Source: OpenSim `Muscle`, `ActivationFiberLengthMuscle`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import jax
-import numpy as np
 
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
@@ -44,7 +43,6 @@ class MuscleSpec:
     applies_force: bool = True
 
 
-_Record = TypeVar("_Record")
 _Spec = TypeVar("_Spec", bound=MuscleSpec)
 Expectation = tuple[str, Callable[[Any], bool]]
 """What is expected of a spec, in words, and whether it holds."""
@@ -228,16 +226,6 @@ def read_muscle(
         if not holds(spec):
             raise element.error(f"expected {expected}")
     return spec
-
-
-def columns(record: type[_Record], muscles: Sequence[MuscleSpec]) -> _Record:
-    """A record of the properties of some muscles, one row each; NumPy arrays in float64."""
-    return record(
-        **{
-            field.name: np.array([getattr(muscle, field.name) for muscle in muscles], float)
-            for field in fields(cast(Any, record))
-        }
-    )
 
 
 def refuse_options(context: Context, element: Element) -> None:

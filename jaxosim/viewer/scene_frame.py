@@ -13,8 +13,13 @@ import numpy as np
 from jaxosim.arrays.linalg import matmul, matvec
 from jaxosim.dynamics.instance import InstanceInfo, realize_instance
 from jaxosim.dynamics.joints import realize_joints
-from jaxosim.dynamics.kinematics import PositionInfo, realize_pose, realize_velocity_of_bodies
-from jaxosim.forces import hunt_crossley_force
+from jaxosim.dynamics.kinematics import (
+    PositionInfo,
+    VelocityInfo,
+    realize_pose,
+    realize_velocity_of_bodies,
+)
+from jaxosim.forces import hunt_crossley_force, present
 from jaxosim.paths.points import conditions, current_locations
 from jaxosim.pytree import array, pytree
 from jaxosim.system import kinematics_of
@@ -41,15 +46,8 @@ def realize_scene_frame(model: Model, params: Params, state: State) -> SceneFram
     joints = realize_joints(model, params, state.q)
     pose = realize_pose(model, instance, joints)
     velocity = realize_velocity_of_bodies(model, joints, pose, state.u)
-    no_paths = jnp.zeros(len(model.paths.names), state.q.dtype)  # contacts do not depend on them
-    contact = hunt_crossley_force.evaluate(
-        model.contacts,
-        params.contacts,
-        instance.forces[hunt_crossley_force.FIELD],
-        kinematics_of(state, pose, velocity, no_paths, no_paths),
-        jnp.zeros(len(model.control_names), state.q.dtype),
-    )
     origin = pose.origin[None]
+    contact_position, contact_force = _contacts(model, params, instance, state, pose, velocity)
     mobod = model.bodies.mobod  # GROUND (−1) finds the last row
     ground = jnp.eye(3, dtype=state.q.dtype)[None]
     R, p = pose.pose[mobod, :, :3], pose.pose[mobod, :, 3] + origin
@@ -62,10 +60,33 @@ def realize_scene_frame(model: Model, params: Params, state: State) -> SceneFram
         body_position=position[:-1],
         path=_paths(model, params, instance, pose, state.q),
         activation=state.activation,
-        contact_position=contact.position + origin,
-        contact_force=contact.force,
+        contact_position=contact_position + origin,
+        contact_force=contact_force,
         marker_position=position[owner] + matvec(rotation[owner], params.marker_location),
     )
+
+
+def _contacts(
+    model: Model,
+    params: Params,
+    instance: InstanceInfo,
+    state: State,
+    pose: PositionInfo,
+    velocity: VelocityInfo,
+) -> tuple[jax.Array, jax.Array]:
+    """Places `[pair, 3]` (m), from the common point, and forces `[pair, 3]` (N) of contacts."""
+    if hunt_crossley_force not in present(model):
+        nothing = jnp.zeros((0, 3), state.q.dtype)
+        return nothing, nothing
+    no_paths = jnp.zeros(len(model.paths.names), state.q.dtype)  # contacts do not depend on them
+    contact = hunt_crossley_force.evaluate(
+        model.contacts,
+        params.contacts,
+        instance.forces[hunt_crossley_force.FIELD],
+        kinematics_of(state, pose, velocity, no_paths, no_paths),
+        jnp.zeros(len(model.control_names), state.q.dtype),
+    )
+    return contact.position, contact.force
 
 
 @functools.cache
