@@ -82,7 +82,8 @@ def from_local(
 
 def _angles(model: Model, params: Params) -> _Angles:
     floating, joints = model.floating, params.joints
-    lines = take(joints.functions.coefficients, floating.polynomial.reshape(-1))
+    coefficients = joints.functions.polynomial_function.coefficients
+    lines = take(coefficients, floating.polynomial.reshape(-1))
     lines = lines.reshape(-1, 3, lines.shape[-1])
     constant = take(joints.constant, floating.mobod)[:, :3]
     axis = take(joints.axis, floating.mobod)[:, :3]

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
+from jaxosim.functions import FunctionParams
 from jaxosim.models.compile_floating import compile_floating
 from jaxosim.models.compile_tree import compile_tree, is_rotational
 from jaxosim.models.lookup import Lookup
@@ -26,7 +27,7 @@ from jaxosim.muscles.build import build as build_muscles
 from jaxosim.muscles.muscle import MuscleSpec
 from jaxosim.paths.build import PathOwner
 from jaxosim.paths.build import build as build_paths
-from jaxosim.pytree import check_shapes
+from jaxosim.pytree import check_shapes, declared_arrays
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, Model, Params
 
@@ -95,13 +96,12 @@ def _coordinates_of(*indices: np.ndarray) -> set[int]:
     return {int(coordinate) for some in indices for coordinate in some}
 
 
-def _function_sizes(prefix: str, functions: object) -> dict[str, int]:
+def _function_sizes(prefix: str, functions: FunctionParams) -> dict[str, int]:
     """Axis lengths of a function bank, under its owner's name: two banks differ in them."""
     sizes = {}
-    for field in fields(functions):
-        shape = getattr(functions, field.name).shape
-        for axis, size in zip(field.metadata["axes"], shape, strict=True):
-            sizes[f"{prefix}.{field.name}.{axis}"] = size
+    for name, value, axes in declared_arrays(functions, f"{prefix}."):
+        for axis, size in zip(axes, np.shape(value), strict=True):  # pyright: ignore[reportCallIssue]
+            sizes[f"{name}.{axis}"] = size
     return sizes
 
 

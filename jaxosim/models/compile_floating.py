@@ -63,9 +63,9 @@ def _straight_lines(
     tree: TreeStructure, functions: FunctionParams, terms: list[int]
 ) -> list[int] | None:
     """Rows of the terms among the polynomials, if all are straight lines."""
-    coefficients = np.asarray(functions.coefficients)
+    coefficients = np.asarray(functions.polynomial_function.coefficients)
     rows = [int(tree.functions.order[term]) for term in terms]
-    if max(rows) >= len(tree.functions.polynomial):
+    if max(rows) >= len(coefficients):
         return None
     own = coefficients[rows]
     return rows if own[:, 1].all() and not own[:, 2:].any() else None

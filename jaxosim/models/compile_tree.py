@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.functions import FunctionParams
+from jaxosim.functions.bank import module_of
 from jaxosim.models.compile_functions import compile_functions, unscaled
 from jaxosim.models.spec import (
     GROUND as GROUND_NAME,
@@ -134,7 +135,7 @@ def _split_axis(
         return scale * inner.coefficients[-1], list(terms)
     if len(axis.coordinates) != 1:
         raise OsimFormatError(
-            f"{spec.source}: joint '{joint.name}': a {type(inner).__name__.removesuffix('Spec')} "
+            f"{spec.source}: joint '{joint.name}': a {module_of(inner).TAG} "
             f"needs one coordinate, got {len(axis.coordinates)}"
         )
     return 0.0, [(axis.coordinates[0], MultiplierFunctionSpec(inner, scale))]

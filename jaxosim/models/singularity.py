@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxosim.functions import FunctionBank, FunctionParams
+from jaxosim.functions import evaluate_on_host
 from jaxosim.models.reader_frames import rotation
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, JointParams
@@ -112,7 +112,9 @@ class _System:
         what they are differences of, for a bound on rounding.
         """
         tree = self.tree
-        value, slope = _functions(tree.functions, self.joints.functions, q[tree.term_coordinate])
+        value, slope = evaluate_on_host(
+            tree.functions, self.joints.functions, q[tree.term_coordinate]
+        )
         axes = np.array(self.joints.constant)
         np.add.at(axes.reshape(-1), tree.term_axis, value)
         composite, articulated = self.inertia.copy(), self.inertia.copy()
@@ -223,36 +225,3 @@ def _shifted(inertia: np.ndarray, mass: float, center: np.ndarray) -> np.ndarray
     return np.block(
         [[inertia - mass * cross @ cross, mass * cross], [-mass * cross, mass * np.eye(3)]]
     )
-
-
-def _functions(
-    bank: FunctionBank, params: FunctionParams, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values and slopes of all functions of a bank, each at its own argument; see `functions`."""
-    powers = np.asarray(params.coefficients)
-    at = x[bank.polynomial]
-    exponent = np.arange(powers.shape[1])
-    value = [np.sum(powers * at[:, None] ** exponent, axis=1)]
-    slope = [np.sum(powers[:, 1:] * exponent[1:] * at[:, None] ** exponent[:-1], axis=1)]
-    knots, cubics = np.asarray(params.spline_knots), np.asarray(params.spline_cubics)
-    inside = np.clip(x[bank.spline], knots[:, 0], np.asarray(params.spline_last))
-    left, row = _interval(knots, cubics, bank.spline_intervals, inside)
-    y, b, c, d = np.moveaxis(row, -1, 0)
-    dx = inside - left
-    rate = b + dx * (2 * c + dx * 3 * d)
-    value.append(y + dx * (b + dx * (c + dx * d)) + rate * (x[bank.spline] - inside))
-    slope.append(rate)
-    knots, lines = np.asarray(params.piecewise_knots), np.asarray(params.piecewise_lines)
-    left, row = _interval(knots, lines, bank.piecewise_intervals, x[bank.piecewise])
-    value.append(row[:, 0] + row[:, 1] * (x[bank.piecewise] - left))
-    slope.append(row[:, 1])
-    return np.concatenate(value)[bank.order], np.concatenate(slope)[bank.order]
-
-
-def _interval(
-    knots: np.ndarray, table: np.ndarray, intervals: np.ndarray, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Left knot and table row of the interval of x."""
-    index = np.minimum((x[:, None] >= knots[:, 1:]).sum(axis=1), intervals - 1)
-    rows = np.arange(len(knots))
-    return knots[rows, index], table[rows, index]

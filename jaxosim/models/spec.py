@@ -10,6 +10,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from jaxosim.functions import FunctionSpec
+from jaxosim.functions.constant import Spec as ConstantSpec
+from jaxosim.functions.linear_function import Spec as LinearFunctionSpec
+from jaxosim.functions.multiplier_function import Spec as MultiplierFunctionSpec
+from jaxosim.functions.piecewise_linear_function import Spec as PiecewiseLinearFunctionSpec
+from jaxosim.functions.polynomial_function import Spec as PolynomialFunctionSpec
+from jaxosim.functions.simm_spline import Spec as SimmSplineSpec
+
+__all__ = [
+    "GROUND",
+    "ZERO",
+    "BodySpec",
+    "ConstantSpec",
+    "ContactGeometrySpec",
+    "CoordinateSpec",
+    "ForceSpec",
+    "FrameSpec",
+    "FunctionSpec",
+    "JointSpec",
+    "LinearFunctionSpec",
+    "MarkerSpec",
+    "ModelSpec",
+    "MultiplierFunctionSpec",
+    "PiecewiseLinearFunctionSpec",
+    "PolynomialFunctionSpec",
+    "SimmSplineSpec",
+    "TransformAxisSpec",
+    "UnsupportedSpec",
+    "Vec3",
+]
+
 Vec3 = tuple[float, float, float]
 ZERO: Vec3 = (0.0, 0.0, 0.0)
 GROUND = "ground"
@@ -22,61 +53,6 @@ class FrameSpec:
     body: str
     translation: Vec3 = ZERO
     orientation: Vec3 = ZERO
-
-
-@dataclass(frozen=True)
-class ConstantSpec:
-    """f = value."""
-
-    value: float
-
-
-@dataclass(frozen=True)
-class LinearFunctionSpec:
-    """f = c1 x1 + … + ck xk + c(k+1)."""
-
-    coefficients: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class PolynomialFunctionSpec:
-    """f of one argument; coefficients from the highest power to the lowest."""
-
-    coefficients: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class SimmSplineSpec:
-    """OpenSim's SimmSpline through the knots (x, y)."""
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class PiecewiseLinearFunctionSpec:
-    """Straight lines through the knots (x, y)."""
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class MultiplierFunctionSpec:
-    """f = scale · function."""
-
-    function: "FunctionSpec"
-    scale: float
-
-
-FunctionSpec = (
-    ConstantSpec
-    | LinearFunctionSpec
-    | PolynomialFunctionSpec
-    | SimmSplineSpec
-    | PiecewiseLinearFunctionSpec
-    | MultiplierFunctionSpec
-)
 
 
 @dataclass(frozen=True)

@@ -131,10 +131,14 @@ def test_refused(name):
 
 
 def test_unknown_function_is_refused_where_it_stands():
-    text = model(joints=custom(axis("rotation1", "b", "1 0 0", '<Sine name="function"/>')))
+    text = model(
+        joints=custom(axis("rotation1", "b", "1 0 0", '<SignalGenerator name="function"/>'))
+    )
     ((class_name, name, _),) = refused(text)
-    assert class_name == "Sine"
-    assert name.endswith("CustomJoint[j]/SpatialTransform/TransformAxis[rotation1]/Sine[function]")
+    assert class_name == "SignalGenerator"
+    assert name.endswith(
+        "CustomJoint[j]/SpatialTransform/TransformAxis[rotation1]/SignalGenerator[function]"
+    )
 
 
 def test_everything_refused_is_listed():
@@ -152,7 +156,7 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
             kind="Millard2012EquilibriumMuscle",
             points=point("p1")
             + point("x", kind="StrangePathPoint")
-            + point("p2", "/bodyset/a", "MovingPathPoint", '<Sine name="x_location"/>'),
+            + point("p2", "/bodyset/a", "MovingPathPoint", '<SignalGenerator name="x_location"/>'),
             wraps=WRAP.replace('name="w"', "") + WRAP.replace("PathWrapSet", "Again"),
             ignore_tendon_compliance="true",
         ),
@@ -166,7 +170,11 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
         ("PathWrap", "m1/pathwrap"),
         ("StrangePathPoint", "m1/x"),
     ]
-    assert [class_name for class_name, _, _ in found[4:]] == ["Sine", "Ligament", "PathWrap"]
+    assert [class_name for class_name, _, _ in found[4:]] == [
+        "SignalGenerator",
+        "Ligament",
+        "PathWrap",
+    ]
     assert "ignore_tendon_compliance" in found[1][2]
 
 

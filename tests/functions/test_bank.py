@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxosim.functions import evaluate, simm_spline_cubics
+from jaxosim.functions import evaluate
+from jaxosim.functions.bank import module_of
+from jaxosim.functions.simm_spline import simm_spline_cubics
 from jaxosim.models.compile_functions import compile_functions
 from jaxosim.models.spec import (
     ConstantSpec,
@@ -20,6 +22,7 @@ from jaxosim.models.spec import (
     SimmSplineSpec,
 )
 from tests import hopper_model
+from tests.functions.live import live_values
 
 LIVE_TOLERANCE = 1e-13  # relative to the largest coefficient's effect: rounding of a small solve
 DIFFERENCE_TOLERANCE = 1e-8
@@ -67,18 +70,6 @@ def table(count, places):
     return np.stack([stacked.value, stacked.derivative, stacked.second_derivative], axis=-1)
 
 
-def live_values(opensim, function, x):
-    """Value and two derivatives of an OpenSim function."""
-    at = opensim.Vector(1, float(x))
-    orders = []
-    for order in (1, 2):
-        components = opensim.StdVectorInt()
-        for _ in range(order):
-            components.append(0)
-        orders.append(function.calcDerivative(components, at))
-    return [function.calcValue(at), *orders]
-
-
 # parity
 
 
@@ -122,7 +113,7 @@ def test_lines_are_opensims_off_the_knots(opensim, count):
 @pytest.mark.parametrize("kind", [SimmSplineSpec, PiecewiseLinearFunctionSpec])
 def test_inner_knots_of_one_abscissa_are_kept_apart_as_opensims(opensim, kind, x):
     y = (0.0, 1.0, 2.5, 3.0)
-    live = getattr(opensim, kind.__name__.removesuffix("Spec"))()
+    live = getattr(opensim, module_of(kind((0.0, 1.0), (0.0, 1.0))).TAG)()
     for a, b in zip(x, y, strict=True):
         live.addPoint(float(a), b)
     bank, params = compile_functions([kind(tuple(map(float, x)), y)])
