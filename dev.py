@@ -35,7 +35,7 @@ VENV = ROOT / (".venv-" + sys.argv[1] if sys.argv[1:2] in APART else ".venv")
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "jaxosim-setup.json"
 OLDEST_PYTHON = (3, 11)
-CHECK_EXTRAS = ["dev", "rejax", "skrl", "opensim", "view", "video", "plot"]
+CHECK_EXTRAS = ["dev", "rejax", "skrl", "opensim", "view", "video", "plot", "serve"]
 # Brax needs an old JAX anyway; and here gymnax is the newest, which rejax cannot take.
 OLDEST_EXTRAS = ["test", "brax", "gymnax"]
 OLDEST_TESTS = [

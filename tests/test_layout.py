@@ -73,6 +73,7 @@ FLOORS = {
     "jaxosim.cli": 11,
     "jaxosim.cores": 11,
     "jaxosim.gym_api": 11,
+    "jaxosim.serve": 11,
 }
 ONE_ROOM = {0, 1, 2, 7, 11}
 MAX_FILE_LINES = 400
@@ -90,6 +91,9 @@ OPTIONAL_PACKAGES = (
     "viser",
     "imageio",
     "trimesh",
+    "starlette",
+    "uvicorn",
+    "sqlalchemy",
 )
 PUBLIC_API = {
     "BatchEnv",
@@ -140,6 +144,7 @@ NEEDS_EXTRA = {
     "jaxosim.adapters.gymnasium": "gymnasium",
     "jaxosim.adapters.gymnax": "gymnax",
     "jaxosim.opensim": "opensim",
+    "jaxosim.serve": "starlette",
 }
 # Classes of OpenSim that only their own module, of the same name, knows.
 OWN_CLASSES = {

@@ -29,17 +29,10 @@ from jaxosim.cli import report, view
 from jaxosim.cli.bench import bench
 from jaxosim.cli.obs import obs
 from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
+from jaxosim.cli.serve import serve
 from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.cores import use_cpu_devices
-from jaxosim.errors import (
-    MissingExtraError,
-    ModelMismatchError,
-    OsimFormatError,
-    OsimFormatWarning,
-    TableFormatError,
-    TableFormatWarning,
-    UnsupportedComponentError,
-)
+from jaxosim.errors import JaxosimError, OsimFormatWarning, TableFormatWarning
 from jaxosim.files import replacing
 from jaxosim.models.catalog import bundled_models
 from jaxosim.models.load import load_model
@@ -47,13 +40,6 @@ from jaxosim.types import Model, Params
 from jaxosim.viewer.motion import Motion, write_motion
 
 _OUT_SUFFIXES = (".npz", ".sto")
-_OUR_ERRORS = (
-    OsimFormatError,
-    UnsupportedComponentError,
-    ModelMismatchError,
-    TableFormatError,
-    MissingExtraError,
-)
 _OUR_WARNINGS = (OsimFormatWarning, TableFormatWarning)
 
 
@@ -85,7 +71,7 @@ def _status(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (OSError, *_OUR_ERRORS) as error:
+    except (OSError, JaxosimError) as error:
         return _complain(str(error), 1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
@@ -324,6 +310,7 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
 
 commands.add_command(bench)
 commands.add_command(obs)
+commands.add_command(serve)
 commands.add_command(view.plot)
 commands.add_command(view.render)
 commands.add_command(view.view)

@@ -29,7 +29,7 @@ class Arm2DEnv(OsimEnv):
     def draw(self) -> np.ndarray:
         """The target, `[2]` (m)."""
         if self._random_target:
-            self.target_x, self.target_y = draw_arm_target()
+            self.target_x, self.target_y = draw_arm_target(self.generators)
         return np.asarray([self.target_x, self.target_y], self.osim_model.dtype)
 
     def reset(

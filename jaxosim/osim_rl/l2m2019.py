@@ -45,7 +45,7 @@ class L2M2019Env(OsimEnv):
         self.difficulty = difficulty
         self._init_pose: Sequence[float] | None = None
         super().__init__(visualize, integrator_accuracy)
-        _seed(seed)
+        self._seed(seed)
 
     def task_options(self) -> dict[str, Any]:
         """Keywords of `jaxosim.make` for the task."""
@@ -62,7 +62,7 @@ class L2M2019Env(OsimEnv):
         if self.difficulty == 0:
             one = jnp.ones((), dtype)
             return SinkDraw(radius=one, turn=one, phase=one, stay=one)
-        return draw_sink(self.difficulty, dtype)
+        return draw_sink(self.difficulty, dtype, self.generators)
 
     def settle(self, before: EnvState) -> None:
         """Where the control step has placed a new sink, draw it now, as osim-rl does.
@@ -72,7 +72,7 @@ class L2M2019Env(OsimEnv):
         field, now = before.task_state.field, self.osim_model.present.task_state.field
         if np.array_equal(field.sink, now.sink):
             return
-        drawn = draw_sink(self.difficulty, self.osim_model.dtype)
+        drawn = draw_sink(self.difficulty, self.osim_model.dtype, self.generators)
         task = dataclasses.replace(
             before.task_state, field=dataclasses.replace(field, next_draw=drawn)
         )
@@ -102,7 +102,7 @@ class L2M2019Env(OsimEnv):
           obs_as_dict: return the observation as a dictionary; else as a list.
         """
         if self.difficulty != 0:
-            _seed(seed)
+            self._seed(seed)
         self._init_pose = None if init_pose is None else tuple(float(x) for x in init_pose)
         return super().reset(project, obs_as_dict)
 
@@ -115,6 +115,11 @@ class L2M2019Env(OsimEnv):
         action = np.asarray(action, float)
         order = self.osim_model.compiled.env.muscle_order
         return action[order] if action.shape == order.shape else action
+
+    def _seed(self, seed: int | None) -> None:
+        """Seed NumPy's generator; osim-rl takes 0 for no seed."""
+        if seed:
+            self.generators.numpy.seed(seed)
 
     def get_observation_dict(self) -> dict[str, Any]:
         """The observation in nested dictionaries."""
@@ -147,9 +152,3 @@ def _as_lists(tree: dict[str, Any]) -> dict[str, Any]:
         key: _as_lists(value) if isinstance(value, dict) else value.tolist()
         for key, value in tree.items()
     }
-
-
-def _seed(seed: int | None) -> None:
-    """Seed NumPy's global generator; osim-rl takes 0 for no seed."""
-    if seed:
-        np.random.seed(seed)  # noqa: NPY002

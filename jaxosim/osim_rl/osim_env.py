@@ -16,8 +16,9 @@ from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.osim_rl.box import Box
-from jaxosim.osim_rl.compiled_env import compiled_env
+from jaxosim.osim_rl.compiled_env import CompiledEnv, compiled_env
 from jaxosim.osim_rl.osim_model import OsimModel
+from jaxosim.osim_rl.osim_rl_random import GLOBAL, Generators
 from jaxosim.types import Options
 from jaxosim.viewer.window import Window, open_window, show_in
 
@@ -32,11 +33,13 @@ class OsimEnv:
       action_space: excitations from 0 to 1.
       observation_space: bounds of the observation.
       spec: holds `timestep_limit`, after which `step` reports the end; may be changed.
+      generators: what targets are drawn from; the global generators unless it is changed.
     """
 
     task_name: ClassVar[str | Env]
     metadata: ClassVar[dict[str, Any]] = {"render.modes": ["human"]}
     time_limit: int
+    generators: Generators = GLOBAL
 
     def __init__(self, visualize: bool = False, integrator_accuracy: float = 5e-5) -> None:
         """Read the model; programs are compiled at the first reset and step.
@@ -66,7 +69,7 @@ class OsimEnv:
         return task
 
     def draw(self) -> Any:
-        """Draw the episode's random numbers from the global generators."""
+        """Draw the episode's random numbers from the generators."""
         return ()
 
     def task_at(self, task: Any, step: int) -> Any:
@@ -77,7 +80,7 @@ class OsimEnv:
         """Take the model that the task's options ask for, in its initial state."""
         integrator = Options(method="merson", accuracy=self.integrator_accuracy)
         options = {**self.task_options(), "options": integrator}
-        compiled = compiled_env(self.task_name, self.place, tuple(sorted(options.items())))
+        compiled = self.compile_task(tuple(sorted(options.items())))
         env = compiled.env
         assert env.time_limit is not None
         self.osim_model = OsimModel(compiled, self.task_at)
@@ -90,6 +93,14 @@ class OsimEnv:
             self._window.close()
         if self.visualize:
             self._window = open_window(env)
+
+    def compile_task(self, options: tuple[tuple[str, Any], ...]) -> CompiledEnv:
+        """The task and its programs.
+
+        Args:
+          options: keywords of `jaxosim.make`.
+        """
+        return compiled_env(self.task_name, self.place, options)
 
     def initial_pose(self) -> tuple[Any, Any]:
         """Coordinates and speeds at reset, `[coordinate]`."""
@@ -124,9 +135,38 @@ class OsimEnv:
           ValueError: NaN in the action, or a wrong length.
           RuntimeError: before the first reset.
         """
+        before = self.begin_step(action)
+        self.osim_model.integrate()
+        return self.finish_step(before, project, obs_as_dict)
+
+    def begin_step(self, action: Any) -> EnvState:
+        """What comes before the simulation of a control step: the action is taken.
+
+        Args:
+          action: as for `step`.
+
+        Returns:
+          The world before the control step.
+
+        Raises:
+          ValueError: NaN in the action, or a wrong length.
+          RuntimeError: before the first reset.
+        """
         before = self.osim_model.present
         self.osim_model.actuate(self.controls_of(action))
-        self.osim_model.integrate()
+        return before
+
+    def finish_step(self, before: EnvState, project: bool = True, obs_as_dict: bool = True) -> Any:
+        """What comes after the simulation of a control step.
+
+        Args:
+          before: from `begin_step`.
+          project: as for `step`.
+          obs_as_dict: as for `step`.
+
+        Returns:
+          What `step` returns.
+        """
         self._before = before
         self.settle(before)
         self._show()

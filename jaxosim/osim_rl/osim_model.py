@@ -105,8 +105,12 @@ class OsimModel:
     def integrate(self) -> None:
         """Carry the world through one control step."""
         check_process()
-        action = np.asarray(self.last_action[self._to_action], self.dtype)
-        self.world = self.compiled.step(self.present, action)
+        self.world = self.compiled.step(self.present, self.action)
+
+    @property
+    def action(self) -> np.ndarray:
+        """The excitations in force in the task's own order, `[action]` (1)."""
+        return np.asarray(self.last_action[self._to_action], self.dtype)
 
     def get_state_desc(self) -> dict[str, Any]:
         """Everything about the present world, in nested dictionaries; worked out once for each."""

@@ -1,7 +1,6 @@
 """ProstheticsEnv as osim-rl has it."""
 
 import dataclasses
-import random
 from typing import Any
 
 import jax
@@ -46,7 +45,8 @@ class ProstheticsEnv(OsimEnv):
         self.difficulty = difficulty
         self._track: TargetTrack | None = None
         super().__init__(visualize, integrator_accuracy)
-        _seed_both(seed)
+        if seed is not None:
+            self.generators.seed(seed)
 
     def task_options(self) -> dict[str, Any]:
         """Keywords of `jaxosim.make` for the task."""
@@ -63,7 +63,7 @@ class ProstheticsEnv(OsimEnv):
 
     def draw(self) -> TargetTrack:
         """The targets; osim-rl draws them in Round 1 too."""
-        self._track = draw_track(self.time_limit + 1, self.osim_model.dtype)
+        self._track = draw_track(self.time_limit + 1, self.osim_model.dtype, self.generators)
         return self._track
 
     def task_at(self, task: Any, step: int) -> Any:
@@ -94,7 +94,7 @@ class ProstheticsEnv(OsimEnv):
           obs_as_dict: no difference here.
         """
         if seed:
-            _seed_both(seed)
+            self.generators.seed(seed)
         return super().reset(project, obs_as_dict)
 
     def change_model(
@@ -114,11 +114,5 @@ class ProstheticsEnv(OsimEnv):
         """
         self.model, self.prosthetic, self.difficulty = model, prosthetic, difficulty
         self.load_model()
-        _seed_both(seed)
-
-
-def _seed_both(seed: int | None) -> None:
-    """Seed Python's and NumPy's global generators."""
-    if seed is not None:
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
+        if seed is not None:
+            self.generators.seed(seed)

@@ -1,0 +1,56 @@
+"""`jaxosim serve` and `jaxosim regrade`: hold a challenge. Need the extra `serve`."""
+
+import pathlib
+from typing import Any
+
+import click
+
+from jaxosim.optional import require
+
+_challenge = click.argument(
+    "challenge",
+    type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
+    default="challenge.toml",
+)
+
+
+def _module(name: str) -> Any:
+    """A module of the server; the extra is asked for first.
+
+    Raises:
+      MissingExtraError: it is not installed.
+    """
+    for package in ("sqlalchemy", "starlette", "uvicorn"):
+        require(package, "serve")
+    return require(f"jaxosim.serve.{name}", "serve")
+
+
+@click.command(short_help="Hold the challenge that CHALLENGE describes.")
+@_challenge
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--add-token", metavar="NAME", help="Print a new token for NAME, and end.")
+@click.option("--revoke-token", metavar="NAME", help="Revoke NAME's token, and end.")
+def serve(
+    challenge: pathlib.Path,
+    host: str,
+    port: int,
+    add_token: str | None,
+    revoke_token: str | None,
+) -> None:
+    """Grade submissions to CHALLENGE, a TOML file (challenge.toml if absent).
+
+    The server is bound to this machine unless --host says otherwise; put a reverse proxy with TLS
+    before it. A token is shown once and stored as a digest; a new one of a NAME ends the old one.
+    """
+    read = _module("challenge").read_challenge(challenge)
+    if add_token is None and revoke_token is None:
+        _module("run").serve(read, host, port)
+        return
+    database = _module("database").Database(read.database)
+    if revoke_token is not None:
+        database.revoke(revoke_token)
+        click.echo(f"revoked the token of {revoke_token}")
+    if add_token is not None:
+        click.echo(database.add_account(add_token))
+    database.close()

@@ -1,0 +1,90 @@
+"""Reading a request: bounded in size and time, JSON, of a known form."""
+
+import asyncio
+import json
+from typing import Any
+
+import numpy as np
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from jaxosim.serve.challenge import Limits
+from jaxosim.serve.errors import RefusedError
+
+LONGEST_TEXT = 200  # of a version or a key
+
+
+async def read_json(request: Request, limits: Limits) -> Any:
+    """The body of a request.
+
+    Raises:
+      RefusedError: it is too large, too slow, of another type, or no JSON.
+    """
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":  # what a page of another host cannot send without asking
+        raise RefusedError(415, "expected Content-Type: application/json")
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > limits.body_bytes:
+        raise RefusedError(413, f"expected at most {limits.body_bytes} bytes")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for part in request.stream():
+                body += part
+                if len(body) > limits.body_bytes:
+                    raise RefusedError(413, f"expected at most {limits.body_bytes} bytes")
+    except TimeoutError as error:
+        raise RefusedError(408, f"expected the body within {limits.body_seconds:g} s") from error
+    except ClientDisconnect as error:
+        raise RefusedError(400, "the client has gone") from error
+    return parse(bytes(body))
+
+
+def parse(text: bytes | str) -> Any:
+    """JSON.
+
+    Raises:
+      RefusedError: it is none.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, f"expected JSON: {str(error)[:LONGEST_TEXT]}") from error
+
+
+def table(body: Any) -> dict[str, Any]:
+    """A body that has to be an object.
+
+    Raises:
+      RefusedError: it is something else.
+    """
+    if not isinstance(body, dict):
+        raise RefusedError(422, f"expected a JSON object, got {type(body).__name__}")
+    return body
+
+
+def text(body: dict[str, Any], name: str, default: str | None = None) -> str | None:
+    """A short string in a body, or the default where it is missing.
+
+    Raises:
+      RefusedError: it is something else.
+    """
+    value = body.get(name, default)
+    if value is not None and (not isinstance(value, str) or len(value) > LONGEST_TEXT):
+        raise RefusedError(422, f"{name}: expected a string of at most {LONGEST_TEXT} characters")
+    return value
+
+
+def dump(answer: Any) -> bytes:
+    """JSON; Python writes each number with as many digits as give it back to the bit."""
+    return json.dumps(answer, default=_plain, separators=(",", ":")).encode()
+
+
+def _plain(value: Any) -> Any:
+    """An array or a number of NumPy's or JAX's as Python's."""
+    return np.asarray(value).tolist()
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(dump(body), status, media_type="application/json")

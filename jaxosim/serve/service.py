@@ -1,0 +1,99 @@
+"""What every interface of the server does: check a request, hand it to the grader, wait."""
+
+import asyncio
+import datetime
+from typing import Any
+
+from jaxosim.serve import jobs
+from jaxosim.serve.challenge import Challenge
+from jaxosim.serve.database import Account, Database
+from jaxosim.serve.errors import RefusedError
+from jaxosim.serve.gate import Gate
+from jaxosim.serve.grader import Grader
+from jaxosim.serve.jobs import Job
+from jaxosim.serve.session import checked_action
+
+
+class Service:
+    """A challenge that is open to requests.
+
+    Attributes:
+      challenge: what is graded.
+      database: its results.
+      grader: its worlds.
+      gate: who may ask.
+    """
+
+    def __init__(self, challenge: Challenge) -> None:
+        """Open the results, compile the task.
+
+        Raises:
+          ChallengeError: the task or an option is unknown, or the results are another challenge's.
+          OSError: the database cannot be opened.
+        """
+        self.challenge = challenge
+        self.database = Database(challenge.database)
+        self.grader = Grader(challenge, self.database)
+        self.gate = Gate(challenge, self.database)
+
+    async def ask(self, job: Job) -> dict[str, Any]:
+        """The grader's answer.
+
+        Raises:
+          RefusedError: the request is refused, or takes too long.
+        """
+        self.grader.submit(job)
+        seconds = self.challenge.limits.step_seconds
+        waiting = asyncio.wrap_future(job.answer)
+        try:  # a step that is under way goes on: repeated with its key it gives its answer
+            return await asyncio.wait_for(asyncio.shield(waiting), seconds)
+        except TimeoutError as error:
+            raise RefusedError(
+                503, f"no answer within {seconds:g} s: repeat the request"
+            ) from error
+
+    async def create(
+        self, account: Account, env_id: Any, client: str, key: str | None
+    ) -> dict[str, Any]:
+        """Begin a submission.
+
+        Raises:
+          RefusedError: the challenge is not open, is another one, or a limit has been reached.
+        """
+        challenge = self.challenge
+        self.gate.admit(account.id)
+        if env_id != challenge.task:
+            raise RefusedError(
+                422, f"env_id: expected {challenge.task!r}, got {str(env_id)[:80]!r}"
+            )
+        now = datetime.datetime.now(datetime.UTC)
+        if challenge.opens is not None and now < challenge.opens:
+            raise RefusedError(403, f"the challenge opens at {challenge.opens.isoformat()}")
+        if challenge.closes is not None and now >= challenge.closes:
+            raise RefusedError(403, f"the challenge has closed at {challenge.closes.isoformat()}")
+        return await self.ask(Job(jobs.CREATE, account=account.id, client=client, key=key))
+
+    async def reset(self, instance: str, key: str | None) -> dict[str, Any]:
+        """Begin the next episode of a submission, whose owner has been checked."""
+        self.gate.admit(self.gate.owner_of(instance))
+        return await self.ask(Job(jobs.RESET, instance, key=key))
+
+    async def step(self, instance: str, action: Any, key: str | None) -> dict[str, Any]:
+        """One control step of a submission, whose owner has been checked.
+
+        Raises:
+          RefusedError: the action is no action of the task.
+        """
+        self.gate.admit(self.gate.owner_of(instance))
+        checked = checked_action(action, self.grader.action_size)
+        return await self.ask(Job(jobs.STEP, instance, action=checked, key=key))
+
+    async def close(self, instance: str) -> dict[str, Any]:
+        """End a submission, whose owner has been checked."""
+        self.gate.admit(self.gate.owner_of(instance))
+        return await self.ask(Job(jobs.CLOSE, instance))
+
+    async def status(self, instance: str) -> dict[str, Any]:
+        """Where a submission stands, whose owner has been checked."""
+        self.gate.admit(self.gate.owner_of(instance))
+        return await self.ask(Job(jobs.STATUS, instance))

@@ -1,0 +1,85 @@
+"""Control steps of many worlds of one task as one call, each to the bit as it would be alone."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxosim.envs.episode import EnvState
+from jaxosim.forks import check_process
+from jaxosim.fused.operation import operation_p
+from jaxosim.osim_rl.compiled_env import CompiledEnv
+from jaxosim.osim_rl.osim_model import OsimModel
+
+LARGEST_BATCH = 128  # worlds of a call; more only delay those that come first
+
+
+class Stepper:
+    """Steps worlds of one compiled task.
+
+    A fused kernel gives a world the same numbers in a batch as alone. Where a task's step is not
+    one kernel, XLA may compile a batch to other arithmetic, so its worlds are stepped one by one.
+    """
+
+    def __init__(self, compiled: CompiledEnv) -> None:
+        """Take the task; nothing is compiled yet."""
+        self._compiled = compiled
+        self._is_one_kernel: bool | None = None
+        self._many = jax.jit(jax.vmap(self._one, in_axes=(None, None, 0, 0)))
+
+    def _one(self, params: Any, key: Any, varying: EnvState, action: jax.Array) -> EnvState:
+        """A step of a world, without what all worlds share."""
+        es = self._compiled.step(_with_shared(varying, params, key), action)
+        return _with_shared(es, None, None)
+
+    def integrate(self, models: Sequence[OsimModel]) -> None:
+        """Carry each world through one control step under its own excitations.
+
+        Args:
+          models: with the model file's own numbers.
+        """
+        if not models:
+            return
+        check_process()
+        if len(models) == 1 or not self._is_batchable(models[0]):
+            for model in models:
+                model.integrate()
+            return
+        for first in range(0, len(models), LARGEST_BATCH):
+            self._integrate_batch(models[first : first + LARGEST_BATCH])
+
+    def _is_batchable(self, model: OsimModel) -> bool:
+        """Whether a step is one kernel; found out once."""
+        if self._is_one_kernel is None:
+            jaxpr = jax.make_jaxpr(self._compiled.step)(model.present, model.action).jaxpr
+            while len(jaxpr.eqns) == 1 and "jaxpr" in jaxpr.eqns[0].params:
+                jaxpr = jaxpr.eqns[0].params["jaxpr"].jaxpr
+            self._is_one_kernel = [eqn.primitive for eqn in jaxpr.eqns] == [operation_p]
+        return self._is_one_kernel
+
+    def _integrate_batch(self, models: Sequence[OsimModel]) -> None:
+        """One call; the batch is filled up to a power of two, so that few programs are compiled."""
+        shared = models[0].present
+        rows = [jax.tree.flatten(_with_shared(model.present, None, None)) for model in models]
+        actions = [model.action for model in models]
+        size = 1 << (len(models) - 1).bit_length()
+        order = [min(place, len(models) - 1) for place in range(size)]
+        columns = [
+            np.stack([np.asarray(rows[place][0][leaf]) for place in order])
+            for leaf in range(len(rows[0][0]))
+        ]
+        varying = jax.tree.unflatten(rows[0][1], columns)
+        action = np.stack([actions[place] for place in order])
+        after = self._many(shared.params, shared.key, varying, action)
+        leaves, tree = jax.tree.flatten(jax.device_get(after))
+        for place, model in enumerate(models):
+            own = jax.tree.unflatten(tree, [leaf[place] for leaf in leaves])
+            before = model.present
+            model.world = _with_shared(own, before.params, before.key)
+
+
+def _with_shared(es: EnvState, params: Any, key: Any) -> EnvState:
+    """The same world with other numbers and another key."""
+    return dataclasses.replace(es, params=params, key=key)
