@@ -29,7 +29,7 @@ from jaxosim.cli import report, view
 from jaxosim.cli.bench import bench
 from jaxosim.cli.obs import obs
 from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
-from jaxosim.cli.serve import serve
+from jaxosim.cli.serve import regrade, serve
 from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.cores import use_cpu_devices
 from jaxosim.errors import JaxosimError, OsimFormatWarning, TableFormatWarning
@@ -311,6 +311,7 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
 commands.add_command(bench)
 commands.add_command(obs)
 commands.add_command(serve)
+commands.add_command(regrade)
 commands.add_command(view.plot)
 commands.add_command(view.render)
 commands.add_command(view.view)

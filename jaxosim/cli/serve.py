@@ -4,6 +4,7 @@ import pathlib
 from typing import Any
 
 import click
+import jax
 
 from jaxosim.optional import require
 
@@ -54,3 +55,28 @@ def serve(
     if add_token is not None:
         click.echo(database.add_account(add_token))
     database.close()
+
+
+@click.command(short_help="Play the stored actions of RESULT again.")
+@click.argument("result", type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path))
+@click.option("--submission", type=int, metavar="ID", help="Only this one, named as on its page.")
+def regrade(result: pathlib.Path, submission: int | None) -> int:
+    """Play all submissions in RESULT, a server's database, again; each must give its score.
+
+    Every reward is compared to the bit. The status is 1 if one differs, which means that the
+    server ran another version, or that the file has been changed.
+    """
+    database = _module("database").Database(result)
+    challenge = _module("challenge").challenge_of(database.graded())
+    jax.config.update("jax_enable_x64", challenge.precision == "float64")
+    chosen = [one for one in database.submissions() if submission in (None, one.id)]
+    if submission is not None and not chosen:
+        raise click.BadParameter(f"there is no submission {submission}.", param_hint="ID")
+    status = 0
+    for one in chosen:
+        found = _module("regrade").regrade(challenge, database, one)
+        verdict = "same" if found.is_same else f"DIFFERS: {found.difference or 'the sum'}"
+        click.echo(f"{one.id} {one.name}: {found.stored!r}, again {found.total!r}: {verdict}")
+        status |= not found.is_same
+    database.close()
+    return int(status)

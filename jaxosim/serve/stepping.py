@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.episode import EnvState
@@ -27,7 +28,17 @@ class Stepper:
         """Take the task; nothing is compiled yet."""
         self._compiled = compiled
         self._is_one_kernel: bool | None = None
-        self._many = jax.jit(jax.vmap(self._one, in_axes=(None, None, 0, 0)))
+        self._many = jax.jit(self._batch)
+
+    def _batch(self, params: Any, key: Any, varying: EnvState, action: jax.Array) -> EnvState:
+        """A step of every world.
+
+        Each world is given numbers of its own: what a kernel works out of shared ones it works out
+        apart, once for all worlds, and rounds otherwise than in a single world.
+        """
+        count = len(action)
+        own = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
+        return jax.vmap(self._one, in_axes=(0, None, 0, 0))(own, key, varying, action)
 
     def _one(self, params: Any, key: Any, varying: EnvState, action: jax.Array) -> EnvState:
         """A step of a world, without what all worlds share."""
