@@ -8,7 +8,7 @@ import pytest
 
 from jaxosim.muscles.activation import clipped_activation, first_order_rate
 from tests import hopper_model
-from tests.muscles.thelen2003.test_stages import muscles
+from tests.muscles.thelen2003.soleus import muscles
 
 ROUNDING = 1e-13
 GRADIENT_TOLERANCE = 1e-8

@@ -14,7 +14,7 @@ from jaxosim.muscles.thelen2003.equilibrium import equilibrium
 from jaxosim.muscles.thelen2003.stages import realize_fiber_velocity, realize_length
 from tests import hopper_model
 from tests.models import osim_text as osim
-from tests.muscles.thelen2003.test_stages import SOLEUS, muscles
+from tests.muscles.thelen2003.soleus import SOLEUS, muscles
 
 PARITY_TOLERANCE = 1e-10  # (m) the same iterates; only rounding differs
 FORCE_TOLERANCE = 1.1e-8  # of max_isometric_force: OpenSim's, at which the iteration stops

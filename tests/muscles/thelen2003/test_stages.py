@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxosim.muscles.thelen2003.properties import Properties
 from jaxosim.muscles.thelen2003.stages import (
     minimum_fiber_length,
     realize_dynamics,
@@ -16,32 +15,13 @@ from jaxosim.muscles.thelen2003.stages import (
     realize_length,
 )
 from tests import hopper_model
+from tests.muscles.thelen2003.soleus import SOLEUS, muscles
 
 PRINTED = 2e-12  # the reference numbers have 13 digits
 ROUNDING = 1e-12
 GRADIENT_TOLERANCE = 1e-6
 DIFFERENCE_STEP = 1e-5
 
-SOLEUS = {
-    "max_isometric_force": 2191.74098360656,
-    "optimal_fiber_length": 0.076,
-    "tendon_slack_length": 0.346,
-    "pennation_angle_at_optimal": 0.08726646,
-    "max_contraction_velocity": 15.0,
-    "activation_time_constant": 0.01,
-    "deactivation_time_constant": 0.04,
-    "fmax_tendon_strain": 0.049,
-    "fmax_muscle_strain": 1.0,
-    "kshape_active": 0.45,
-    "kshape_passive": 9.0,
-    "af": 0.25,
-    "flen": 1.4,
-    "fv_linear_extrap_threshold": 0.95,
-    "maximum_pennation_angle": float(np.arccos(0.1)),
-    "minimum_activation": 0.01,
-    "default_activation": 0.05,
-    "default_fiber_length": 0.1,
-}
 # activation, fiber length, path length, excitation → what OpenSim 4.6 reports.
 REFERENCE = [
     (
@@ -85,14 +65,6 @@ REFERENCE = [
         },
     ),
 ]
-
-
-def muscles(count=1, **changes):
-    """Properties of `count` equal muscles, some of them changed."""
-    values = SOLEUS | changes
-    return Properties(
-        **{k: jnp.broadcast_to(jnp.asarray(v, float), (count,)) for k, v in values.items()}
-    )
 
 
 @jax.jit
