@@ -13,7 +13,7 @@ from jaxosim.muscles.thelen2003.curves import (
     tendon_force_multiplier,
 )
 from tests import hopper_model
-from tests.muscles.thelen2003.test_stages import SOLEUS, muscles
+from tests.muscles.thelen2003.soleus import SOLEUS, muscles
 
 ROUNDING = 1e-13
 JOINT = 1e-7  # distance from a joint of two pieces; values there differ by slope times this
