@@ -44,6 +44,7 @@ FLOORS = {
     "jaxosim.paths.build": 2,
     "jaxosim.paths.read": 2,
     "jaxosim.forces": 3,
+    "jaxosim.joints": 3,
     "jaxosim.muscles": 3,
     # all of a model
     "jaxosim.types": 4,

@@ -13,8 +13,9 @@ import numpy as np
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
 from jaxosim.functions import FunctionParams
+from jaxosim.joints import JOINTS
 from jaxosim.models.compile_floating import compile_floating
-from jaxosim.models.compile_tree import compile_tree, is_rotational
+from jaxosim.models.compile_tree import compile_tree
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.singularity import singular_coordinate
 from jaxosim.models.spec import (
@@ -117,7 +118,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     index: dict[str, int] = {}
     for number, (_, coordinate) in enumerate(coordinates):
         index.setdefault(coordinate.name, number)  # as OpenSim: a name finds the first
-    rotational = np.array([is_rotational(j, c.name) for j, c in coordinates], bool)
+    rotational = np.array([JOINTS[j.kind].rotational(j, c.name) for j, c in coordinates], bool)
     muscles = _forces(spec, MuscleSpec)
     built_muscles = build_muscles(muscles)
     bodies, tree, joint_params = compile_tree(spec)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.functions import FunctionParams
 from jaxosim.functions.bank import module_of
+from jaxosim.joints import JOINTS
 from jaxosim.models.compile_functions import compile_functions, unscaled
 from jaxosim.models.spec import (
     GROUND as GROUND_NAME,
@@ -27,26 +28,12 @@ from jaxosim.models.spec import (
     ModelSpec,
     MultiplierFunctionSpec,
     TransformAxisSpec,
-    Vec3,
 )
 from jaxosim.structure import GROUND, BodyStructure, TreeStructure
 from jaxosim.types import JointParams
 
-_X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
-_AXES = (_X, _Y, _Z, _X, _Y, _Z)
-# For each joint class: which of its six axes each of its coordinates drives, and the rotation axes.
-_DRIVEN: dict[str, tuple[tuple[int, ...], tuple[Vec3, Vec3, Vec3]]] = {
-    "PinJoint": ((0,), (_Z, _X, _Y)),
-    "SliderJoint": ((3,), (_X, _Y, _Z)),
-    "PlanarJoint": ((0, 3, 4), (_Z, _X, _Y)),
-    "UniversalJoint": ((0, 1), (_X, _Y, _Z)),
-    "GimbalJoint": ((0, 1, 2), (_X, _Y, _Z)),
-    "BallJoint": ((0, 1, 2), (_X, _Y, _Z)),
-    "FreeJoint": ((0, 1, 2, 3, 4, 5), (_X, _Y, _Z)),
-}
 # The mass matrix is a full one, and so are the tables of who moves whom: 32 MB each at this bound.
 MAX_COORDINATES = 2000
-_ANGULAR_VELOCITY_KINDS = ("BallJoint", "FreeJoint")
 
 
 @dataclass(frozen=True)
@@ -67,30 +54,6 @@ class _Term:
     coordinate: int
     slot: int
     function: FunctionSpec
-
-
-def transform_axes(joint: JointSpec) -> tuple[TransformAxisSpec, ...]:
-    """The six axes of any joint, in the form of a CustomJoint's SpatialTransform."""
-    if joint.transform is not None:
-        return joint.transform
-    driven, rotations = _DRIVEN.get(joint.kind, ((), (_X, _Y, _Z)))
-    axes = [TransformAxisSpec(axis, (), ConstantSpec(0.0)) for axis in (*rotations, _X, _Y, _Z)]
-    for coordinate, index in zip(joint.coordinates, driven, strict=True):
-        axes[index] = TransformAxisSpec(
-            axes[index].axis, (coordinate.name,), LinearFunctionSpec((1.0, 0.0))
-        )
-    return tuple(axes)
-
-
-def is_rotational(joint: JointSpec, coordinate: str) -> bool:
-    """Whether OpenSim calls a coordinate Rotational: the last axis with slope ±1 decides."""
-    rotational = False
-    for index, axis in enumerate(transform_axes(joint)):
-        if coordinate in axis.coordinates and isinstance(axis.function, LinearFunctionSpec):
-            slope = axis.function.coefficients[axis.coordinates.index(coordinate)]
-            if abs(slope) == 1.0:
-                rotational = index < 3
-    return rotational
 
 
 def _walk(spec: ModelSpec) -> list[_Edge]:
@@ -152,7 +115,7 @@ def _terms(
     for mobod, edge in enumerate(moving):
         joint = spec.joints[edge.joint]
         slots = {c.name: i for i, c in enumerate(joint.coordinates)}
-        for index, axis in enumerate(transform_axes(joint)):
+        for index, axis in enumerate(JOINTS[joint.kind].transform_axes(joint)):
             direction[mobod, index] = np.array(axis.axis) / np.linalg.norm(axis.axis)
             constant[mobod, index], parts = _split_axis(spec, joint, axis)
             if index < 3:
@@ -168,7 +131,7 @@ def _is_weld(joint: JointSpec) -> bool:
     """A joint without coordinates; constants in its axes would make it more than a weld."""
     return not joint.coordinates and all(
         isinstance(axis.function, ConstantSpec) and axis.function.value == 0
-        for axis in transform_axes(joint)
+        for axis in JOINTS[joint.kind].transform_axes(joint)
     )
 
 
@@ -287,7 +250,7 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
         term_mobility=np.array([place.get(t.coordinate, -1) for t in terms], int),
         undriven_axis=undriven,
         angular_velocity=np.array(
-            [spec.joints[e.joint].kind in _ANGULAR_VELOCITY_KINDS for e in moving], bool
+            [JOINTS[spec.joints[e.joint].kind].ANGULAR_VELOCITY for e in moving], bool
         ),
         coordinate_slot=np.concatenate([np.arange(len(j.coordinates)) for j in spec.joints])
         if owner

@@ -11,6 +11,7 @@ import warnings
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.forces import FORCES
+from jaxosim.joints import JOINTS
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_values import noting_commas, numbers
 from jaxosim.models.osim_xml import (
@@ -29,7 +30,7 @@ from jaxosim.models.reader_frames import (
     set_members,
 )
 from jaxosim.models.reader_graph import complete_tree
-from jaxosim.models.reader_joints import COORDINATE_COUNTS, OTHER_JOINT, read_joint
+from jaxosim.models.reader_joints import read_joint, refuse_joint
 from jaxosim.models.spec import (
     GROUND,
     ZERO,
@@ -65,7 +66,7 @@ _INERT_PARTS = frozenset(
     }
 )
 _BODIES = ("Body",)
-_JOINTS = (*COORDINATE_COUNTS, "CustomJoint")
+_JOINTS = tuple(JOINTS)
 _GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
 _FORCES = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
 # Components without mass, force or constraint. Frames matter only to those who hang on them.
@@ -201,7 +202,7 @@ def _refuse_classes(context: Context, model: Element) -> None:
     """Complete the list where reading had to stop: joints and forces, by their classes alone."""
     for joint in member_list(model, "JointSet"):
         if joint.tag not in _JOINTS:
-            context.refuse(joint.tag, joint.name, OTHER_JOINT)
+            refuse_joint(context, joint)
     for force in member_list(model, "ForceSet"):
         _refuse_force(context, force)
 

@@ -4,8 +4,8 @@ Source: Simbody `MultibodyGraphMaker`, OpenSim `Model`; see docs/theory/model_fi
 "Graph of joints".
 """
 
+from jaxosim.joints.joint import default_coordinates
 from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_joints import default_coordinates
 from jaxosim.models.spec import GROUND, BodySpec, FrameSpec, JointSpec
 
 

@@ -1,0 +1,28 @@
+"""PlanarJoint: rotation about z, then translations along x and y of F.
+
+Source: OpenSim `PlanarJoint`; see docs/theory/joints.md, "Joint classes".
+"""
+
+from jaxosim.joints.joint import X, Y, Z, built_in_axes, is_rotational, with_coordinates
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context
+from jaxosim.models.spec import JointSpec, TransformAxisSpec
+
+KIND = "PlanarJoint"
+COUNT = 3
+ANGULAR_VELOCITY = False
+
+
+def read(context: Context, element: Element, joint: JointSpec) -> JointSpec:
+    """The joint with its coordinates checked."""
+    return with_coordinates(element, joint, COUNT)
+
+
+def transform_axes(joint: JointSpec) -> tuple[TransformAxisSpec, ...]:
+    """Its six axes."""
+    return built_in_axes(joint, (0, 3, 4), (Z, X, Y))
+
+
+def rotational(joint: JointSpec, coordinate: str) -> bool:
+    """Whether OpenSim calls a coordinate Rotational."""
+    return is_rotational(transform_axes(joint), coordinate)
