@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.forces import (
+    coordinate_actuator,
     coordinate_limit_force,
     hunt_crossley_force,
     path_spring,
@@ -49,7 +50,7 @@ class Model:
     joint_coordinates: tuple[tuple[int, ...], ...]
     coordinate_names: tuple[str, ...]
     muscle_names: tuple[str, ...]
-    control_names: tuple[str, ...]
+    control_names: tuple[str, ...]  # in the order of OpenSim's controls
     force_names: tuple[str, ...]
     marker_names: tuple[str, ...]
     locked: np.ndarray  # [coordinate] bool
@@ -62,10 +63,13 @@ class Model:
     limits: coordinate_limit_force.Structure
     springs: spring_generalized_force.Structure
     path_springs: path_spring.Structure
+    coordinate_actuators: coordinate_actuator.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_path: np.ndarray  # [muscle] the path along which the muscle pulls
     muscle_control: np.ndarray  # [muscle] the control that is the muscle's excitation
     muscle_applies_force: np.ndarray  # [muscle] bool
+    min_control: np.ndarray  # [control] (1) for optimizers and learners; forces do not clip
+    max_control: np.ndarray  # [control] (1)
     marker_body: np.ndarray  # [marker]
     sizes: dict[str, int]  # every axis name of Params and State, and its length
 
@@ -175,6 +179,7 @@ class Params:
     limits: coordinate_limit_force.Params = dataclasses.field()
     springs: spring_generalized_force.Params = dataclasses.field()
     path_springs: path_spring.Params = dataclasses.field()
+    coordinate_actuators: coordinate_actuator.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

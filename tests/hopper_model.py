@@ -88,7 +88,7 @@ def states_at(model, params, q, u, seed=0):
         "activation": rng.uniform(0.01, 1.0, shape),
         "fiber_length": rng.uniform(0.6, 1.4, shape)
         * np.asarray(params.muscles.optimal_fiber_length),
-        "excitation": rng.uniform(0.0, 1.0, shape),
+        "excitation": rng.uniform(0.0, 1.0, (len(q), len(model.control_names))),
     }
 
 

@@ -79,7 +79,7 @@ class OpenSimWorld:
         """
         self._accuracy, self._fresh, self._step_count = accuracy, fresh, 0
         osim_rl = np.full(self._muscle_count, _STARTING_EXCITATION)
-        self._live.set_excitation(osim_rl if excitation is None else excitation)
+        self._live.set_controls(osim_rl if excitation is None else excitation)
         self._start_from(self._initial)
 
     def step(self, action: np.ndarray) -> tuple[list[float], float, bool]:
@@ -88,7 +88,7 @@ class OpenSimWorld:
         Args:
           action: `[muscle]` (1).
         """
-        self._live.set_excitation(action)
+        self._live.set_controls(action)
         if self._fresh:
             self._start_from(self._state)
         self._step_count += 1

@@ -6,7 +6,7 @@ Source: osim-rl 2.1.0 `Arm2DEnv`.
 import dataclasses
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxosim.checks import check_finite
 from jaxosim.envs import lookup
 from jaxosim.envs.arm_target import add_target
-from jaxosim.envs.base import Env
+from jaxosim.envs.base import OSIM_RL_CONTROL_RANGE, Env
 from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition
 from jaxosim.envs.observation import Block
 from jaxosim.outputs import StateDescription
@@ -34,6 +34,8 @@ class Arm2DEnv(Env):
       survival_reward: (1) of each control step.
       distance_weight: (1/m²) of the squared distance of the wrist from the target.
     """
+
+    control_range: ClassVar[tuple[float, float] | None] = OSIM_RL_CONTROL_RANGE
 
     survival_reward: float = 1.0
     distance_weight: float = 1.0

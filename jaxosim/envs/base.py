@@ -9,7 +9,7 @@ Source: osim-rl `OsimEnv.step`.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,7 @@ from jaxosim.simulation import (
 from jaxosim.types import Model, Options, Params, State
 
 STARTING_CONTROL = 1.0  # osim-rl: in force until the first action
+OSIM_RL_CONTROL_RANGE = (0.0, 1.0)  # osim-rl: whatever the file says of its muscles
 _OBSERVATIONS = ("vector", "dict")
 
 
@@ -56,6 +57,9 @@ class Env(Copied):
         task's own model. `env.model` is the Model.
       params: model parameters to use; those of `model` if None. `env.params` are the Params.
     """
+
+    # Of every control, for tasks that do not take the bounds of their model's file.
+    control_range: ClassVar[tuple[float, float] | None] = None
 
     options: Options = Options()
     time_limit: int | None = None
@@ -175,13 +179,13 @@ class Env(Copied):
 
     @property
     def action_low(self) -> np.ndarray:
-        """Smallest controls, `[action]`."""
-        return np.zeros(self.action_size)
+        """Smallest controls, `[action]`; −inf where unbounded."""
+        return self._in_action_order(self._control_bounds[0])
 
     @property
     def action_high(self) -> np.ndarray:
-        """Largest controls, `[action]`."""
-        return np.ones(self.action_size)
+        """Largest controls, `[action]`; inf where unbounded."""
+        return self._in_action_order(self._control_bounds[1])
 
     # ------------------------------------------------------------------------ the contract
 
@@ -226,7 +230,7 @@ class Env(Copied):
 
         Args:
           es: from `reset` or `step`. One that is done is carried on, as osim-rl does.
-          action: `[action]` (1), clipped to [0, 1].
+          action: `[action]` (1), clipped to `action_low` and `action_high`.
 
         Raises:
           ValueError: while tracing, if the action has another shape.
@@ -261,13 +265,17 @@ class Env(Copied):
         Raises:
           ValueError: the action has another shape than `[action]`.
         """
-        action = jnp.asarray(action, self._nominal.gravity.dtype)
+        dtype = self._nominal.gravity.dtype
+        action = jnp.asarray(action, dtype)
         if action.shape != (self.action_size,):
             raise ValueError(
                 f"action: expected shape ({self.action_size},), one control for each of "
                 f"action_names, got {action.shape}"
             )
-        return take(clip(action, 0.0, 1.0), self.muscle_order)
+        largest = jnp.finfo(dtype).max  # laws hold no infinities
+        low, high = (np.clip(bound, -largest, largest) for bound in self._control_bounds)
+        controls = take(action, self.muscle_order)
+        return clip(controls, jnp.asarray(low, dtype), jnp.asarray(high, dtype))
 
     def finish_step(
         self, es: EnvState, state: State, controls: jax.Array, integrator_state: IntegratorState
@@ -340,6 +348,20 @@ class Env(Copied):
         return self.params
 
     @property
+    def _control_bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest controls, `[control]`; infinite where unbounded."""
+        low, high = self.model.min_control, self.model.max_control
+        if self.control_range is None:
+            return low, high
+        return np.full_like(low, self.control_range[0]), np.full_like(high, self.control_range[1])
+
+    def _in_action_order(self, values: np.ndarray) -> np.ndarray:
+        """Values `[control]` at the places that the controls have in the action, `[action]`."""
+        placed = np.zeros_like(values)
+        placed[self.muscle_order] = values
+        return placed
+
+    @property
     def _limit(self) -> int:
         assert self.time_limit is not None
         return self.time_limit
@@ -363,8 +385,10 @@ class Env(Copied):
         return state, found, describe(self.model, params, state, self._initial_controls(state))
 
     def _initial_controls(self, state: State) -> jax.Array:
-        """The controls before the first action, `[action]` (1)."""
-        return jnp.full(self.action_size, STARTING_CONTROL, state.q.dtype)
+        """The controls before the first action, `[control]` (1): only muscles are at work."""
+        controls = np.zeros(len(self.model.control_names))
+        controls[self.model.muscle_control] = STARTING_CONTROL
+        return jnp.asarray(controls, state.q.dtype)
 
     def _shaped(self, vector: jax.Array) -> Any:
         """The observation in the form that was asked for."""

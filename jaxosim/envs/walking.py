@@ -1,12 +1,13 @@
 """What the walking tasks share: their models, and the end of an episode in a fall."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 
 from jaxosim.checks import check_finite
 from jaxosim.envs import lookup
-from jaxosim.envs.base import Env
+from jaxosim.envs.base import OSIM_RL_CONTROL_RANGE, Env
 from jaxosim.outputs import StateDescription
 
 VARIANTS = ("3D", "2D")
@@ -25,6 +26,8 @@ class WalkingEnv(Env):
     Attributes:
       fall_height: (m) the pelvis's height in ground below which the episode terminates.
     """
+
+    control_range: ClassVar[tuple[float, float] | None] = OSIM_RL_CONTROL_RANGE
 
     fall_height: float = 0.6
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxosim.forces import (
+    coordinate_actuator,
     coordinate_limit_force,
     hunt_crossley_force,
     path_spring,
@@ -29,6 +30,7 @@ FORCES: tuple[ModuleType, ...] = (
     coordinate_limit_force,
     spring_generalized_force,
     path_spring,
+    coordinate_actuator,
 )
 
 

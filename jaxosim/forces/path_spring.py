@@ -102,7 +102,7 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     """Indices and numbers, which are SI already."""
     structure = Structure(
         names=tuple(spec.name for spec in specs),
-        path=np.array([lookup.path[spec.name] for spec in specs], int),
+        path=lookup.paths([spec.name for spec in specs]),
     )
     return structure, columns(Params, specs)
 

@@ -14,6 +14,7 @@ from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
 from jaxosim.functions import FunctionParams
 from jaxosim.joints import JOINTS
+from jaxosim.models.compile_controls import Controls, compile_controls
 from jaxosim.models.compile_floating import compile_floating
 from jaxosim.models.compile_tree import compile_tree
 from jaxosim.models.lookup import Lookup
@@ -26,7 +27,7 @@ from jaxosim.models.spec import (
 )
 from jaxosim.muscles.build import build as build_muscles
 from jaxosim.muscles.muscle import MuscleSpec
-from jaxosim.paths.build import PathOwner
+from jaxosim.paths.build import PathOwner, PathStructure
 from jaxosim.paths.build import build as build_paths
 from jaxosim.pytree import check_shapes, declared_arrays
 from jaxosim.structure import BodyStructure, TreeStructure
@@ -124,16 +125,8 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     bodies, tree, joint_params = compile_tree(spec)
     mobod = [int(m) for m in bodies.mobod]
     paths, path_params = build_paths(spec, _path_owners(spec, muscles), index, mobod, tree)
-    lookup = Lookup(
-        source=spec.source,
-        coordinate=index,
-        rotational=rotational,
-        body={body.name: number for number, body in enumerate(spec.bodies)},
-        mobod=mobod,
-        support=tree.support,
-        contact_geometry={geometry.name: geometry for geometry in spec.contact_geometry},
-        path={name: number for number, name in enumerate(paths.names)},
-    )
+    controls = compile_controls(spec.forces)
+    lookup = _lookup(spec, index, rotational, bodies, tree, paths, controls)
     built = {force.FIELD: force.build(_forces(spec, force.Spec), lookup) for force in FORCES}
     looked_at = _coordinates_of(
         paths.conditional_coordinate,
@@ -160,12 +153,46 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         ),
         "paths": paths,
         "muscle_rows": built_muscles.rows,
+        **_of_controls(controls, muscles),
         **{name: static for name, (static, _) in built.items()},
     }
     sizes = {**_sizes(spec, params, structure), **built_muscles.sizes}
     model = _model(spec, coordinates, rotational, muscles, sizes, structure)
     check_shapes(params, model.sizes)
     return _with_short_indices(model), params
+
+
+def _lookup(
+    spec: ModelSpec,
+    coordinate: Mapping[str, int],
+    rotational: np.ndarray,
+    bodies: BodyStructure,
+    tree: TreeStructure,
+    paths: PathStructure,
+    controls: Controls,
+) -> Lookup:
+    """What forces find by name."""
+    return Lookup(
+        source=spec.source,
+        coordinate=coordinate,
+        rotational=rotational,
+        body={body.name: number for number, body in enumerate(spec.bodies)},
+        mobod=[int(m) for m in bodies.mobod],
+        support=tree.support,
+        contact_geometry={geometry.name: geometry for geometry in spec.contact_geometry},
+        path={name: number for number, name in enumerate(paths.names)},
+        control=controls.first,
+    )
+
+
+def _of_controls(controls: Controls, muscles: Sequence[MuscleSpec]) -> dict[str, Any]:
+    """What the Model holds of its controls."""
+    return {
+        "control_names": controls.names,
+        "min_control": controls.minimum,
+        "max_control": controls.maximum,
+        "muscle_control": np.array([controls.first[muscle.name] for muscle in muscles], int),
+    }
 
 
 def _with_short_indices(part: Any) -> Any:
@@ -239,9 +266,7 @@ def _model(
         joint_coordinates=_joint_coordinates(spec),
         coordinate_names=tuple(c.name for _, c in coordinates),
         muscle_names=tuple(m.name for m in muscles),
-        control_names=tuple(m.name for m in muscles),
         muscle_path=np.arange(len(muscles)),
-        muscle_control=np.arange(len(muscles)),
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
         locked=np.array([c.locked for _, c in coordinates], bool),
@@ -278,7 +303,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "mobod": len(tree.body),
         "frame": len(tree.body) + 1,  # of the mobilized bodies, and ground
         "term": len(tree.term_axis),
-        "control": len(params.muscles.max_isometric_force),
+        "control": len(structure["control_names"]),
         "muscle": len(params.muscles.max_isometric_force),
         "path": len(paths.names),
         "point": len(paths.point_body),

@@ -24,6 +24,7 @@ class Lookup:
     support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
     contact_geometry: Mapping[str, ContactGeometrySpec]
     path: Mapping[str, int]  # by the name of the force that owns it
+    control: Mapping[str, int]  # the first one of the force that owns it
 
     def coordinates(self, names: Sequence[str]) -> np.ndarray:
         """Index of each coordinate."""
@@ -32,6 +33,14 @@ class Lookup:
     def bodies(self, names: Sequence[str]) -> np.ndarray:
         """Index of each body, GROUND for ground."""
         return np.array([self.body.get(name, GROUND) for name in names], int)
+
+    def paths(self, names: Sequence[str]) -> np.ndarray:
+        """Index of the path that each of these forces owns."""
+        return np.array([self.path[name] for name in names], int)
+
+    def controls(self, names: Sequence[str]) -> np.ndarray:
+        """Index of the control, or of the first one, that each of these forces owns."""
+        return np.array([self.control[name] for name in names], int)
 
     def carriers(self, bodies: np.ndarray) -> np.ndarray:
         """The mobilized body that carries each body, GROUND if none does."""

@@ -362,15 +362,20 @@ def _read_shape(context: Context, geometry: Component) -> ContactGeometrySpec | 
 
 
 def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
-    forces: list[ForceSpec] = []
-    for component in _members(tree, "forceset", None, *_FORCES):
+    """All forces, in the order in which OpenSim adds them to its system, as controls are."""
+    forces: dict[str, ForceSpec] = {}
+    members = _members(tree, "forceset", None, *_FORCES)
+    for component in sorted(members, key=lambda one: one.owner is not tree):
         element = component.element
         assert element is not None
-        if element.tag in _FORCES:
-            forces.append(_FORCES[element.tag](context, component))
-        else:
+        if element.tag not in _FORCES:
             _refuse_force(context, element)
-    return tuple(forces)
+        elif element.name in forces:
+            # OpenSim differs: it tells a force of the ForceSet from one of the components by path.
+            raise element.error("expected another name than that of a force outside its set")
+        else:
+            forces[element.name] = _FORCES[element.tag](context, component)
+    return tuple(forces.values())
 
 
 def _read_markers(context: Context, tree: Component) -> tuple[MarkerSpec, ...]:

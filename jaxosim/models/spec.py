@@ -8,7 +8,7 @@ makes them unique, and defaults are filled in.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxosim.functions import FunctionSpec
 from jaxosim.functions.constant import Spec as ConstantSpec
@@ -131,6 +131,29 @@ class ForceSpec(Protocol):
     @property
     def applies_force(self) -> bool:
         """Whether it is switched on."""
+        ...
+
+
+class ControlSpec(NamedTuple):
+    """A control, and the bounds that an optimizer should respect; forces do not clip it."""
+
+    name: str
+    min_control: float
+    max_control: float
+
+
+@runtime_checkable
+class ControlOwner(Protocol):
+    """A force that is driven by controls: an Actuator of OpenSim."""
+
+    @property
+    def name(self) -> str:
+        """Of the force."""
+        ...
+
+    @property
+    def controls(self) -> tuple[ControlSpec, ...]:
+        """One or more, in OpenSim's order."""
         ...
 
 

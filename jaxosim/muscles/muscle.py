@@ -18,6 +18,7 @@ import jax
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
 from jaxosim.models.reader_frames import Component
+from jaxosim.models.spec import ControlSpec
 from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 
@@ -41,6 +42,11 @@ class MuscleSpec:
     min_control: float = 0.0
     max_control: float = 1.0
     applies_force: bool = True
+
+    @property
+    def controls(self) -> tuple[ControlSpec, ...]:
+        """The excitation."""
+        return (ControlSpec(self.name, self.min_control, self.max_control),)
 
 
 _Spec = TypeVar("_Spec", bound=MuscleSpec)

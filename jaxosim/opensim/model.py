@@ -1,7 +1,8 @@
 """A model in a live OpenSim 4.6 that returns NumPy arrays.
 
 Everything is in the order of OpenSim's sets (the file's order): coordinates, bodies, joints,
-muscles, forces, markers. Frames, signs and units are OpenSim's: ground frame, rad, m, N, s.
+muscles, forces, markers; controls are in that of OpenSim's `Model::getControls`. Frames, signs and
+units are OpenSim's: ground frame, rad, m, N, s.
 
 Two properties of the library determine this design. Values written into a state by name do not
 invalidate what a muscle has already computed at that state, so every evaluation starts from a
@@ -25,12 +26,13 @@ from jaxosim.opensim.refinement import Refinement
 
 
 class OpenSimModel:
-    """One `.osim` model in OpenSim; the excitations of its muscles are set from Python.
+    """One `.osim` model in OpenSim; its controls are set from Python.
 
     Attributes:
       coordinate_names, body_names, joint_names, muscle_names, force_names, marker_names: tuples
         of str.
       state_names: paths of the state variables.
+      control_count: number of controls, six for each BodyActuator.
       rotational: [coordinate] bool, False where the coordinate is a length.
       locked: [coordinate] bool, locked by the file.
       ranges: [coordinate, 2] (rad | m).
@@ -41,7 +43,9 @@ class OpenSimModel:
     def __init__(
         self, path: str | os.PathLike, edit: Callable[[opensim.Model], object] | None = None
     ):
-        """Load a model, disable its controllers and give every muscle a constant excitation.
+        """Load a model and disable its controllers.
+
+        Controls are OpenSim's default controls, to which controllers would add.
 
         Args:
           path: the `.osim` file.
@@ -56,26 +60,11 @@ class OpenSimModel:
             edit(self.model)
         for controller in reading.members(self.model.updControllerSet()):
             controller.setEnabled(False)
-        self._add_controller()
         self._initial = opensim.State(self.model.initSystem())
         self._collect_members()
         self._collect_coordinate_facts()
 
     # ---- what the model holds ------------------------------------------------------------
-    def _add_controller(self) -> None:
-        """Drive each muscle by a Constant."""
-        muscles = reading.members(self.model.getMuscles())
-        controller = opensim.PrescribedController()
-        controller.setName("jaxosim_excitation")
-        for muscle in muscles:
-            controller.addActuator(muscle)
-            controller.prescribeControlForActuator(
-                muscle.getAbsolutePathString(), opensim.Constant(0.0)
-            )
-        self._controller = controller
-        if muscles:
-            self.model.addController(controller)
-
     def _collect_members(self) -> None:
         """Keep every member of the model's sets, and their names."""
         model = self.model
@@ -85,9 +74,7 @@ class OpenSimModel:
         self._muscles = reading.members(model.getMuscles())
         self._forces = reading.members(model.getForceSet())
         self._markers = reading.members(model.getMarkerSet())
-        functions = self._controller.get_ControlFunctions()
-        self._excitations = [opensim.Constant.safeDownCast(f) for f in reading.members(functions)]
-        self._functions = functions
+        self.control_count = model.getNumControls()
         self.coordinate_names = reading.names(self._coordinates)
         self.body_names = reading.names(self._bodies)
         self.joint_names = reading.names(self._joints)
@@ -129,7 +116,7 @@ class OpenSimModel:
 
     # ---- states --------------------------------------------------------------------------
     def state_of(self, values: Mapping[str, np.ndarray]) -> opensim.State:
-        """A fresh OpenSim state with these values; excitations go to the controller.
+        """A fresh OpenSim state with these values; excitations become the default controls.
 
         Locked coordinates are unlocked, set and locked again, so they hold the given value.
 
@@ -151,7 +138,7 @@ class OpenSimModel:
                 coordinate.setLocked(state, True)
         for variable in ("activation", "fiber_length"):
             self._set_muscle_variable(state, variable, values.get(variable))
-        self.set_excitation(values.get("excitation", np.zeros(len(self._muscles))))
+        self.set_controls(values.get("excitation", np.zeros(self.control_count)))
         return state
 
     def _set_muscle_variable(self, state, variable: str, values: np.ndarray | None) -> None:
@@ -161,10 +148,9 @@ class OpenSimModel:
             with contextlib.suppress(RuntimeError):  # rigid tendons lack the variable
                 self.model.setStateVariableValue(state, f"{path}/{variable}", float(value))
 
-    def set_excitation(self, excitation: np.ndarray) -> None:
-        """Set the constant excitation of each muscle, [muscle] (1)."""
-        for function, value in zip(self._excitations, excitation, strict=True):
-            function.setValue(float(value))
+    def set_controls(self, controls: np.ndarray) -> None:
+        """Set the controls, [control] (1), from the next instant on at which they are computed."""
+        self.model.setDefaultControls(opensim.Vector.createFromMat(np.array(controls, float)))
 
     def read(self, state: opensim.State) -> Arrays:
         """Values of a state: q, u [coordinate], activation, fiber_length [muscle]."""
@@ -187,7 +173,7 @@ class OpenSimModel:
         """Everything OpenSim reports at one state.
 
         Args:
-          values: one state: q, u, activation, fiber_length, excitation.
+          values: one state: q, u, activation, fiber_length, excitation [control].
 
         Returns:
           Rates `q_dot, u_dot, activation_rate, fiber_length_rate`; `body_…` as position,
@@ -327,7 +313,7 @@ class OpenSimModel:
         """Integrate with Runge-Kutta-Merson, excitations held within a step.
 
         Args:
-          excitations: [step, muscle] (1), each held for `dt`.
+          excitations: [step, control] (1), each held for `dt`.
           dt: (s) length of a step.
           accuracy: of OpenSim's Manager.
           start: as for `initial_state`.
@@ -340,7 +326,7 @@ class OpenSimModel:
         state = self.initial_state(start)
         samples, manager = [self.read(state)], None
         for index, excitation in enumerate(excitations):
-            self.set_excitation(excitation)
+            self.set_controls(excitation)
             if manager is None or fresh_manager_each_step:
                 manager = self.manager_at(state, index * dt, accuracy)
             state = manager.integrate((index + 1) * dt)

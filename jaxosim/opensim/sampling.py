@@ -35,8 +35,8 @@ def random_states(oracle: OpenSimModel, count: int, seed: int) -> dict[str, np.n
       seed: of the generator.
 
     Returns:
-      time [state], q, u [state, coordinate], activation, fiber_length, excitation
-      [state, muscle].
+      time [state], q, u [state, coordinate], activation, fiber_length [state, muscle], excitation
+      [state, control].
     """
     rng = np.random.default_rng(seed)
     q = _poses(oracle, rng, count)
@@ -49,7 +49,7 @@ def random_states(oracle: OpenSimModel, count: int, seed: int) -> dict[str, np.n
         "u": np.where(free, rng.standard_normal(q.shape) * scale, 0.0),
         "activation": rng.uniform(0.01, 1.0, shape),
         "fiber_length": _fiber_lengths(oracle, rng, q),
-        "excitation": rng.uniform(0.0, 1.0, shape),
+        "excitation": rng.uniform(0.0, 1.0, (count, oracle.control_count)),
     }
 
 
@@ -72,7 +72,7 @@ def stressed(
         **states,
         "fiber_length": np.where(chosen, short, states["fiber_length"]),
         "activation": rng.uniform(-0.05, 1.1, shape),
-        "excitation": rng.uniform(-0.2, 1.2, shape),
+        "excitation": rng.uniform(-0.2, 1.2, states["excitation"].shape),
     }
 
 

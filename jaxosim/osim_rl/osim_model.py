@@ -24,7 +24,7 @@ class OsimModel:
     Attributes:
       compiled: the task and its compiled functions.
       world: the present EnvState; None before the first reset.
-      last_action: excitations in the file's order, clipped to [0, 1].
+      last_action: controls in the file's order, clipped to their bounds.
       curforces: strength of each muscle as a share of the model file's.
       stepsize: seconds of a control step.
     """
@@ -41,7 +41,7 @@ class OsimModel:
         self.world: EnvState | None = None
         self.stepsize = compiled.env.options.step_size
         self.noutput = compiled.env.action_size
-        self.curforces: Sequence[float] = [1.0] * self.noutput
+        self.curforces: Sequence[float] = [1.0] * len(compiled.env.model.muscle_names)
         self.last_action = np.full(self.noutput, STARTING_CONTROL)
         self._task_at = task_at
         self._params: Params = compiled.env.params
@@ -87,7 +87,7 @@ class OsimModel:
         """Set the excitations of the next control steps.
 
         Args:
-          action: one number for each muscle in the file's order; clipped to [0, 1].
+          action: one number for each control in the file's order; clipped to its bounds.
 
         Raises:
           ValueError: not a number is among them, or there are too few or too many.
@@ -95,12 +95,14 @@ class OsimModel:
         action = np.asarray(action, float)
         if action.shape != (self.noutput,):
             raise ValueError(
-                f"action: expected {self.noutput} numbers, one for each muscle, got shape "
+                f"action: expected {self.noutput} numbers, one for each control, got shape "
                 f"{action.shape}"
             )
         if np.isnan(action).any():
-            raise ValueError("action: expected numbers from 0 to 1, got NaN")
-        self.last_action = np.clip(action, 0.0, 1.0)
+            raise ValueError("action: expected numbers, got NaN")
+        env = self.compiled.env
+        low, high = (bound[env.muscle_order] for bound in (env.action_low, env.action_high))
+        self.last_action = np.clip(action, low, high)
 
     def integrate(self) -> None:
         """Carry the world through one control step."""
@@ -134,8 +136,9 @@ class OsimModel:
           ValueError: not a number is among them, or there are too few or too many.
         """
         values = np.asarray(activations, self.dtype)
-        if values.shape != (self.noutput,) or np.isnan(values).any():
-            raise ValueError(f"activations: expected {self.noutput} numbers, got {activations}")
+        count = len(self.compiled.env.model.muscle_names)
+        if values.shape != (count,) or np.isnan(values).any():
+            raise ValueError(f"activations: expected {count} numbers, got {activations}")
         self._move(dataclasses.replace(self.present.state, activation=jnp.asarray(values)))
 
     def get_state(self) -> State:
@@ -175,8 +178,9 @@ class OsimModel:
         Raises:
           ValueError: there are too few or too many.
         """
-        if len(strength) != self.noutput:
-            raise ValueError(f"strength: expected {self.noutput} numbers, got {len(strength)}")
+        count = len(self.compiled.env.model.muscle_names)
+        if len(strength) != count:
+            raise ValueError(f"strength: expected {count} numbers, got {len(strength)}")
         self.curforces = strength
         assert self.compiled.env.params is not None
         file = self.compiled.env.params.muscles.max_isometric_force
@@ -198,5 +202,5 @@ class OsimModel:
             print()
 
     def get_action_space_size(self) -> int:
-        """Number of muscles."""
+        """Number of controls."""
         return self.noutput

@@ -56,7 +56,7 @@ def write_states(path: _Path, model: Model, states: State) -> None:
 
 
 def write_controls(path: _Path, model: Model, time: np.ndarray, controls: np.ndarray) -> None:
-    """Write muscle excitations as a controls table, one column per muscle under its name.
+    """Write controls as a controls table, one column for each under its name.
 
     OpenSim's `PrescribedController` replays what `rollout` did with them, with its own
     interpolation (straight lines) as well as with method 0 (rows held): a second row ends each
@@ -64,7 +64,7 @@ def write_controls(path: _Path, model: Model, time: np.ndarray, controls: np.nda
 
     Args:
       path: the file to write; one that is there is replaced when all is written.
-      model: whose muscles they excite.
+      model: whose controls they are.
       time: `[time]` (s), rising; row k is held from its time to the next one's.
       controls: `[time, control]` (1).
 
@@ -74,7 +74,7 @@ def write_controls(path: _Path, model: Model, time: np.ndarray, controls: np.nda
       OSError: the file cannot be written.
     """
     time = _times(time)
-    values = _field(controls, "controls", len(time), len(model.muscle_names))
+    values = _field(controls, "controls", len(time), len(model.control_names))
     if len(time) == 1:  # OpenSim needs two rows to be a function of time
         ends = np.maximum(time + _JUMP, np.nextafter(time, np.inf))
     else:
@@ -84,7 +84,7 @@ def write_controls(path: _Path, model: Model, time: np.ndarray, controls: np.nda
     held = np.empty(count)
     held[::2], held[1::2] = time, ends
     rows = np.repeat(values, 2, axis=0)[:count]
-    _write(path, "controls", list(model.muscle_names), held, list(rows.T))
+    _write(path, "controls", list(model.control_names), held, list(rows.T))
 
 
 def write_coordinates(
@@ -165,22 +165,22 @@ def read_coordinates(path: _Path, model: Model, params: Params) -> tuple[np.ndar
 
 
 def read_controls(path: _Path, model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Read muscle excitations from a controls table; of `write_controls`, the rows given to it.
+    """Read controls from a controls table; of `write_controls`, the rows given to it.
 
     Returns:
-      Times `[time]` (s) and excitations `[time, muscle]` (1).
+      Times `[time]` (s) and controls `[time, control]` (1).
 
     Raises:
-      TableFormatError: the file is no table, a muscle has no column, or one with NaN or infinity.
+      TableFormatError: the file is no table, a control has no column, or one with NaN or infinity.
       OSError: the file cannot be read.
     """
     table = read_table(path)
     numbers = _numbers(table)
     columns = [
         _find(numbers, (f"/forceset/{name}", name, f"{name}.excitation"))
-        for name in model.muscle_names
+        for name in model.control_names
     ]
-    missing = [n for n, found in zip(model.muscle_names, columns, strict=True) if found is None]
+    missing = [n for n, found in zip(model.control_names, columns, strict=True) if found is None]
     _refuse_missing(table, missing)
     found = [index for index in columns if index is not None]
     for index in found:

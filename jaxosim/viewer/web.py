@@ -91,8 +91,10 @@ class WebViewer:
                 slider.on_update(functools.partial(self._posed, index))
                 self.coordinates[index] = slider
         with gui.add_folder("controls", expand_by_default=False):
-            for index, name in enumerate(model.muscle_names):
-                self.controls[index] = gui.add_slider(_plain(name), 0.0, 1.0, 0.01, 0.05)
+            for index, name in enumerate(model.control_names):
+                low, high = max(model.min_control[index], -1.0), min(model.max_control[index], 1.0)
+                value = min(max(0.05 if index in model.muscle_control else 0.0, low), high)
+                self.controls[index] = gui.add_slider(_plain(name), low, high, 0.01, value)
         self._step = jax.jit(functools.partial(step, model))
         self._equilibrate = jax.jit(functools.partial(equilibrate_muscles, model))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from brax.envs.base import Env, State
 
 from jaxosim.compilation_cache import use_compilation_cache
@@ -43,8 +44,8 @@ class BraxEnv(Env):
 
         Args:
           state: from `reset` or `step`; what wrappers have put into `info` and `metrics` stays.
-          action: `[action]` (1), clipped to [-1, 1]: where Brax's policies are at home. -1 is no
-            excitation, 1 full excitation, 0 half of it.
+          action: `[action]` (1), clipped to [-1, 1]: where Brax's policies are at home. -1 is the
+            least control, 1 the largest, 0 halfway; an unbounded control is the action itself.
         """
         es = self.functional.step(state.pipeline_state, self.controls_of(action))
         return state.replace(
@@ -57,8 +58,12 @@ class BraxEnv(Env):
         )
 
     def controls_of(self, action: jax.Array) -> jax.Array:
-        """The excitations from 0 to 1 that an action from -1 to 1 stands for, `[action]` (1)."""
-        return (jnp.asarray(action) + 1) / 2
+        """The controls that an action from -1 to 1 stands for, `[action]` (1)."""
+        low, high = self.functional.action_low, self.functional.action_high
+        bounded = np.isfinite(low) & np.isfinite(high)
+        low, high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+        share = (jnp.asarray(action) + 1) / 2
+        return jnp.asarray(low, share.dtype) + share * jnp.asarray(high - low, share.dtype)
 
     @property
     def episode_length(self) -> int:

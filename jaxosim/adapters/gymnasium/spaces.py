@@ -33,8 +33,9 @@ def observation_space(env: Env) -> spaces.Box:
 
 
 def action_space(env: Env) -> spaces.Box:
-    """Excitations from 0 to 1."""
-    return spaces.Box(0.0, 1.0, (env.action_size,), np.float32)
+    """Bounds of the controls, infinite where there are none."""
+    low, high = (bound.astype(np.float32) for bound in (env.action_low, env.action_high))
+    return spaces.Box(low, high, dtype=np.float32)
 
 
 def checked_action(action: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -47,7 +48,7 @@ def checked_action(action: Any, shape: tuple[int, ...]) -> np.ndarray:
     if values.shape != shape:
         raise ValueError(f"action: expected shape {shape}, got {values.shape}")
     if np.isnan(values).any():
-        raise ValueError("action: expected numbers from 0 to 1, got NaN")
+        raise ValueError("action: expected numbers, got NaN")
     return values
 
 

@@ -54,7 +54,7 @@ class _Task(environment.Environment):
         Args:
           key: not used, the state has its own.
           state: from `reset` or `step`.
-          action: `[action]` (1), clipped to [0, 1].
+          action: `[action]` (1), clipped to the task's `action_low` and `action_high`.
           params: not read.
 
         Returns:
@@ -79,8 +79,9 @@ class _Task(environment.Environment):
         return self.functional.action_size
 
     def action_space(self, params: Any = None) -> spaces.Box:
-        """Excitations from 0 to 1."""
-        return spaces.Box(0.0, 1.0, (self.functional.action_size,))
+        """Bounds of the controls, infinite where there are none."""
+        env = self.functional
+        return spaces.Box(env.action_low, env.action_high, (env.action_size,))  # pyright: ignore[reportArgumentType]
 
     def observation_space(self, params: Any = None) -> spaces.Box:
         """Bounds of the observation, infinite where there are none."""
