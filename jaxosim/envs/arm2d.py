@@ -13,8 +13,9 @@ import jax.numpy as jnp
 
 from jaxosim.checks import check_finite
 from jaxosim.envs import lookup
+from jaxosim.envs.actions import OSIM_RL_CONTROL_RANGE
 from jaxosim.envs.arm_target import add_target
-from jaxosim.envs.base import OSIM_RL_CONTROL_RANGE, Env
+from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition
 from jaxosim.envs.observation import Block
 from jaxosim.outputs import StateDescription

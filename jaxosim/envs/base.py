@@ -17,8 +17,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxosim import checks
-from jaxosim.arrays.indexing import take
-from jaxosim.arrays.safe import clip
+from jaxosim.envs.actions import Actions
 from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition, step_info
 from jaxosim.envs.model_source import read_model
@@ -37,7 +36,6 @@ from jaxosim.simulation import (
 from jaxosim.types import Model, Options, Params, State
 
 STARTING_CONTROL = 1.0  # osim-rl: in force until the first action
-OSIM_RL_CONTROL_RANGE = (0.0, 1.0)  # osim-rl: whatever the file says of its muscles
 _OBSERVATIONS = ("vector", "dict")
 
 
@@ -177,15 +175,20 @@ class Env(Copied):
         """Largest values of the observation's entries, `[entry]`; inf where unbounded."""
         return bounds_of(self.blocks)[1]
 
+    @functools.cached_property
+    def _actions(self) -> Actions:
+        """How actions become controls."""
+        return Actions.of(self.model, self.muscle_order, self.control_range)
+
     @property
     def action_low(self) -> np.ndarray:
         """Smallest controls, `[action]`; −inf where unbounded."""
-        return self._in_action_order(self._control_bounds[0])
+        return self._actions.low
 
     @property
     def action_high(self) -> np.ndarray:
         """Largest controls, `[action]`; inf where unbounded."""
-        return self._in_action_order(self._control_bounds[1])
+        return self._actions.high
 
     # ------------------------------------------------------------------------ the contract
 
@@ -265,17 +268,7 @@ class Env(Copied):
         Raises:
           ValueError: the action has another shape than `[action]`.
         """
-        dtype = self._nominal.gravity.dtype
-        action = jnp.asarray(action, dtype)
-        if action.shape != (self.action_size,):
-            raise ValueError(
-                f"action: expected shape ({self.action_size},), one control for each of "
-                f"action_names, got {action.shape}"
-            )
-        largest = jnp.finfo(dtype).max  # laws hold no infinities
-        low, high = (np.clip(bound, -largest, largest) for bound in self._control_bounds)
-        controls = take(action, self.muscle_order)
-        return clip(controls, jnp.asarray(low, dtype), jnp.asarray(high, dtype))
+        return self._actions.controls(action, self._nominal.gravity.dtype)
 
     def finish_step(
         self, es: EnvState, state: State, controls: jax.Array, integrator_state: IntegratorState
@@ -346,20 +339,6 @@ class Env(Copied):
     def _nominal(self) -> Params:
         assert self.params is not None  # filled in when the task is made
         return self.params
-
-    @property
-    def _control_bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Smallest and largest controls, `[control]`; infinite where unbounded."""
-        low, high = self.model.min_control, self.model.max_control
-        if self.control_range is None:
-            return low, high
-        return np.full_like(low, self.control_range[0]), np.full_like(high, self.control_range[1])
-
-    def _in_action_order(self, values: np.ndarray) -> np.ndarray:
-        """Values `[control]` at the places that the controls have in the action, `[action]`."""
-        placed = np.zeros_like(values)
-        placed[self.muscle_order] = values
-        return placed
 
     @property
     def _limit(self) -> int:

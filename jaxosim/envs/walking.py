@@ -7,7 +7,8 @@ import jax
 
 from jaxosim.checks import check_finite
 from jaxosim.envs import lookup
-from jaxosim.envs.base import OSIM_RL_CONTROL_RANGE, Env
+from jaxosim.envs.actions import OSIM_RL_CONTROL_RANGE
+from jaxosim.envs.base import Env
 from jaxosim.outputs import StateDescription
 
 VARIANTS = ("3D", "2D")

@@ -57,6 +57,8 @@ def _of_attribute(text, rng):
 def _exchanged(text, rng):
     """Two leaves with each other's text."""
     first, second = _pick(_LEAF, text, rng), _pick(_LEAF, text, rng)
+    if first is None or second is None:
+        return text
     if first.start() > second.start():
         first, second = second, first
     if first.end(1) > second.start(1):
