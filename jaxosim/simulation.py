@@ -4,6 +4,7 @@ A control step holds the controls for `Options.step_size` (0.01 s, as osim-rl do
 """
 
 import dataclasses
+import functools
 import warnings
 
 import jax
@@ -21,7 +22,8 @@ from jaxosim.integrators.local_coordinates import from_local, to_local
 from jaxosim.integrators.merson import merson_integrate
 from jaxosim.integrators.problem import ModelProblem
 from jaxosim.integrators.ros3w import SolverState, init, ros3w_step, ros3w_steps, step_schedule
-from jaxosim.muscles.rows import equilibrium
+from jaxosim.muscles import rows as muscle_rows
+from jaxosim.paths.geometry_path import lengthening_speed
 from jaxosim.pytree import array, checked_array, pytree
 from jaxosim.system import (
     StepContext,
@@ -29,7 +31,6 @@ from jaxosim.system import (
     checked_arguments,
     realize_derivative,
     realize_position,
-    realize_velocity,
 )
 from jaxosim.types import Model, Options, Params, State
 
@@ -83,31 +84,37 @@ def find_initial_state(
         time=jnp.zeros((), pose.dtype),
         q=pose,
         u=jnp.where(model.locked, 0.0, speed),
-        activation=params.muscles.default_activation,
-        fiber_length=params.muscles.default_fiber_length,
+        **muscle_rows.default_states(params),
     )
     return find_equilibrium(model, params, state)
 
 
-def equilibrate_muscles(model: Model, params: Params, state: State) -> State:
+def equilibrate_muscles(
+    model: Model, params: Params, state: State, controls: ArrayLike | None = None
+) -> State:
     """The same state with every fiber at the length where it balances its tendon.
 
     Where OpenSim raises since a muscle has no equilibrium, this warns and names it; a traced
-    program cannot, and asks `find_equilibrium`.
+    program cannot, and asks `find_equilibrium`, which takes the same arguments.
     """
-    balanced, found = find_equilibrium(model, params, state)
+    balanced, found = find_equilibrium(model, params, state, controls)
     warn_without_equilibrium(model, found)
     return balanced
 
 
-@fused(static_argnums=(0,), constant_argnums=(1,))
-def find_equilibrium(model: Model, params: Params, state: State) -> tuple[State, jax.Array]:
+def find_equilibrium(
+    model: Model, params: Params, state: State, controls: ArrayLike | None = None
+) -> tuple[State, jax.Array]:
     """As `equilibrate_muscles`, and which muscles have an equilibrium at all.
+
+    A muscle with a rigid tendon is in equilibrium whatever its fiber length.
 
     Args:
       model: static structure.
       params: model parameters.
       state: one world; `vmap` for many.
+      controls: `[control]` (1), activations of the muscles that ignore activation dynamics; zero if
+        absent, as in OpenSim.
 
     Returns:
       The state, and `[muscle]` bool: false for a muscle whose fiber and tendon cannot carry the
@@ -116,17 +123,26 @@ def find_equilibrium(model: Model, params: Params, state: State) -> tuple[State,
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
-    check_records(model, params=params, state=state)
-    position = realize_position(model, params, state)
-    velocity = realize_velocity(model, params, state, position)
-    length, found = equilibrium(
+    given = jnp.asarray(np.zeros(len(model.control_names)) if controls is None else controls)
+    return _find_equilibrium(model, params, state, checked_arguments(model, params, state, given))
+
+
+@fused(static_argnums=(0,), constant_argnums=(1,))
+def _find_equilibrium(
+    model: Model, params: Params, state: State, controls: jax.Array
+) -> tuple[State, jax.Array]:
+    """The same as one kernel."""
+    paths = realize_position(model, params, state).paths
+    speed = lengthening_speed(model, paths, take(state.u, model.tree.mobility))
+    excitation = take(controls, model.muscle_control)
+    balanced, found = muscle_rows.equilibrium(
         model,
         params,
-        take(position.paths.length, model.muscle_path),
-        take(velocity.lengthening_speed, model.muscle_path),
-        state.activation,
+        take(paths.length, model.muscle_path),
+        take(speed, model.muscle_path),
+        muscle_rows.used_activation(model, state, excitation),
     )
-    return dataclasses.replace(state, fiber_length=length), found
+    return muscle_rows.with_contraction(model, state, balanced), found
 
 
 def warn_without_equilibrium(model: Model, found: jax.Array) -> None:
@@ -182,10 +198,11 @@ def substeps(
     return jax.lax.scan(step, init(local, duration), step_schedule(options.substeps, duration))[1]
 
 
-def error_norm(state: State, error: State) -> jax.Array:
+def error_norm(model: Model, state: State, error: State) -> jax.Array:
     """Simbody's error norm: the largest of three RMS values, over q, u and muscle states.
 
-    Speeds and muscle states are weighted by their own size once that exceeds 1.
+    Speeds and muscle states are weighted by their own size once that exceeds 1. Of the fields of
+    muscles only the rows that are state variables count.
     """
 
     def weighted(value, e):
@@ -195,10 +212,10 @@ def error_norm(state: State, error: State) -> jax.Array:
         values = jnp.concatenate(parts)
         return jnp.sqrt(jnp.sum(values * values) / max(values.size, 1))
 
-    muscle = (
-        weighted(state.activation, error.activation),
-        weighted(state.fiber_length, error.fiber_length),
-    )
+    muscle = [
+        take(weighted(getattr(state, name), getattr(error, name)), held.row)
+        for name, held in model.muscle_states.items()
+    ]
     norms = [rms(error.q), rms(weighted(state.u, error.u)), rms(*muscle)]
     return jnp.max(jnp.stack(norms))
 
@@ -221,7 +238,13 @@ def _adaptive_step(
         model, params, state, controls if first_stage is None else first_stage
     )
     end, step = merson_integrate(
-        rates, error_norm, state, first, options.step_size, options.accuracy, integrator_state.step
+        rates,
+        functools.partial(error_norm, model),
+        state,
+        first,
+        options.step_size,
+        options.accuracy,
+        integrator_state.step,
     )
     return end, IntegratorState(step=step, controls=controls)
 

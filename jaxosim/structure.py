@@ -60,3 +60,12 @@ class FloatingStructure:
     mobod: np.ndarray  # [floating] the mobilized body they move
     coordinate: np.ndarray  # [floating, 3] that drive the three rotations
     polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials
+
+
+@dataclass(frozen=True, eq=False)
+class MuscleStateStructure:
+    """The muscles that have a state variable, and where State holds it."""
+
+    muscle: np.ndarray  # [variable]
+    row: np.ndarray  # [variable] of the field of State; its other rows have no effect
+    count: int  # of rows of that field

@@ -77,7 +77,7 @@ class StepContext(NamedTuple):
 
 @pytree
 class Position:
-    """Everything known once the coordinates and fiber lengths are."""
+    """Everything known once the coordinates and contraction states are."""
 
     instance: InstanceInfo
     joints: JointInfo
@@ -89,10 +89,11 @@ class Position:
 
 @pytree
 class Velocity:
-    """Everything known once the speeds and activations are."""
+    """Everything known once the speeds, activations and controls are."""
 
     bodies: VelocityInfo
     lengthening_speed: jax.Array = array("path", unit="m/s")
+    contraction_rate: jax.Array = array("muscle", unit="m/s | 1/s")
     muscles: FiberVelocityInfo
 
 
@@ -131,24 +132,38 @@ def realize_position(
         paths=paths,
         muscles=materialize(
             muscle_rows.realize_length(
-                model, params, take(paths.length, model.muscle_path), state.fiber_length
+                model,
+                params,
+                take(paths.length, model.muscle_path),
+                muscle_rows.contraction(model, state),
             )
         ),
     )
 
 
 @jax.named_scope("realize_velocity")
-def realize_velocity(model: Model, params: Params, state: State, position: Position) -> Velocity:
-    """Body velocities, lengthening speeds of paths and fibers."""
+def realize_velocity(
+    model: Model, params: Params, state: State, controls: jax.Array, position: Position
+) -> Velocity:
+    """Body velocities, lengthening speeds of paths and fibers, rates of contraction states."""
+    speed = lengthening_speed(model, position.paths, take(state.u, model.tree.mobility))
+    muscle_speed, excitation = take(speed, model.muscle_path), take(controls, model.muscle_control)
+    muscles = materialize(
+        muscle_rows.realize_fiber_velocity(
+            model,
+            params,
+            position.muscles,
+            muscle_speed,
+            muscle_rows.used_activation(model, state, excitation),
+            muscle_rows.contraction(model, state),
+        )
+    )
     return Velocity(
         bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
-        lengthening_speed=lengthening_speed(
-            model, position.paths, take(state.u, model.tree.mobility)
-        ),
-        muscles=materialize(
-            muscle_rows.realize_fiber_velocity(
-                model, params, position.muscles, state.activation, state.fiber_length
-            )
+        lengthening_speed=speed,
+        muscles=muscles,
+        contraction_rate=muscle_rows.contraction_rate(
+            model, params, position.muscles, muscles, muscle_speed
         ),
     )
 
@@ -163,14 +178,11 @@ def realize_dynamics(
     velocity: Velocity,
 ) -> Dynamics:
     """Forces of muscles and of everything else."""
+    excitation = take(controls, model.muscle_control)
+    activation = muscle_rows.used_activation(model, state, excitation)
     muscles = materialize(
         muscle_rows.realize_dynamics(
-            model,
-            params,
-            position.muscles,
-            velocity.muscles,
-            state.activation,
-            take(controls, model.muscle_control),
+            model, params, position.muscles, velocity.muscles, activation, excitation
         )
     )
     kinematics = kinematics_of(
@@ -262,7 +274,7 @@ def realize(
     """
     state, controls = materialize((state, controls))
     position = realize_position(model, params, state, context)
-    velocity = realize_velocity(model, params, state, position)
+    velocity = realize_velocity(model, params, state, controls, position)
     dynamics = realize_dynamics(model, params, state, controls, position, velocity)
     return position, velocity, dynamics
 
@@ -306,7 +318,7 @@ def state_rates(
         q=coordinate_rates(model, position.joints, state.u),
         u=segment_sum(u_dot, model.tree.mobility, len(model.coordinate_names)),
         activation=jnp.where(works, dynamics.muscles.activation_rate, 0.0),
-        fiber_length=jnp.where(works, velocity.muscles.fiber_velocity, 0.0),
+        **muscle_rows.contraction_fields(model, jnp.where(works, velocity.contraction_rate, 0.0)),
     )
 
 
@@ -352,7 +364,8 @@ def state_derivative(
       controls: `[control]` (1), used as they are, not clipped.
 
     Returns:
-      A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s).
+      A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s);
+      zero in the rows of muscles that have no such state.
 
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.

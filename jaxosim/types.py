@@ -30,7 +30,12 @@ from jaxosim.muscles.muscle import MuscleParams
 from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
 from jaxosim.paths.build import PathParams, PathStructure
 from jaxosim.pytree import array, pytree
-from jaxosim.structure import BodyStructure, FloatingStructure, TreeStructure
+from jaxosim.structure import (
+    BodyStructure,
+    FloatingStructure,
+    MuscleStateStructure,
+    TreeStructure,
+)
 
 METHODS = ("ros3w", "rk4", "euler", "merson")  # of Options
 
@@ -65,6 +70,8 @@ class Model:
     path_springs: path_spring.Structure
     coordinate_actuators: coordinate_actuator.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
+    muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
+    muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
     muscle_path: np.ndarray  # [muscle] the path along which the muscle pulls
     muscle_control: np.ndarray  # [muscle] the control that is the muscle's excitation
     muscle_applies_force: np.ndarray  # [muscle] bool

@@ -54,6 +54,7 @@ FLOORS = {
     "jaxosim.dynamics": 5,
     # the paths and muscles of a whole model
     "jaxosim.muscles.rows": 6,
+    "jaxosim.state_variables": 6,
     "jaxosim.paths": 6,
     # a whole model, at an instant and over time
     "jaxosim.integrators": 7,

@@ -186,16 +186,18 @@ def test_a_first_stage_of_its_own_keeps_the_old_controls_for_one_stage(world, re
 
 
 def test_error_norm_is_the_largest_of_three_weighted_rms(world):
-    _, _, state, _ = world
+    model, _, state, _ = world
     zero = jax.tree.map(jnp.zeros_like, state)
     count = state.q.size
     fast = hopper_model.replace_at(state, u=(0, 4.0))
     error = hopper_model.replace_at(zero, u=(0, 1.0))
-    assert float(error_norm(fast, error)) == pytest.approx(0.25 / count**0.5)
+    assert float(error_norm(model, fast, error)) == pytest.approx(0.25 / count**0.5)
     error = hopper_model.replace_at(error, q=(0, 1.0))
-    assert float(error_norm(fast, error)) == pytest.approx(1 / count**0.5)
+    assert float(error_norm(model, fast, error)) == pytest.approx(1 / count**0.5)
     error = hopper_model.replace_at(zero, fiber_length=(0, 1.0))
-    assert float(error_norm(fast, error)) == pytest.approx(1 / (2 * state.activation.size) ** 0.5)
+    assert float(error_norm(model, fast, error)) == pytest.approx(
+        1 / (2 * state.activation.size) ** 0.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -480,8 +482,8 @@ def test_one_trace_for_equal_options(world):
 
 
 def test_the_error_norms_slope_where_a_speed_begins_to_count_by_its_size(world):
-    _, _, state, _ = world
+    model, _, state, _ = world
     error = hopper_model.replace_at(jax.tree.map(jnp.zeros_like, state), u=(0, 1.0))
-    norm = lambda speed: error_norm(hopper_model.replace_at(state, u=(0, speed)), error)  # noqa: E731
+    norm = lambda speed: error_norm(model, hopper_model.replace_at(state, u=(0, speed)), error)  # noqa: E731
     at, within = hopper_model.slopes_at_an_edge(norm, 1.0, 1)
     np.testing.assert_allclose(at, within, rtol=1e-5)

@@ -216,7 +216,7 @@ def test_gradient_is_finite_where_spheres_graze_the_floor(world):
 
     def depth(state):
         position = realize_position(model, params, state)
-        velocity = realize_velocity(model, params, state, position)
+        velocity = realize_velocity(model, params, state, jnp.zeros(2), position)
         dynamics = realize_dynamics(model, params, state, jnp.zeros(2), position, velocity)
         return dynamics.forces["contacts"].depth
 

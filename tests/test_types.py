@@ -69,7 +69,7 @@ def traced(name):
         )
         excitation = muscles.default_activation
         position = realize_position(model, params, state)
-        velocity = realize_velocity(model, params, state, position)
+        velocity = realize_velocity(model, params, state, excitation, position)
         dynamics = realize_dynamics(model, params, state, excitation, position, velocity)
         acceleration = realize_acceleration(model, params, position, velocity, dynamics)
         rates = jaxosim.state_derivative(model, params, state, excitation)

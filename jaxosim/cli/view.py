@@ -108,8 +108,13 @@ def check_finite(motion: Motion, worlds: Iterable[int]) -> None:
     """
     for world in worlds:
         states = motion.world(world)
-        fields = (states.q, states.u, states.activation, states.fiber_length)
-        is_finite = np.all([np.isfinite(field).all(axis=1) for field in fields], axis=0)
+        is_finite = np.all(
+            [
+                np.isfinite(x).reshape(len(motion.time), -1).all(axis=1)
+                for x in vars(states).values()
+            ],
+            axis=0,
+        )
         if not is_finite.all():
             start = motion.time[int(np.argmin(is_finite))]
             raise click.ClickException(

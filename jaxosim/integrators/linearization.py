@@ -3,7 +3,7 @@
 Of the whole Jacobian A only what makes the equations stiff is kept: friction, normal damping and
 stiffness of contacts, springs and limits, and each fiber with its tendon and, through the moment
 arms, with the joints. What is left out (rates of inertia, of moment arms, of Coriolis forces) is
-slow, and a large step must not extrapolate it. Fibers and activations are eliminated by hand, so
+slow, and a large step must not extrapolate it. The muscles' states are eliminated by hand, so
 that W x = (I − g A) x = r costs one symmetric positive definite solve in the free coordinates.
 
 Source: derived in docs/theory/integration.md, "Structured Jacobian".
@@ -12,7 +12,7 @@ Source: derived in docs/theory/integration.md, "Structured Jacobian".
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -28,7 +28,7 @@ from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.forces import present
 from jaxosim.forces.force import CoordinateJacobian, Kinematics, MobilityJacobian, PathJacobian
 from jaxosim.muscles import rows as muscle_rows
-from jaxosim.muscles.muscle import MuscleLengthInfo
+from jaxosim.muscles.derivatives import FiberDerivatives
 from jaxosim.paths.geometry_path import (
     PathInfo,
     path_stiffness,
@@ -39,6 +39,7 @@ from jaxosim.system import (
     Dynamics,
     Position,
     StepContext,
+    Velocity,
     kinematics_of,
     net_generalized_force,
     realize,
@@ -56,17 +57,6 @@ _Jacobian = TypeVar("_Jacobian", MobilityJacobian, CoordinateJacobian, PathJacob
 _TINY = 1e-12  # J: the root's derivative stays finite for a world at rest, squared too
 
 
-class FiberDerivatives(NamedTuple):
-    """Derivatives of tension T, fiber velocity v and activation rate, `[muscle]`."""
-
-    T_path: jax.Array  # N/m, at fixed fiber length; never negative
-    T_fiber: jax.Array  # N/m, at fixed path length
-    v_path: jax.Array  # 1/s
-    v_fiber: jax.Array  # 1/s; never positive
-    v_activation: jax.Array  # m/s
-    activation: jax.Array  # 1/s, of the activation rate by activation
-
-
 class EvaluatedStages(NamedTuple):
     """The state derivative at one state except accelerations, and the fibers' derivatives."""
 
@@ -75,7 +65,7 @@ class EvaluatedStages(NamedTuple):
     dynamics: Dynamics
     force: jax.Array  # [mobility] M u_dot
     mass: jax.Array  # [mobility, mobility]
-    rates: StateDerivative  # q, activation and fiber rates; u is left zero
+    rates: StateDerivative  # q, activation and contraction rates; u is left zero
     fibers: FiberDerivatives
 
 
@@ -108,9 +98,10 @@ class Evaluation:
         return dataclasses.replace(stages.rates, u=u)
 
     def fiber_diagonal(self, g: jax.Array) -> State:
-        """1 − g times the derivative of a fiber's velocity by its length; 1 elsewhere."""
+        """1 − g times the derivative of a contraction state's rate by the state; 1 elsewhere."""
         one = jax.tree.map(jnp.ones_like, self.stages.rates)
-        return dataclasses.replace(one, fiber_length=1 - g * self.stages.fibers.v_fiber)
+        fields = muscle_rows.contraction_fields(self.model, self.stages.fibers.y_state)
+        return dataclasses.replace(one, **{name: 1 - g * y for name, y in fields.items()})
 
     def iteration_matrix(self, h: jax.Array, g: jax.Array) -> "IterationMatrix":
         """W = I − g A with the structured Jacobian A for a step of h."""
@@ -136,7 +127,7 @@ class IterationMatrix:
     model: Model
     linearization: Linearization  # where A is taken
     g: jax.Array  # s
-    fiber_diagonal: jax.Array  # [muscle] 1 − g ∂(fiber velocity)/∂(fiber length)
+    fiber_diagonal: jax.Array  # [muscle] 1 − g ∂(rate of the contraction state)/∂(that state)
     stiffness: jax.Array  # [mobility, mobility] of what is left without activations and fibers
     matrix: jax.Array  # [mobility, mobility] of the speeds alone
     inverse: jax.Array  # [mobility, mobility]
@@ -167,20 +158,29 @@ class IterationMatrix:
         fibers, paths, mobility = lin.fibers, lin.paths, model.tree.mobility
         displacement = coordinate_speeds(model, lin.joints, rhs.q)
         d_a = rhs.activation / (1 - g * fibers.activation)
-        stretched = rhs.fiber_length + g * fibers.v_activation * d_a
-        released = tension_generalized_force(
-            model, paths, on_paths(model, fibers.T_fiber * stretched / damped)
-        )
+        contracted = muscle_rows.contraction(model, rhs) + g * fibers.y_activation * d_a
+        tension = fibers.T_state * contracted / damped
+        if fibers.T_activation is not None:
+            tension = tension + fibers.T_activation * d_a
+        released = tension_generalized_force(model, paths, on_paths(model, tension))
         force = momentum - g * matvec(self.stiffness, displacement) + g * released
         d_u = solve_positive(self.matrix, self.inverse, force)
         d_s = displacement + g * d_u
-        shortened = take(shortening(model, paths, d_s), model.muscle_path)
+        contracted = contracted - g * fibers.y_path * self._shortening(d_s)
+        if fibers.y_speed is not None:
+            contracted = contracted - g * fibers.y_speed * self._shortening(d_u)
         return State(
             time=rhs.time,
             q=coordinate_rates(model, lin.joints, segment_sum(d_s, mobility, len(rhs.q))),
             u=segment_sum(d_u, mobility, len(rhs.u)),
             activation=d_a,
-            fiber_length=(stretched - g * fibers.v_path * shortened) / damped,
+            **muscle_rows.contraction_fields(model, contracted / damped),
+        )
+
+    def _shortening(self, change: jax.Array) -> jax.Array:
+        """By how much the muscles' paths shorten `[muscle]` if the mobilities change so."""
+        return take(
+            shortening(self.model, self.linearization.paths, change), self.model.muscle_path
         )
 
 
@@ -219,7 +219,7 @@ def _stages(
         force=force,
         mass=mass_matrix(model, position.bodies, position.inertia),
         rates=state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force)),
-        fibers=_fiber_derivatives(model, params, position, state, controls),
+        fibers=_fiber_derivatives(model, params, position, velocity, state, controls),
     )
 
 
@@ -298,63 +298,22 @@ def _fiber_derivatives(
     model: Model,
     params: Params,
     position: Position,
+    velocity: Velocity,
     state: State,
     controls: jax.Array,
 ) -> FiberDerivatives:
-    """Derivatives of tension and rates by path length, fiber length and activation.
-
-    In two steps, so that XLA works out what the slopes share once: curves by lengths, then fiber
-    velocity by curves.
-    """
-    strength, length = params.muscles.max_isometric_force, position.muscles
-    path_length, fiber_length, a = materialize(
-        (
-            take(position.paths.length, model.muscle_path),
-            state.fiber_length,
-            state.activation,
-        )
-    )
+    """Derivatives of tensions and of the rates of the muscles' states."""
     excitation = take(controls, model.muscle_control)
-
-    def lengths(path: jax.Array, fiber: jax.Array) -> MuscleLengthInfo:
-        return muscle_rows.realize_length(model, params, path, fiber)
-
-    curves_by_path = _slopes(
-        lambda x: lengths(x, fiber_length).tendon_force_multiplier, path_length
+    return muscle_rows.derivatives(
+        model,
+        params,
+        position.muscles,
+        take(position.paths.length, model.muscle_path),
+        take(velocity.lengthening_speed, model.muscle_path),
+        muscle_rows.contraction(model, state),
+        muscle_rows.used_activation(model, state, excitation),
+        excitation,
     )
-    curves_by_fiber = _slopes(lambda x: lengths(path_length, x), fiber_length)
-
-    def velocity(curves: MuscleLengthInfo, activation: jax.Array, fiber: jax.Array) -> jax.Array:
-        return muscle_rows.realize_fiber_velocity(
-            model, params, curves, activation, fiber
-        ).fiber_velocity
-
-    def by_tendon(tendon_force: jax.Array) -> jax.Array:
-        curves = dataclasses.replace(length, tendon_force_multiplier=tendon_force)
-        return velocity(curves, a, fiber_length)
-
-    one = jnp.ones_like(a)
-    _, v_fiber = jax.jvp(
-        lambda curves, x: velocity(curves, a, x), (length, fiber_length), (curves_by_fiber, one)
-    )
-    works = model.muscle_applies_force
-    slopes = FiberDerivatives(
-        T_path=strength * curves_by_path,
-        T_fiber=strength * curves_by_fiber.tendon_force_multiplier,
-        v_path=curves_by_path * _slopes(by_tendon, length.tendon_force_multiplier),
-        v_fiber=clip(v_fiber, high=0.0),
-        v_activation=_slopes(lambda x: velocity(length, x, fiber_length), a),
-        activation=clip(
-            _slopes(lambda x: muscle_rows.activation_rate(model, params, x, excitation), a),
-            high=0.0,
-        ),
-    )
-    return FiberDerivatives(*(materialize(jnp.where(works, slope, 0.0)) for slope in slopes))
-
-
-def _slopes(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
-    """Derivatives of an elementwise function."""
-    return materialize(jax.jvp(function, (x,), (jnp.ones_like(x),))[1])
 
 
 def iteration_matrix(
@@ -362,10 +321,15 @@ def iteration_matrix(
 ) -> IterationMatrix:
     """W = I − g A, with g (s) the step size times a scheme's coefficient."""
     lin, fibers = linearization, linearization.fibers
-    fiber_diagonal = materialize(1 - g * fibers.v_fiber)
-    pull = clip(fibers.T_path + g * fibers.T_fiber * fibers.v_path / fiber_diagonal, low=0.0)
+    fiber_diagonal = materialize(1 - g * fibers.y_state)
+    pull = clip(fibers.T_path + g * fibers.T_state * fibers.y_path / fiber_diagonal, low=0.0)
     stiffness = materialize(lin.stiffness + path_stiffness(model, lin.paths, on_paths(model, pull)))
-    matrix = materialize(lin.mass + g * lin.damping + (g * g) * stiffness)
+    damping = lin.damping
+    if fibers.T_speed is not None and fibers.y_speed is not None:
+        drag = fibers.T_speed + g * fibers.T_state * fibers.y_speed / fiber_diagonal
+        drag = on_paths(model, clip(drag, low=0.0))
+        damping = damping + path_stiffness(model, lin.paths, drag)
+    matrix = materialize(lin.mass + g * damping + (g * g) * stiffness)
     return IterationMatrix(
         model, lin, jnp.asarray(g), fiber_diagonal, stiffness, matrix, inverse_positive(matrix)
     )

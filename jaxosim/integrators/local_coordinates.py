@@ -11,6 +11,7 @@ Source: derived in docs/theory/joints.md, "Local coordinates"; local coordinates
 group, as in Munthe-Kaas methods.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -110,9 +111,7 @@ def _replaced(model: Model, state: State, q: jax.Array, u: jax.Array) -> State:
         name: take(concatenate([getattr(state, name), new.reshape(-1)]), place)
         for name, new in (("q", q), ("u", u))
     }
-    return State(
-        time=state.time, activation=state.activation, fiber_length=state.fiber_length, **changed
-    )
+    return dataclasses.replace(state, **changed)
 
 
 def _angles_near(axis: jax.Array, rotation: jax.Array, near: jax.Array) -> jax.Array:

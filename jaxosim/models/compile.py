@@ -152,7 +152,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
             tree, np.asarray(joint_params.axis), joint_params.functions, looked_at
         ),
         "paths": paths,
-        "muscle_rows": built_muscles.rows,
+        **{f"muscle_{name}": getattr(built_muscles, name) for name in ("rows", "modes", "states")},
         **_of_controls(controls, muscles),
         **{name: static for name, (static, _) in built.items()},
     }
@@ -205,6 +205,8 @@ def _with_short_indices(part: Any) -> Any:
         return part.astype(np.int32) if part.dtype == np.int64 else part
     if isinstance(part, tuple):
         return tuple(_with_short_indices(one) for one in part)
+    if isinstance(part, dict):
+        return {name: _with_short_indices(one) for name, one in part.items()}
     if not is_dataclass(part) or isinstance(part, type):
         return part
     short = {f.name: _with_short_indices(getattr(part, f.name)) for f in fields(part)}

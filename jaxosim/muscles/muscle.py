@@ -23,6 +23,7 @@ from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 
 _UNBOUNDED = ("min_control", "max_control")
+_OPTIONS = ("ignore_tendon_compliance", "ignore_activation_dynamics")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class MuscleSpec:
     min_control: float = 0.0
     max_control: float = 1.0
     applies_force: bool = True
+    ignore_tendon_compliance: bool = False
+    ignore_activation_dynamics: bool = False
 
     @property
     def controls(self) -> tuple[ControlSpec, ...]:
@@ -107,6 +110,47 @@ class MuscleDynamicsInfo:
     activation_rate: jax.Array = array("muscle", unit="1/s")
 
 
+@dataclass(frozen=True)
+class MuscleMode:
+    """One way in which muscles of a class contract: their state, and the stages.
+
+    A muscle with an elastic tendon has a contraction state s. If that is the fiber length, path
+    length acts through the tendon alone: tension is `max_isometric_force` times the tendon force
+    multiplier, and nothing depends on the lengthening speed. With a rigid tendon there is none; the
+    functions are then given numbers for s that mean nothing.
+
+    Activation is what the fiber uses before any clipping: the state, or the excitation where
+    activation dynamics are ignored. All arrays are `[muscle]`, the rows of this mode alone.
+
+    Attributes:
+      contraction_state: field of `types.State` that holds s; None if the tendon is rigid.
+      realize_length: position stage, (muscles, path length (m), s).
+      realize_fiber_velocity: velocity stage, (muscles, length info, lengthening speed (m/s),
+        activation (1), s).
+      realize_dynamics: dynamics stage, (muscles, length info, velocity info, activation,
+        excitation (1)).
+      contraction_rate: rate of s per second, (muscles, length info, velocity info, lengthening
+        speed); None if the tendon is rigid.
+      equilibrium: s at which fiber and tendon carry the same force, and whether they do, bool,
+        (muscles, path length, lengthening speed, activation); None if the tendon is rigid.
+    """
+
+    contraction_state: str | None
+    realize_length: Callable[[Any, jax.Array, jax.Array], MuscleLengthInfo]
+    realize_fiber_velocity: Callable[
+        [Any, MuscleLengthInfo, jax.Array, jax.Array, jax.Array], FiberVelocityInfo
+    ]
+    realize_dynamics: Callable[
+        [Any, MuscleLengthInfo, FiberVelocityInfo, jax.Array, jax.Array], MuscleDynamicsInfo
+    ]
+    contraction_rate: (
+        Callable[[Any, MuscleLengthInfo, FiberVelocityInfo, jax.Array], jax.Array] | None
+    ) = None
+    equilibrium: (
+        Callable[[Any, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
+    ) = None
+
+
 class MuscleClass(Protocol):
     """A class of muscles: what its module holds. Functions see the rows of this class alone.
 
@@ -121,6 +165,15 @@ class MuscleClass(Protocol):
     @property
     def FIELD(self) -> str:
         """Field of `types.Params` that holds `Params`, and the axis of its arrays."""
+        ...
+
+    @property
+    def MODES(self) -> tuple[MuscleMode, ...]:
+        """Every way in which muscles of this class contract.
+
+        A contraction state other than fiber length is a field of `types.State` over the axis FIELD,
+        and `Params` has its default as `default_<state>`.
+        """
         ...
 
     @property
@@ -146,47 +199,14 @@ class MuscleClass(Protocol):
         """`Params` of the muscles of this class, one row each; NumPy arrays."""
         ...
 
-    def realize_length(
-        self, muscles: Any, path_length: jax.Array, fiber_length: jax.Array
-    ) -> MuscleLengthInfo:
-        """Position stage, from path lengths and the state's fiber lengths `[muscle]` (m)."""
-        ...
-
-    def realize_fiber_velocity(
-        self,
-        muscles: Any,
-        length: MuscleLengthInfo,
-        activation: jax.Array,
-        fiber_length: jax.Array,
-    ) -> FiberVelocityInfo:
-        """Velocity stage, from the state's activations (1) and fiber lengths (m), `[muscle]`."""
-        ...
-
-    def realize_dynamics(
-        self,
-        muscles: Any,
-        length: MuscleLengthInfo,
-        velocity: FiberVelocityInfo,
-        activation: jax.Array,
-        excitation: jax.Array,
-    ) -> MuscleDynamicsInfo:
-        """Dynamics stage, from the state's activations and the excitations `[muscle]` (1)."""
+    def mode_of(self, muscle: Any) -> MuscleMode:
+        """The one of `MODES` in which a muscle contracts, from its Spec."""
         ...
 
     def activation_rate(
         self, muscles: Any, activation: jax.Array, excitation: jax.Array
     ) -> jax.Array:
-        """Rate of activation `[muscle]` (1/s)."""
-        ...
-
-    def equilibrium(
-        self,
-        muscles: Any,
-        path_length: jax.Array,
-        lengthening_speed: jax.Array,
-        activation: jax.Array,
-    ) -> tuple[jax.Array, jax.Array]:
-        """Fiber lengths `[muscle]` (m) that balance the tendons, and whether they do, bool."""
+        """Rate of activation `[muscle]` (1/s) where it is a state."""
         ...
 
 
@@ -196,6 +216,7 @@ def read_muscle(
     kind: type[_Spec],
     tags: Mapping[str, str],
     expectations: Sequence[Expectation],
+    options: Sequence[str] = (),
 ) -> _Spec:
     """Read a muscle of any class, with its path.
 
@@ -205,14 +226,16 @@ def read_muscle(
       kind: the class's Spec; its defaults are those of absent properties.
       tags: of the properties that are not named as the Spec's field.
       expectations: what OpenSim asks of the numbers.
+      options: those of `ignore_tendon_compliance` and `ignore_activation_dynamics` that the class
+        simulates; the others are refused where they are true.
 
     Raises:
       OsimFormatError: an expectation does not hold.
     """
     element = muscle.element
     assert element is not None
-    refuse_options(context, element)
-    values = {
+    refuse_options(context, element, [name for name in _OPTIONS if name not in options])
+    values: dict[str, Any] = {
         field.name: context.number(
             element,
             tags.get(field.name, field.name),
@@ -220,12 +243,13 @@ def read_muscle(
             allow_infinite=field.name in _UNBOUNDED,
         )
         for field in fields(kind)
-        if field.name not in ("name", "path", "applies_force")
+        if field.name not in ("name", "path", "applies_force", *_OPTIONS)
     }
     spec = kind(
         name=element.name,
         path=paths.read(context, muscle),
         applies_force=context.boolean(element, "appliesForce", True),
+        **{name: context.boolean(element, name, False) for name in _OPTIONS},
         **values,
     )
     for expected, holds in expectations:
@@ -234,9 +258,9 @@ def read_muscle(
     return spec
 
 
-def refuse_options(context: Context, element: Element) -> None:
-    """Refuse the options of OpenSim's Muscle that are not simulated."""
-    for option in ("ignore_tendon_compliance", "ignore_activation_dynamics"):
+def refuse_options(context: Context, element: Element, options: Sequence[str] = _OPTIONS) -> None:
+    """Refuse those options of OpenSim's Muscle that are not simulated of a class."""
+    for option in options:
         if context.boolean(element, option, False):
             reason = f"{option} is not simulated; set it to false if the motion may change"
             context.refuse(element.tag, element.name, reason)

@@ -1,8 +1,9 @@
 """Which column of a table belongs to what in a model: states, controls, coordinates.
 
 States are written under their OpenSim paths, `/jointset/<joint>/<coordinate>/value` and `/speed`,
-`/forceset/<muscle>/activation` and `/fiber_length`; `StatesTrajectory.createFromStatesTable` turns
-such a table into states of the same model. Read are these and the names of OpenSim 3
+`/forceset/<muscle>/activation` and `/fiber_length` as far as the muscle has them (see
+`jaxosim.state_variables`); `StatesTrajectory.createFromStatesTable` turns such a table into states
+of the same model. Read are these and the names of OpenSim 3
 (`<coordinate>`, `<coordinate>_u`, `<muscle>.activation`, `<muscle>.fiber_length`). Rotational
 coordinates and their speeds are converted when the header says degrees.
 
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from jaxosim.errors import ModelMismatchError, TableFormatError, quote
+from jaxosim.muscles.rows import default_states
+from jaxosim.state_variables import state_variables
 from jaxosim.sto.table import Table, read_table, write_table
 from jaxosim.types import Model, Params, State
 
@@ -38,20 +41,22 @@ def write_states(path: _Path, model: Model, states: State) -> None:
       OSError: the file cannot be written.
     """
     time = _times(states.time)
-    coordinates, muscles = len(model.coordinate_names), len(model.muscle_names)
+    coordinates = len(model.coordinate_names)
     fields = {
         "q": _field(states.q, "State.q", len(time), coordinates),
         "u": _field(states.u, "State.u", len(time), coordinates),
-        "activation": _field(states.activation, "State.activation", len(time), muscles),
-        "fiber_length": _field(states.fiber_length, "State.fiber_length", len(time), muscles),
+        **{
+            name: _field(getattr(states, name), f"State.{name}", len(time), held.count)
+            for name, held in model.muscle_states.items()
+        },
     }
-    columns = [(names[0], field, index) for field, index, names in _state_columns(model)]
+    variables = state_variables(model)
     _write(
         path,
         model.name or "states",
-        [name for name, _, _ in columns],
+        [variable.path for variable in variables],
         time,
-        [fields[field][:, index] for _, field, index in columns],
+        [fields[variable.field][:, variable.row] for variable in variables],
     )
 
 
@@ -199,41 +204,25 @@ def _ends_of_holds(time: np.ndarray, values: np.ndarray) -> np.ndarray:
     return ends & (gaps <= np.maximum(1.5 * _JUMP, np.spacing(np.abs(time))))
 
 
-def _state_columns(model: Model) -> list[tuple[str, int, tuple[str, ...]]]:
-    """Field, index and names (path first) of every state variable, in the order of writing."""
-    columns = []
-    for index, name in enumerate(model.coordinate_names):
-        joint = model.joint_names[int(model.tree.coordinate_joint[index])]
-        own = name.rpartition("/")[2]  # a name of two joints has the second joint's before it
-        home, short = f"/jointset/{joint}/{own}", f"{joint}/{own}"
-        columns.append(("q", index, (f"{home}/value", f"{short}/value", name)))
-        columns.append(("u", index, (f"{home}/speed", f"{short}/speed", f"{name}_u")))
-    for index, name in enumerate(model.muscle_names):
-        for field in ("activation", "fiber_length"):
-            names = f"/forceset/{name}/{field}", f"{name}/{field}", f"{name}.{field}"
-            columns.append((field, index, names))
-    return columns
-
-
 def _read_motion(table: Table, model: Model, params: Params, complete: bool) -> State:
     count = len(table.time)
-    muscles = params.muscles
+    defaults = {
+        "q": params.coordinates.default_value,
+        "u": np.zeros(len(model.coordinate_names)),
+        **default_states(params),
+    }
     fields = {
         name: np.tile(np.asarray(values, np.float64), (count, 1))
-        for name, values in (
-            ("q", params.coordinates.default_value),
-            ("u", np.zeros(len(model.coordinate_names))),
-            ("activation", muscles.default_activation),
-            ("fiber_length", muscles.default_fiber_length),
-        )
+        for name, values in defaults.items()
     }
     dtype = params.coordinates.default_value.dtype
     numbers = _numbers(table)
     missing, coordinate_count = [], 0
-    for field, index, names in _state_columns(model):
-        found = _find(numbers, names)
+    for variable in state_variables(model):
+        field, index = variable.field, variable.row
+        found = _find(numbers, variable.names)
         if found is None:
-            missing.append(names[0])
+            missing.append(variable.path)
             continue
         values = table.values[:, found]
         if field in ("q", "u"):

@@ -7,7 +7,7 @@ bundled model is followed, anything else has to be given.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from jaxosim.sto import read_motion, read_table
 from jaxosim.types import Model, Params, State
 
 SUFFIXES = (".npz", ".sto", ".mot")
-_FIELDS = ("q", "u", "activation", "fiber_length")
+_AXES = {f.name: f.metadata["axes"][0] for f in fields(State) if f.name != "time"}
+_FIELDS = tuple(_AXES)
 _NAMES = ("coordinate_names", "muscle_names")
 _ARRAYS = {"time", *_FIELDS, "controls", "target_velocity", *_NAMES, "metadata"}
 
@@ -50,9 +51,9 @@ class Motion:
     @classmethod
     def still(cls, model: Model, params: Params, state: State) -> "Motion":
         """A motion of one instant of one world."""
-        fields = {name: np.asarray(getattr(state, name))[None, None] for name in _FIELDS}
+        held = {name: np.asarray(getattr(state, name))[None, None] for name in _FIELDS}
         time = np.asarray(state.time, float)[None]
-        return cls(model.name, model, params, _host_states(time, fields))
+        return cls(model.name, model, params, _host_states(time, held))
 
     @property
     def world_count(self) -> int:
@@ -74,8 +75,8 @@ class Motion:
             raise ModelMismatchError(
                 f"{self.name}: expected a world from 0 to {self.world_count - 1}, got {number}"
             )
-        fields = {name: np.asarray(getattr(self.states, name))[:, number] for name in _FIELDS}
-        return _host_states(self.time, fields)
+        held = {name: np.asarray(getattr(self.states, name))[:, number] for name in _FIELDS}
+        return _host_states(self.time, held)
 
     def target(self, world: int) -> np.ndarray | None:
         """Target velocity of one world, `[time, 3]` (m/s); None if the task has none."""
@@ -101,10 +102,10 @@ def record_episode(env: Env, episode: Sequence[EnvState]) -> Motion:
     assert env.params is not None
     seconds = env.options.step_size * env.action_repeat
     time = np.round(np.arange(len(episode)) * seconds, 9)
-    fields = {name: stacked([getattr(state, name) for state in states]) for name in _FIELDS}
+    held = {name: stacked([getattr(state, name) for state in states]) for name in _FIELDS}
     target = None if targets[0] is None else stacked(targets)
     name = type(env).__name__
-    return Motion(name, env.model, env.params, _host_states(time, fields), None, target)
+    return Motion(name, env.model, env.params, _host_states(time, held), None, target)
 
 
 def write_motion(
@@ -139,9 +140,9 @@ def write_motion(
     write_archive(name if name.endswith(".npz") else f"{name}.npz", values)
 
 
-def _host_states(time: np.ndarray, fields: dict[str, np.ndarray]) -> State:
+def _host_states(time: np.ndarray, held: dict[str, np.ndarray]) -> State:
     """States that stay NumPy arrays: only what is drawn goes to a device."""
-    values: dict[str, Any] = {"time": time, **fields}
+    values: dict[str, Any] = {"time": time, **held}
     return State(**values)
 
 
@@ -170,8 +171,8 @@ def load_motion(path: str | os.PathLike[str], model: str | None = None) -> Motio
     table = read_table(path)
     structure, params = load_model(model or _bundled(path, table.name))
     states = read_motion(table, structure, params)
-    fields = {name: np.asarray(getattr(states, name))[:, None] for name in _FIELDS}
-    return Motion(path.name, structure, params, _host_states(table.time, fields))
+    held = {name: np.asarray(getattr(states, name))[:, None] for name in _FIELDS}
+    return Motion(path.name, structure, params, _host_states(table.time, held))
 
 
 def _bundled(path: Path, name: str) -> str:
@@ -192,16 +193,15 @@ def _load_arrays(path: Path, model: str | None) -> Motion:
         if tuple(map(str, np.atleast_1d(arrays.get(key, ())))) != getattr(structure, key):
             raise ModelMismatchError(f"{path}: its {key} are not those of {structure.name}")
     time = _read_time(path, arrays.get("time"))
-    sizes = len(structure.coordinate_names), len(structure.muscle_names)
-    fields = {}
-    for name, size in zip(_FIELDS, (sizes[0], sizes[0], sizes[1], sizes[1]), strict=True):
-        values = arrays.get(name)
+    held = {}
+    for name, axis in _AXES.items():
+        values, size = arrays.get(name), structure.sizes[axis]
         if values is None or values.ndim != 3 or values.dtype.kind != "f":
             raise TableFormatError(f"{path}: expected {name} as [time, world, ...] numbers")
         if (values.shape[0], values.shape[2]) != (len(time), size) or not values.shape[1]:
             raise ModelMismatchError(f"{path}: {name} has an unfitting shape {values.shape}")
-        fields[name] = values
-    counts = {name: values.shape[1] for name, values in fields.items()}
+        held[name] = values
+    counts = {name: values.shape[1] for name, values in held.items()}
     if len(set(counts.values())) > 1:
         raise ModelMismatchError(f"{path}: expected as many worlds in each array, found {counts}")
     worlds = counts["q"]
@@ -209,10 +209,10 @@ def _load_arrays(path: Path, model: str | None) -> Motion:
     if target is not None and not _is_velocity(target, (len(time), worlds)):
         raise TableFormatError(f"{path}: expected target_velocity as [time, world, 3] numbers")
     controls = arrays.get("controls")
-    shape = len(time) - 1, worlds, sizes[1]
+    shape = len(time) - 1, worlds, len(structure.control_names)
     if controls is not None and (controls.shape != shape or controls.dtype.kind != "f"):
         raise TableFormatError(f"{path}: expected controls as {list(shape)} numbers")
-    return Motion(path.name, structure, params, _host_states(time, fields), controls, target)
+    return Motion(path.name, structure, params, _host_states(time, held), controls, target)
 
 
 def _read_time(path: Path, values: np.ndarray | None) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.reader_frames import rotation
+from jaxosim.muscles.rows import default_states
 from jaxosim.structure import GROUND
 from jaxosim.types import Model, Params, State
 from jaxosim.viewer.bones import BONE, Body, bone, torso_bones
@@ -115,13 +116,12 @@ def build_scene(
 
 def default_state(params: Params) -> State:
     """The default pose at rest; muscles are not equilibrated, which nobody sees."""
-    coordinates, muscles = params.coordinates, params.muscles
+    coordinates = params.coordinates
     return State(
         time=jnp.zeros_like(params.gravity[0]),
         q=coordinates.default_value,
         u=jnp.zeros_like(coordinates.default_value),
-        activation=muscles.default_activation,
-        fiber_length=muscles.default_fiber_length,
+        **default_states(params),
     )
 
 

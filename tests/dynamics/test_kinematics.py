@@ -26,7 +26,9 @@ def motion_of(model):
 
     def motion(params, state):
         position = realize_position(model, params, state)
-        return position, realize_velocity(model, params, state, position)
+        return position, realize_velocity(
+            model, params, state, jnp.zeros(len(model.control_names)), position
+        )
 
     return jax.jit(motion)
 

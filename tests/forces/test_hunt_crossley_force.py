@@ -36,7 +36,7 @@ def contacts_of(model):
 
     def realize(params, state):
         position = realize_position(model, params, state)
-        velocity = realize_velocity(model, params, state, position)
+        velocity = realize_velocity(model, params, state, state.activation, position)
         return position, realize_dynamics(
             model, params, state, state.activation, position, velocity
         )
@@ -186,7 +186,7 @@ def force_jacobian(model):
     def force(params, state, qu):
         state = dataclasses.replace(state, q=qu[0], u=qu[1])
         position = realize_position(model, params, state)
-        velocity = realize_velocity(model, params, state, position)
+        velocity = realize_velocity(model, params, state, state.activation, position)
         dynamics = realize_dynamics(model, params, state, state.activation, position, velocity)
         return generalized_force(model, position.bodies, dynamics.forces["contacts"].wrench)
 

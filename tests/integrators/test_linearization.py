@@ -51,16 +51,19 @@ def dense(model, lin):
     """A `[s, u, a, l]` built of the same terms, entry by entry."""
     R, zero = np.asarray(moment_arms(model, lin.paths)), np.zeros
     m, n = R.shape
-    f = {name: np.diag(np.asarray(value)) for name, value in lin.fibers._asdict().items()}
+    f = {
+        name: zero((m, m)) if value is None else np.diag(np.asarray(value))
+        for name, value in lin.fibers._asdict().items()
+    }
     mass = np.asarray(symmetric(lin.mass))
     u_rows = np.linalg.solve(
         mass,
         np.concatenate(
             [
                 -np.asarray(lin.stiffness) - R.T @ f["T_path"] @ R,
-                -np.asarray(lin.damping),
-                zero((n, m)),
-                R.T @ f["T_fiber"],
+                -np.asarray(lin.damping) - R.T @ f["T_speed"] @ R,
+                R.T @ f["T_activation"],
+                R.T @ f["T_state"],
             ],
             axis=1,
         ),
@@ -70,7 +73,7 @@ def dense(model, lin):
             [zero((n, n)), np.eye(n), zero((n, 2 * m))],
             [u_rows],
             [zero((m, 2 * n)), f["activation"], zero((m, m))],
-            [-f["v_path"] @ R, zero((m, n)), f["v_activation"], f["v_fiber"]],
+            [-f["y_path"] @ R, -f["y_speed"] @ R, f["y_activation"], f["y_state"]],
         ]
     )
 
@@ -136,7 +139,7 @@ def test_matrices_are_symmetric_and_never_push(world):
         np.testing.assert_allclose(matrix, matrix.T, rtol=0, atol=1e-12 * np.abs(matrix).max())
         assert np.linalg.eigvalsh(matrix).min() > -1e-9 * np.abs(matrix).max()
     assert (np.asarray(lin.fibers.T_path) >= 0).all()
-    assert (np.asarray(lin.fibers.v_fiber) <= 0).all()
+    assert (np.asarray(lin.fibers.y_state) <= 0).all()
     assert (np.asarray(lin.fibers.activation) <= 0).all()
 
 

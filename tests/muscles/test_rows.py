@@ -31,8 +31,10 @@ class OtherSpec(thelen2003.Spec):
     """A muscle of the second class."""
 
 
+STRONG = dataclasses.replace(thelen2003.ELASTIC, realize_length=strong_length)
 OTHER = types.SimpleNamespace(
-    **vars(thelen2003) | {"FIELD": "other", "Spec": OtherSpec, "realize_length": strong_length}
+    **vars(thelen2003)
+    | {"FIELD": "other", "Spec": OtherSpec, "MODES": (STRONG,), "mode_of": lambda _: STRONG}
 )
 
 
@@ -46,7 +48,8 @@ def of_two_classes(monkeypatch):
         for field, owned in (("thelen2003", FIRST), ("other", SECOND))
     }
     mixed = types.SimpleNamespace(muscles=params.muscles, **own)
-    return dataclasses.replace(model, muscle_rows=(FIRST, SECOND)), mixed, params
+    rows_of = {"muscle_rows": (FIRST, SECOND), "muscle_modes": ((FIRST,), (SECOND,))}
+    return dataclasses.replace(model, **rows_of), mixed, params
 
 
 def inputs(params):
@@ -65,7 +68,8 @@ def properties_of(params):
 
 def stages(model, params, path, fiber, activation, excitation):
     length = rows.realize_length(model, params, path, fiber)
-    velocity = rows.realize_fiber_velocity(model, params, length, activation, fiber)
+    speed = jnp.zeros_like(path)
+    velocity = rows.realize_fiber_velocity(model, params, length, speed, activation, fiber)
     return length, rows.realize_dynamics(model, params, length, velocity, activation, excitation)
 
 
@@ -93,7 +97,7 @@ def test_each_class_computes_its_own_muscles(monkeypatch):
 def test_equilibrium_is_found_for_the_muscles_of_all_classes(monkeypatch):
     model, mixed, params = of_two_classes(monkeypatch)
     path, _, activation, _ = inputs(params)
-    monkeypatch.setattr(OTHER, "realize_length", thelen2003.realize_length)
+    monkeypatch.setattr(OTHER, "MODES", thelen2003.MODES)
     length, found = rows.equilibrium(model, mixed, path, jnp.zeros_like(path), activation)
     monkeypatch.setattr(rows, "MUSCLES", MUSCLES)
     one_class, _ = jaxosim.load_model(MODEL)
@@ -111,7 +115,8 @@ def test_muscles_of_one_class_are_not_copied():
     def alone(path, fiber, activation, excitation):
         own = properties_of(params)
         length = thelen2003.realize_length(own, path, fiber)
-        velocity = thelen2003.realize_fiber_velocity(own, length, activation, fiber)
+        speed = jnp.zeros_like(path)
+        velocity = thelen2003.realize_fiber_velocity(own, length, speed, activation, fiber)
         return length, thelen2003.realize_dynamics(own, length, velocity, activation, excitation)
 
     merged = functools.partial(stages, model, params)
@@ -126,7 +131,7 @@ def test_a_model_without_muscles_has_empty_records():
     built = build([])
     assert [len(own) for own in built.rows] == [0] * len(MUSCLES)
     model, params = jaxosim.load_model(MODEL)
-    none = dataclasses.replace(model, muscle_rows=built.rows)
+    none = dataclasses.replace(model, muscle_rows=built.rows, muscle_modes=built.modes)
     empty = types.SimpleNamespace(muscles=built.common, **built.own)
     length = rows.realize_length(none, empty, jnp.zeros(0), jnp.zeros(0))
     assert length.fiber_length.shape == (0,)

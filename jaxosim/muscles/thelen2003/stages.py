@@ -67,6 +67,7 @@ def realize_length(
 def realize_fiber_velocity(
     muscles: Properties,
     length: MuscleLengthInfo,
+    lengthening_speed: jax.Array,
     activation: jax.Array,
     fiber_length: jax.Array,
 ) -> FiberVelocityInfo:
@@ -77,6 +78,7 @@ def realize_fiber_velocity(
     Args:
       muscles: properties.
       length: position stage.
+      lengthening_speed: `[muscle]` (m/s) of the paths, on which it does not depend.
       activation: `[muscle]` (1) the state.
       fiber_length: `[muscle]` (m) the state, not clipped.
     """
@@ -97,6 +99,16 @@ def realize_fiber_velocity(
         force_velocity_multiplier=jnp.where(clamped, 1.0, safe_divide(required, available)),
         clamped=clamped.astype(normalized.dtype),
     )
+
+
+def contraction_rate(
+    muscles: Properties,
+    length: MuscleLengthInfo,
+    velocity: FiberVelocityInfo,
+    lengthening_speed: jax.Array,
+) -> jax.Array:
+    """Rate of the fiber length (m/s): the fiber velocity."""
+    return velocity.fiber_velocity
 
 
 def realize_dynamics(

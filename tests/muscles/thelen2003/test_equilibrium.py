@@ -141,7 +141,9 @@ def test_fibers_rest_at_equilibrium():
     properties, path, speed, level = grid()
     length = solve(properties, path, speed, level)
     info = realize_length(properties, path, length)
-    velocity = realize_fiber_velocity(properties, info, level, length).fiber_velocity
+    velocity = realize_fiber_velocity(
+        properties, info, jnp.zeros_like(length), level, length
+    ).fiber_velocity
     tight = np.asarray(path) > SOLEUS["tendon_slack_length"] + 0.5 * SOLEUS["optimal_fiber_length"]
     assert np.abs(np.asarray(velocity)[tight]).max() < 1e-4
 

@@ -71,7 +71,9 @@ REFERENCE = [
 def realize(properties, path_length, fiber_length, activation, excitation):
     """All three steps."""
     length = realize_length(properties, path_length, fiber_length)
-    velocity = realize_fiber_velocity(properties, length, activation, fiber_length)
+    velocity = realize_fiber_velocity(
+        properties, length, jnp.zeros_like(path_length), activation, fiber_length
+    )
     force = realize_dynamics(properties, length, velocity, activation, excitation)
     return length, velocity, force
 
@@ -280,7 +282,10 @@ def test_slope_of_fiber_velocity_at_the_smallest_activation():
     def velocity(activation):
         length = realize_length(muscles(), jnp.array([0.45]), jnp.array([0.08]))
         fiber = jnp.array([0.08])
-        return realize_fiber_velocity(muscles(), length, activation[None], fiber).fiber_velocity[0]
+        still = jnp.zeros(1)
+        return realize_fiber_velocity(
+            muscles(), length, still, activation[None], fiber
+        ).fiber_velocity[0]
 
     at, within = hopper_model.slopes_at_an_edge(velocity, 0.01, 1)
     np.testing.assert_allclose(at, within, rtol=1e-5)
