@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jaxosim.serve import v1, v2
+from jaxosim.serve import pages, v1, v2
 from jaxosim.serve.errors import RefusedError
 from jaxosim.serve.requests import answer
 from jaxosim.serve.service import Service
@@ -30,7 +30,7 @@ def make_app(service: Service) -> Starlette:
             service.database.close()
 
     return Starlette(
-        routes=[*v1.routes(service), *v2.routes(service)],
+        routes=[*v1.routes(service), *v2.routes(service), *pages.routes(service)],
         lifespan=lifespan,
         exception_handlers={
             RefusedError: _refused,

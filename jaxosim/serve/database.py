@@ -19,6 +19,7 @@ _TOKEN_BYTES = 32
 _INSTANCE_BYTES = 16
 _DAY = 86400.0  # s
 _LONGEST_NAME = 80
+_LARGEST_NUMBER = 2**63 - 1  # of SQLite's integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,6 +232,14 @@ class Database:
         """Submissions in the order in which they were begun."""
         with self.engine.connect() as connection:
             return self._submissions(connection, *conditions)
+
+    def closed_submission(self, number: int) -> Submission | None:
+        """A submission that has ended, by its number; None if there is none."""
+        table = tables.submission
+        if number > _LARGEST_NUMBER:  # SQLite would refuse to look for it
+            return None
+        found = self.submissions(table.c.id == number, table.c.closed.is_not(None))
+        return found[0] if found else None
 
     def ranking(self) -> list[Submission]:
         """The best complete submission of each account, the best first."""

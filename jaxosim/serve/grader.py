@@ -24,7 +24,7 @@ from jaxosim.serve.database import Database
 from jaxosim.serve.errors import RefusedError
 from jaxosim.serve.jobs import Job
 from jaxosim.serve.session import ReplayError, Session
-from jaxosim.serve.stepping import Stepper
+from jaxosim.serve.stepping import SIZES, Stepper
 from jaxosim.serve.tasks import make_local
 
 _log = logging.getLogger(__name__)
@@ -100,14 +100,13 @@ class Grader:
 
     def _warm_up(self) -> None:
         """Compile what the first requests need, one world and batches."""
-        sessions = []
-        for _ in range(2):
-            env = make_local(self.challenge)
-            env.reset()
-            env.begin_step(np.zeros(self.action_size))
-            sessions.append(env.osim_model)
-        self._stepper.integrate(sessions[:1])
-        self._stepper.integrate(sessions)
+        env = make_local(self.challenge)
+        env.reset()
+        env.begin_step(np.zeros(self.action_size))
+        world = env.osim_model.present
+        for size in (1, *SIZES):
+            self._stepper.integrate([env.osim_model] * size)
+            env.osim_model.world = world
 
     # ----------------------------------------------------------------------------- rounds
 

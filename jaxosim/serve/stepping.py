@@ -14,7 +14,9 @@ from jaxosim.fused.operation import operation_p
 from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.osim_rl.osim_model import OsimModel
 
-LARGEST_BATCH = 128  # worlds of a call; more only delay those that come first
+# Worlds of a call, which is filled up to the next of these: each is a program to be compiled, and
+# what is added costs little beside a vector of worlds. More worlds delay those that come first.
+SIZES = (8, 32, 128)
 
 
 class Stepper:
@@ -58,8 +60,8 @@ class Stepper:
             for model in models:
                 model.integrate()
             return
-        for first in range(0, len(models), LARGEST_BATCH):
-            self._integrate_batch(models[first : first + LARGEST_BATCH])
+        for first in range(0, len(models), SIZES[-1]):
+            self._integrate_batch(models[first : first + SIZES[-1]])
 
     def _is_batchable(self, model: OsimModel) -> bool:
         """Whether a step is one kernel; found out once."""
@@ -71,11 +73,11 @@ class Stepper:
         return self._is_one_kernel
 
     def _integrate_batch(self, models: Sequence[OsimModel]) -> None:
-        """One call; the batch is filled up to a power of two, so that few programs are compiled."""
+        """One call; the batch is filled up with its last world."""
         shared = models[0].present
         rows = [jax.tree.flatten(_with_shared(model.present, None, None)) for model in models]
         actions = [model.action for model in models]
-        size = 1 << (len(models) - 1).bit_length()
+        size = next(size for size in SIZES if size >= len(models))
         order = [min(place, len(models) - 1) for place in range(size)]
         columns = [
             np.stack([np.asarray(rows[place][0][leaf]) for place in order])
