@@ -46,8 +46,18 @@ class TreeStructure:
     term_mobility: np.ndarray  # [term] its mobility; −1 if locked
     undriven_axis: np.ndarray  # [mobod, 3] rotation axes without arguments, with angle not zero
     angular_velocity: np.ndarray  # [mobod] Ball, Free: speeds are the angular velocity, not rates
+    laws: tuple["LawRows", ...]  # for each class of `joints.LAWS`, the joints of that class
     coordinate_slot: np.ndarray  # [coordinate] place among its joint's coordinates
     coordinate_joint: np.ndarray  # [coordinate]
+
+
+@dataclass(frozen=True, eq=False)
+class LawRows:
+    """Joints of one class whose pose six axes do not give."""
+
+    mobod: np.ndarray  # [joint] the mobilized body that each moves
+    coordinate: np.ndarray  # [joint, slot]
+    mobility: np.ndarray  # [joint, slot] −1 if locked
 
 
 @dataclass(frozen=True, eq=False)

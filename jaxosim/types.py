@@ -26,6 +26,8 @@ from jaxosim.forces import (
 )
 from jaxosim.functions import FunctionParams
 from jaxosim.fused import KERNELS
+from jaxosim.joints.ellipsoid_joint import Params as EllipsoidJointParams
+from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointParams
 from jaxosim.muscles.muscle import MuscleParams
 from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
 from jaxosim.paths.build import PathParams, PathStructure
@@ -160,6 +162,8 @@ class JointParams:
     axis: jax.Array = array("mobod", 6, 3, unit="1")  # unit vectors: rotations, translations
     constant: jax.Array = array("mobod", 6, unit="rad | m")  # part of each axis with no argument
     functions: FunctionParams = dataclasses.field()
+    ellipsoid_joint: EllipsoidJointParams = dataclasses.field()
+    scapulothoracic_joint: ScapulothoracicJointParams = dataclasses.field()
 
 
 @pytree

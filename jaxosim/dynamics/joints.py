@@ -3,21 +3,26 @@
 Every joint class is six axes, as a CustomJoint has them: three successive rotations and three
 translations along axes fixed in the inboard frame F. Angles and shifts are sums of functions of one
 coordinate each. Ball and Free joints differ in one thing: their first three speeds are the angular
-velocity instead of the rates of the angles.
+velocity instead of the rates of the angles. Classes in `joints.LAWS` add to the six axes.
 
 Source: OpenSim `CustomJoint`, `SpatialTransform`; Simbody `MobilizedBody::FunctionBased`; see
 docs/theory/joints.md, "Hinge map" and "Rate of the hinge map".
 """
 
+from types import ModuleType
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take
+from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take, take_or_zero
 from jaxosim.arrays.linalg import cross, dot, matmul, scale_rows, sum_leading
 from jaxosim.arrays.spatial import axis_angle_rotation, spatial
 from jaxosim.functions import evaluate
+from jaxosim.joints import LAWS
 from jaxosim.pytree import array, pytree
+from jaxosim.structure import LawRows
 from jaxosim.types import Model, Params
 
 
@@ -32,6 +37,7 @@ class JointInfo:
     derivative: jax.Array = array("term", unit="mixed")  # of each axis term by its coordinate
     second_derivative: jax.Array = array("term", unit="mixed")
     q_dot_map: jax.Array = array("mobod", 3, 3, unit="1")  # angular velocity to angle rates
+    laws: dict[str, Any]  # by the field of each class in `joints.LAWS` that occurs: its Info
 
 
 def realize_joints(
@@ -60,17 +66,43 @@ def realize_joints(
         driven = jnp.where(tree.undriven_axis, 0.0, angles)
         driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, reference_rotation)
         hinge_direction = concatenate([driven_direction, joints.axis[:, 3:]], axis=1)
+    position = sum_leading(jnp.moveaxis(scale_rows(joints.axis[:, 3:], shifts), 1, 0))
+    hinge = _hinge_columns(model, hinge_direction, terms.derivative)
+    laws = {}
+    for law, rows in _laws(model):
+        own_q = take(q, rows.coordinate.reshape(-1)).reshape(rows.coordinate.shape)
+        own = law.realize(getattr(joints, law.FIELD), own_q, take(rotation, rows.mobod))
+        rotation = _with_rows(rotation, rows.mobod, own.rotation)
+        position = _with_rows(position, rows.mobod, own.position)
+        free = np.flatnonzero(rows.mobility >= 0)
+        columns = take(own.hinge.reshape(-1, 6), free)
+        hinge = _with_rows(hinge, rows.mobility.reshape(-1)[free], columns)
+        laws[law.FIELD] = own
     return JointInfo(
         rotation=rotation,
-        position=sum_leading(jnp.moveaxis(scale_rows(joints.axis[:, 3:], shifts), 1, 0)),
-        hinge=_hinge_columns(model, hinge_direction, terms.derivative),
+        position=position,
+        hinge=hinge,
         axis_direction=direction,
         derivative=terms.derivative,
         second_derivative=terms.second_derivative,
         q_dot_map=angle_rates(rotation_direction)
         if tree.angular_velocity.any()
         else jnp.zeros_like(rotation),
+        laws=laws,
     )
+
+
+def _laws(model: Model) -> list[tuple[ModuleType, LawRows]]:
+    """The classes with a law of their own of which the model has joints, with these."""
+    laws = zip(LAWS, model.tree.laws, strict=True)
+    return [(law, rows) for law, rows in laws if len(rows.mobod)]
+
+
+def _with_rows(values: jax.Array, numbers: np.ndarray, rows: jax.Array) -> jax.Array:
+    """The values with some rows replaced."""
+    place = np.arange(len(values))
+    place[numbers] = len(values) + np.arange(len(numbers))
+    return take(concatenate([values, rows]), place)
 
 
 def rotation_axes(
@@ -196,6 +228,10 @@ def hinge_bias(
     bias = spatial(turning + angular, linear)
     if tree.angular_velocity.any():
         bias = jnp.where(tree.angular_velocity[:, None], 0.0, bias)
+    for law, rows in _laws(model):
+        index = np.where(rows.mobility < 0, len(u_mobility), rows.mobility)
+        speeds = take_or_zero(u_mobility, index.reshape(-1)).reshape(rows.mobility.shape)
+        bias = _with_rows(bias, rows.mobod, law.bias(joints.laws[law.FIELD], speeds))
     return velocity, bias
 
 

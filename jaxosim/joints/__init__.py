@@ -6,6 +6,13 @@
 - `transform_axes`: its six axes, as a CustomJoint has them;
 - `rotational`: OpenSim's motion type of a coordinate.
 
+Those whose pose six axes do not give further have
+
+- `FIELD` of `JointParams`; `REVERSIBLE`, whether the child may stand nearer to ground;
+- `Properties`, `Params` and `build`: their numbers; `inboard_frame`: their frame F;
+- `Info` and `realize`: pose and hinge columns, and `realize_on_host`: the same with NumPy; `bias`:
+  the rate of the hinge map times the speeds.
+
 What all share is in `joint.py`.
 """
 
@@ -14,10 +21,12 @@ from types import ModuleType
 from jaxosim.joints import (
     ball_joint,
     custom_joint,
+    ellipsoid_joint,
     free_joint,
     gimbal_joint,
     pin_joint,
     planar_joint,
+    scapulothoracic_joint,
     slider_joint,
     universal_joint,
     weld_joint,
@@ -35,5 +44,9 @@ JOINTS: dict[str, ModuleType] = {
         planar_joint,
         free_joint,
         custom_joint,
+        ellipsoid_joint,
+        scapulothoracic_joint,
     )
 }
+# Those with a law of their own beside the six axes.
+LAWS: tuple[ModuleType, ...] = (ellipsoid_joint, scapulothoracic_joint)

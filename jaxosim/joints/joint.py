@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jaxosim.errors import quote
 from jaxosim.functions.constant import Spec as ConstantSpec
 from jaxosim.functions.linear_function import Spec as LinearFunctionSpec
+from jaxosim.models.osim_values import numbers
 from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context
 from jaxosim.models.spec import CoordinateSpec, JointSpec, TransformAxisSpec, Vec3
 
 X: Vec3 = (1.0, 0.0, 0.0)
@@ -59,7 +60,10 @@ def is_rotational(axes: Sequence[TransformAxisSpec], coordinate: str) -> bool:
     return rotational
 
 
-def positive_numbers(element: Element, tag: str, values: Sequence[float]) -> None:
-    """Refuse lengths that are not positive."""
-    if not all(value > 0.0 for value in values):
-        raise element.error(f"expected positive {tag}, found {quote(str(tuple(values)))}")
+def required_numbers(context: Context, element: Element, tag: str, count: int) -> tuple[float, ...]:
+    """A property of some numbers, without which the joint means nothing."""
+    found = context.property(element, tag)
+    if found is None:
+        # OpenSim differs: its poses become NaN.
+        raise element.error(f"expected a {tag}")
+    return numbers(found, count)

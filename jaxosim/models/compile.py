@@ -13,7 +13,7 @@ import numpy as np
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
 from jaxosim.functions import FunctionParams
-from jaxosim.joints import JOINTS
+from jaxosim.joints import JOINTS, LAWS
 from jaxosim.models.compile_controls import Controls, compile_controls
 from jaxosim.models.compile_floating import compile_floating
 from jaxosim.models.compile_tree import compile_tree
@@ -316,6 +316,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "segment": len(paths.flexible.start),
         "marker": len(spec.markers),
         **forces,
+        **{law.FIELD: len(rows.mobod) for law, rows in zip(LAWS, tree.laws, strict=True)},
         **_function_sizes("joints.functions", params.joints.functions),
         **_function_sizes("paths.functions", params.paths.functions),
     }

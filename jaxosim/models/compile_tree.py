@@ -15,13 +15,14 @@ import numpy as np
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.functions import FunctionParams
 from jaxosim.functions.bank import module_of
-from jaxosim.joints import JOINTS
+from jaxosim.joints import JOINTS, LAWS
 from jaxosim.models.compile_functions import compile_functions, unscaled
 from jaxosim.models.spec import (
     GROUND as GROUND_NAME,
 )
 from jaxosim.models.spec import (
     ConstantSpec,
+    FrameSpec,
     FunctionSpec,
     JointSpec,
     LinearFunctionSpec,
@@ -29,7 +30,7 @@ from jaxosim.models.spec import (
     MultiplierFunctionSpec,
     TransformAxisSpec,
 )
-from jaxosim.structure import GROUND, BodyStructure, TreeStructure
+from jaxosim.structure import GROUND, BodyStructure, LawRows, TreeStructure
 from jaxosim.types import JointParams
 
 # The mass matrix is a full one, and so are the tables of who moves whom: 32 MB each at this bound.
@@ -188,9 +189,37 @@ def _frames(spec: ModelSpec) -> dict[str, np.ndarray]:
     frames = {}
     for side in ("parent", "child"):
         for part in ("translation", "orientation"):
-            rows = [getattr(getattr(joint, side), part) for joint in spec.joints]
+            rows = [getattr(_frame(joint, side), part) for joint in spec.joints]
             frames[f"{side}_{part}"] = np.array(rows, dtype=float).reshape(-1, 3)
     return frames
+
+
+def _frame(joint: JointSpec, side: str) -> FrameSpec:
+    """The frame of a joint on one side."""
+    law = JOINTS[joint.kind]
+    frame = getattr(joint, side)
+    return law.inboard_frame(frame) if law in LAWS and side == "parent" else frame
+
+
+def _law_rows(
+    spec: ModelSpec, moving: Sequence[_Edge], offset: np.ndarray, place: dict[int, int]
+) -> tuple[LawRows, ...]:
+    """The joints of each class with a law of its own."""
+    rows = []
+    for law in LAWS:
+        own = [i for i, edge in enumerate(moving) if spec.joints[edge.joint].kind == law.KIND]
+        for edge in (moving[i] for i in own):
+            if edge.reversed and not law.REVERSIBLE:
+                name = spec.joints[edge.joint].name
+                raise UnsupportedComponentError(
+                    f"{spec.source}: {law.KIND} '{name}': its parent frame has to be on the side "
+                    "of ground, as in OpenSim"
+                )
+        first = np.array([offset[moving[i].joint] for i in own], int)
+        coordinate = first[:, None] + np.arange(law.COUNT)
+        mobility = np.array([place.get(c, -1) for c in coordinate.reshape(-1).tolist()], int)
+        rows.append(LawRows(np.array(own, int), coordinate, mobility.reshape(coordinate.shape)))
+    return tuple(rows)
 
 
 def _check_size(spec: ModelSpec) -> None:
@@ -231,7 +260,7 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
     related = np.maximum(moves, moves.T)
     terms, direction, constant, undriven = _terms(spec, moving, list(offset))
     bank, functions = compile_functions([term.function for term in terms], spec.source)
-    place = {c: i for i, c in enumerate(mobility)}
+    place = {int(c): i for i, c in enumerate(mobility)}
     tree = TreeStructure(
         body=np.array([e.body for e in moving], int),
         joint=np.array([e.joint for e in moving], int),
@@ -252,17 +281,29 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
         angular_velocity=np.array(
             [JOINTS[spec.joints[e.joint].kind].ANGULAR_VELOCITY for e in moving], bool
         ),
+        laws=_law_rows(spec, moving, offset, place),
         coordinate_slot=np.concatenate([np.arange(len(j.coordinates)) for j in spec.joints])
         if owner
         else np.zeros(0, int),
         coordinate_joint=np.array(owner, int),
     )
-    params = _joint_params(spec, direction, constant, functions)
+    params = _joint_params(spec, moving, direction, constant, functions)
     return bodies, tree, params
 
 
 def _joint_params(
-    spec: ModelSpec, direction: np.ndarray, constant: np.ndarray, functions: FunctionParams
+    spec: ModelSpec,
+    moving: Sequence[_Edge],
+    direction: np.ndarray,
+    constant: np.ndarray,
+    functions: FunctionParams,
 ) -> JointParams:
     """Numbers of the joints."""
-    return JointParams(axis=direction, constant=constant, functions=functions, **_frames(spec))
+    joints = [spec.joints[edge.joint] for edge in moving]
+    laws = {
+        law.FIELD: law.build([joint.properties for joint in joints if joint.kind == law.KIND])
+        for law in LAWS
+    }
+    return JointParams(
+        axis=direction, constant=constant, functions=functions, **laws, **_frames(spec)
+    )

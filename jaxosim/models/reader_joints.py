@@ -14,8 +14,11 @@ from jaxosim.models.reader_functions import FUNCTION_CLASSES
 from jaxosim.models.spec import CoordinateSpec, JointSpec
 
 _OTHER_JOINT = "joints of this class are not simulated"
-# Classes that came after OpenSim 4.6, and the version that brings them.
-_LATER_JOINTS = {"CantileverFreeBeamJoint": "4.6.1"}
+_REFUSED = {
+    "CantileverFreeBeamJoint": "joints of this class come with OpenSim 4.6.1",
+    "ConstantCurvatureJoint": "not simulated: OpenSim's velocities of it are not the rates of its "
+    "poses",
+}
 _CLAMP_SLACK = math.sqrt(2.220446049250313e-16)  # SimTK::SqrtEps
 
 
@@ -37,9 +40,7 @@ def read_joint(context: Context, joint: Component) -> JointSpec:
 
 def refuse_joint(context: Context, element: Element) -> None:
     """Refuse a joint of a class we do not simulate."""
-    later = _LATER_JOINTS.get(element.tag)
-    reason = f"joints of this class come with OpenSim {later}" if later else _OTHER_JOINT
-    context.refuse(element.tag, element.name, reason)
+    context.refuse(element.tag, element.name, _REFUSED.get(element.tag, _OTHER_JOINT))
 
 
 def _read_coordinate(context: Context, element: Element) -> CoordinateSpec:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from jaxosim.functions import evaluate_on_host
+from jaxosim.joints import LAWS
 from jaxosim.models.reader_frames import rotation
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, JointParams
@@ -84,6 +85,11 @@ class _System:
         self.driven: list[list[int]] = [[] for _ in tree.body]  # terms of each mobilized body
         for term, axis in enumerate(tree.term_axis):
             self.driven[axis // 6].append(term)
+        self.laws = {  # where a mobilized body stands among those of its joint's law
+            int(mobod): (law, rows.coordinate[row], row)
+            for law, rows in zip(LAWS, tree.laws, strict=True)
+            for row, mobod in enumerate(rows.mobod)
+        }
 
     def outboard(self, mobod: int) -> tuple[np.ndarray, np.ndarray]:
         """The joint's frame on the mobilized body, in the axes of that body."""
@@ -128,6 +134,8 @@ class _System:
                 ],
                 bool(tree.angular_velocity[mobod]),
             )
+            if mobod in self.laws:
+                R, p, columns = self._law(mobod, q, R)
             if tree.reversed[mobod]:
                 R, p, columns = _inverse(R, p, columns)
             own = articulated[mobod]
@@ -142,6 +150,16 @@ class _System:
                 across = self._to_parent(mobod, int(parent), R, p)
                 articulated[parent] += across.T @ own @ across
                 composite[parent] += across.T @ composite[mobod] @ across
+
+    def _law(
+        self, mobod: int, q: np.ndarray, R: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
+        """As `_joint` for a joint with a law of its own; R is the rotation of its three angles."""
+        law, coordinates, row = self.laws[mobod]
+        params = getattr(self.joints, law.FIELD)
+        R, p, hinge = law.realize_on_host(params, row, q[coordinates], R)
+        own = np.concatenate([hinge[:, :3] @ R, hinge[:, 3:] @ R], axis=1)
+        return R, p, dict(zip(coordinates.tolist(), own, strict=True))
 
     def _to_parent(self, mobod: int, parent: int, R: np.ndarray, p: np.ndarray) -> np.ndarray:
         """Takes spatial velocities at the parent's joint frame to those at this one's, `[6, 6]`.

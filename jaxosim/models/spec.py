@@ -8,7 +8,7 @@ makes them unique, and defaults are filled in.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxosim.functions import FunctionSpec
 from jaxosim.functions.constant import Spec as ConstantSpec
@@ -80,7 +80,8 @@ class TransformAxisSpec:
 class JointSpec:
     """A joint of the OpenSim class `kind`; `coordinates` follow OpenSim's order.
 
-    `transform` (rotations 1–3, translations 1–3) is given for a CustomJoint only.
+    `transform` (rotations 1–3, translations 1–3) is given for a CustomJoint only, `properties` for
+    classes that have further numbers.
     """
 
     kind: str
@@ -89,6 +90,7 @@ class JointSpec:
     child: FrameSpec
     coordinates: tuple[CoordinateSpec, ...] = ()
     transform: tuple[TransformAxisSpec, ...] | None = None
+    properties: Any = None
 
     def renamed(self, names: Mapping[str, str]) -> "JointSpec":
         """The same joint with its coordinates under other names."""
