@@ -355,6 +355,33 @@ def open_run(settings: Settings, folder: pathlib.Path, resume: bool) -> Run:
     return run
 
 
+class Submission:
+    """The policy of a run, for `jaxosim submit examples/train_ppo.py:Submission FOLDER`."""
+
+    def __init__(self, folder: str) -> None:
+        """Load the run in the folder; the mean action is taken."""
+        path = pathlib.Path(folder)
+        settings = Settings(**json.loads((path / "settings.json").read_text()))
+        run = Run(settings, path, make_algorithm(settings))
+        run.load()
+        policy = Policy.of(run.train_state).without_noise()
+        self._act = jax.jit(run.algorithm.make_act(policy))
+        self._repeat = settings.action_repeat
+        self.reset()
+
+    def reset(self) -> None:
+        """Another episode begins."""
+        self._step = 0
+
+    def __call__(self, observation: list[float]) -> np.ndarray:
+        """Excitations for the next control step; a decision holds for several."""
+        if self._step % self._repeat == 0:
+            action = self._act(jnp.asarray(observation, float), jax.random.key(0))
+            self._held = np.asarray(controls_of(action))
+        self._step += 1
+        return self._held
+
+
 def value_of(text: str) -> Any:
     """Numbers, true and false as in JSON; everything else is a word."""
     try:

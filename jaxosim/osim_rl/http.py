@@ -82,6 +82,14 @@ class Client:
         self._patience = patience
         self._token: str | None = None
 
+    def challenge(self) -> dict[str, Any]:
+        """What is graded: `env_id`, `episodes`, `time_limit`, `action_size` and more.
+
+        Raises:
+          ServerError: the server does not answer, or is not jaxosim's.
+        """
+        return self._request("GET", "/v2/challenge", None)
+
     # ------------------------------------------------------------------ osim-rl's methods
 
     def env_create(self, token: str, env_id: str = "ProstheticsEnv") -> Any:
@@ -100,7 +108,7 @@ class Client:
         """
         self._token = token
         body = {"env_id": env_id, "token": token, "version": f"jaxosim {version('jaxosim')}"}
-        self.instance_id = self._post("/v1/envs/", body)["instance_id"]
+        self.instance_id = self._request("POST", "/v1/envs/", body)["instance_id"]
         self.env_monitor_start("", force=True)
         return self.env_reset()
 
@@ -174,20 +182,21 @@ class Client:
         """The answer to a call about the submission."""
         if self.instance_id is None:
             raise RuntimeError("there is no submission yet: call env_create() first")
-        return self._post(f"/v1/envs/{self.instance_id}/{call}/", body)
+        return self._request("POST", f"/v1/envs/{self.instance_id}/{call}/", body)
 
-    def _post(self, route: str, body: Any) -> dict[str, Any]:
+    def _request(self, method: str, route: str, body: Any) -> dict[str, Any]:
         """The answer to a request, which is repeated until it comes."""
         headers = {
             "Content-Type": "application/json",
-            "Authorization": f"Bearer {self._token}",
             "Idempotency-Key": secrets.token_hex(_KEY_BYTES),
         }
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
         content = json.dumps(body).encode()
         end, pause = time.monotonic() + self._patience, _FIRST_PAUSE
         while True:
             try:
-                status, answer = self._exchange(self._path + route, content, headers)
+                status, answer = self._exchange(method, self._path + route, content, headers)
                 error: ServerError | None = _error_of(status, answer)
                 if error is None:
                     return answer
@@ -201,12 +210,12 @@ class Client:
             pause = min(2.0 * pause, _LONGEST_PAUSE)
 
     def _exchange(
-        self, path: str, content: bytes, headers: dict[str, str]
+        self, method: str, path: str, content: bytes, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
         """Status and answer of one attempt."""
         connection = self._connection or self._open()
         self._connection = connection
-        connection.request("POST", path, content, headers)
+        connection.request(method, path, content, headers)
         response = connection.getresponse()
         text = response.read()
         try:
