@@ -18,10 +18,16 @@ import numpy as np
 
 from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.forces import (
+    bushing_force,
     coordinate_actuator,
     coordinate_limit_force,
+    expression_based_bushing_force,
+    expression_based_coordinate_force,
+    expression_based_point_to_point_force,
+    function_based_bushing_force,
     hunt_crossley_force,
     path_spring,
+    point_to_point_spring,
     spring_generalized_force,
 )
 from jaxosim.functions import FunctionParams
@@ -71,6 +77,12 @@ class Model:
     springs: spring_generalized_force.Structure
     path_springs: path_spring.Structure
     coordinate_actuators: coordinate_actuator.Structure
+    bushings: bushing_force.Structure
+    expression_bushings: expression_based_bushing_force.Structure
+    function_bushings: function_based_bushing_force.Structure
+    point_springs: point_to_point_spring.Structure
+    point_expressions: expression_based_point_to_point_force.Structure
+    coordinate_expressions: expression_based_coordinate_force.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -191,6 +203,12 @@ class Params:
     springs: spring_generalized_force.Params = dataclasses.field()
     path_springs: path_spring.Params = dataclasses.field()
     coordinate_actuators: coordinate_actuator.Params = dataclasses.field()
+    bushings: bushing_force.Params = dataclasses.field()
+    expression_bushings: expression_based_bushing_force.Params = dataclasses.field()
+    function_bushings: function_based_bushing_force.Params = dataclasses.field()
+    point_springs: point_to_point_spring.Params = dataclasses.field()
+    point_expressions: expression_based_point_to_point_force.Params = dataclasses.field()
+    coordinate_expressions: expression_based_coordinate_force.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

@@ -59,14 +59,19 @@ def body_xyz_angles(rotation: jax.Array) -> jax.Array:
     r00, r01, r02 = r[..., 0, 0], r[..., 0, 1], r[..., 0, 2]
     r10, r11, r12 = r[..., 1, 0], r[..., 1, 1], r[..., 1, 2]
     r20, r21, r22 = r[..., 2, 0], r[..., 2, 1], r[..., 2, 2]
-    cosine = jnp.sqrt((r00**2 + r01**2 + r12**2 + r22**2) / 2)
-    regular = cosine > 4 * jnp.finfo(rotation.dtype).eps
-    degenerate_a = jnp.where(
-        r02 > 0, jnp.arctan2(r10 + r21, r11 - r20), jnp.arctan2(r21 - r10, r11 + r20)
-    )
-    a = jnp.where(regular, jnp.arctan2(-r12, r22), degenerate_a)
+    squared = (r00**2 + r01**2 + r12**2 + r22**2) / 2
+    regular = squared > (4 * jnp.finfo(rotation.dtype).eps) ** 2
+    # In both branches finite derivatives, also at b = ±90°, where the angles have none.
+    cosine = jnp.where(regular, jnp.sqrt(jnp.where(regular, squared, 1.0)), 0.0)
+
+    def arctan2(choose: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+        return jnp.arctan2(jnp.where(choose, y, 0.0), jnp.where(choose, x, 1.0))
+
+    upwards, downwards = ~regular & (r02 > 0), ~regular & (r02 <= 0)
+    a = arctan2(regular, -r12, r22) + arctan2(upwards, r10 + r21, r11 - r20)
+    a = a + arctan2(downwards, r21 - r10, r11 + r20)
     b = jnp.arctan2(r02, cosine)
-    c = jnp.where(regular, jnp.arctan2(-r01, r00), 0.0)
+    c = arctan2(regular, -r01, r00)
     return stack([a, b, c], axis=-1)
 
 

@@ -18,10 +18,16 @@ from types import ModuleType
 from typing import Any
 
 from jaxosim.forces import (
+    bushing_force,
     coordinate_actuator,
     coordinate_limit_force,
+    expression_based_bushing_force,
+    expression_based_coordinate_force,
+    expression_based_point_to_point_force,
+    function_based_bushing_force,
     hunt_crossley_force,
     path_spring,
+    point_to_point_spring,
     spring_generalized_force,
 )
 
@@ -31,6 +37,12 @@ FORCES: tuple[ModuleType, ...] = (
     spring_generalized_force,
     path_spring,
     coordinate_actuator,
+    bushing_force,
+    expression_based_bushing_force,
+    function_based_bushing_force,
+    point_to_point_spring,
+    expression_based_point_to_point_force,
+    expression_based_coordinate_force,
 )
 
 

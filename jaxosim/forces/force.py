@@ -14,6 +14,7 @@ import jax
 
 from jaxosim.arrays.linalg import matvec
 from jaxosim.errors import quote
+from jaxosim.expressions import Expression, ExpressionError, parse
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
 from jaxosim.pytree import array, pytree
@@ -94,3 +95,17 @@ def read_coordinate(context: Context, element: Element) -> str:
     if name not in context.coordinates:
         raise element.error(f"expected the name of a coordinate, found {quote(name)}")
     return name
+
+
+def read_expression(
+    context: Context, element: Element, tag: str, variables: Sequence[str]
+) -> Expression:
+    """A property that is a formula of these variables, 0 if it is absent.
+
+    Raises:
+      OsimFormatError: it cannot be read.
+    """
+    try:
+        return parse(context.text(element, tag) or "0", variables)
+    except ExpressionError as error:
+        raise element.error(f"{tag}: {error}") from error

@@ -16,12 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import concatenate, segment_sum, take
+from jaxosim.arrays.indexing import concatenate, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows, sum_leading, weighted_gram
 from jaxosim.arrays.safe import clip, safe_divide, safe_norm
 from jaxosim.forces.force import Kinematics, MobilityJacobian
 from jaxosim.forces.hunt_crossley_records import Info, Params, Structure
+from jaxosim.forces.two_frames import groups, placed
 
 # Times its own size that friction could change a slip in a step, at which sliding counts half. It
 # is ten and not one, since muscles and springs mostly balance friction; a hundred is not safe.
@@ -75,7 +76,7 @@ def jacobian(
     """
     mobility, slopes = structure.pair_moves.shape[1], _slopes(info)
     places, damping, stiffness = [np.zeros(0, int)], [], []
-    for pairs, moving, sign in _groups(structure):
+    for pairs, moving, sign in groups(structure.pair_moves):
         # By repeated rows: a broadcast would be transposed to a reduction.
         hinge = take(kinematics.hinge, np.tile(moving, len(pairs)))
         point = take(info.position, np.repeat(pairs, len(moving)))
@@ -92,13 +93,10 @@ def jacobian(
         stiffness.append(weighted_gram(normal, own.spring).reshape(-1))
         places.append((moving[:, None] * mobility + moving).reshape(-1))
 
-    def placed(parts: list[jax.Array]) -> jax.Array:
-        entries = concatenate(parts) if parts else jnp.zeros(0, info.depth.dtype)
-        return segment_sum(entries, np.concatenate(places), mobility * mobility).reshape(
-            mobility, mobility
-        )
-
-    return MobilityJacobian(placed(damping), placed(stiffness))
+    dtype = info.depth.dtype
+    return MobilityJacobian(
+        *(placed(part, places, mobility, dtype) for part in (damping, stiffness))
+    )
 
 
 def _sliding(
@@ -118,21 +116,3 @@ def _sliding(
     mobility = sum_leading(jnp.moveaxis(along * along / inertia[None, :], 1, 0))
     part = (h * slopes.slip * mobility / _TURNS) ** 2
     return (slopes.slip - slopes.slide) / (1 + part)
-
-
-def _groups(structure: Structure) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pairs of surfaces by the free coordinates that move one over the other.
-
-    Returns:
-      For each group its pairs, those coordinates, and `[pair, coordinate]` +1 where the coordinate
-      moves the second surface, −1 where the first.
-    """
-    sign = structure.pair_moves
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for pair, row in enumerate(sign):
-        groups.setdefault(tuple(np.flatnonzero(row).tolist()), []).append(pair)
-    return [
-        (np.array(pairs), np.array(moving), sign[np.ix_(pairs, moving)])
-        for moving, pairs in groups.items()
-        if moving
-    ]

@@ -42,7 +42,7 @@ from jaxosim.functions.polynomial_function import Params as PolynomialFunctionPa
 from jaxosim.functions.simm_spline import Params as SimmSplineParams
 from jaxosim.functions.sine import Params as SineParams
 from jaxosim.functions.step_function import Params as StepFunctionParams
-from jaxosim.pytree import array, pytree
+from jaxosim.pytree import array, declared_arrays, pytree
 
 # Classes with a law of their own, in the order in which a bank keeps them.
 LAWS: tuple[ModuleType, ...] = (
@@ -218,3 +218,12 @@ def evaluate_on_host(bank: FunctionBank, params: FunctionParams, x: np.ndarray) 
     ]
     value, slope = (np.concatenate(column)[bank.order] for column in zip(*parts, strict=True))
     return value, slope
+
+
+def function_sizes(prefix: str, functions: FunctionParams) -> dict[str, int]:
+    """Axis lengths of a function bank, under its owner's name: two banks differ in them."""
+    sizes = {}
+    for name, value, axes in declared_arrays(functions, f"{prefix}."):
+        for axis, size in zip(axes, np.shape(value), strict=True):  # pyright: ignore[reportCallIssue]
+            sizes[f"{name}.{axis}"] = size
+    return sizes

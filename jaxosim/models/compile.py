@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
-from jaxosim.functions import FunctionParams
+from jaxosim.functions.bank import function_sizes
 from jaxosim.joints import JOINTS, LAWS
 from jaxosim.models.compile_controls import Controls, compile_controls
 from jaxosim.models.compile_floating import compile_floating
@@ -29,7 +29,7 @@ from jaxosim.muscles.build import build as build_muscles
 from jaxosim.muscles.muscle import MuscleSpec
 from jaxosim.paths.build import PathOwner, PathStructure
 from jaxosim.paths.build import build as build_paths
-from jaxosim.pytree import check_shapes, declared_arrays
+from jaxosim.pytree import check_shapes
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, Model, Params
 
@@ -96,15 +96,6 @@ def _bodies(spec: ModelSpec) -> BodyParams:
 def _coordinates_of(*indices: np.ndarray) -> set[int]:
     """All coordinates that occur in some index arrays."""
     return {int(coordinate) for some in indices for coordinate in some}
-
-
-def _function_sizes(prefix: str, functions: FunctionParams) -> dict[str, int]:
-    """Axis lengths of a function bank, under its owner's name: two banks differ in them."""
-    sizes = {}
-    for name, value, axes in declared_arrays(functions, f"{prefix}."):
-        for axis, size in zip(axes, np.shape(value), strict=True):  # pyright: ignore[reportCallIssue]
-            sizes[f"{name}.{axis}"] = size
-    return sizes
 
 
 def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
@@ -317,6 +308,6 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "marker": len(spec.markers),
         **forces,
         **{law.FIELD: len(rows.mobod) for law, rows in zip(LAWS, tree.laws, strict=True)},
-        **_function_sizes("joints.functions", params.joints.functions),
-        **_function_sizes("paths.functions", params.paths.functions),
+        **function_sizes("joints.functions", params.joints.functions),
+        **function_sizes("paths.functions", params.paths.functions),
     }

@@ -52,7 +52,9 @@ def upgrade(model: Element, version: int) -> None:
         (30500, _bodies_30500),
         (30517, _sockets_30517),
         (30501, _joints_and_markers_30501),
+        (30500, _point_springs_30500),
         (30505, _frames_30505),
+        (30505, _bushings_30505),
         (30507, _coordinates_30507),
         (30509, _flags_30509),
         (30512, _frame_set_30512),
@@ -216,6 +218,40 @@ def _frames_30505(model: Element) -> None:
             _connect_to_body(geometry, "body_name", "socket_frame")
 
 
+def _point_springs_30500(model: Element) -> None:
+    for spring in _with_tags(model, ("PointToPointSpring",)):
+        for tag in ("body1", "body2"):
+            _connect_to_body(spring, tag, f"socket_{tag}")
+
+
+def _bushings_30505(model: Element) -> None:
+    """Bodies, and places on them, became frames."""
+    for bushing in (e for e in model.walk() if e.tag.endswith("BushingForce")):
+        for side in ("1", "2"):
+            body = bushing.child(f"body_{side}")
+            if body is None:
+                continue
+            name = body.text.strip()
+            pose = [_offset(bushing, f"{part}_body_{side}") for part in ("location", "orientation")]
+            socket = _body_path(name)
+            if any(any(values) for values in pose):
+                frames = bushing.child("frames") or bushing.append(Element("frames"))
+                frame = _offset_frame(frames, name, *pose)
+                socket = frame.name
+            _set_text(bushing, f"socket_frame{side}", socket)
+
+
+def _offset_frame(
+    frames: Element, body: str, translation: Iterable[float], orientation: Iterable[float]
+) -> Element:
+    """A new frame `<body>_offset` in a list of frames."""
+    frame = frames.append(Element("PhysicalOffsetFrame", name=f"{body}_offset"))
+    frame.append(Element("socket_parent", _body_path(body)))
+    frame.append(Element("translation", _six_digits(translation)))
+    frame.append(Element("orientation", _six_digits(orientation)))
+    return frame
+
+
 def _add_offset_frames(joint: Element) -> None:
     _rename_child(joint, "location_in_child", "location")
     _rename_child(joint, "orientation_in_child", "orientation")
@@ -230,11 +266,7 @@ def _add_offset_frames(joint: Element) -> None:
         if socket is None:
             continue  # a default joint belongs to no bodies
         body = socket.text.strip().rsplit("/", 1)[-1]
-        frame = frames.append(Element("PhysicalOffsetFrame", name=f"{body}_offset"))
-        frame.append(Element("socket_parent", _body_path(body)))
-        frame.append(Element("translation", _six_digits(translation)))
-        frame.append(Element("orientation", _six_digits(orientation)))
-        socket.text = frame.name
+        socket.text = _offset_frame(frames, body, translation, orientation).name
 
 
 def _offset(joint: Element, tag: str) -> tuple[float, ...]:

@@ -92,8 +92,16 @@ def set_members(root: Component, set_name: str, *classes: str) -> list[Component
     return members + [c for c in loose if c.element is not None and c.element.tag in classes]
 
 
-def resolve_frame(context: Context, owner: Component, socket: str) -> FrameSpec:
+def resolve_frame(
+    context: Context, owner: Component, socket: str, path: str | None = None
+) -> FrameSpec:
     """Follow a socket of a component to its frame, and that frame down to the body.
+
+    Args:
+      context: of the file.
+      owner: the component.
+      socket: the property that names the frame.
+      path: of the frame, where the property is not simply its path.
 
     Raises:
       OsimFormatError: no such frame, or frames that hang on one another in a circle.
@@ -101,7 +109,7 @@ def resolve_frame(context: Context, owner: Component, socket: str) -> FrameSpec:
     """
     chain: list[Component] = []
     seen: set[int] = set()
-    target = _connectee(context, owner, socket)
+    target = _connectee(context, owner, socket, path)
     while target.frame is None:
         element = _element(target)
         if id(target) in seen:
@@ -131,9 +139,11 @@ def resolve_point(context: Context, owner: Component, socket: str) -> tuple[str,
     return frame.body, compose(frame, (location, ZERO)).translation
 
 
-def _connectee(context: Context, owner: Component, socket: str) -> Component:
+def _connectee(
+    context: Context, owner: Component, socket: str, path: str | None = None
+) -> Component:
     element = _element(owner)
-    path = context.text(element, socket)
+    path = context.text(element, socket) if path is None else path
     if not path:
         raise element.error(f"expected a {socket}")
     found = owner.find(path)

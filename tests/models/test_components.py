@@ -144,7 +144,7 @@ INERT = {
     "console": element("ConsoleReporter", "r"),
     "probe": element("MuscleMetabolicPowerProbeUmberger2010", "u"),
     "metabolics": element("Bhargava2004SmoothedMuscleMetabolics", "b"),
-    "disabled force": element("BushingForce", "b", appliesForce="false"),
+    "disabled force": element("MeyerFregly2016Force", "b", appliesForce="false"),
     "constraint not enforced": element("WeldConstraint", "w", isEnforced="false"),
     "controller switched off": element("ToyReflex", "t", enabled="false"),
 }

@@ -109,11 +109,7 @@ REFUSED = {
     "opensim-models/Rajagopal2016": {COUPLER: 2, MILLARD: 114, WRAP: 46, "CoordinateActuator": 17},
     "opensim-models/Tug_of_War_Millard": {MILLARD: 2},
     "opensim-models/arm26": {WRAP: 7},
-    "opensim-models/bouncing_block": {
-        "PointOnLineConstraint": 2,
-        "PointToPointSpring": 1,
-        "BushingForce": 1,
-    },
+    "opensim-models/bouncing_block": {"PointOnLineConstraint": 2},
     "opensim-models/double_pendulum": {"CoordinateActuator": 2},
     "opensim-models/gait10dof18musc": {MILLARD: 18},
     "opensim-models/gait2392_millard2012muscle": {MILLARD: 92},

@@ -66,7 +66,7 @@ REFUSED = {
         "StrangePoint",
         "m1/p",
     ),
-    "force": (model(element("BushingForce", "b")), "BushingForce", "b"),
+    "force": (model(element("MeyerFregly2016Force", "b")), "MeyerFregly2016Force", "b"),
     "unknown force": (model(element("Banana", "b")), "Banana", "b"),
     "mesh in contact": (model(contact(), rest=MESH), "ContactMesh", "p"),
     "joint": (
@@ -143,7 +143,7 @@ def test_unknown_function_is_refused_where_it_stands():
 
 def test_everything_refused_is_listed():
     text = model(
-        element("BushingForce", "b"),
+        element("MeyerFregly2016Force", "b"),
         muscle(wraps=WRAP),
         rest=members("ConstraintSet", element("WeldConstraint", "w")),
     )
@@ -243,7 +243,7 @@ def test_a_body_with_two_parents_is_a_loop():
 
 
 INERT = {
-    "disabled force": model(element("BushingForce", "b", appliesForce="false")),
+    "disabled force": model(element("MeyerFregly2016Force", "b", appliesForce="false")),
     "disabled constraint": model(
         rest=members("ConstraintSet", element("WeldConstraint", "w", isEnforced="false"))
     ),
