@@ -36,6 +36,7 @@ def random_state(model: Model, params: Params, key: jax.Array) -> tuple[State, j
         u=jnp.where(model.locked, 0.0, u),
         activation=activation,
         fiber_length=stretch * muscles,
+        normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
     )
     return state, jax.random.uniform(keys[4], muscles.shape, dtype)
 

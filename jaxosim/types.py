@@ -34,6 +34,7 @@ from jaxosim.functions import FunctionParams
 from jaxosim.fused import KERNELS
 from jaxosim.joints.ellipsoid_joint import Params as EllipsoidJointParams
 from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointParams
+from jaxosim.muscles.degroote_fregly2016 import Params as DeGrooteFregly2016Params
 from jaxosim.muscles.muscle import MuscleParams
 from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
 from jaxosim.paths.build import PathParams, PathStructure
@@ -198,6 +199,7 @@ class Params:
     paths: PathParams = dataclasses.field()
     muscles: MuscleParams = dataclasses.field()
     thelen2003: Thelen2003Params = dataclasses.field()
+    degroote_fregly2016: DeGrooteFregly2016Params = dataclasses.field()
     contacts: hunt_crossley_force.Params = dataclasses.field()
     limits: coordinate_limit_force.Params = dataclasses.field()
     springs: spring_generalized_force.Params = dataclasses.field()
@@ -214,13 +216,18 @@ class Params:
 
 @pytree
 class State:
-    """What the integrator integrates. Anything that can be recomputed is not here."""
+    """What the integrator integrates. Anything that can be recomputed is not here.
+
+    Rows of muscles that lack a state have no effect, and the rate zero: `Model.muscle_states`.
+    """
 
     time: jax.Array = array(unit="s")
     q: jax.Array = array("coordinate", unit="rad | m")  # coordinate values
     u: jax.Array = array("coordinate", unit="rad/s | m/s")  # coordinate speeds
     activation: jax.Array = array("muscle", unit="1")
     fiber_length: jax.Array = array("muscle", unit="m")
+    # OpenSim's contraction state of this class; without effect where the tendon is rigid
+    normalized_tendon_force: jax.Array = array("degroote_fregly2016", unit="1")
 
 
 StateDerivative = State

@@ -89,6 +89,9 @@ def states_at(model, params, q, u, seed=0):
         "fiber_length": rng.uniform(0.6, 1.4, shape)
         * np.asarray(params.muscles.optimal_fiber_length),
         "excitation": rng.uniform(0.0, 1.0, (len(q), len(model.control_names))),
+        "normalized_tendon_force": rng.uniform(
+            0.0, 1.5, (len(q), model.sizes["degroote_fregly2016"])
+        ),
     }
 
 
@@ -129,6 +132,9 @@ def random_state(model, params, seed, spread=0.2, speed=1.0):
         activation=jnp.asarray(activation),
         fiber_length=muscles.optimal_fiber_length
         * jnp.asarray(rng.uniform(0.8, 1.2, activation.shape)),
+        normalized_tendon_force=jnp.asarray(
+            rng.uniform(0.1, 1.0, model.sizes["degroote_fregly2016"])
+        ),
     )
 
 

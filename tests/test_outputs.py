@@ -48,7 +48,9 @@ def described(model, params, data, row):
     assert tuple(data["coordinate_names"]) == model.coordinate_names
     assert tuple(data["muscle_names"]) == model.muscle_names
     names = ("q", "u", "activation", "fiber_length")
-    state = jaxosim.State(time=jnp.zeros(()), **{n: jnp.asarray(data[n][row]) for n in names})
+    recorded = {n: jnp.asarray(data[n][row]) for n in names}
+    none = jnp.zeros(0)
+    state = jaxosim.State(time=jnp.zeros(()), normalized_tendon_force=none, **recorded)
     info = hopper_model.describe(model, params, state, jnp.zeros(len(model.muscle_names)))
     return jaxosim.to_dict(model, info)
 

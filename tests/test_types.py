@@ -66,6 +66,7 @@ def traced(name):
             u=q,
             activation=muscles.default_activation,
             fiber_length=muscles.default_fiber_length,
+            normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
         )
         excitation = muscles.default_activation
         position = realize_position(model, params, state)
@@ -228,12 +229,13 @@ def test_a_model_introduces_itself_briefly():
     assert len(repr(model)) < 200 and "coordinates" in repr(model)
 
 
-def test_a_state_is_five_arrays():
+def test_a_state_is_six_arrays():
     assert [field.name for field in dataclasses.fields(jaxosim.State)] == [
         "time",
         "q",
         "u",
         "activation",
         "fiber_length",
+        "normalized_tendon_force",
     ]
     assert jaxosim.StateDerivative is jaxosim.State

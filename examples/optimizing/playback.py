@@ -10,7 +10,7 @@ import jaxosim
 from jaxosim.opensim.library import opensim
 from jaxosim.opensim.model import OpenSimModel
 
-FIELDS = ("q", "u", "activation", "fiber_length")
+FIELDS = ("q", "u", "activation", "fiber_length", "normalized_tendon_force")
 
 
 def play(

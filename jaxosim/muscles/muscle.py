@@ -11,7 +11,7 @@ Source: OpenSim `Muscle`, `ActivationFiberLengthMuscle`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import jax
 
@@ -23,7 +23,8 @@ from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 
 _UNBOUNDED = ("min_control", "max_control")
-_OPTIONS = ("ignore_tendon_compliance", "ignore_activation_dynamics")
+OPTIONS = ("ignore_tendon_compliance", "ignore_activation_dynamics")
+"""Of OpenSim's Muscle: a rigid tendon, and activation that follows the excitation at once."""
 
 
 @dataclass(frozen=True)
@@ -234,31 +235,25 @@ def read_muscle(
     """
     element = muscle.element
     assert element is not None
-    refuse_options(context, element, [name for name in _OPTIONS if name not in options])
-    values: dict[str, Any] = {
-        field.name: context.number(
-            element,
-            tags.get(field.name, field.name),
-            getattr(kind, field.name),
-            allow_infinite=field.name in _UNBOUNDED,
-        )
-        for field in fields(kind)
-        if field.name not in ("name", "path", "applies_force", *_OPTIONS)
-    }
-    spec = kind(
-        name=element.name,
-        path=paths.read(context, muscle),
-        applies_force=context.boolean(element, "appliesForce", True),
-        **{name: context.boolean(element, name, False) for name in _OPTIONS},
-        **values,
-    )
+    refuse_options(context, element, [name for name in OPTIONS if name not in options])
+    tags = {"applies_force": "appliesForce", **tags}
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        tag, default = tags.get(field.name, field.name), field.default
+        if isinstance(default, bool):
+            values[field.name] = context.boolean(element, tag, default)
+        elif field.name not in ("name", "path"):
+            unbounded = field.name in _UNBOUNDED
+            value = context.number(element, tag, cast(float, default), allow_infinite=unbounded)
+            values[field.name] = value
+    spec = kind(name=element.name, path=paths.read(context, muscle), **values)
     for expected, holds in expectations:
         if not holds(spec):
             raise element.error(f"expected {expected}")
     return spec
 
 
-def refuse_options(context: Context, element: Element, options: Sequence[str] = _OPTIONS) -> None:
+def refuse_options(context: Context, element: Element, options: Sequence[str] = OPTIONS) -> None:
     """Refuse those options of OpenSim's Muscle that are not simulated of a class."""
     for option in options:
         if context.boolean(element, option, False):

@@ -83,7 +83,16 @@ class OpenSimModel:
         self.marker_names = reading.names(self._markers)
         variables = model.getStateVariableNames()
         self.state_names = tuple(variables.get(index) for index in range(variables.getSize()))
-        self._muscle_paths = [muscle.getAbsolutePathString() for muscle in self._muscles]
+        paths = {muscle.getAbsolutePathString(): muscle for muscle in self._muscles}
+        self._state_paths = {
+            "activation": list(paths),
+            "fiber_length": list(paths),
+            "normalized_tendon_force": [
+                path
+                for path, muscle in paths.items()
+                if muscle.hasProperty("default_normalized_tendon_force")
+            ],
+        }
 
     def _collect_coordinate_facts(self) -> None:
         """Read locks, ranges and defaults; find each coordinate's place in Simbody's q and u."""
@@ -121,7 +130,7 @@ class OpenSimModel:
         Locked coordinates are unlocked, set and locked again, so they hold the given value.
 
         Args:
-          values: q, u, and where wanted activation, fiber_length, excitation.
+          values: q, u, and where wanted excitation and the muscles' states as in `read`.
 
         Returns:
           A state of our own, not realized beyond what setting it needs.
@@ -136,16 +145,18 @@ class OpenSimModel:
             coordinate.setSpeedValue(state, u)
             if self.locked[index]:
                 coordinate.setLocked(state, True)
-        for variable in ("activation", "fiber_length"):
-            self._set_muscle_variable(state, variable, values.get(variable))
+        for variable, paths in self._state_paths.items():
+            self._set_muscle_variable(state, variable, paths, values.get(variable))
         self.set_controls(values.get("excitation", np.zeros(self.control_count)))
         return state
 
-    def _set_muscle_variable(self, state, variable: str, values: np.ndarray | None) -> None:
+    def _set_muscle_variable(
+        self, state, variable: str, paths: list[str], values: np.ndarray | None
+    ) -> None:
         if values is None:
             return
-        for path, value in zip(self._muscle_paths, values, strict=True):
-            with contextlib.suppress(RuntimeError):  # rigid tendons lack the variable
+        for path, value in zip(paths, values, strict=True):
+            with contextlib.suppress(RuntimeError):  # not every muscle has the variable
                 self.model.setStateVariableValue(state, f"{path}/{variable}", float(value))
 
     def set_controls(self, controls: np.ndarray) -> None:
@@ -153,20 +164,22 @@ class OpenSimModel:
         self.model.setDefaultControls(opensim.Vector.createFromMat(np.array(controls, float)))
 
     def read(self, state: opensim.State) -> Arrays:
-        """Values of a state: q, u [coordinate], activation, fiber_length [muscle]."""
+        """Values of a state: q, u [coordinate], activation, fiber_length [muscle], and others.
+
+        Those are `normalized_tendon_force`, over the muscles that could have it; NaN where a muscle
+        has no such state.
+        """
         return {
             "q": np.array([c.getValue(state) for c in self._coordinates]),
             "u": np.array([c.getSpeedValue(state) for c in self._coordinates]),
-            "activation": self._muscle_variable(state, "activation"),
-            "fiber_length": self._muscle_variable(state, "fiber_length"),
+            **{name: self._muscle_variable(state, name) for name in self._state_paths},
         }
 
     def _muscle_variable(self, state, variable: str, derivative: bool = False) -> np.ndarray:
         model = self.model
         read = model.getStateVariableDerivativeValue if derivative else model.getStateVariableValue
-        return np.array(
-            [reading.or_nan(read, state, f"{path}/{variable}") for path in self._muscle_paths]
-        )
+        paths = self._state_paths[variable]
+        return np.array([reading.or_nan(read, state, f"{path}/{variable}") for path in paths])
 
     # ---- everything OpenSim reports at a state ---------------------------------------------
     def evaluate(self, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -176,7 +189,8 @@ class OpenSimModel:
           values: one state: q, u, activation, fiber_length, excitation [control].
 
         Returns:
-          Rates `q_dot, u_dot, activation_rate, fiber_length_rate`; `body_…` as position,
+          Rates `q_dot, u_dot, activation_rate, fiber_length_rate, normalized_tendon_force_rate`,
+          zero for a muscle without such a state; `body_…` as position,
           rotation, angles, velocity, angular_velocity, acceleration, angular_acceleration;
           `mass_center_…` and `marker_…` as position, velocity, acceleration; `muscle_…` as in
           reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], the generalized
@@ -236,8 +250,10 @@ class OpenSimModel:
             "joint_velocity": np.array([c.getSpeedValue(state) for c in self._coordinates]),
             "q_dot": q_dot[self._mobility],
             "u_dot": np.array([c.getAccelerationValue(state) for c in self._coordinates]),
-            "activation_rate": self._muscle_variable(state, "activation", derivative=True),
-            "fiber_length_rate": self._muscle_variable(state, "fiber_length", derivative=True),
+            **{
+                f"{name}_rate": np.nan_to_num(self._muscle_variable(state, name, derivative=True))
+                for name in self._state_paths
+            },
         }
 
     def _moment_arm(self, state: opensim.State) -> np.ndarray:
@@ -277,6 +293,11 @@ class OpenSimModel:
         fiber_length = self._muscle_variable(state, "fiber_length")
         fiber_length[failed] = np.nan
         return fiber_length
+
+    @property
+    def tendon_force_count(self) -> int:
+        """Number of muscles whose contraction state could be the normalized tendon force."""
+        return len(self._state_paths["normalized_tendon_force"])
 
     def path_length(self, q: np.ndarray) -> np.ndarray:
         """Length of each muscle's path in a pose, [muscle] (m)."""
@@ -321,7 +342,7 @@ class OpenSimModel:
             in osim-rl, and its first stage after a change still uses the previous excitation.
 
         Returns:
-          q, u [step+1, coordinate], activation, fiber_length [step+1, muscle].
+          As `read`, each with a leading axis [step+1].
         """
         state = self.initial_state(start)
         samples, manager = [self.read(state)], None

@@ -143,7 +143,9 @@ def replay(name, pattern):
     coordinates = len(env.model.coordinate_names)  # the arm's target has three more
     fields |= {field: fields[field][:, :coordinates] for field in ("q", "u")}
     rows = jaxosim.State(
-        time=jnp.zeros(_LONGEST), **{key: jnp.asarray(value) for key, value in fields.items()}
+        time=jnp.zeros(_LONGEST),
+        normalized_tendon_force=jnp.zeros((_LONGEST, 0)),
+        **{key: jnp.asarray(value) for key, value in fields.items()},
     )
     actions = np.clip(np.pad(data["actions"], ((0, pad), (0, 0)), mode="edge"), 0, 1)
     excitations = jnp.asarray(actions[: _LONGEST - 1, env.muscle_order])

@@ -14,6 +14,7 @@ from jaxosim.arrays.positive_definite import symmetric
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import coordinate_rates
 from jaxosim.integrators.linearization import evaluate, iteration_matrix, linearize
+from jaxosim.muscles.rows import contraction, contraction_fields
 from jaxosim.paths.geometry_path import moment_arms
 from jaxosim.system import StepContext
 from tests import hopper_model
@@ -38,9 +39,18 @@ def solve_of(model):
     return jax.jit(lambda lin, g, *given: iteration_matrix(model, lin, g).solve_momentum(*given))
 
 
-@pytest.fixture(scope="module", params=["standing", "random"])
+# The hopper with an extensor whose state is the tendon's force, and a flexor with a rigid tendon.
+OTHER_MUSCLES = hopper_model.HOPPER.replace("Thelen2003Muscle", "DeGrooteFregly2016Muscle").replace(
+    '<DeGrooteFregly2016Muscle name="flexor">',
+    '<DeGrooteFregly2016Muscle name="flexor">'
+    "<ignore_tendon_compliance>true</ignore_tendon_compliance>",
+)
+
+
+@pytest.fixture(scope="module", params=["standing", "random", "other muscles"])
 def world(request):
-    model, params = hopper_model.load(hopper_model.HOPPER)
+    has_fibers = request.param != "other muscles"
+    model, params = hopper_model.load(hopper_model.HOPPER if has_fibers else OTHER_MUSCLES)
     state = hopper_model.initial(model, params)
     if request.param == "random":
         state = hopper_model.random_state(model, params, seed=3, spread=0.05)
@@ -81,7 +91,23 @@ def dense(model, lin):
 def flat(model, state):
     """A State as one vector, free coordinates only."""
     free = model.tree.mobility
-    return np.concatenate([state.q[free], state.u[free], state.activation, state.fiber_length])
+    contracted = contraction(model, state)
+    return np.concatenate([state.q[free], state.u[free], state.activation, contracted])
+
+
+def right_hand_side(model, params, seed):
+    """A State whose rows without effect are zero, as in the rates."""
+    rhs = hopper_model.random_state(model, params, seed=seed)
+    return dataclasses.replace(
+        rhs, **contraction_fields(model, with_effect(model, contraction(model, rhs)))
+    )
+
+
+def with_effect(model, contracted):
+    """Zero where the tendon is rigid."""
+    held = model.muscle_states.items()
+    rows = np.concatenate([own.muscle for name, own in held if name != "activation"])
+    return jnp.where(np.isin(np.arange(len(model.muscle_names)), rows), contracted, 0.0)
 
 
 # parity: none, OpenSim has no such thing; the dense matrix of the same terms stands in
@@ -90,7 +116,7 @@ def flat(model, state):
 @pytest.mark.parametrize("g", STEPS)
 def test_structured_solve_is_the_dense_one(world, g):
     model, params, state, lin = world
-    rhs = hopper_model.random_state(model, params, seed=8)
+    rhs = right_hand_side(model, params, seed=8)
     momentum = symmetric(lin.mass) @ rhs.u[model.tree.mobility]
     obtained = flat(model, solve_of(model)(lin, g, rhs, momentum))
     A = dense(model, lin)
@@ -102,7 +128,7 @@ def test_structured_solve_is_the_dense_one(world, g):
 
 def test_solve_without_a_step_gives_back_the_right_hand_side(world):
     model, params, _, lin = world
-    rhs = hopper_model.random_state(model, params, seed=9)
+    rhs = right_hand_side(model, params, seed=9)
     momentum = symmetric(lin.mass) @ rhs.u[model.tree.mobility]
     obtained = flat(model, solve_of(model)(lin, 0.0, rhs, momentum))
     np.testing.assert_allclose(obtained, flat(model, rhs), rtol=1e-10)
@@ -160,6 +186,7 @@ def test_stiff_eigenvalues_are_those_of_the_whole_jacobian():
             u=state.u.at[free].set(u),
             activation=a,
             fiber_length=length,
+            normalized_tendon_force=state.normalized_tendon_force,
         )
         d = jaxosim.state_derivative(model, params, moved, excitation)
         return jnp.concatenate([d.q[free], d.u[free], d.activation, d.fiber_length])

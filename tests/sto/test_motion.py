@@ -30,6 +30,7 @@ def states(model):
         u=rng.uniform(-5, 5, (11, coordinates)),
         activation=rng.uniform(0.01, 1, (11, muscles)),
         fiber_length=rng.uniform(0.05, 0.1, (11, muscles)),
+        normalized_tendon_force=np.zeros((11, 0)),
     )
 
 
@@ -109,6 +110,7 @@ def test_opensim_replays_a_trajectory(name, tmp_path, opensim):
         u=rng.uniform(-1, 1, (2, coordinates)),
         activation=rng.uniform(0.1, 1, (2, muscles)),
         fiber_length=rng.uniform(0.05, 0.1, (2, muscles)),
+        normalized_tendon_force=np.zeros((2, 0)),
     )
     path = tmp_path / "states.sto"
     sto.write_states(path, model, states)

@@ -99,9 +99,15 @@ def test_muscles_without_equilibrium_are_those_for_which_opensim_raises(opensim,
         for speed, activation in ((0.0, 0.05), (0.0, 0.9), (0.4, 0.3)):
             q, u, a = np.array([length]), np.array([speed]), np.array([activation])
             expected.append(np.isfinite(oracle.equilibrium(q, u, a))[0])
-            obtained.append(
-                bool(flags(jaxosim.State(time=0.0, q=q, u=u, activation=a, fiber_length=a))[0])
+            state = jaxosim.State(
+                time=0.0,
+                q=q,
+                u=u,
+                activation=a,
+                fiber_length=a,
+                normalized_tendon_force=np.zeros(0),
             )
+            obtained.append(bool(flags(state)[0]))
     assert obtained == expected
     assert 0 < sum(expected) < len(expected)
 
@@ -115,6 +121,7 @@ def _equilibrated(model):
             u=u,
             activation=activation,
             fiber_length=params.muscles.default_fiber_length,
+            normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
         )
         return jaxosim.equilibrate_muscles(model, params, state).fiber_length
 
