@@ -12,7 +12,14 @@ from jaxosim.models.osim_values import words
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
 from jaxosim.models.reader_functions import argument_count, is_constant, read_function
-from jaxosim.models.spec import CoordinateSpec, JointSpec, TransformAxisSpec, Vec3
+from jaxosim.models.spec import (
+    CoordinateSpec,
+    FunctionSpec,
+    JointSpec,
+    LinearFunctionSpec,
+    TransformAxisSpec,
+    Vec3,
+)
 
 KIND = "CustomJoint"
 COUNT = None  # 1 to 6
@@ -86,7 +93,7 @@ def _read_axis(context: Context, transform: Element, name: str) -> TransformAxis
         # Not the axis of `name`: an axis that is written starts from the default of its class.
         axis = context.vector(element, "axis", _AXES["rotation1"])
     coordinates = words(context.property(element, "coordinates"))
-    function = read_function(context, element, "function")
+    function = _read_axis_function(context, element, len(coordinates))
     count = argument_count(function)
     if count is not None and count != len(coordinates):
         # OpenSim differs: it reads past the arguments, or calls the value zero.
@@ -94,6 +101,16 @@ def _read_axis(context: Context, transform: Element, name: str) -> TransformAxis
             f"expected a function of {len(coordinates)} coordinate(s), this one takes {count}"
         )
     return TransformAxisSpec(axis, coordinates, function)
+
+
+def _read_axis_function(context: Context, axis: Element, count: int) -> FunctionSpec:
+    """The function of an axis; where its element is empty, its one coordinate itself."""
+    holder = context.property(axis, "function")
+    if holder is None or holder.children or count == 0:
+        return read_function(context, axis, "function")
+    if count > 1:
+        raise holder.error(f"expected a function of {count} coordinates, found none")
+    return LinearFunctionSpec((1.0, 0.0))
 
 
 def _sine(a: Vec3, b: Vec3) -> float:

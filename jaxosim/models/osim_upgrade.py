@@ -47,6 +47,7 @@ def upgrade(model: Element, version: int) -> None:
     """
     _rename_classes(model)
     steps = (
+        (10905, _actuators_10905),
         (20302, _muscles_20302),
         (30000, _moving_points_30000),
         (30500, _bodies_30500),
@@ -106,6 +107,26 @@ def _rename_classes(model: Element) -> None:
     forces = _objects(model, "ForceSet")
     for force in forces.children if forces else ():
         force.tag = _RENAMED_FORCES.get(force.tag, force.tag)
+
+
+def _actuators_10905(model: Element) -> None:
+    """Forces and torques named their bodies and directions the other way round."""
+    for force in _with_tags(model, ("PointActuator",)):
+        for old, new in (("body_B", "body"), ("point_B", "point"), ("direction_A", "direction")):
+            _rename_child(force, old, new)
+        _negate(force, "direction", "1 0 0")
+        _set_text(force, "force_is_global", "true")
+    for torque in _with_tags(model, ("TorqueActuator",)):
+        for old, new in (("body_A", "bodyB"), ("body_B", "bodyA"), ("direction_A", "axis")):
+            _rename_child(torque, old, new)
+        _negate(torque, "axis", "0 0 1")
+
+
+def _negate(element: Element, tag: str, default: str) -> None:
+    _set_text(element, tag, default)
+    direction = element.child(tag)
+    if direction:
+        direction.text = " ".join(str(-value) for value in numbers(direction, 3))
 
 
 def _muscles_20302(model: Element) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.models import spec as specs
+from jaxosim.models.osim_upgrade import upgrade
+from jaxosim.models.osim_xml import parse_document
 from jaxosim.models.reader import parse_model
 from jaxosim.models.spec import FrameSpec, SimmSplineSpec
 from jaxosim.paths import read as paths
@@ -382,3 +384,44 @@ def test_opensim_reads_the_same(name, opensim, tmp_path):
         assert force.pennation_angle_at_optimal == expected.get_pennation_angle_at_optimal()
         assert force.min_control == expected.getMinControl()
         assert force.max_control == expected.getMaxControl()
+
+
+OLD_ACTUATORS = {
+    "force": "<Force name='f'><body_B>a</body_B><point_B>1 2 3</point_B>"
+    "<direction_A>1 0.5 0</direction_A></Force>",
+    "force of its later name": "<PointActuator name='f'><body_B>a</body_B>"
+    "<force_is_global>false</force_is_global></PointActuator>",
+    "torque": "<Torque name='f'><body_A>ground</body_A><body_B>a</body_B>"
+    "<direction_A>1 0.5 0</direction_A></Torque>",
+    "torque of its later name": "<TorqueActuator name='f'><bodyA>ground</bodyA>"
+    "<bodyB>a</bodyB></TorqueActuator>",
+}
+ACTUATOR_PROPERTIES = {
+    "PointActuator": ("body", "point", "direction", "force_is_global"),
+    "TorqueActuator": ("bodyA", "bodyB", "axis"),
+}
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("version", [10902, 10905, 20302])
+@pytest.mark.parametrize("name", OLD_ACTUATORS)
+def test_old_forces_and_torques_turn_round_as_in_opensim(name, version, opensim, tmp_path):
+    text = pendulum(OLD_ACTUATORS[name], version=version)
+    path = tmp_path / "m.osim"
+    path.write_text(text)
+    owner = opensim.Model(str(path))  # kept, or the force would be gone
+    live = owner.getForceSet().get(0)
+    found = parse_document(text.encode()).model
+    upgrade(found, version)
+    (force,) = found.child("ForceSet").child("objects").children
+    assert force.tag == live.getConcreteClassName()
+    expected = parse_document(document(live.dump()).encode()).model.children[0]
+    for tag in ACTUATOR_PROPERTIES[force.tag]:
+        if force.child(tag) is None:  # the class's default stands for it, in both
+            continue
+        ours, theirs = (" ".join(e.child(tag).text.split()) for e in (force, expected))
+        if tag in ("point", "direction", "axis"):
+            ours, theirs = ([float(v) for v in values.split()] for values in (ours, theirs))
+        assert ours == theirs, tag
+    written = {child.tag for child in force.children}
+    assert version >= 10905 or written & {"direction", "axis"}

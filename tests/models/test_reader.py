@@ -2,14 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 
+from jaxosim.errors import OsimFormatError
 from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
 from jaxosim.models import spec as specs
 from jaxosim.models.reader import parse_model
 from jaxosim.models.spec import ConstantSpec, CoordinateSpec, FrameSpec, LinearFunctionSpec
 from jaxosim.muscles import thelen2003
 from jaxosim.paths import read as paths
+from tests import hopper_model
 from tests.models.live import assert_same_bodies, assert_same_joints
 from tests.models.osim_text import (
     SHAPES,
@@ -190,6 +193,31 @@ def test_functions(name):
     text, expected = FUNCTIONS[name]
     (spec,) = read(model(joints=custom(axis("rotation1", "b", "1 0 0", text)))).joints
     assert spec.transform[0].function == expected
+
+
+@pytest.mark.parametrize("inside", ["<function/>", "<function></function>"])
+def test_an_axis_with_an_empty_function_is_its_coordinate(inside):
+    text = axis("rotation1", "b", "1 0 0", inside) + axis("rotation2", "", "0 1 0", inside)
+    (spec,) = read(model(joints=custom(text))).joints
+    assert spec.transform[0].function == LinearFunctionSpec((1, 0))
+    assert spec.transform[1].function == ConstantSpec(0)
+
+
+def test_an_axis_of_two_coordinates_with_an_empty_function_is_an_error():
+    text = axis("rotation1", "b c", "1 0 0", "<function/>")
+    with pytest.raises(OsimFormatError, match="function of 2 coordinates, found none"):
+        read(model(joints=custom(text)))
+
+
+@pytest.mark.opensim
+def test_an_empty_function_moves_as_in_opensim(opensim):
+    text = axis("rotation1", "b", "1 0 0", "<function/>") + axis(
+        "translation1", "b", "1 0 0", linear("0.3 0")
+    )
+    world = model(joints=custom(text))
+    structure, params = hopper_model.load(world)
+    states = hopper_model.states_at(structure, params, np.array([[0.4]]), np.array([[1.3]]))
+    hopper_model.assert_parity(world, states)
 
 
 def test_function_of_two_coordinates():
