@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.forces import (
+    body_actuator,
     bushing_force,
     coordinate_actuator,
     coordinate_limit_force,
@@ -27,8 +28,10 @@ from jaxosim.forces import (
     function_based_bushing_force,
     hunt_crossley_force,
     path_spring,
+    point_actuator,
     point_to_point_spring,
     spring_generalized_force,
+    torque_actuator,
 )
 from jaxosim.functions import FunctionParams
 from jaxosim.fused import KERNELS
@@ -84,6 +87,9 @@ class Model:
     point_springs: point_to_point_spring.Structure
     point_expressions: expression_based_point_to_point_force.Structure
     coordinate_expressions: expression_based_coordinate_force.Structure
+    torque_actuators: torque_actuator.Structure
+    point_actuators: point_actuator.Structure
+    body_actuators: body_actuator.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -211,6 +217,9 @@ class Params:
     point_springs: point_to_point_spring.Params = dataclasses.field()
     point_expressions: expression_based_point_to_point_force.Params = dataclasses.field()
     coordinate_expressions: expression_based_coordinate_force.Params = dataclasses.field()
+    torque_actuators: torque_actuator.Params = dataclasses.field()
+    point_actuators: point_actuator.Params = dataclasses.field()
+    body_actuators: body_actuator.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

@@ -163,6 +163,9 @@ OWN_CLASSES = {
     "PointToPointSpring": "jaxosim.forces.point_to_point_spring",
     "FunctionBasedBushingForce": "jaxosim.forces.function_based_bushing_force",
     "ExpressionBasedBushingForce": "jaxosim.forces.expression_based_bushing_force",
+    "TorqueActuator": "jaxosim.forces.torque_actuator",
+    "PointActuator": "jaxosim.forces.point_actuator",
+    "BodyActuator": "jaxosim.forces.body_actuator",
 }
 # It gives old names of classes their new ones.
 MAY_NAME_A_CLASS_OF_FORCES = {"jaxosim.models.osim_upgrade"}

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxosim.forces import (
+    body_actuator,
     bushing_force,
     coordinate_actuator,
     coordinate_limit_force,
@@ -27,8 +28,10 @@ from jaxosim.forces import (
     function_based_bushing_force,
     hunt_crossley_force,
     path_spring,
+    point_actuator,
     point_to_point_spring,
     spring_generalized_force,
+    torque_actuator,
 )
 
 FORCES: tuple[ModuleType, ...] = (
@@ -43,6 +46,9 @@ FORCES: tuple[ModuleType, ...] = (
     point_to_point_spring,
     expression_based_point_to_point_force,
     expression_based_coordinate_force,
+    torque_actuator,
+    point_actuator,
+    body_actuator,
 )
 
 

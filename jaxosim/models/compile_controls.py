@@ -1,6 +1,6 @@
 """The controls of a model: their names, bounds and owners, in OpenSim's order.
 
-Source: OpenSim `Actuator`, `Model::getControls`; see docs/theory/model_files.md, "Controls".
+Source: OpenSim `Actuator`, `Model::getControls`; see docs/theory/actuators.md, "Controls".
 """
 
 from collections.abc import Iterable

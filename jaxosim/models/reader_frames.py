@@ -126,6 +126,39 @@ def resolve_frame(
     return frame
 
 
+def resolve_named_frame(context: Context, owner: Component, tag: str) -> FrameSpec:
+    """The frame that a property names by its path from the model, or a body by its name.
+
+    Raises:
+      OsimFormatError: no such frame, or frames that hang on one another in a circle.
+      CannotContinue: the frame is of a class we do not know (and is then refused).
+    """
+    name = context.text(_element(owner), tag)
+    found = _root(owner).find(f"/{name}") if name else None
+    is_frame = found is not None and (found.element is not None or found.frame is not None)
+    return resolve_frame(context, owner, tag, f"/{name}" if is_frame else f"/bodyset/{name}")
+
+
+def resolve_body(context: Context, owner: Component, tag: str) -> str:
+    """The name of the body that a property gives by its path or its bare name.
+
+    Raises:
+      OsimFormatError: there is no such body; ground is none.
+    """
+    name = context.text(_element(owner), tag)
+    found = _root(owner).parts["bodyset"].parts.get(name) if "/" not in name else owner.find(name)
+    if found is None or found.element is None or found.element.tag != "Body":
+        raise _element(owner).error(f"expected in {tag} the name of a body, found {quote(name)}")
+    return found.element.name
+
+
+def _root(component: Component) -> Component:
+    """The model."""
+    while component.owner is not None:
+        component = component.owner
+    return component
+
+
 def resolve_pose(context: Context, owner: Component, socket: str) -> FrameSpec:
     """The frame of a socket, moved on by the owner's own `location` and `orientation`."""
     frame = resolve_frame(context, owner, socket)
