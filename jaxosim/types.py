@@ -27,6 +27,8 @@ from jaxosim.forces import (
     expression_based_point_to_point_force,
     function_based_bushing_force,
     hunt_crossley_force,
+    ligament,
+    path_actuator,
     path_spring,
     point_actuator,
     point_to_point_spring,
@@ -90,6 +92,8 @@ class Model:
     torque_actuators: torque_actuator.Structure
     point_actuators: point_actuator.Structure
     body_actuators: body_actuator.Structure
+    path_actuators: path_actuator.Structure
+    ligaments: ligament.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -220,6 +224,8 @@ class Params:
     torque_actuators: torque_actuator.Params = dataclasses.field()
     point_actuators: point_actuator.Params = dataclasses.field()
     body_actuators: body_actuator.Params = dataclasses.field()
+    path_actuators: path_actuator.Params = dataclasses.field()
+    ligaments: ligament.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

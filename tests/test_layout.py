@@ -166,6 +166,8 @@ OWN_CLASSES = {
     "TorqueActuator": "jaxosim.forces.torque_actuator",
     "PointActuator": "jaxosim.forces.point_actuator",
     "BodyActuator": "jaxosim.forces.body_actuator",
+    "PathActuator": "jaxosim.forces.path_actuator",
+    "Ligament": "jaxosim.forces.ligament",
 }
 # It gives old names of classes their new ones.
 MAY_NAME_A_CLASS_OF_FORCES = {"jaxosim.models.osim_upgrade"}

@@ -27,6 +27,8 @@ from jaxosim.forces import (
     expression_based_point_to_point_force,
     function_based_bushing_force,
     hunt_crossley_force,
+    ligament,
+    path_actuator,
     path_spring,
     point_actuator,
     point_to_point_spring,
@@ -49,6 +51,8 @@ FORCES: tuple[ModuleType, ...] = (
     torque_actuator,
     point_actuator,
     body_actuator,
+    path_actuator,
+    ligament,
 )
 
 
