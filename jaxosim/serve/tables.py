@@ -4,12 +4,14 @@ A step is written before it is answered, and a commit waits until it lies on the
 neither a killed process nor a power failure loses a step that was acknowledged.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+_MODE = 0o600  # of a new file: its owner alone
 _metadata = sa.MetaData()
 
 challenge = sa.Table(
@@ -72,7 +74,8 @@ def open_database(path: Path) -> sa.Engine:
     Raises:
       OSError: it cannot be opened, or is no database.
     """
-    engine = sa.create_engine(f"sqlite:///{path}")
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, _MODE))  # SQLite would let everyone read it
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:
