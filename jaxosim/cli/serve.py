@@ -6,6 +6,7 @@ from typing import Any
 import click
 import jax
 
+from jaxosim import interrupts
 from jaxosim.optional import require
 
 _challenge = click.argument(
@@ -46,7 +47,8 @@ def serve(
     """
     read = _module("challenge").read_challenge(challenge)
     if add_token is None and revoke_token is None:
-        _module("run").serve(read, host, port)
+        with interrupts.as_the_end():
+            _module("run").serve(read, host, port)
         return
     database = _module("database").Database(read.database)
     if revoke_token is not None:

@@ -31,6 +31,7 @@ class Limits:
       worlds: open submissions of all, each a world in memory.
       requests_per_second: of one token, on average.
       refusals_per_minute: requests with a wrong token, of one address.
+      motions_per_minute: pages with a motion that are made anew, each some seconds of work.
       connections: open at a time.
     """
 
@@ -43,6 +44,7 @@ class Limits:
     worlds: int = 256
     requests_per_second: float = 2000.0
     refusals_per_minute: float = 60.0
+    motions_per_minute: float = 10.0
     connections: int = 1024
 
 

@@ -20,6 +20,7 @@ from jaxosim.errors import MissingExtraError
 from jaxosim.serve.curves import curve
 from jaxosim.serve.database import Submission
 from jaxosim.serve.errors import RefusedError
+from jaxosim.serve.gate import Bucket
 from jaxosim.serve.regrade import replay
 from jaxosim.serve.service import Service
 from jaxosim.viewer.html import write_html
@@ -63,6 +64,8 @@ class Pages:
         self._service = service
         self._motions: OrderedDict[tuple[int, int], str] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
+        per_minute = service.challenge.limits.motions_per_minute
+        self._rate = Bucket(per_minute / 60.0, max(1.0, per_minute))
 
     async def leaderboard(self, request: Request) -> Response:
         """The best submission of each account."""
@@ -106,6 +109,8 @@ class Pages:
         place = request.path_params["number"], request.path_params["episode"]
         async with self._one_at_a_time:
             if place not in self._motions:
+                if not self._rate.take():
+                    raise RefusedError(429, "too many motions are asked for: wait a minute")
                 self._motions[place] = await run_in_threadpool(self._made, *place)
                 if len(self._motions) > _MOST_MOTIONS:
                     self._motions.popitem(last=False)

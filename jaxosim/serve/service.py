@@ -17,6 +17,8 @@ from jaxosim.serve.session import checked_action
 class Service:
     """A challenge that is open to requests.
 
+    Who asks about a submission, and how often, is the interfaces' to check, with the gate.
+
     Attributes:
       challenge: what is graded.
       database: its results.
@@ -74,26 +76,22 @@ class Service:
         return await self.ask(Job(jobs.CREATE, account=account.id, client=client, key=key))
 
     async def reset(self, instance: str, key: str | None) -> dict[str, Any]:
-        """Begin the next episode of a submission, whose owner has been checked."""
-        self.gate.admit(self.gate.owner_of(instance))
+        """Begin the next episode of a submission."""
         return await self.ask(Job(jobs.RESET, instance, key=key))
 
     async def step(self, instance: str, action: Any, key: str | None) -> dict[str, Any]:
-        """One control step of a submission, whose owner has been checked.
+        """One control step of a submission.
 
         Raises:
           RefusedError: the action is no action of the task.
         """
-        self.gate.admit(self.gate.owner_of(instance))
         checked = checked_action(action, self.grader.action_size)
         return await self.ask(Job(jobs.STEP, instance, action=checked, key=key))
 
     async def close(self, instance: str) -> dict[str, Any]:
-        """End a submission, whose owner has been checked."""
-        self.gate.admit(self.gate.owner_of(instance))
+        """End a submission."""
         return await self.ask(Job(jobs.CLOSE, instance))
 
     async def status(self, instance: str) -> dict[str, Any]:
-        """Where a submission stands, whose owner has been checked."""
-        self.gate.admit(self.gate.owner_of(instance))
+        """Where a submission stands."""
         return await self.ask(Job(jobs.STATUS, instance))

@@ -55,10 +55,13 @@ def make_local(challenge: Challenge) -> OsimEnv:
     """The object that a participant would make of the challenge's task.
 
     Raises:
-      ChallengeError: there is no such task, or it has no such options.
+      ChallengeError: there is no such task or module, or the task has no such options.
     """
     for module in challenge.modules:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ChallengeError(f"modules: cannot import {module!r}: {error}") from error
     options = dict(challenge.options)
     fixed = [name for name in options if name in _FIXED]
     if fixed:

@@ -28,6 +28,7 @@ def routes(service: Service) -> list[Route]:
         if token is not None:
             account = service.gate.account_of(token, address_of(request))
             service.gate.check_owner(instance, account)
+        service.gate.admit(service.gate.owner_of(instance))
         return body, instance
 
     async def create(request: Request) -> Response:
@@ -49,8 +50,7 @@ def routes(service: Service) -> list[Route]:
 
     async def monitor_start(request: Request) -> Response:
         """The folder that old clients name means nothing: results are in the database."""
-        _, instance = await body_and_instance(request)
-        service.gate.admit(service.gate.owner_of(instance))
+        await body_and_instance(request)
         return answer({})
 
     async def monitor_close(request: Request) -> Response:

@@ -127,7 +127,6 @@ class Calls:
                     account = self._service.gate.account_of(token, where)
                     found: dict[str, Any] = {"account": account.name}
                 else:
-                    self._service.gate.admit(account.id)
                     found = await self._guarded(account, body.get("call"), body)
                 await socket.send_text(dump(found).decode())
         except RefusedError as error:
@@ -157,8 +156,10 @@ class Calls:
         """The answer to an operation on a submission.
 
         Raises:
-          RefusedError: there is no such operation, or no such submission of this account.
+          RefusedError: there is no such operation, or no such submission of this account, or it has
+            asked too often.
         """
+        self._service.gate.admit(account.id)
         if not isinstance(operation, str) or operation not in self._operations:
             known = ", ".join(self._operations)
             raise RefusedError(422, f"call: expected one of {known}")

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import random
 import socket
@@ -43,7 +44,9 @@ def serving(challenge):
 
     service = Service(challenge)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(make_app(service), log_level="critical", access_log=False)
+    config = uvicorn.Config(
+        make_app(service), log_level="critical", access_log=False, timeout_keep_alive=600
+    )  # a test on a busy machine may be silent for long
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -59,10 +62,9 @@ def serving(challenge):
 @contextlib.contextmanager
 def process(path, port=0):
     """`jaxosim serve` as a process of its own, and its port."""
-    code = "import jax; jax.config.update('jax_disable_most_optimizations', True);"
-    code += "from jaxosim.cli import main; import sys; main.main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "serve", str(path), "--port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "jaxosim.cli", "serve", str(path), "--port", str(port)]
+    fast = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    server = subprocess.Popen(command, cwd=ROOT, env=fast, stdout=subprocess.PIPE, text=True)
     try:
         line = server.stdout.readline()
         yield server, int(line.rsplit(":", 1)[1])

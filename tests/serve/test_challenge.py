@@ -85,6 +85,7 @@ def test_a_mistake_is_named_with_its_file(tmp_path, text, words):
     ("text", "words"),
     [
         ('task = "Arm3DEnv"\nseeds = [1]', "task: expected one of"),
+        ('task = "Arm2DEnv"\nseeds = [1]\nmodules = ["no_such"]', "cannot import 'no_such'"),
         ('task = "Arm2DEnv"\nseeds = [1]\n[options]\nspeed = 1', "has no option speed"),
         ('task = "ProstheticsEnv"\nseeds = [1]\n[options]\ndifficulty = 7', "difficulty"),
         ('task = "Arm2DEnv"\nseeds = [1]\n[options]\naction_repeat = 2', "does not set"),

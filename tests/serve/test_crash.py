@@ -1,5 +1,6 @@
 """A server that is killed has lost no acknowledged step, and a client goes on where it stood."""
 
+import signal
 import sqlite3
 import threading
 import time
@@ -62,6 +63,14 @@ def test_a_client_goes_on_after_the_server_was_killed_twice(tmp_path):
     count = connection.execute("SELECT count(*), count(DISTINCT key) FROM step").fetchone()
     connection.close()
     assert count == (2 * STEPS, 2 * STEPS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_asked_to_stop_stops(tmp_path, number):
+    arm_challenge(tmp_path)
+    with process(tmp_path / "challenge.toml") as (server, _):
+        server.send_signal(number)
+        assert server.wait(100) in (0, -number)
 
 
 def wait_for(answers, count):

@@ -1,9 +1,12 @@
 """Pages: what they show, that names are text, and that a browser plays the motion."""
 
+import asyncio
+import dataclasses
 import io
 import os
 import re
 import time
+import types
 import urllib.request
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 pytest.importorskip("starlette", reason="Starlette is not installed (extra `serve`)")
 
 from jaxosim.osim_rl.http import Client
+from jaxosim.serve.errors import RefusedError
 from tests.serve.running import ARM_STEPS, Plain, arm_challenge, serving
 
 NAME = "<script>alert('x')</script> & \"ann\""
@@ -97,6 +101,29 @@ def test_an_open_submission_has_no_page(server, url):
     assert Plain(server[1]).ask("GET", f"/submissions/{number}")[0] == 404
     client.env_close()
     get(f"{url}/submissions/{number}")
+
+
+def test_motions_are_drawn_at_a_bounded_rate(server, monkeypatch):
+    from jaxosim.serve.pages import Pages
+
+    made = []
+    monkeypatch.setattr(Pages, "_made", lambda own, *place: made.append(place) or "motion")
+    service, _ = server
+    limits = dataclasses.replace(service.challenge.limits, motions_per_minute=2.0)
+    challenge = dataclasses.replace(service.challenge, limits=limits)
+    pages = Pages(types.SimpleNamespace(challenge=challenge))
+
+    async def ask(number):
+        request = types.SimpleNamespace(path_params={"number": number, "episode": 0})
+        return (await pages.motion(request)).status_code
+
+    async def many():
+        assert [await ask(number) for number in (1, 2, 1)] == [200] * 3  # one is kept
+        with pytest.raises(RefusedError, match="wait a minute"):
+            await ask(3)
+
+    asyncio.run(many())
+    assert made == [(1, 0), (2, 0)]
 
 
 def test_a_browser_shows_leaderboard_curves_and_motion(browser, url, tmp_path):
