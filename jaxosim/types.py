@@ -42,7 +42,8 @@ from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointP
 from jaxosim.muscles.degroote_fregly2016 import Params as DeGrooteFregly2016Params
 from jaxosim.muscles.muscle import MuscleParams
 from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
-from jaxosim.paths.build import PathParams, PathStructure
+from jaxosim.paths.build import PathStructure
+from jaxosim.paths.params import PathParams
 from jaxosim.pytree import array, pytree
 from jaxosim.structure import (
     BodyStructure,

@@ -33,8 +33,8 @@ BRITISH = re.compile(
 # What the page calls refused.osim: my_model.osim with three parts that are not simulated.
 WRAP = """<PathWrapSet><objects><PathWrap><wrap_object>elbow</wrap_object></PathWrap></objects>
 </PathWrapSet>"""
-CYLINDER = """<WrapObjectSet><objects><WrapCylinder name="elbow"><radius>0.01</radius>
-<length>0.1</length></WrapCylinder></objects></WrapObjectSet>"""
+ELLIPSOID = """<WrapObjectSet><objects><WrapEllipsoid name="elbow">
+<dimensions>0.01 0.01 0.02</dimensions></WrapEllipsoid></objects></WrapObjectSet>"""
 MILLARD = """<Millard2012EquilibriumMuscle name="extra"><GeometryPath name="path"><PathPointSet>
 <objects>
 <PathPoint name="a"><socket_parent_frame>/ground</socket_parent_frame>
@@ -79,7 +79,7 @@ def models(tmp_path_factory):
     (folder / "my_model.osim").write_text(arm, encoding="utf-8")
     for before, added in (
         ("</PathPointSet>", WRAP),
-        ('<Body name="r_humerus">', CYLINDER),
+        ('<Body name="r_humerus">', ELLIPSOID),
         ("<ForceSet>\n      <objects>", MILLARD),
         ("</JointSet>", COUPLER),
     ):

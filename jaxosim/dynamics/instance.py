@@ -37,6 +37,8 @@ class InstanceInfo:
     point_location: jax.Array = array("point", 3, unit="m")
     moving_rotation: jax.Array = array("moving", 3, 3, unit="1")
     rigid_length: jax.Array = array("rigid", unit="m")  # of segments that cannot change length
+    wrap_rotation: jax.Array = array("wrap_object", 3, 3, unit="1")
+    wrap_position: jax.Array = array("wrap_object", 3, unit="m")
     forces: dict[str, Any]  # by the forces' fields: what follows from their params alone
 
 
@@ -52,6 +54,7 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
     paths = model.paths
     points = frames.carried(paths.point_body, params.paths.location)
     moving_body = paths.point_body[paths.moving_point]
+    wrap_rotation, wrap_position = _wrap_objects(model, params, frames)
     rigid = points[paths.rigid.end] - points[paths.rigid.start]
     return InstanceInfo(
         body_rotation=rotation,
@@ -66,6 +69,8 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
             frames.rotation[moving_body], body_xyz_rotation(params.paths.orientation)
         ),
         rigid_length=safe_norm(rigid),
+        wrap_rotation=wrap_rotation,
+        wrap_position=wrap_position,
         forces={
             force.FIELD: force.realize_instance(
                 getattr(model, force.FIELD), getattr(params, force.FIELD), frames
@@ -73,6 +78,15 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
             for force in present(model)
         },
     )
+
+
+def _wrap_objects(model: Model, params: Params, frames: BodyFrames) -> tuple[jax.Array, jax.Array]:
+    """Poses of the wrap objects in the frames of the mobilized bodies that carry them."""
+    body, paths = model.paths.wrap_body, params.paths
+    if not len(body):
+        return jnp.zeros((0, 3, 3), frames.rotation.dtype), paths.wrap_translation
+    rotation = matmul(frames.rotation[body], body_xyz_rotation(paths.wrap_orientation))
+    return rotation, frames.carried(body, paths.wrap_translation)
 
 
 def _with_ground(values: jax.Array) -> jax.Array:

@@ -36,7 +36,7 @@ class Spec:
     """A spring along a path; numbers are SI."""
 
     name: str
-    path: tuple[paths.PathPointLike, ...]
+    path: paths.PathSpec
     resting_length: float
     stiffness: float
     dissipation: float

@@ -29,6 +29,7 @@ from jaxosim.muscles.build import build as build_muscles
 from jaxosim.muscles.muscle import MuscleSpec
 from jaxosim.paths.build import PathOwner, PathStructure
 from jaxosim.paths.build import build as build_paths
+from jaxosim.paths.params import wrap_sizes
 from jaxosim.pytree import check_shapes
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, Model, Params
@@ -305,6 +306,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "rigid": len(paths.rigid.start),
         "arm": len(paths.arms.path),
         "segment": len(paths.flexible.start),
+        **wrap_sizes(params.paths),
         "marker": len(spec.markers),
         **forces,
         **{law.FIELD: len(rows.mobod) for law, rows in zip(LAWS, tree.laws, strict=True)},

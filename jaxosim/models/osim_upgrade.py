@@ -200,7 +200,11 @@ def _joints_and_markers_30501(model: Element) -> None:
     ground = next((b for b in bodies.children if b.tag == "Body" and b.name == "ground"), None)
     if ground:
         bodies.remove(ground)
-        model.append(Element("Ground", name="ground"))
+        new_ground = model.append(Element("Ground", name="ground"))
+        wrap_objects = ground.child("WrapObjectSet")
+        if wrap_objects:
+            ground.remove(wrap_objects)
+            new_ground.append(wrap_objects)
     for body in _with_tags(bodies, ("Body",)):
         holder = body.child("Joint")
         if holder is None or not holder.children:

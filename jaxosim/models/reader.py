@@ -44,6 +44,7 @@ from jaxosim.models.spec import (
 from jaxosim.muscles import MUSCLES
 from jaxosim.muscles.muscle import refuse_options
 from jaxosim.paths import read as paths
+from jaxosim.paths.read_wraps import wrap_objects
 
 _GRAVITY = (0.0, -9.80665, 0.0)
 
@@ -154,6 +155,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         gravity = context.vector(model, "gravity", _GRAVITY)
         has_other_files = bool(context.unsupported)
         tree = component_tree(model)
+        context.wrap_objects = wrap_objects(tree)
         _refuse_parts(context, model, tree)
         if has_other_files:
             raise CannotContinue

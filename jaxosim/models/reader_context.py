@@ -6,6 +6,7 @@ A *property* is a child element that OpenSim would read by name; if it is missin
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from jaxosim.models.osim_values import boolean, numbers
 from jaxosim.models.osim_xml import Element
@@ -24,6 +25,7 @@ class Context:
     unsupported: dict[UnsupportedSpec, None] = field(default_factory=dict)  # an ordered set
     coordinates: frozenset[str] = frozenset()  # names of all, known once the joints are read
     contact_geometry: dict[str, Element] = field(default_factory=dict)  # by name, of any shape
+    wrap_objects: dict[str, Any] = field(default_factory=dict)  # frame and element, by name
 
     def refuse(self, class_name: str, name: str, reason: str) -> None:
         """Note something that changes the dynamics and that we do not simulate."""

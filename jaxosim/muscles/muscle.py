@@ -32,7 +32,7 @@ class MuscleSpec:
     """Properties that all classes have, named as in the file, with the defaults of OpenSim 4.6."""
 
     name: str
-    path: tuple[paths.PathPointLike, ...]
+    path: paths.PathSpec
     max_isometric_force: float = 1000.0
     optimal_fiber_length: float = 0.1
     tendon_slack_length: float = 0.2

@@ -6,25 +6,38 @@ Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments".
 # pyright: reportArgumentType=false
 # (Params are declared as JAX arrays; here they are still NumPy's.)
 
-import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import jax
 import numpy as np
 
 from jaxosim.errors import OsimFormatError
 from jaxosim.functions import FunctionBank, FunctionParams
 from jaxosim.models.compile_functions import LARGEST_TABLE, compile_functions
 from jaxosim.models.spec import ModelSpec
+from jaxosim.paths.build_arms import (
+    ArmStructure,
+    Line,
+    MovingEnd,
+    MovingEndStructure,
+    build_arms,
+)
+from jaxosim.paths.build_wraps import (
+    PointPlace,
+    WrapGroup,
+    WrapParts,
+    build_wraps,
+    wrapped_paths,
+)
+from jaxosim.paths.params import PathParams
 from jaxosim.paths.read import (
     ConditionalPathPointSpec,
     MovingPathPointSpec,
     PathPointLike,
     PathPointSpec,
+    PathSpec,
 )
-from jaxosim.pytree import array, pytree
 from jaxosim.structure import GROUND, TreeStructure
 
 
@@ -38,8 +51,8 @@ class PathOwner(Protocol):
         ...
 
     @property
-    def path(self) -> tuple[PathPointLike, ...]:
-        """Points, in order."""
+    def path(self) -> PathSpec:
+        """Points and wraps."""
         ...
 
 
@@ -62,34 +75,11 @@ class PathStructure:
     moving_functions: FunctionBank  # moving · 3 + axis
     rigid: "SegmentStructure"  # both ends fixed on one mobilized body: length is a constant
     flexible: "SegmentStructure"  # the rest
-    located: np.ndarray  # [located] the points at which flexible segments end
+    located: np.ndarray  # [located] the points at which flexible segments end, or of wrapped paths
+    wrap_body: np.ndarray  # [wrap_object]
+    wrap_groups: tuple[WrapGroup, ...]  # the paths with wraps, whose segments are not listed here
     arms: "ArmStructure"
     moving_ends: "MovingEndStructure"
-
-
-@dataclass(frozen=True, eq=False)
-class ArmStructure:
-    """The entries of the moment-arm matrix that are not always zero.
-
-    The tension of a segment acts on a coordinate that moves one of its ends and not the other.
-    """
-
-    path: np.ndarray  # [arm]
-    mobility: np.ndarray  # [arm] coordinate
-    segment: np.ndarray  # [arm, term] flexible segments that contribute; their number if none
-    sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
-    table: np.ndarray  # [path, mobility] number of the entry; the number of entries if none
-
-
-@dataclass(frozen=True, eq=False)
-class MovingEndStructure:
-    """Ends of flexible segments at points that move along their body with a free coordinate."""
-
-    point: np.ndarray  # [end] moving point
-    segment: np.ndarray  # [end]
-    sign: np.ndarray  # [end] +1 at its start, −1 at its end
-    moment_arm: np.ndarray  # [end] entry of the moment arms
-    pulls: np.ndarray  # [end] whether the segment joins two bodies, so that it pulls on them
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,16 +90,6 @@ class SegmentStructure:
     start: np.ndarray  # [segment] point
     end: np.ndarray  # [segment] point
     needed: np.ndarray  # [segment, condition] index into [active…, inactive…, always]
-
-
-@pytree
-class PathParams:
-    """Where path points lie."""
-
-    location: jax.Array = array("point", 3, unit="m")  # in the body; a moving point's frame origin
-    orientation: jax.Array = array("moving", 3, unit="rad")  # of a moving point's frame
-    conditional_range: jax.Array = array("conditional", 2, unit="rad | m")
-    functions: FunctionParams = dataclasses.field()
 
 
 @dataclass(frozen=True)
@@ -129,6 +109,7 @@ class _Point:
 
     spec: PathPointLike
     path: int
+    index: int  # on the path
     body: int
     mobod: int
 
@@ -183,23 +164,12 @@ def _structure(segments: Sequence[_Segment], conditional: Sequence[int]) -> Segm
     )
 
 
-@dataclass(frozen=True)
-class _MovingEnd:
-    """An end of a flexible segment at a moving point that a free coordinate drives."""
-
-    moving: int
-    segment: int
-    sign: int
-    mobility: int
-    pulls: bool
-
-
 def _moving_ends(
     flexible: Sequence[_Segment],
     points: Sequence[_Point],
     moving: dict[int, int],
     mobility: dict[int, int],
-) -> list[_MovingEnd]:
+) -> list[MovingEnd]:
     """Moving ends of the flexible segments; `moving` maps points to coordinates."""
     ends = []
     places = {point: place for place, point in enumerate(moving)}
@@ -207,56 +177,44 @@ def _moving_ends(
         pulls = points[segment.start].mobod != points[segment.end].mobod
         for point, sign in ((segment.start, 1), (segment.end, -1)):
             if moving.get(point) in mobility:
-                end = _MovingEnd(places[point], number, sign, mobility[moving[point]], pulls)
-                ends.append(end)
+                drives = mobility[moving[point]]
+                ends.append(MovingEnd(segment.path, places[point], number, sign, drives, pulls))
     return ends
 
 
 def _arms(
     source: str,
-    flexible: Sequence[_Segment],
+    owners: Sequence[PathOwner],
     points: Sequence[_Point],
-    ends: Sequence[_MovingEnd],
+    flexible: Sequence[_Segment],
+    groups: Sequence[WrapGroup],
+    moving: dict[int, int],
     tree: TreeStructure,
-    path_count: int,
 ) -> tuple[ArmStructure, MovingEndStructure]:
-    """Entries of the moment-arm matrix: what crosses the coordinate, or moves with it."""
+    """Entries of the moment-arm matrix, of flexible segments and of slots of paths with wraps."""
     support = np.concatenate([tree.support, np.zeros((1, len(tree.mobility)))])  # row −1 is ground
-    entries: dict[tuple[int, int], list[tuple[int, float]]] = {}
-    for number, segment in enumerate(flexible):
-        crossed = support[points[segment.start].mobod] - support[points[segment.end].mobod]
-        for k in np.flatnonzero(crossed):
-            entries.setdefault((segment.path, int(k)), []).append((number, crossed[k]))
-    for end in ends:
-        entries.setdefault((flexible[end.segment].path, end.mobility), [])
-    place = {key: i for i, key in enumerate(entries)}
-    width = max(map(len, entries.values()), default=0)
-    if len(entries) * width > LARGEST_TABLE:
-        raise OsimFormatError(
-            f"{source}: expected moment arms times pieces of the longest path to be at most "
-            f"{LARGEST_TABLE}, found {len(entries)} times {width}"
-        )
-    none = (len(flexible), 0.0)
-    terms = np.array([row + [none] * (width - len(row)) for row in entries.values()])
-    terms = terms.reshape(len(entries), width, 2)
-    table = np.full((path_count, len(tree.mobility)), len(entries))
-    for (path, k), i in place.items():
-        table[path, k] = i
-    arms = ArmStructure(
-        path=np.array([p for p, _ in entries], int),
-        mobility=np.array([k for _, k in entries], int),
-        segment=terms[..., 0].astype(int),
-        sign=terms[..., 1],
-        table=table,
-    )
-    owners = [place[flexible[end.segment].path, end.mobility] for end in ends]
-    return arms, MovingEndStructure(
-        point=np.array([end.moving for end in ends], int),
-        segment=np.array([end.segment for end in ends], int),
-        sign=np.array([end.sign for end in ends], float),
-        moment_arm=np.array(owners, int),
-        pulls=np.array([end.pulls for end in ends], bool),
-    )
+    lines = [
+        Line(s.path, support[points[s.start].mobod] - support[points[s.end].mobod])
+        for s in flexible
+    ]
+    mobility = {int(c): i for i, c in enumerate(tree.mobility)}
+    ends = _moving_ends(flexible, points, moving, mobility)
+    places = {point: place for place, point in enumerate(moving)}
+    slot_count = sum(len(group.slot_path) for group in groups)
+    for group in groups:
+        first = len(lines)
+        for number, mobod in zip(group.slot_path.tolist(), group.slot_mobod.tolist(), strict=True):
+            moved = support[group.slot_mobod[group.slot_path == number]]
+            # A coordinate that moves all of a path has no moment arm, unless OpenSim's tensions
+            # are out of balance, see `wrapping`.
+            crossed = np.ptp(moved, axis=0) if group.passes == 1 else 1.0
+            lines.append(Line(int(group.paths[number]), support[mobod] * crossed))
+        for slot, point in enumerate(group.point.tolist()):
+            if moving.get(point) in mobility:
+                path, drives = points[point].path, mobility[moving[point]]
+                for row, pulls in ((first + slot, True), (first + slot + slot_count, False)):
+                    ends.append(MovingEnd(path, places[point], row, 1, drives, pulls))
+    return build_arms(source, lines, ends, len(owners), len(tree.mobility))
 
 
 def _resolved_points(
@@ -266,11 +224,29 @@ def _resolved_points(
     body_index = {body.name: i for i, body in enumerate(spec.bodies)}
     points = []
     for number, owner in enumerate(owners):
-        for point in owner.path:
+        for index, point in enumerate(owner.path.points):
             name = point.frame.body if isinstance(point, MovingPathPointSpec) else point.body
             body = body_index.get(name, GROUND)
-            points.append(_Point(point, number, body, GROUND if body == GROUND else mobod[body]))
+            carrier = GROUND if body == GROUND else mobod[body]
+            points.append(_Point(point, number, index, body, carrier))
     return points
+
+
+def _driven(
+    points: Sequence[_Point], coordinate_index: dict[str, int]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Coordinates of the conditional points and of the moving points."""
+    conditional = {
+        i: coordinate_index[p.spec.coordinate]
+        for i, p in enumerate(points)
+        if isinstance(p.spec, ConditionalPathPointSpec)
+    }
+    moving = {
+        i: coordinate_index[p.spec.coordinate] if p.spec.coordinate is not None else GROUND
+        for i, p in enumerate(points)
+        if isinstance(p.spec, MovingPathPointSpec)
+    }
+    return conditional, moving
 
 
 def build(
@@ -293,22 +269,20 @@ def build(
       OsimFormatError: so many points that the tables would not fit into memory.
     """
     points = _resolved_points(spec, owners, mobod)
-    conditional = {
-        i: coordinate_index[p.spec.coordinate]
-        for i, p in enumerate(points)
-        if isinstance(p.spec, ConditionalPathPointSpec)
-    }
-    moving = {
-        i: coordinate_index[p.spec.coordinate] if p.spec.coordinate is not None else GROUND
-        for i, p in enumerate(points)
-        if isinstance(p.spec, MovingPathPointSpec)
-    }
-    segments = _segments(spec, points)
+    conditional, moving = _driven(points, coordinate_index)
+    wrapped = wrapped_paths(owners)
+    segments = [s for s in _segments(spec, points) if s.path not in wrapped]
     rigid = [s for s in segments if _is_rigid(s, points, moving)]
     flexible = [s for s in segments if not _is_rigid(s, points, moving)]
-    mobility = {int(c): i for i, c in enumerate(tree.mobility)}
-    ends = _moving_ends(flexible, points, moving, mobility)
-    arms, moving_ends = _arms(spec.source, flexible, points, ends, tree, len(owners))
+    order = list(conditional)
+    places = [
+        PointPlace(i, p.path, p.index, p.mobod, order.index(i) if i in conditional else None)
+        for i, p in enumerate(points)
+        if p.path in wrapped
+    ]
+    bodies = {body.name: i for i, body in enumerate(spec.bodies)}
+    wraps = build_wraps(owners, places, bodies, mobod, len(conditional))
+    arms, moving_ends = _arms(spec.source, owners, points, flexible, wraps.groups, moving, tree)
     locations = [f for i in moving for f in _moving(points[i]).location]
     bank, functions = compile_functions(locations, spec.source)
     structure = PathStructure(
@@ -323,11 +297,15 @@ def build(
         moving_functions=bank,
         rigid=_structure(rigid, list(conditional)),
         flexible=_structure(flexible, list(conditional)),
-        located=np.array(sorted({p for s in flexible for p in (s.start, s.end)}), int),
+        located=np.array(
+            sorted({p for s in flexible for p in (s.start, s.end)} | {p.point for p in places}), int
+        ),
+        wrap_body=wraps.body,
+        wrap_groups=wraps.groups,
         arms=arms,
         moving_ends=moving_ends,
     )
-    return structure, _params(points, functions)
+    return structure, _params(points, functions, wraps)
 
 
 def _moving(point: _Point) -> MovingPathPointSpec:
@@ -336,8 +314,8 @@ def _moving(point: _Point) -> MovingPathPointSpec:
     return point.spec
 
 
-def _params(points: Sequence[_Point], functions: FunctionParams) -> PathParams:
-    """Locations, frames of moving points and ranges of conditional ones."""
+def _params(points: Sequence[_Point], functions: FunctionParams, wraps: WrapParts) -> PathParams:
+    """Locations, frames of moving points and of wrap objects, ranges of conditional points."""
     specs = [p.spec for p in points]
     moving = [p for p in specs if isinstance(p, MovingPathPointSpec)]
     conditional = [p for p in specs if isinstance(p, ConditionalPathPointSpec)]
@@ -348,4 +326,7 @@ def _params(points: Sequence[_Point], functions: FunctionParams) -> PathParams:
         orientation=np.array([p.frame.orientation for p in moving], float).reshape(-1, 3),
         conditional_range=np.array([p.range for p in conditional], float).reshape(-1, 2),
         functions=functions,
+        wrap_translation=wraps.translation,
+        wrap_orientation=wraps.orientation,
+        **wraps.params,
     )

@@ -9,20 +9,22 @@ Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments" and "Moment
 
 import functools
 import operator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import segment_sum, take, take_columns, take_or_zero
+from jaxosim.arrays.indexing import concatenate, put, segment_sum, take, take_columns, take_or_zero
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows
 from jaxosim.arrays.safe import safe_divide, safe_norm
-from jaxosim.arrays.spatial import spatial
+from jaxosim.arrays.spatial import compose, spatial
 from jaxosim.dynamics.instance import InstanceInfo
 from jaxosim.dynamics.kinematics import PositionInfo
 from jaxosim.paths.build import SegmentStructure
 from jaxosim.paths.points import conditions, current_locations, moving_derivatives, segment_flags
+from jaxosim.paths.wrapping import slot_forces, slot_lines, wrap_paths
 from jaxosim.pytree import array, pytree
 from jaxosim.types import Model, Params
 
@@ -77,7 +79,16 @@ def realize_paths(
     length = _sum_by_path(model, paths.rigid, fixed) + _sum_by_path(
         model, flexible, jnp.where(there, distance, 0.0)
     )
-    moment_arm, length_jacobian = _arms(model, position, tail, direction, derivative)
+    line = spatial(cross(tail, direction), direction)
+    if paths.wrap_groups:
+        wrapped = _wrapped(model, params, instance, position, holds, point)
+        length = length + wrapped.length
+        still = concatenate([jnp.zeros_like(line), wrapped.rest])
+        line = concatenate([line, wrapped.line])
+        direction = concatenate([direction, wrapped.force])
+    moment_arm, length_jacobian = _arms(model, position, line, direction, derivative)
+    if any(group.passes > 1 for group in paths.wrap_groups):
+        length_jacobian = length_jacobian - _entries(model, position, still)
     return materialize(
         PathInfo(length=length, moment_arm=moment_arm, length_jacobian=length_jacobian)
     )
@@ -125,7 +136,7 @@ def path_stiffness(model: Model, path: PathInfo, stiffness: jax.Array) -> jax.Ar
 def _arms(
     model: Model,
     position: PositionInfo,
-    start: jax.Array,
+    line: jax.Array,
     direction: jax.Array,
     derivative: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
@@ -134,17 +145,14 @@ def _arms(
     Args:
       model: static structure.
       position: poses.
-      start: `[segment, 3]` (m) of each segment, from the reference point.
-      direction: `[segment, 3]` (1) of the tension at its start; zero if it does not exist.
+      line: `[segment + slot, 6]` (m, 1) wrench of unit tension at the start of each segment, zero
+        if it does not exist, and on each slot of paths with wraps.
+      direction: `[segment + 2 slot, 3]` (1) its linear part, for the slots once from other bodies
+        and once from their own.
       derivative: `[moving, 3]` of the moving points by their coordinates.
     """
     arms, ends = model.paths.arms, model.paths.moving_ends
-    line = spatial(cross(start, direction), direction)
-    sign = arms.sign.astype(line.dtype)
-    lines = take_columns(line, arms.segment)
-    terms = [line * sign[:, i, None] for i, line in enumerate(lines)]
-    zero = jnp.zeros((len(arms.mobility), 6), line.dtype)
-    entries = dot(functools.reduce(operator.add, terms, zero), take(position.hinge, arms.mobility))
+    entries = _entries(model, position, line)
     if not len(ends.point):
         return entries, jnp.zeros_like(entries) - entries
     own = ends.sign.astype(line.dtype) * dot(
@@ -156,6 +164,16 @@ def _arms(
     return entries, without_force - entries
 
 
+def _entries(model: Model, position: PositionInfo, line: jax.Array) -> jax.Array:
+    """Generalized forces `[arm]` of wrenches `[segment + slot, 6]` at the starts of segments."""
+    arms = model.paths.arms
+    sign = arms.sign.astype(line.dtype)
+    lines = take_columns(line, arms.segment)
+    terms = [line * sign[:, i, None] for i, line in enumerate(lines)]
+    zero = jnp.zeros((len(arms.mobility), 6), line.dtype)
+    return dot(functools.reduce(operator.add, terms, zero), take(position.hinge, arms.mobility))
+
+
 def lengthening_speed(model: Model, path: PathInfo, u_mobility: jax.Array) -> jax.Array:
     """Lengthening speed of each path (m/s), `[path]`, at the speeds `[mobility]`."""
     arms = model.paths.arms
@@ -164,6 +182,51 @@ def lengthening_speed(model: Model, path: PathInfo, u_mobility: jax.Array) -> ja
         arms.path,
         len(model.paths.names),
     )
+
+
+class _Wrapped(NamedTuple):
+    """The paths with wraps."""
+
+    length: jax.Array  # [path] (m), zero of the others
+    line: jax.Array  # [slot, 6] (m, 1) wrench of unit tension on each slot
+    rest: jax.Array  # [slot, 6] (m, 1) the others that belong to the lengthening speed
+    force: jax.Array  # [2 slot, 3] (1) from other bodies and from its own; none without moving ends
+
+
+def _wrapped(
+    model: Model,
+    params: Params,
+    instance: InstanceInfo,
+    position: PositionInfo,
+    holds: jax.Array,
+    point: jax.Array,
+) -> _Wrapped:
+    """Lengths and wrenches of the paths with wraps."""
+    paths = model.paths
+    length = jnp.zeros(len(paths.names), point.dtype)
+    lines, rests, from_others, from_own = [], [], [], []
+    for group in paths.wrap_groups:
+        frame = take(position.pose, group.wrap_mobod)
+        local = concatenate(
+            [
+                take(instance.wrap_rotation, group.wrap_object),
+                take(instance.wrap_position, group.wrap_object)[..., None],
+            ],
+            axis=-1,
+        )
+        places = take(point, np.searchsorted(paths.located, group.point))
+        wrapped, course = wrap_paths(group, params.paths, holds, places, compose(frame, local))
+        length = length + put(course.length, group.paths, len(length))
+        line, rest = slot_lines(group, wrapped, course)
+        lines.append(line)
+        rests.append(rest)
+        if len(paths.moving_ends.point):
+            other, own = slot_forces(group, wrapped, course)
+            from_others.append(other)
+            from_own.append(own)
+    none = jnp.zeros((0, 3), point.dtype)
+    forces = concatenate([none, *from_others, *from_own])
+    return _Wrapped(length, concatenate(lines), concatenate(rests), forces)
 
 
 def _points(

@@ -12,9 +12,9 @@ from jaxosim.models.reader_context import Context, member_list, name_components
 from jaxosim.models.reader_frames import Component, resolve_frame, resolve_point
 from jaxosim.models.reader_functions import argument_count, is_constant, read_function
 from jaxosim.models.spec import FrameSpec, FunctionSpec, Vec3
+from jaxosim.paths.read_wraps import PathWrapSpec, read_wraps, refuse_wraps
 
 _POINTS = ("PathPoint", "ConditionalPathPoint", "MovingPathPoint")
-_WRAPPING = "wrapping is not simulated; put via points in its place"
 _OTHER_PATH = "paths of this class are not simulated; put a GeometryPath in its place"
 
 
@@ -51,15 +51,23 @@ class MovingPathPointSpec:
 PathPointLike = PathPointSpec | ConditionalPathPointSpec | MovingPathPointSpec
 
 
-def read(context: Context, owner: Component) -> tuple[PathPointLike, ...]:
-    """The points of the path that a component owns, in order.
+@dataclass(frozen=True)
+class PathSpec:
+    """A GeometryPath: its points in order, two or more, and its wraps in order."""
+
+    points: tuple[PathPointLike, ...]
+    wraps: tuple[PathWrapSpec, ...] = ()
+
+
+def read(context: Context, owner: Component) -> PathSpec:
+    """The path that a component owns.
 
     Args:
-      context: of the file; wrapping and points of other classes are refused in it.
+      context: of the file; wrap objects and points of other classes are refused in it.
       owner: a component with a property `path`.
 
     Returns:
-      Two or more points; none if the path was refused.
+      Its points and wraps; none if the path was refused.
 
     Raises:
       OsimFormatError: there is no path, or one that OpenSim would not accept.
@@ -71,8 +79,7 @@ def read(context: Context, owner: Component) -> tuple[PathPointLike, ...]:
         raise element.error("expected a GeometryPath")
     if path.tag != "GeometryPath":
         context.refuse(path.tag, element.name, _OTHER_PATH)
-        return ()
-    _refuse_wraps(context, element, path)
+        return PathSpec(())
     points = member_list(path, "PathPointSet")
     name_components(points)
     if len(points) < 2:
@@ -82,26 +89,20 @@ def read(context: Context, owner: Component) -> tuple[PathPointLike, ...]:
     for point in points:
         if point.tag not in _POINTS:
             _refuse_point(context, element, point)
-    return tuple(_read_point(context, Component(point, home)) for point in points)
+    unconditional = [point.tag != "ConditionalPathPoint" for point in points]
+    wraps = read_wraps(context, element, path, unconditional)
+    return PathSpec(tuple(_read_point(context, Component(p, home)) for p in points), wraps)
 
 
 def refuse_parts(context: Context, element: Element) -> None:
     """Refuse what of a path would not be simulated if the class of its owner were known."""
     path = context.object_property(element, "path", ("GeometryPath",))
     if path is not None and path.tag == "GeometryPath":
-        _refuse_wraps(context, element, path)
+        refuse_wraps(context, element, path)
         for point in member_list(path, "PathPointSet"):
             _refuse_point(context, element, point)
     elif path is not None:
         context.refuse(path.tag, element.name, _OTHER_PATH)
-
-
-def _refuse_wraps(context: Context, owner: Element, path: Element) -> None:
-    wraps = member_list(path, "PathWrapSet")
-    name_components(wraps)
-    for wrap in wraps:
-        if context.text(wrap, "wrap_object"):
-            context.refuse(wrap.tag, f"{owner.name}/{wrap.name}", _WRAPPING)
 
 
 def _refuse_point(context: Context, owner: Element, point: Element) -> None:

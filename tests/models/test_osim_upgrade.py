@@ -195,7 +195,7 @@ def test_markers_points_and_contact_geometry_name_bodies():
         ),
         specs.ContactGeometrySpec("ContactSphere", "s", FrameSpec("a"), 0.1),
     )
-    assert [p.body for p in spec.forces[0].path] == ["ground", "a"]
+    assert [p.body for p in spec.forces[0].path.points] == ["ground", "a"]
 
 
 # Forces
@@ -255,7 +255,7 @@ OLD_MUSCLE_POINTS = members("MusclePointSet", OLD_POINTS)
 def test_old_names_of_muscles_and_points():
     force = element("Thelen2003Muscle", "m", OLD_MUSCLE_POINTS, pennation_angle="0.25")
     (muscle,) = read(pendulum(force, version=20000)).forces
-    first, second, third = muscle.path
+    first, second, third = muscle.path.points
     assert muscle.pennation_angle_at_optimal == 0.25
     assert first == paths.PathPointSpec("p", "ground", (0, 0, 0))
     assert second == paths.ConditionalPathPointSpec("v", "a", (0, 0, 0), "q", (-1, 1))

@@ -308,7 +308,7 @@ def test_muscle_defaults():
         paths.PathPointSpec("p1", "ground", (0, 0, 0)),
         paths.PathPointSpec("p2", "a", (0, 0, 0)),
     )
-    assert spec == thelen2003.Spec("m1", points)
+    assert spec == thelen2003.Spec("m1", paths.PathSpec(points))
 
 
 def test_defaults_of_the_file():
@@ -333,7 +333,7 @@ def test_path_points():
     (spec,) = read(model(muscle(points=points))).forces
     zero = ConstantSpec(0.0)
     along_x = (LinearFunctionSpec((1, 0)), zero, zero)
-    assert spec.path == (
+    assert spec.path.points == (
         paths.PathPointSpec("p", "a", (1, 2, 3)),
         paths.ConditionalPathPointSpec("c", "ground", (0, 0, 0), "q", (-1, 2)),
         paths.MovingPathPointSpec("m", FrameSpec("a"), along_x, "q"),
@@ -345,7 +345,7 @@ def test_points_on_frames_are_resolved_to_bodies():
     on_body = f"<components>{offset('f', '..', '1 0 0', f'0 0 {math.pi / 2!r}')}</components>"
     bodies = element("Body", "a", on_body, mass="1")
     points = point("p", "/bodyset/a/f", location="1 0 0") + point("r", "../../../../ground")
-    first, second = read(model(muscle(points=points), bodies=bodies)).forces[0].path
+    first, second = read(model(muscle(points=points), bodies=bodies)).forces[0].path.points
     assert (first.body, second.body) == ("a", "ground")
     assert first.location == pytest.approx((1, 1, 0), abs=1e-15)
 
@@ -355,7 +355,8 @@ def test_coordinates_made_up_by_us_can_be_named():
         "c", "/bodyset/a", "ConditionalPathPoint", range="0 1", socket_coordinate="/jointset/j/b"
     )
     joints = custom(axis("rotation1", "b", "1 0 0", linear()))
-    assert read(model(muscle(points=points), joints=joints)).forces[0].path[1].coordinate == "b"
+    (muscle_spec,) = read(model(muscle(points=points), joints=joints)).forces
+    assert muscle_spec.path.points[1].coordinate == "b"
 
 
 @pytest.mark.parametrize("geometry", ["s p", "/contactgeometryset/s contactgeometryset/p"])

@@ -164,9 +164,9 @@ def test_paths(pair, opensim):
     ours, live = pair
     for muscle, expected in forces_of(ours, live, opensim, "Thelen2003Muscle", thelen2003.Spec):
         points = opensim.GeometryPath.safeDownCast(expected.getPath()).getPathPointSet()
-        for i, point in enumerate(muscle.path):
+        for i, point in enumerate(muscle.path.points):
             assert_point(point, points.get(i), opensim)
-        assert len(muscle.path) == points.getSize()
+        assert len(muscle.path.points) == points.getSize()
 
 
 def assert_point(point, expected, opensim):

@@ -46,6 +46,9 @@ SHIFT = axis("translation2", "a", "0 1 0", linear())
 # Refused by name
 
 WRAP = members("PathWrapSet", element("PathWrap", "w", wrap_object="cylinder"))
+OTHER_WRAP = element(
+    "Ground", "ground", members("WrapObjectSet", element("WrapStrange", "cylinder"))
+)
 MESH = SHAPES.replace("ContactHalfSpace", "ContactMesh")
 REFUSED = {
     "muscle": (
@@ -55,7 +58,22 @@ REFUSED = {
     ),
     "rigid tendon": (model(muscle(ignore_tendon_compliance="true")), "Thelen2003Muscle", "m1"),
     "no activation": (model(muscle(ignore_activation_dynamics="1")), "Thelen2003Muscle", "m1"),
-    "wrapping": (model(muscle(wraps=WRAP)), "PathWrap", "m1/w"),
+    "wrapping": (model(muscle(wraps=WRAP), rest=OTHER_WRAP), "WrapStrange", "m1/w"),
+    "conditional range": (
+        model(
+            muscle(
+                wraps=WRAP.replace("</PathWrap>", "<range>2 2</range></PathWrap>"),
+                points=point("p1")
+                + point(
+                    "c", kind="ConditionalPathPoint", socket_coordinate="/jointset/j/q", range="0 1"
+                )
+                + point("p2", "/bodyset/a"),
+            ),
+            rest=OTHER_WRAP.replace("WrapStrange", "WrapSphere"),
+        ),
+        "PathWrap",
+        "m1/w",
+    ),
     "path": (
         model(muscle().replace("GeometryPath", "FunctionBasedPath")),
         "FunctionBasedPath",
@@ -145,7 +163,7 @@ def test_everything_refused_is_listed():
     text = model(
         element("MeyerFregly2016Force", "b"),
         muscle(wraps=WRAP),
-        rest=members("ConstraintSet", element("WeldConstraint", "w")),
+        rest=members("ConstraintSet", element("WeldConstraint", "w")) + OTHER_WRAP,
     )
     assert [e[1] for e in refused(text)] == ["w", "b", "m1/w"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxosim.models.compile_tree import compile_tree
 from jaxosim.models.reader import parse_model
 from jaxosim.paths.build import build
-from jaxosim.paths.read import ConditionalPathPointSpec, PathPointSpec
+from jaxosim.paths.read import ConditionalPathPointSpec, PathPointSpec, PathSpec
 from tests.models import osim_text as osim
 
 MODEL = osim.model(
@@ -20,7 +20,10 @@ def built(*paths):
     """Paths of owners that are no muscles."""
     spec = parse_model(MODEL.encode(), "here.osim")
     bodies, tree, _ = compile_tree(spec)
-    owners = [types.SimpleNamespace(name=f"spring{i}", path=path) for i, path in enumerate(paths)]
+    owners = [
+        types.SimpleNamespace(name=f"spring{i}", path=PathSpec(path))
+        for i, path in enumerate(paths)
+    ]
     return build(spec, owners, {"q": 0}, [int(m) for m in bodies.mobod], tree)
 
 

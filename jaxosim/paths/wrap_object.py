@@ -1,0 +1,109 @@
+"""What all wrap objects share: their pose and quadrant, and what wrapping one straight piece gives.
+
+Source: OpenSim `WrapObject`, `WrapResult`; see docs/theory/paths.md, "Wrapping".
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.errors import quote
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context
+from jaxosim.models.spec import FrameSpec
+
+_ALL = ("all", "All", "ALL", "Unassigned", "")
+_AXES = "xyz"
+
+
+@dataclass(frozen=True)
+class WrapObjectSpec:
+    """A wrap object on a body; `frame` is its pose there.
+
+    A quadrant is the number of an axis and a sign, 0 if wrapping is not limited to one side.
+    """
+
+    name: str
+    frame: FrameSpec
+    active: bool
+    quadrant: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What is static about the wraps that a law is evaluated for, one row each."""
+
+    axis: np.ndarray  # [row] of the quadrant
+    sign: np.ndarray  # [row] of the quadrant, 0 if there is none
+    method: tuple[str, ...]  # [row] of the PathWrap
+    alone: bool  # whether each is the only PathWrap of its path
+
+
+class WrapLine(NamedTuple):
+    """What becomes of one straight piece at a wrap object, in the frame of that object."""
+
+    inside: jax.Array  # [row] bool: an end lies within the object
+    possible: jax.Array  # [row] bool: a wrap, to be compared with those of the other pieces
+    mandatory: jax.Array  # [row] bool: a wrap that excludes those of later pieces
+    r1: jax.Array  # [row, 3] (m) point at which the path meets the surface
+    r2: jax.Array  # [row, 3] (m) point at which it leaves the surface
+    length: jax.Array  # [row] (m) of the path on the surface
+
+
+def read_quadrant(context: Context, element: Element) -> tuple[int, int]:
+    """The side to which wrapping is limited.
+
+    Raises:
+      OsimFormatError: it is none that OpenSim knows.
+    """
+    text = context.text(element, "quadrant")
+    if text in _ALL:
+        return 0, 0
+    name, sign = text.lower(), 1
+    if name[0] in "+-":
+        name, sign = name[1:], -1 if name[0] == "-" else 1
+    if name not in tuple(_AXES):
+        raise element.error(f"expected a quadrant such as all, x or -y, found {quote(text)}")
+    return _AXES.index(name), sign
+
+
+def on_active_side(points: jax.Array, rows: Rows) -> jax.Array:
+    """Whether points `[row, 3]` lie on the side of the quadrant; as in OpenSim, 0 is positive."""
+    axes = np.eye(3, dtype=points.dtype)[rows.axis]
+    along = jnp.sum(points * axes, axis=-1)
+    return jnp.where(rows.sign > 0, along >= 0, along < 0)
+
+
+def sqrt_or_zero(x: jax.Array) -> jax.Array:
+    """Square root where x is positive, else 0, with a finite gradient."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+
+def nearest_pair(
+    a1: jax.Array, b1: jax.Array, a2: jax.Array, b2: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Which tangent points of both ends are nearest to each other, in OpenSim's order.
+
+    Args:
+      a1: `[row, 3]` from the center, as all.
+      b1: the other of the same end.
+      a2: of the other end.
+      b2: the other of that end.
+
+    Returns:
+      `[row]` bool: whether it is a of the first, and a of the second end.
+    """
+    aa, ab, ba, bb = (jnp.sum(x * y, axis=-1) for x in (a1, b1) for y in (a2, b2))
+    is_aa = (aa > ab) & (aa > ba) & (aa > bb)
+    is_ab = ~is_aa & (ab > ba) & (ab > bb)
+    is_ba = ~is_aa & ~is_ab & (ba > bb)
+    return is_aa | is_ab, is_aa | is_ba
+
+
+def choose(condition: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
+    """Rows `[row, 3]` of a where the condition `[row]` holds, else of b."""
+    return jnp.where(condition[:, None], a, b)

@@ -1,0 +1,16 @@
+"""All classes of wrap objects, one module for each.
+
+Every module has the same names:
+
+
+- `FIELD` of PathParams, the `AXIS` of its rows, and the XML `TAG`;
+- `Spec` and `read`: what the file says;
+- `Params` and `build`: its numbers;
+- `wrap_line`: what becomes of straight pieces at such objects.
+"""
+
+from types import ModuleType
+
+from jaxosim.paths import wrap_cylinder, wrap_sphere
+
+WRAPS: tuple[ModuleType, ...] = (wrap_cylinder, wrap_sphere)

@@ -1,0 +1,223 @@
+"""Paths over wrap objects: lengths, speeds, moment arms, limits, gradients, batches."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.dynamics.instance import realize_instance
+from jaxosim.dynamics.joints import realize_joints
+from jaxosim.dynamics.kinematics import realize_pose
+from jaxosim.errors import OsimFormatError
+from jaxosim.fused import using
+from jaxosim.paths.geometry_path import realize_paths
+from tests import hopper_model
+from tests.models import osim_text as osim
+from tests.paths import wrap_models
+from tests.paths.wrap_models import MODELS, MORE_MODELS
+
+STATES = 24
+SWEEP = 256
+DIFFERENCE = 1e-6  # (rad) of finite differences
+GRADIENT_TOLERANCE = 1e-6  # (m) of the slope of a length
+
+
+@functools.cache
+def lengths_of(text):
+    """Compiled lengths of (params, q) of a batch, `[state, path]`, and their slopes."""
+    model, params = hopper_model.load(text)
+
+    def lengths(params, q):
+        instance = realize_instance(model, params)
+        bodies = realize_pose(model, instance, realize_joints(model, params, q))
+        return realize_paths(model, params, instance, bodies, q).length
+
+    batch = jax.jit(jax.vmap(lengths, in_axes=(None, 0)))
+    slopes = jax.jit(jax.vmap(jax.jacrev(lengths, argnums=1), in_axes=(None, 0)))
+    return params, batch, slopes
+
+
+def poses(count, seed=0, spread=1.5):
+    """Poses of a model of wrap_models, `[state, coordinate]`."""
+    return np.random.default_rng(seed).uniform(-spread, spread, (count, 5))
+
+
+def states_of(text, count, seed=0, spread=1.5):
+    """Poses in motion, for OpenSim and us."""
+    model, params = hopper_model.load(text)
+    q = poses(count, seed, spread)
+    u = np.random.default_rng(seed + 1).normal(size=q.shape)
+    return hopper_model.states_at(model, params, q, u, seed)
+
+
+# parity
+
+
+@pytest.mark.opensim
+@pytest.mark.parametrize("name", MODELS)
+def test_lengths_speeds_and_moment_arms_are_opensims(opensim, name):
+    states = states_of(MODELS[name], STATES)
+    hopper_model.assert_parity(MODELS[name], states, only=("paths",))
+
+
+@pytest.mark.opensim
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [0.3, 1.5, 3.0])
+@pytest.mark.parametrize("name", [*MODELS, *MORE_MODELS])
+def test_all_poses_are_opensims(opensim, name, spread):
+    text = (MODELS | MORE_MODELS)[name]
+    states = states_of(text, SWEEP, seed=7, spread=spread)
+    hopper_model.assert_parity(text, states, only=("paths", "record values"))
+
+
+# property
+
+
+def test_a_wrap_without_quadrant_comes_and_goes_without_a_jump():
+    params, lengths, _ = lengths_of(MODELS["alone"])
+    line = np.linspace(-1.5, 1.5, 2001)[:, None] * np.array([[0.9, 0.3, -0.5, 0.0, 0.0]])
+    length = np.asarray(lengths(params, line))
+    for kind in ("WrapCylinder", "WrapSphere"):
+        model, _ = hopper_model.load(MODELS["alone"])
+        path = length[:, model.muscle_names.index(f"{kind}_0")]
+        straight = np.asarray(lengths(_shrunk(params), line))[
+            :, model.muscle_names.index(f"{kind}_0")
+        ]
+        wraps = path - straight > 1e-9
+        assert wraps.any() and not wraps.all()
+        assert np.abs(np.diff(path)).max() < 2e-3
+
+
+def _shrunk(params):
+    """Params whose wrap objects are so small that nothing meets them."""
+    paths = params.paths
+    small = {
+        name: dataclasses.replace(getattr(paths, name), radius=1e-9 * getattr(paths, name).radius)
+        for name in ("wrap_cylinders", "wrap_spheres")
+    }
+    return dataclasses.replace(params, paths=dataclasses.replace(paths, **small))
+
+
+# gradient
+
+
+@pytest.mark.parametrize("name", ["alone"])
+def test_slopes_are_finite_and_those_of_differences(name):
+    params, lengths, slopes = lengths_of(MODELS[name])
+    q = np.concatenate([poses(STATES - 1, seed=3), np.zeros((1, 5))])
+    slope = np.asarray(slopes(params, q))
+    assert np.isfinite(slope).all()
+    direction = poses(1, seed=5, spread=1.0)
+    up, down = (np.asarray(lengths(params, q + s * DIFFERENCE * direction)) for s in (1, -1))
+    expected = (up - down) / (2 * DIFFERENCE)
+    found = slope @ direction[0]
+    # A difference that spans the coming of a wrap or the flip of a quadrant is no slope.
+    smooth = np.abs(up - down) < 1e-5
+    assert smooth.mean() > 0.98
+    np.testing.assert_allclose(found[smooth], expected[smooth], rtol=0, atol=GRADIENT_TOLERANCE)
+
+
+# batch
+
+
+def test_a_batch_is_a_loop_over_its_poses():
+    params, lengths, _ = lengths_of(MODELS["alone"])
+    q = poses(STATES, seed=4)
+    one_by_one = np.concatenate([lengths(params, q[i : i + 1]) for i in range(4)])
+    np.testing.assert_allclose(lengths(params, q)[:4], one_by_one, rtol=0, atol=1e-14)
+
+
+# compile
+
+
+def test_other_dimensions_do_not_trace_again():
+    params, lengths, _ = lengths_of(MODELS["alone"])
+    q = poses(STATES, seed=4)
+    lengths(params, q)
+    before = lengths._cache_size()
+    longer = lengths(dataclasses.replace(params, paths=_shrunk(params).paths), q)
+    assert lengths._cache_size() == before
+    assert np.abs(longer - lengths(params, q)).max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_kernel_agrees_with_xla(name, dtype):
+    model, params = hopper_model.load(MODELS[name])
+    params = jax.tree.map(lambda x: x.astype(dtype), params)
+    state = hopper_model.random_state(model, params, seed=2)
+    state = jax.tree.map(lambda x: jnp.asarray(x, dtype), state)
+    excitation = jnp.full(len(model.control_names), 0.3, dtype)
+    found = {}
+    for kernel in ("fused", "xla"):
+        with using(kernel):
+            rates = jax.jit(lambda p, s, e: jaxosim.state_derivative(model, p, s, e))
+            found[kernel] = rates(params, state, excitation)
+    tolerance = 1e-9 if dtype == jnp.float64 else 1e-3
+    for ours, theirs in zip(*map(jax.tree.leaves, found.values()), strict=True):
+        scale = np.maximum(1.0, np.abs(theirs))
+        np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance)
+
+
+# errors
+
+
+def with_wrap(wrap, **values):
+    """A muscle over a cylinder on ground."""
+    sizes = {"radius": "0.1", "length": "1", **values}
+    ground = osim.element(
+        "Ground",
+        "ground",
+        osim.members("WrapObjectSet", osim.element("WrapCylinder", "roll", **sizes)),
+    )
+    wraps = osim.members("PathWrapSet", osim.element("PathWrap", "w", **wrap))
+    return osim.model(osim.muscle(wraps=wraps), rest=ground)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "values", "message"),
+    [
+        ({"wrap_object": "ball"}, {}, "the name of one, found 'ball'"),
+        ({"wrap_object": "roll", "range": "1 3"}, {}, "points from 1 to 2, found 1 to 3"),
+        ({"wrap_object": "roll", "range": "2 1"}, {}, "points from 1 to 2, found 2 to 1"),
+        ({"wrap_object": "roll", "method": "fast"}, {}, "a method of hybrid, midpoint, axial"),
+        ({"wrap_object": "roll"}, {"radius": "-0.1"}, "a radius of 0 or more"),
+        ({"wrap_object": "roll"}, {"quadrant": "north"}, "a quadrant such as all, x or -y"),
+    ],
+)
+def test_what_opensim_would_not_accept_is_named(wrap, values, message):
+    with pytest.raises(OsimFormatError, match=message):
+        hopper_model.load(with_wrap(wrap, **values))
+
+
+def test_old_files_keep_the_wrap_objects_of_ground():
+    old = """<OpenSimDocument Version="30000"><Model name="m"><BodySet><objects>
+    <Body name="ground"><mass>0</mass><Joint/><WrapObjectSet><objects>
+    <WrapSphere name="ball"><radius>0.1</radius><translation>0 0.5 0</translation></WrapSphere>
+    </objects></WrapObjectSet></Body>
+    <Body name="a"><mass>1</mass><inertia_xx>1</inertia_xx><inertia_yy>1</inertia_yy>
+    <inertia_zz>1</inertia_zz><Joint><PinJoint name="j"><parent_body>ground</parent_body>
+    <CoordinateSet><objects><Coordinate name="q"/></objects></CoordinateSet></PinJoint></Joint>
+    </Body></objects></BodySet><ForceSet><objects><Thelen2003Muscle name="m1"><GeometryPath>
+    <PathPointSet><objects><PathPoint name="p1"><location>-1 0.45 0</location><body>ground</body>
+    </PathPoint><PathPoint name="p2"><location>1 0.45 0</location><body>a</body></PathPoint>
+    </objects></PathPointSet><PathWrapSet><objects><PathWrap><wrap_object>ball</wrap_object>
+    </PathWrap></objects></PathWrapSet></GeometryPath></Thelen2003Muscle></objects></ForceSet>
+    </Model></OpenSimDocument>"""
+    model, _ = hopper_model.load(old)
+    assert model.paths.wrap_body.tolist() == [-1]
+    assert len(model.paths.wrap_groups) == 1
+
+
+def test_an_inactive_wrap_object_leaves_the_path_straight():
+    straight = wrap_models.arm(
+        [osim.muscle("m", wrap_models.points(), wrap_models.wraps("off"))],
+        [wrap_models.wrap_object("WrapSphere", "off", active="false", radius="0.05")],
+    )
+    model, _ = hopper_model.load(straight)
+    assert model.paths.wrap_groups == ()
