@@ -49,6 +49,7 @@ _STEPS = 100  # most by which a tangent point is slid on
 _STEP = 1.5  # of the way to tangency that a step goes
 _TANGENT = math.radians(0.1)  # (rad) deviation from tangency that ends the steps
 _SEGMENT = 0.002  # (m) length of the pieces of a helix
+_HEIGHT = float(np.finfo(float).eps)  # (m) of an end, below which OpenSim takes it for 0
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def _slide(
 
     def toward(z: jax.Array, own: jax.Array, other: jax.Array) -> jax.Array:
         # OpenSim takes the height of the second end for a direction, which is none if it is 0.
-        seen = jnp.where(jnp.abs(z2) >= np.finfo(float).eps, z, z1)
+        seen = jnp.where(jnp.abs(z2) >= _HEIGHT, z, z1)
         nearer = (seen - other) ** 2 < (own - other) ** 2
         return jnp.where(cuts & nearer & (jnp.abs(z - own) <= _FARTHEST), z, own)
 

@@ -149,9 +149,8 @@ def test_other_dimensions_do_not_trace_again():
 @pytest.mark.parametrize("name", MODELS)
 def test_the_kernel_agrees_with_xla(name, dtype):
     model, params = hopper_model.load(MODELS[name])
-    params = jax.tree.map(lambda x: x.astype(dtype), params)
     state = hopper_model.random_state(model, params, seed=2)
-    state = jax.tree.map(lambda x: jnp.asarray(x, dtype), state)
+    params, state = jax.tree.map(lambda x: jnp.asarray(x, dtype), (params, state))
     excitation = jnp.full(len(model.control_names), 0.3, dtype)
     found = {}
     for kernel in ("fused", "xla"):
