@@ -32,6 +32,7 @@ from jaxosim.forces import (
     path_spring,
     point_actuator,
     point_to_point_spring,
+    smooth_sphere_half_space_force,
     spring_generalized_force,
     torque_actuator,
 )
@@ -53,6 +54,7 @@ FORCES: tuple[ModuleType, ...] = (
     body_actuator,
     path_actuator,
     ligament,
+    smooth_sphere_half_space_force,
 )
 
 
