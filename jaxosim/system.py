@@ -220,6 +220,7 @@ def kinematics_of(
 ) -> Kinematics:
     """What forces may depend on at an instant."""
     return Kinematics(
+        time=state.time,
         q=state.q,
         u=state.u,
         pose=position.pose,

@@ -32,6 +32,7 @@ from jaxosim.forces import (
     path_spring,
     point_actuator,
     point_to_point_spring,
+    prescribed_force,
     smooth_sphere_half_space_force,
     spring_generalized_force,
     torque_actuator,
@@ -97,6 +98,7 @@ class Model:
     path_actuators: path_actuator.Structure
     ligaments: ligament.Structure
     smooth_contacts: smooth_sphere_half_space_force.Structure
+    prescribed_forces: prescribed_force.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -230,6 +232,7 @@ class Params:
     path_actuators: path_actuator.Params = dataclasses.field()
     ligaments: ligament.Params = dataclasses.field()
     smooth_contacts: smooth_sphere_half_space_force.Params = dataclasses.field()
+    prescribed_forces: prescribed_force.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

@@ -228,6 +228,7 @@ def on_coordinates(force, params, q, u):
     nowhere = {"pose": jnp.zeros((1, 3, 4)), "velocity": jnp.zeros((1, 6))}
     no_paths = jnp.zeros(0)
     kinematics = Kinematics(
+        time=jnp.zeros(()),
         q=q,
         u=u,
         hinge=jnp.zeros((len(q), 6)),

@@ -32,6 +32,7 @@ from jaxosim.forces import (
     path_spring,
     point_actuator,
     point_to_point_spring,
+    prescribed_force,
     smooth_sphere_half_space_force,
     spring_generalized_force,
     torque_actuator,
@@ -55,6 +56,7 @@ FORCES: tuple[ModuleType, ...] = (
     path_actuator,
     ligament,
     smooth_sphere_half_space_force,
+    prescribed_force,
 )
 
 

@@ -40,6 +40,7 @@ class BodyFrames(NamedTuple):
 class Kinematics:
     """What a force may depend on at one instant; ground is the last of the frames."""
 
+    time: jax.Array = array(unit="s")
     q: jax.Array = array("coordinate", unit="rad | m")
     u: jax.Array = array("coordinate", unit="rad/s | m/s")
     pose: jax.Array = array("frame", 3, 4, unit="1, m")  # from the common point

@@ -56,6 +56,7 @@ def upgrade(model: Element, version: int) -> None:
         (30500, _point_springs_30500),
         (30505, _frames_30505),
         (30505, _bushings_30505),
+        (30506, _prescribed_forces_30506),
         (30507, _coordinates_30507),
         (30509, _flags_30509),
         (30512, _frame_set_30512),
@@ -297,6 +298,11 @@ def _add_offset_frames(joint: Element) -> None:
 def _offset(joint: Element, tag: str) -> tuple[float, ...]:
     element = joint.child(tag)
     return numbers(element, 3) if element else (0.0, 0.0, 0.0)
+
+
+def _prescribed_forces_30506(model: Element) -> None:
+    for force in _with_tags(model, ("PrescribedForce",)):
+        _connect_to_body(force, "body", "socket_frame")
 
 
 def _coordinates_30507(model: Element) -> None:
