@@ -24,6 +24,7 @@ from jaxosim.forces import (
     coordinate_limit_force,
     expression_based_bushing_force,
     expression_based_coordinate_force,
+    expression_based_path_force,
     expression_based_point_to_point_force,
     function_based_bushing_force,
     hunt_crossley_force,
@@ -99,6 +100,7 @@ class Model:
     ligaments: ligament.Structure
     smooth_contacts: smooth_sphere_half_space_force.Structure
     prescribed_forces: prescribed_force.Structure
+    path_expressions: expression_based_path_force.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -233,6 +235,7 @@ class Params:
     ligaments: ligament.Params = dataclasses.field()
     smooth_contacts: smooth_sphere_half_space_force.Params = dataclasses.field()
     prescribed_forces: prescribed_force.Params = dataclasses.field()
+    path_expressions: expression_based_path_force.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

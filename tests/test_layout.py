@@ -164,6 +164,7 @@ OWN_CLASSES = {
     "CoordinateLimitForce": "jaxosim.forces.coordinate_limit_force",
     "SpringGeneralizedForce": "jaxosim.forces.spring_generalized_force",
     "PathSpring": "jaxosim.forces.path_spring",
+    "ExpressionBasedPathForce": "jaxosim.forces.expression_based_path_force",
     "PrescribedForce": "jaxosim.forces.prescribed_force",
     "SmoothSphereHalfSpaceForce": "jaxosim.forces.smooth_sphere_half_space_force",
     "CoordinateActuator": "jaxosim.forces.coordinate_actuator",

@@ -24,6 +24,7 @@ from jaxosim.forces import (
     coordinate_limit_force,
     expression_based_bushing_force,
     expression_based_coordinate_force,
+    expression_based_path_force,
     expression_based_point_to_point_force,
     function_based_bushing_force,
     hunt_crossley_force,
@@ -57,6 +58,7 @@ FORCES: tuple[ModuleType, ...] = (
     ligament,
     smooth_sphere_half_space_force,
     prescribed_force,
+    expression_based_path_force,
 )
 
 
