@@ -68,6 +68,15 @@ def test_bushings_of_old_files_are_opensims(opensim):
     hopper_model.assert_parity(text, checks.states(model, params, 4), only=quantities)
 
 
+@pytest.mark.opensim
+def test_a_bushing_among_the_components_is_opensims(opensim):
+    inside = bushing("b", "/ground", "/bodyset/a", **STIFFNESS, **DAMPING)
+    text = osim.model(rest=f"<components>{inside}</components>", **BODIES)
+    model, params = hopper_model.load(text)
+    assert model.bushings.names == ("b",)
+    hopper_model.assert_parity(text, checks.states(model, params, 4), only={"reported accel."})
+
+
 def test_a_bushing_that_is_switched_off_does_nothing():
     off = bushing("off", "/ground", "/bodyset/b", appliesForce="false", **STIFFNESS)
     model, _ = hopper_model.load(osim.model(off, **BODIES))

@@ -85,6 +85,17 @@ REFUSED = {
         "m1/p",
     ),
     "force": (model(element("MeyerFregly2016Force", "b")), "MeyerFregly2016Force", "b"),
+    "contact of meshes": (
+        model(element("ElasticFoundationForce", "f")),
+        "ElasticFoundationForce",
+        "f",
+    ),
+    "force of a data file": (model(element("ExternalForce", "f")), "ExternalForce", "f"),
+    "contact with states": (
+        model(element("ExponentialContactForce", "f")),
+        "ExponentialContactForce",
+        "f",
+    ),
     "unknown force": (model(element("Banana", "b")), "Banana", "b"),
     "mesh in contact": (model(contact(), rest=MESH), "ContactMesh", "p"),
     "joint": (
