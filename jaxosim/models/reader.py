@@ -70,6 +70,8 @@ _BODIES = ("Body",)
 _JOINTS = tuple(JOINTS)
 _GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
 _FORCES = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
+# Classes that came after OpenSim 4.6, and the version that brings them.
+_LATER_FORCES = {"ExponentialCoordinateLimitForce": "4.6.1", "CoordinateLinearStopForce": "4.6.1"}
 # Components without mass, force or constraint. Frames matter only to those who hang on them.
 _INERT_COMPONENTS = frozenset(
     {
@@ -213,7 +215,9 @@ def _refuse_force(context: Context, force: Element) -> None:
     """Refuse a force of an unknown class, and what would not be simulated of any."""
     if context.boolean(force, "appliesForce", True):
         if force.tag not in _FORCES:
-            _refuse_switched_on(context, [force], "appliesForce", "forces of this class")
+            later = _LATER_FORCES.get(force.tag)
+            which = f"this class, which comes with OpenSim {later}," if later else "this class"
+            _refuse_switched_on(context, [force], "appliesForce", f"forces of {which}")
         _refuse_options(context, force)
 
 

@@ -99,8 +99,8 @@ REFUSED = {
     "unknown force": (model(element("Banana", "b")), "Banana", "b"),
     "mesh in contact": (model(contact(), rest=MESH), "ContactMesh", "p"),
     "joint": (
-        model(joints=joint("EllipsoidJoint", "j", "/ground", "/bodyset/a")),
-        "EllipsoidJoint",
+        model(joints=joint("ConstantCurvatureJoint", "j", "/ground", "/bodyset/a")),
+        "ConstantCurvatureJoint",
         "j",
     ),
     "frame": (
@@ -157,6 +157,14 @@ def test_refused(name):
     ((found, called, reason),) = refused(text)
     assert (found, called) == (class_name, component)
     assert reason
+
+
+@pytest.mark.parametrize("tag", ["ExponentialCoordinateLimitForce", "CoordinateLinearStopForce"])
+def test_forces_of_a_later_opensim_are_refused_with_its_version(tag):
+    ((found, called, reason),) = refused(model(element(tag, "b")))
+    assert (found, called) == (tag, "b")
+    assert "OpenSim 4.6.1" in reason
+    assert not refused(model(element(tag, "b", appliesForce="false")))
 
 
 def test_unknown_function_is_refused_where_it_stands():
