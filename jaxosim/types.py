@@ -44,6 +44,7 @@ from jaxosim.joints.ellipsoid_joint import Params as EllipsoidJointParams
 from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointParams
 from jaxosim.muscles.degroote_fregly2016 import Params as DeGrooteFregly2016Params
 from jaxosim.muscles.muscle import MuscleParams
+from jaxosim.muscles.schutte1993 import Params as Schutte1993Params
 from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
 from jaxosim.paths.build import PathStructure
 from jaxosim.paths.params import PathParams
@@ -217,6 +218,7 @@ class Params:
     muscles: MuscleParams = dataclasses.field()
     thelen2003: Thelen2003Params = dataclasses.field()
     degroote_fregly2016: DeGrooteFregly2016Params = dataclasses.field()
+    schutte1993: Schutte1993Params = dataclasses.field()
     contacts: hunt_crossley_force.Params = dataclasses.field()
     limits: coordinate_limit_force.Params = dataclasses.field()
     springs: spring_generalized_force.Params = dataclasses.field()

@@ -1,10 +1,12 @@
 """Muscles of a file → their properties, one row each, and the classes that own the rows."""
 
 from collections.abc import Sequence
+from dataclasses import is_dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxosim.functions.bank import function_sizes
 from jaxosim.models.lookup import columns
 from jaxosim.muscles import MUSCLES
 from jaxosim.muscles.muscle import MuscleParams, MuscleSpec
@@ -38,14 +40,25 @@ def build(muscles: Sequence[MuscleSpec]) -> Muscles:
         )
         for kind, own in classes
     )
+    params = {kind.FIELD: kind.build([muscles[i] for i in own]) for kind, own in classes}
     return Muscles(
         rows=rows,
         modes=modes,
         states=_states(muscles, rows, modes),
         common=columns(MuscleParams, muscles),
-        own={kind.FIELD: kind.build([muscles[i] for i in own]) for kind, own in classes},
-        sizes={kind.FIELD: len(own) for kind, own in classes},
+        own=params,
+        sizes=_sizes(params) | {kind.FIELD: len(own) for kind, own in classes},
     )
+
+
+def _sizes(params: dict[str, Any]) -> dict[str, int]:
+    """Lengths of the axes of curves, whose tables are as long as each needs."""
+    sizes = {}
+    for name, own in params.items():
+        for curve, values in vars(own).items():
+            if is_dataclass(values):
+                sizes |= function_sizes(f"{name}.{curve}", values)  # pyright: ignore[reportArgumentType]
+    return sizes
 
 
 def _states(

@@ -11,7 +11,7 @@ Source: OpenSim `Muscle`, `ActivationFiberLengthMuscle`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import jax
 
@@ -242,9 +242,9 @@ def read_muscle(
         tag, default = tags.get(field.name, field.name), field.default
         if isinstance(default, bool):
             values[field.name] = context.boolean(element, tag, default)
-        elif field.name not in ("name", "path"):
+        elif isinstance(default, float):
             unbounded = field.name in _UNBOUNDED
-            value = context.number(element, tag, cast(float, default), allow_infinite=unbounded)
+            value = context.number(element, tag, default, allow_infinite=unbounded)
             values[field.name] = value
     spec = kind(name=element.name, path=paths.read(context, muscle), **values)
     for expected, holds in expectations:

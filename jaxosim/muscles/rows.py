@@ -358,5 +358,6 @@ def _properties(rows: _Rows, params: Params) -> Any:
         (getattr(params, rows.kind.FIELD), rows.place),
     ):
         for field in dataclasses.fields(record):
-            columns[field.name] = take(getattr(record, field.name), index)
+            values = getattr(record, field.name)
+            columns[field.name] = jax.tree.map(lambda x, index=index: take(x, index), values)
     return rows.kind.Properties(**columns)

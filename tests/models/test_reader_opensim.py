@@ -101,7 +101,7 @@ def assert_function(function, expected, opensim):
 
 
 COUPLER, MILLARD = "CoordinateCouplerConstraint", "Millard2012EquilibriumMuscle"
-SCHUTTE, WRAP = "Schutte1993Muscle_Deprecated", "PathWrap"
+WRAP = "PathWrap"
 # How many of which class keep a model from being simulated; all others are simulated whole. Some
 # of Rajagopal's muscles have two reasons, the second being a rigid tendon.
 REFUSED = {
@@ -115,10 +115,10 @@ REFUSED = {
     "opensim-models/gait2392_millard2012muscle": {MILLARD: 92},
     "opensim-models/leg39": {COUPLER: 5},
     "opensim-models/leg6dof9musc": {COUPLER: 1},
-    "osim-rl/MoBL_ARMS_J": {COUPLER: 13, SCHUTTE: 50, WRAP: 122},
-    "osim-rl/MoBL_ARMS_J_Simple_032118": {COUPLER: 13, SCHUTTE: 9, WRAP: 18},
+    "osim-rl/MoBL_ARMS_J": {COUPLER: 13, WRAP: 122},
+    "osim-rl/MoBL_ARMS_J_Simple_032118": {COUPLER: 13, WRAP: 18},
     "osim-rl/arm26": {WRAP: 7},
-    "osim-rl/ue_RL": {COUPLER: 13, SCHUTTE: 50, WRAP: 122},
+    "osim-rl/ue_RL": {COUPLER: 13, WRAP: 122},
 }
 
 
