@@ -92,7 +92,7 @@ def test_muscles_are_opensims(opensim):
 
     states = states_of(64, seed=1)
     oracle = hopper_model.oracle_of(WORLD)
-    comparison = compare(oracle, hopper_model.source_of(WORLD), states)
+    comparison = compare(oracle, str(hopper_model.source_of(WORLD)), states)
     for quantity in QUANTITIES:
         parts = quantity.parts
         if quantity.name == "muscles":
