@@ -5,6 +5,8 @@ import hashlib
 import os
 from collections import OrderedDict
 
+import numpy as np
+
 from jaxosim.forks import check_process
 from jaxosim.models.catalog import resolve
 from jaxosim.models.compile import compile_model
@@ -23,7 +25,10 @@ def _compile_once(path: str, content: bytes) -> tuple[Model, Params]:
     key = home, hashlib.sha256(content).digest()
     found = _compiled.get(key)
     if found is None:
-        model, numbers = compile_model(parse_model(content, path))
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # `in_working_precision` says what is lost
+            model, numbers = compile_model(parse_model(content, path))
         # What a relative path means may change before somebody looks for the file's meshes.
         found = dataclasses.replace(model, source=home), numbers
     # Last in the queue again; the same Model to threads that load it at once.

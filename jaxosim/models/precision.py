@@ -14,7 +14,8 @@ def in_working_precision(model: Model, numbers: Params) -> Params:
     """The numbers as JAX arrays: float64 if JAX's x64 mode is on, else float32.
 
     Raises:
-      OsimFormatError: a finite number of the file is too large for float32.
+      OsimFormatError: a finite number of the file is too large for float32, or some are so large
+        that what follows from them is no number.
     """
     with np.errstate(over="ignore"):  # what that loses is said below
         # By NumPy: a task may be made within a program that is being traced.
@@ -25,6 +26,13 @@ def in_working_precision(model: Model, numbers: Params) -> Params:
         declared_arrays(numbers), declared_arrays(rounded), strict=True
     ):
         exact = np.asarray(exact)
+        unknown = np.isnan(exact)
+        if unknown.any():
+            place = tuple(int(i) for i in np.argwhere(unknown)[0])
+            raise OsimFormatError(
+                f"{model.source}: {name}{_owner(model, axes, place)}: expected numbers of the file "
+                "from which this one can be computed; they are too large, too small, or infinite"
+            )
         lost = np.isfinite(exact) & ~np.isfinite(np.asarray(value))
         if lost.any():
             place = tuple(int(i) for i in np.argwhere(lost)[0])

@@ -55,6 +55,14 @@ def test_damaged_files_load_or_are_refused(tmp_path):
     assert min(outcomes["loaded"], outcomes["refused"]) > DEFAULT_RUN // 5, outcomes
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_too_large_for_what_follows_from_them_are_refused(tmp_path):
+    path = tmp_path / "large.osim"
+    path.write_text(hopper_model.HOPPER.replace("0.03 0.045 0.05", "0.03 -1e308 0.05"), "utf-8")
+    with pytest.raises(jaxosim.OsimFormatError, match="large.osim: paths.functions.simm_spline"):
+        jaxosim.load_model(path)
+
+
 @pytest.mark.slow
 def test_many_damaged_files_load_or_are_refused(tmp_path):
     check(range(DEFAULT_RUN, LONG_RUN), tmp_path / "damaged.osim")
