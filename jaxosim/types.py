@@ -43,6 +43,7 @@ from jaxosim.fused import KERNELS
 from jaxosim.joints.ellipsoid_joint import Params as EllipsoidJointParams
 from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointParams
 from jaxosim.muscles.degroote_fregly2016 import Params as DeGrooteFregly2016Params
+from jaxosim.muscles.millard2012 import Params as Millard2012Params
 from jaxosim.muscles.muscle import MuscleParams
 from jaxosim.muscles.schutte1993 import Params as Schutte1993Params
 from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
@@ -219,6 +220,7 @@ class Params:
     thelen2003: Thelen2003Params = dataclasses.field()
     degroote_fregly2016: DeGrooteFregly2016Params = dataclasses.field()
     schutte1993: Schutte1993Params = dataclasses.field()
+    millard2012: Millard2012Params = dataclasses.field()
     contacts: hunt_crossley_force.Params = dataclasses.field()
     limits: coordinate_limit_force.Params = dataclasses.field()
     springs: spring_generalized_force.Params = dataclasses.field()

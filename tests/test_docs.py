@@ -35,13 +35,13 @@ WRAP = """<PathWrapSet><objects><PathWrap><wrap_object>elbow</wrap_object></Path
 </PathWrapSet>"""
 ELLIPSOID = """<WrapObjectSet><objects><WrapEllipsoid name="elbow">
 <dimensions>0.01 0.01 0.02</dimensions></WrapEllipsoid></objects></WrapObjectSet>"""
-MILLARD = """<Millard2012EquilibriumMuscle name="extra"><GeometryPath name="path"><PathPointSet>
+MILLARD = """<Millard2012AccelerationMuscle name="extra"><GeometryPath name="path"><PathPointSet>
 <objects>
 <PathPoint name="a"><socket_parent_frame>/ground</socket_parent_frame>
 <location>0 0.1 0.15</location></PathPoint>
 <PathPoint name="b"><socket_parent_frame>/bodyset/r_humerus</socket_parent_frame>
 <location>0 -0.2 0</location></PathPoint>
-</objects></PathPointSet></GeometryPath></Millard2012EquilibriumMuscle>"""
+</objects></PathPointSet></GeometryPath></Millard2012AccelerationMuscle>"""
 COUPLER = """<ConstraintSet><objects><CoordinateCouplerConstraint name="coupler">
 <coupled_coordinates_function><LinearFunction><coefficients>1 0</coefficients></LinearFunction>
 </coupled_coordinates_function>

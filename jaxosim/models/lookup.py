@@ -49,9 +49,9 @@ class Lookup:
 
 def columns(record: type[_Record], specs: Sequence[Any]) -> _Record:
     """A record of properties that components have under the same names; NumPy arrays in float64."""
-    return record(
-        **{
-            field.name: np.array([getattr(spec, field.name) for spec in specs], float)
-            for field in fields(cast(Any, record))
-        }
-    )
+
+    def column(field: Any) -> np.ndarray:
+        values = np.array([getattr(spec, field.name) for spec in specs], float)
+        return values.reshape(len(specs), *field.metadata["axes"][1:])
+
+    return record(**{field.name: column(field) for field in fields(cast(Any, record))})

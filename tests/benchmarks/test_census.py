@@ -13,7 +13,7 @@ from tests.models import osim_text as osim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MILLARD = osim.muscle(
-    kind="Millard2012EquilibriumMuscle",
+    kind="Millard2012AccelerationMuscle",
     wraps=osim.members("PathWrapSet", osim.element("PathWrap", "w", wrap_object="c")),
 )
 FILES = {
@@ -56,7 +56,7 @@ def test_a_census_without_opensim_gives_outcomes_and_reasons(tmp_path):
         "massless.osim": "refused",
     }
     assert files["below/muscle.osim"]["classes"] == {
-        "Millard2012EquilibriumMuscle": 1,
+        "Millard2012AccelerationMuscle": 1,
         "PathWrap": 1,
     }
     assert "heavy" in files["broken.osim"]["why"] and "'a'" in files["massless.osim"]["why"]

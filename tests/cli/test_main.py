@@ -241,7 +241,7 @@ def test_bad_files_get_one_line(run, tmp_path, name):
 
 
 def test_unsupported_parts_get_one_line(run, tmp_path):
-    muscles = "".join(f'<Millard2012EquilibriumMuscle name="m{k}" />' for k in range(2))
+    muscles = "".join(f'<Millard2012AccelerationMuscle name="m{k}" />' for k in range(2))
     forces = f'<ForceSet name="forceset"><objects>{muscles}</objects></ForceSet></Model>'
     path = tmp_path / "other.osim"
     path.write_text(PENDULUM.replace("</Model>", forces), encoding="utf-8")

@@ -100,19 +100,15 @@ def assert_function(function, expected, opensim):
             pytest.fail(f"no comparison for {name}")
 
 
-COUPLER, MILLARD = "CoordinateCouplerConstraint", "Millard2012EquilibriumMuscle"
+COUPLER = "CoordinateCouplerConstraint"
 WRAP = "PathWrap"
-# How many of which class keep a model from being simulated; all others are simulated whole. Some
-# of Rajagopal's muscles have two reasons, the second being a rigid tendon.
+# How many of which class keep a model from being simulated; all others are simulated whole.
 REFUSED = {
     "opensim-models/DynamicJumperModel": {COUPLER: 8},
-    "opensim-models/Rajagopal2016": {COUPLER: 2, MILLARD: 114, WRAP: 46, "CoordinateActuator": 17},
-    "opensim-models/Tug_of_War_Millard": {MILLARD: 2},
+    "opensim-models/Rajagopal2016": {COUPLER: 2, WRAP: 46, "CoordinateActuator": 17},
     "opensim-models/arm26": {WRAP: 7},
     "opensim-models/bouncing_block": {"PointOnLineConstraint": 2},
     "opensim-models/double_pendulum": {"CoordinateActuator": 2},
-    "opensim-models/gait10dof18musc": {MILLARD: 18},
-    "opensim-models/gait2392_millard2012muscle": {MILLARD: 92},
     "opensim-models/leg39": {COUPLER: 5},
     "opensim-models/leg6dof9musc": {COUPLER: 1},
     "osim-rl/MoBL_ARMS_J": {COUPLER: 13, WRAP: 122},

@@ -52,8 +52,8 @@ OTHER_WRAP = element(
 MESH = SHAPES.replace("ContactHalfSpace", "ContactMesh")
 REFUSED = {
     "muscle": (
-        model(muscle(kind="Millard2012EquilibriumMuscle")),
-        "Millard2012EquilibriumMuscle",
+        model(muscle(kind="Millard2012AccelerationMuscle")),
+        "Millard2012AccelerationMuscle",
         "m1",
     ),
     "rigid tendon": (model(muscle(ignore_tendon_compliance="true")), "Thelen2003Muscle", "m1"),
@@ -190,7 +190,7 @@ def test_everything_refused_is_listed():
 def test_what_stands_behind_a_refused_muscle_is_listed_too():
     text = model(
         muscle(
-            kind="Millard2012EquilibriumMuscle",
+            kind="Millard2012AccelerationMuscle",
             points=point("p1")
             + point("x", kind="StrangePathPoint")
             + point("p2", "/bodyset/a", "MovingPathPoint", '<SignalGenerator name="x_location"/>'),
@@ -202,8 +202,8 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
     )
     found = refused(text)
     assert [(class_name, name) for class_name, name, _ in found[:4]] == [
-        ("Millard2012EquilibriumMuscle", "m1"),
-        ("Millard2012EquilibriumMuscle", "m1"),
+        ("Millard2012AccelerationMuscle", "m1"),
+        ("Millard2012AccelerationMuscle", "m1"),
         ("PathWrap", "m1/pathwrap"),
         ("StrangePathPoint", "m1/x"),
     ]
