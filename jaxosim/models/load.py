@@ -27,7 +27,7 @@ def _compile_once(path: str, content: bytes) -> tuple[Model, Params]:
     if found is None:
         with np.errstate(
             over="ignore", invalid="ignore"
-        ):  # `in_working_precision` says what is lost
+        ):  # said below
             model, numbers = compile_model(parse_model(content, path))
         # What a relative path means may change before somebody looks for the file's meshes.
         found = dataclasses.replace(model, source=home), numbers
