@@ -13,8 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.constrained import null_space_projection
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import cross, matmul, matvec
+from jaxosim.arrays.positive_definite import diagonal
+from jaxosim.arrays.safe import safe_divide
 from jaxosim.arrays.spatial import body_xyz_angles, point_acceleration, point_velocity
 from jaxosim.forces import present
 from jaxosim.fused import fused
@@ -191,6 +194,8 @@ def _muscles(
     """Muscle quantities under OpenSim's names."""
     length, speed, force = position.muscles, velocity.muscles, dynamics.muscles
     arms = take(moment_arms(model, position.paths), model.muscle_path)
+    if position.constraints is not None:
+        arms = matmul(arms, _coupling(position.constraints.jacobian))
     moment_arm = jnp.zeros((len(model.muscle_names), len(state.q)), state.q.dtype)
     return MuscleOutputs(
         length=take(position.paths.length, model.muscle_path),
@@ -214,6 +219,17 @@ def _muscles(
         tendon_force=force.tendon_force,
         activation_rate=force.activation_rate,
     )
+
+
+def _coupling(jacobian: jax.Array) -> jax.Array:
+    """Speeds of all coordinates, a column for each that moves by one under the constraints.
+
+    Zero for a coordinate that the constraints do not let move, where OpenSim divides by zero.
+    """
+    moved = null_space_projection(jacobian)
+    own = diagonal(moved)
+    still = own < jnp.sqrt(jnp.finfo(own.dtype).eps)
+    return safe_divide(moved, jnp.where(still, 0.0, own)[None])
 
 
 def _forces(

@@ -21,6 +21,12 @@ from jaxosim.integrators.explicit import euler_steps, rk4_steps
 from jaxosim.integrators.local_coordinates import from_local, to_local
 from jaxosim.integrators.merson import merson_integrate
 from jaxosim.integrators.problem import ModelProblem
+from jaxosim.integrators.projection import (
+    assemble,
+    constraint_error,
+    project,
+    without_normal_part,
+)
 from jaxosim.integrators.ros3w import SolverState, init, ros3w_step, ros3w_steps, step_schedule
 from jaxosim.muscles import rows as muscle_rows
 from jaxosim.paths.geometry_path import lengthening_speed
@@ -54,7 +60,9 @@ def initial_state(
 ) -> State:
     """Default activations, muscles equilibrated, in the default pose or a given one.
 
-    A muscle without equilibrium is warned of; a traced program asks `find_equilibrium`.
+    The pose is assembled: moved onto the constraints, if there are any.
+    A muscle without equilibrium is warned of; a traced program asks `find_equilibrium`. So is a
+    constraint that cannot be satisfied.
 
     Args:
       model: static structure.
@@ -68,6 +76,7 @@ def initial_state(
     check_process()
     state, found = find_initial_state(model, params, q, u)
     warn_without_equilibrium(model, found)
+    warn_unassembled(model, constraint_error(model, params, state))
     return state
 
 
@@ -86,7 +95,7 @@ def find_initial_state(
         u=jnp.where(model.locked, 0.0, speed),
         **muscle_rows.default_states(params),
     )
-    return find_equilibrium(model, params, state)
+    return find_equilibrium(model, params, assemble(model, params, state))
 
 
 def equilibrate_muscles(
@@ -145,6 +154,17 @@ def _find_equilibrium(
     return muscle_rows.with_contraction(model, state, balanced), found
 
 
+def warn_unassembled(model: Model, error: jax.Array) -> None:
+    """Warn of a constraint error (rad | m | 1) that an assembly has left, unless this is traced."""
+    if isinstance(error, Tracer) or float(error) < float(jnp.finfo(error.dtype).eps) ** 0.5:
+        return
+    warnings.warn(
+        f"{model.source}: expected a pose that satisfies the constraints, found none: an error of "
+        f"{float(error):.3g} is left",
+        stacklevel=3,
+    )
+
+
 def warn_without_equilibrium(model: Model, found: jax.Array) -> None:
     """Name the muscles without equilibrium `[muscle]` in a warning, unless this is being traced."""
     if isinstance(found, Tracer) or np.asarray(found).all():
@@ -172,8 +192,11 @@ def _fixed_steps(
         def rates(at):
             return realize_derivative(model, params, at, controls, context)
 
+        def onto_constraints(at):
+            return project(model, params, at, context)
+
         h = options.step_size / options.substeps
-        end = _EXPLICIT[options.method](rates, local, h, options.substeps)
+        end = _EXPLICIT[options.method](rates, local, h, options.substeps, onto_constraints)
     return from_local(model, params, reference_rotation, end, state)
 
 
@@ -234,6 +257,10 @@ def _adaptive_step(
     def rates(y):
         return realize_derivative(model, params, y, controls)
 
+    def onto_constraints(y, error):
+        y = project(model, params, y)
+        return y, without_normal_part(model, params, y, error)
+
     first = realize_derivative(
         model, params, state, controls if first_stage is None else first_stage
     )
@@ -245,6 +272,7 @@ def _adaptive_step(
         options.step_size,
         options.accuracy,
         integrator_state.step,
+        onto_constraints,
     )
     return end, IntegratorState(step=step, controls=controls)
 

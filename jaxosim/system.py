@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
-from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
+from jaxosim.dynamics import constraints
 from jaxosim.dynamics.instance import InstanceInfo, realize_instance
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import (
@@ -47,12 +47,7 @@ from jaxosim.paths.geometry_path import (
     tension_generalized_force,
 )
 from jaxosim.pytree import array, check_dtypes, check_shapes, checked_array, pytree
-from jaxosim.types import (
-    Model,
-    Params,
-    State,
-    StateDerivative,
-)
+from jaxosim.types import Model, Params, State, StateDerivative
 
 _CLASSES = {"model": Model, "params": Params, "state": State}
 
@@ -85,6 +80,7 @@ class Position:
     inertia: InertiaInfo
     paths: PathInfo
     muscles: MuscleLengthInfo
+    constraints: constraints.ConstraintInfo | None  # where there are any
 
 
 @pytree
@@ -95,6 +91,7 @@ class Velocity:
     lengthening_speed: jax.Array = array("path", unit="m/s")
     contraction_rate: jax.Array = array("muscle", unit="m/s | 1/s")
     muscles: FiberVelocityInfo
+    constraint_bias: jax.Array | None = array("equation", unit="mixed")  # ë when u_dot = 0
 
 
 @pytree
@@ -138,6 +135,7 @@ def realize_position(
                 muscle_rows.contraction(model, state),
             )
         ),
+        constraints=constraints.realize_constraints(model, params, instance, bodies, state),
     )
 
 
@@ -158,12 +156,16 @@ def realize_velocity(
             muscle_rows.contraction(model, state),
         )
     )
+    bodies = realize_velocity_of_bodies(model, position.joints, position.bodies, state.u)
     return Velocity(
-        bodies=realize_velocity_of_bodies(model, position.joints, position.bodies, state.u),
+        bodies=bodies,
         lengthening_speed=speed,
         muscles=muscles,
         contraction_rate=muscle_rows.contraction_rate(
             model, params, position.muscles, muscles, muscle_speed
+        ),
+        constraint_bias=constraints.realize_bias(
+            model, params, position.instance, position.constraints, position.joints, bodies, state.u
         ),
     )
 
@@ -297,7 +299,7 @@ def realize_acceleration(
     """Accelerations of coordinates and bodies."""
     force = net_generalized_force(model, params, position, velocity, dynamics)
     mass = mass_matrix(model, position.bodies, position.inertia)
-    u_dot = solve_positive(mass, inverse_positive(mass), force)
+    u_dot = constraints.accelerations(mass, force, position.constraints, velocity.constraint_bias)
     return AccelerationInfo(
         u_dot=u_dot,
         acceleration=body_accelerations(model, position.bodies, velocity.bodies, u_dot),

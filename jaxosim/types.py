@@ -17,6 +17,14 @@ import jax
 import numpy as np
 
 from jaxosim.checks import check_choice, check_count, check_positive
+from jaxosim.constraints import (
+    constant_distance_constraint,
+    coordinate_coupler_constraint,
+    point_constraint,
+    point_on_line_constraint,
+    prescribed_motion,
+    weld_constraint,
+)
 from jaxosim.forces import (
     body_actuator,
     bushing_force,
@@ -79,6 +87,8 @@ class Model:
     force_names: tuple[str, ...]
     marker_names: tuple[str, ...]
     locked: np.ndarray  # [coordinate] bool
+    clamped: np.ndarray  # [coordinate] bool: assembled within the range
+    dependent: np.ndarray  # [coordinate] bool: assembled from the others, by couplers or as asked
     rotational: np.ndarray  # [coordinate] bool: OpenSim's motion type Rotational
     bodies: BodyStructure
     tree: TreeStructure
@@ -103,6 +113,12 @@ class Model:
     smooth_contacts: smooth_sphere_half_space_force.Structure
     prescribed_forces: prescribed_force.Structure
     path_expressions: expression_based_path_force.Structure
+    coordinate_couplers: coordinate_coupler_constraint.Structure
+    point_constraints: point_constraint.Structure
+    weld_constraints: weld_constraint.Structure
+    constant_distances: constant_distance_constraint.Structure
+    points_on_lines: point_on_line_constraint.Structure
+    prescribed_motions: prescribed_motion.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -240,6 +256,12 @@ class Params:
     smooth_contacts: smooth_sphere_half_space_force.Params = dataclasses.field()
     prescribed_forces: prescribed_force.Params = dataclasses.field()
     path_expressions: expression_based_path_force.Params = dataclasses.field()
+    coordinate_couplers: coordinate_coupler_constraint.Params = dataclasses.field()
+    point_constraints: point_constraint.Params = dataclasses.field()
+    weld_constraints: weld_constraint.Params = dataclasses.field()
+    constant_distances: constant_distance_constraint.Params = dataclasses.field()
+    points_on_lines: point_on_line_constraint.Params = dataclasses.field()
+    prescribed_motions: prescribed_motion.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

@@ -42,12 +42,10 @@ MILLARD = """<Millard2012AccelerationMuscle name="extra"><GeometryPath name="pat
 <PathPoint name="b"><socket_parent_frame>/bodyset/r_humerus</socket_parent_frame>
 <location>0 -0.2 0</location></PathPoint>
 </objects></PathPointSet></GeometryPath></Millard2012AccelerationMuscle>"""
-COUPLER = """<ConstraintSet><objects><CoordinateCouplerConstraint name="coupler">
-<coupled_coordinates_function><LinearFunction><coefficients>1 0</coefficients></LinearFunction>
-</coupled_coordinates_function>
-<independent_coordinate_names>r_shoulder_elev</independent_coordinate_names>
-<dependent_coordinate_name>r_elbow_flex</dependent_coordinate_name>
-</CoordinateCouplerConstraint></objects></ConstraintSet>"""
+ROLLING = """<ConstraintSet><objects><RollingOnSurfaceConstraint name="rolling">
+<socket_rolling_body>/bodyset/r_humerus</socket_rolling_body>
+<socket_surface_body>/ground</socket_surface_body>
+</RollingOnSurfaceConstraint></objects></ConstraintSet>"""
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +79,7 @@ def models(tmp_path_factory):
         ("</PathPointSet>", WRAP),
         ('<Body name="r_humerus">', ELLIPSOID),
         ("<ForceSet>\n      <objects>", MILLARD),
-        ("</JointSet>", COUPLER),
+        ("</JointSet>", ROLLING),
     ):
         assert before in arm
         arm = arm.replace(before, f"{before}\n{added}\n", 1)

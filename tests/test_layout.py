@@ -53,6 +53,8 @@ FLOORS = {
     "jaxosim.paths.wrap_object": 2,
     "jaxosim.paths.wrap_sphere": 2,
     "jaxosim.paths.wraps": 2,
+    "jaxosim.forces.force": 2,
+    "jaxosim.constraints": 3,
     "jaxosim.forces": 3,
     "jaxosim.joints": 3,
     "jaxosim.muscles": 3,
@@ -179,6 +181,7 @@ OWN_CLASSES = {
     "BodyActuator": "jaxosim.forces.body_actuator",
     "PathActuator": "jaxosim.forces.path_actuator",
     "Ligament": "jaxosim.forces.ligament",
+    "CoordinateCouplerConstraint": "jaxosim.constraints.coordinate_coupler_constraint",
 }
 # It gives old names of classes their new ones.
 MAY_NAME_A_CLASS_OF_FORCES = {"jaxosim.models.osim_upgrade"}

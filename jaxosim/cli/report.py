@@ -7,6 +7,7 @@ import rich.status
 import rich.table
 
 from jaxosim import cache
+from jaxosim.constraints import CONSTRAINTS
 from jaxosim.forces import present
 from jaxosim.types import Model, Params
 
@@ -47,7 +48,7 @@ def summary_table(model: Model, params: Params) -> rich.table.Table:
         "muscles": str(len(model.muscle_names)),
         **{
             force.FIELD: force.describe(getattr(model, force.FIELD), model.coordinate_names).summary
-            for force in present(model)
+            for force in (*present(model), *CONSTRAINTS)
         },
         "markers": str(len(model.marker_names)),
         "mass": f"{float(np.sum(np.asarray(params.bodies.mass))):.6g} kg",

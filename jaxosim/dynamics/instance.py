@@ -12,6 +12,7 @@ import numpy as np
 from jaxosim.arrays.linalg import matmul, matvec, transpose
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.arrays.spatial import body_xyz_rotation, skew
+from jaxosim.constraints import CONSTRAINTS
 from jaxosim.forces import present
 from jaxosim.forces.force import BodyFrames
 from jaxosim.pytree import array, pytree
@@ -40,6 +41,7 @@ class InstanceInfo:
     wrap_rotation: jax.Array = array("wrap_object", 3, 3, unit="1")
     wrap_position: jax.Array = array("wrap_object", 3, unit="m")
     forces: dict[str, Any]  # by the forces' fields: what follows from their params alone
+    constraints: dict[str, Any]  # by the constraints' fields, likewise
 
 
 def realize_instance(model: Model, params: Params) -> InstanceInfo:
@@ -76,6 +78,13 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
                 getattr(model, force.FIELD), getattr(params, force.FIELD), frames
             )
             for force in present(model)
+        },
+        constraints={
+            one.FIELD: one.realize_instance(
+                getattr(model, one.FIELD), getattr(params, one.FIELD), frames
+            )
+            for one in CONSTRAINTS
+            if one.equation_count(getattr(model, one.FIELD))
         },
     )
 

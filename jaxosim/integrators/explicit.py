@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 Tree = Any
 Rates = Callable[[Tree], Tree]
+Projection = Callable[[Tree], Tree]
 
 
 def add(state: Tree, *terms: tuple[float | jax.Array, Tree]) -> Tree:
@@ -24,13 +25,22 @@ def add(state: Tree, *terms: tuple[float | jax.Array, Tree]) -> Tree:
     return jax.tree.map(leaf, state, *(direction for _, direction in terms))
 
 
-def euler_steps(rates: Rates, state: Tree, h: float, count: int) -> Tree:
-    """Explicit Euler."""
-    return repeated(lambda at: add(at, (h, rates(at))), state, count)
+def unchanged(state: Tree) -> Tree:
+    """The projection of a problem without invariants."""
+    return state
 
 
-def rk4_steps(rates: Rates, state: Tree, h: float, count: int) -> Tree:
-    """The classical fourth-order Runge-Kutta scheme."""
+def euler_steps(
+    rates: Rates, state: Tree, h: float, count: int, project: Projection = unchanged
+) -> Tree:
+    """Explicit Euler; each step ends with a projection onto invariants."""
+    return repeated(lambda at: project(add(at, (h, rates(at)))), state, count)
+
+
+def rk4_steps(
+    rates: Rates, state: Tree, h: float, count: int, project: Projection = unchanged
+) -> Tree:
+    """The classical fourth-order Runge-Kutta scheme; projections as above."""
 
     def step(at: Tree) -> Tree:
         stages = jnp.array([0.0, h / 2, h / 2, h]), jnp.array([h / 6, h / 3, h / 3, h / 6])
@@ -44,7 +54,7 @@ def rk4_steps(rates: Rates, state: Tree, h: float, count: int) -> Tree:
         zero = jax.tree.map(jnp.zeros_like, at)
         factors = jax.tree.map(lambda f: f.astype(jax.tree.leaves(at)[0].dtype), stages)
         (_, end), _ = jax.lax.scan(stage, (zero, at), factors)
-        return end
+        return project(end)
 
     return repeated(step, state, count)
 

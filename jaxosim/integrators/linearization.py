@@ -18,11 +18,13 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 
+from jaxosim.arrays.constrained import ConstrainedSystem, constrained_system, solve_constrained
 from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import matvec, scale_rows
 from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_positive, symmetric
 from jaxosim.arrays.safe import clip
+from jaxosim.dynamics.constraints import ConstraintInfo, accelerations
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.forces import present
@@ -67,6 +69,8 @@ class EvaluatedStages(NamedTuple):
     mass: jax.Array  # [mobility, mobility]
     rates: StateDerivative  # q, activation and contraction rates; u is left zero
     fibers: FiberDerivatives
+    constraints: ConstraintInfo | None
+    constraint_bias: jax.Array | None  # [equation] second derivatives of errors when u_dot = 0
 
 
 class Linearization(NamedTuple):
@@ -80,6 +84,8 @@ class Linearization(NamedTuple):
     stiffness: jax.Array  # [mobility, mobility] −∂force/∂q, without muscles
     rates: StateDerivative  # as in Evaluation
     fibers: FiberDerivatives
+    constraints: ConstraintInfo | None
+    constraint_bias: jax.Array | None  # [equation]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Evaluation:
     def rates(self) -> StateDerivative:
         """The state derivative, accelerations included."""
         stages = self.stages
-        u_dot = solve_positive(stages.mass, inverse_positive(stages.mass), stages.force)
+        u_dot = accelerations(stages.mass, stages.force, stages.constraints, stages.constraint_bias)
         u = segment_sum(u_dot, self.model.tree.mobility, len(stages.rates.u))
         return dataclasses.replace(stages.rates, u=u)
 
@@ -131,25 +137,32 @@ class IterationMatrix:
     stiffness: jax.Array  # [mobility, mobility] of what is left without activations and fibers
     matrix: jax.Array  # [mobility, mobility] of the speeds alone
     inverse: jax.Array  # [mobility, mobility]
+    constrained: ConstrainedSystem | None  # matrix and constraint Jacobian, where there is one
 
     def first_stage(self) -> State:
         """W⁻¹ g times the state derivative, which needs no accelerations."""
         lin, g = self.linearization, self.g
         rhs = jax.tree.map(lambda x: g * x, lin.rates)
-        return self.solve_momentum(rhs, g * lin.force)
+        bias = lin.constraint_bias
+        return self.solve_momentum(rhs, g * lin.force, None if bias is None else -g * bias)
 
     def solve(self, rhs: State) -> State:
         """W⁻¹ rhs."""
         mass = symmetric(self.linearization.mass)
-        momentum = matvec(mass, take(rhs.u, self.model.tree.mobility))
-        return self.solve_momentum(rhs, momentum)
+        u = take(rhs.u, self.model.tree.mobility)
+        constraints = self.linearization.constraints
+        value = None if constraints is None else matvec(constraints.jacobian, u)
+        return self.solve_momentum(rhs, matvec(mass, u), value)
 
-    def solve_momentum(self, rhs: StateDerivative, momentum: jax.Array) -> State:
+    def solve_momentum(
+        self, rhs: StateDerivative, momentum: jax.Array, value: jax.Array | None = None
+    ) -> State:
         """Solve W x = rhs.
 
         Args:
           rhs: right-hand side; its u is given as `momentum` instead.
           momentum: `[mobility]` M · rhs.u.
+          value: `[equation]` G · rhs.u, which G · x.u keeps; None where there is no constraint.
 
         Returns:
           x, a State-shaped increment.
@@ -164,7 +177,10 @@ class IterationMatrix:
             tension = tension + fibers.T_activation * d_a
         released = tension_generalized_force(model, paths, on_paths(model, tension))
         force = momentum - g * matvec(self.stiffness, displacement) + g * released
-        d_u = solve_positive(self.matrix, self.inverse, force)
+        if self.constrained is None or value is None:
+            d_u = solve_positive(self.matrix, self.inverse, force)
+        else:
+            d_u, _ = solve_constrained(self.constrained, force, value)
         d_s = displacement + g * d_u
         contracted = contracted - g * fibers.y_path * self._shortening(d_s)
         if fibers.y_speed is not None:
@@ -220,6 +236,8 @@ def _stages(
         mass=mass_matrix(model, position.bodies, position.inertia),
         rates=state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force)),
         fibers=_fiber_derivatives(model, params, position, velocity, state, controls),
+        constraints=position.constraints,
+        constraint_bias=velocity.constraint_bias,
     )
 
 
@@ -250,6 +268,8 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
         stiffness=stiffness,
         rates=stages.rates,
         fibers=stages.fibers,
+        constraints=stages.constraints,
+        constraint_bias=stages.constraint_bias,
     )
 
 
@@ -330,6 +350,14 @@ def iteration_matrix(
         drag = on_paths(model, clip(drag, low=0.0))
         damping = damping + path_stiffness(model, lin.paths, drag)
     matrix = materialize(lin.mass + g * damping + (g * g) * stiffness)
+    inverse, held = inverse_positive(matrix), lin.constraints
     return IterationMatrix(
-        model, lin, jnp.asarray(g), fiber_diagonal, stiffness, matrix, inverse_positive(matrix)
+        model=model,
+        linearization=lin,
+        g=jnp.asarray(g),
+        fiber_diagonal=fiber_diagonal,
+        stiffness=stiffness,
+        matrix=matrix,
+        inverse=inverse,
+        constrained=None if held is None else constrained_system(matrix, inverse, held.jacobian),
     )

@@ -36,6 +36,7 @@ def merson_integrate(
     duration: float,
     accuracy: float,
     step: jax.Array,
+    project: Callable[[Tree, Tree], tuple[Tree, Tree]] = lambda state, error: (state, error),
 ) -> tuple[Tree, jax.Array]:
     """Runge-Kutta-Merson with Simbody's step control, over one control step.
 
@@ -49,6 +50,8 @@ def merson_integrate(
       duration: (s) length of the control step; no internal step passes its end.
       accuracy: largest error norm per step.
       step: (s) first step to try.
+      project: (state, error) to a state on the invariants that the exact solution has, and the
+        error without what the projection removes.
 
     Returns:
       The state at the end, NaN if no step was small enough to get there; the step size to try next.
@@ -65,6 +68,7 @@ def merson_integrate(
         to_end = limited | (left <= 1.001 * at.step)
         H = jnp.where(to_end, left, at.step)
         proposed, slopes, error = _merson_step(rates, at.state, at.rates, H)
+        proposed, error = project(proposed, error)
         norm = error_norm(at.state, error)
         step, accepted = _next_step(norm, accuracy, at.step, limited)
         elapsed = jnp.where(to_end, jnp.full_like(at.elapsed, duration), at.elapsed + H)

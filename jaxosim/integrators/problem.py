@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.integrators.linearization import Evaluation, evaluate
+from jaxosim.integrators.projection import project
 from jaxosim.paths.points import conditions, next_event
 from jaxosim.system import StepContext
 from jaxosim.types import Model, Params, State
@@ -42,6 +43,10 @@ class ModelProblem:
         for joint in tree.joint[tree.angular_velocity]:
             unknown[list(self.model.joint_coordinates[joint][:3])] = True
         return jnp.where(unknown, 0.0, state.u)
+
+    def project(self, state: State) -> State:
+        """The state moved onto the constraints, if there are any."""
+        return project(self.model, self.params, state, self.context)
 
     def evaluate(self, state: State, active_points: jax.Array) -> Evaluation:
         """The model at a state, with these conditional points active."""

@@ -96,6 +96,10 @@ class Problem(Protocol):
         """Time (s) until the first event later than `after`; number of those before `before`."""
         ...
 
+    def project(self, state: Tree) -> Tree:
+        """The state moved onto the invariants that the exact solution has."""
+        ...
+
     def evaluate(self, state: Tree, active_points: Any) -> Evaluation:
         """The rates and what belongs to them, on these sides of the events."""
         ...
@@ -158,6 +162,7 @@ def ros3w_step(
     stops = (steps_left > 1) & (time < jnp.where(events >= steps_left - 1, before, usual))
     h = materialize(jnp.where(stops, time, usual))
     end = add(at.state, (1.0, _increment(problem, at.state, active_points, here, h)))
+    end = problem.project(end)
     return SolverState(end, at.time_left - h, jnp.where(stops, _MISSED * h, 0.0))
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from jaxosim.constraints import CONSTRAINTS, coordinate_coupler_constraint
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
 from jaxosim.functions.bank import function_sizes
@@ -69,6 +70,11 @@ def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
     ]
 
 
+def _constraints(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
+    """The constraints of one class, in file order."""
+    return [one for one in spec.constraints if isinstance(one, kind)]
+
+
 def _path_owners(spec: ModelSpec, muscles: Sequence[MuscleSpec]) -> list[PathOwner]:
     """The forces that act along paths: muscles first, then the other classes."""
     others = [one for force in FORCES for one in _forces(spec, force.Spec)]
@@ -120,10 +126,11 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     controls = compile_controls(spec.forces)
     lookup = _lookup(spec, index, rotational, bodies, tree, paths, controls)
     built = {force.FIELD: force.build(_forces(spec, force.Spec), lookup) for force in FORCES}
+    built |= {one.FIELD: one.build(_constraints(spec, one.Spec), lookup) for one in CONSTRAINTS}
     looked_at = _coordinates_of(
         paths.conditional_coordinate,
         paths.moving_coordinate,
-        *(force.coordinates(built[force.FIELD][0]) for force in FORCES),
+        *(force.coordinates(built[force.FIELD][0]) for force in (*FORCES, *CONSTRAINTS)),
     )
     params = Params(
         gravity=np.array(spec.gravity, float),
@@ -264,11 +271,24 @@ def _model(
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
         locked=np.array([c.locked for _, c in coordinates], bool),
+        clamped=np.array([c.clamped for _, c in coordinates], bool),
+        dependent=_dependent(spec, coordinates),
         rotational=rotational,
         muscle_applies_force=np.array([m.applies_force for m in muscles], bool),
         marker_body=np.array([body_index.get(m.body, -1) for m in spec.markers], int),
         sizes=sizes,
         **structure,
+    )
+
+
+def _dependent(
+    spec: ModelSpec, coordinates: Sequence[tuple[JointSpec, CoordinateSpec]]
+) -> np.ndarray:
+    """The coordinates whose values follow from those of others, `[coordinate]` bool."""
+    couplers = _constraints(spec, coordinate_coupler_constraint.Spec)
+    names = {coupler.dependent for coupler in couplers}
+    return np.array(
+        [c.is_free_to_satisfy_constraints or c.name in names for _, c in coordinates], bool
     )
 
 
@@ -286,9 +306,9 @@ def _joint_coordinates(spec: ModelSpec) -> tuple[tuple[int, ...], ...]:
 def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dict[str, int]:
     """Every axis name and its length."""
     tree, paths = structure["tree"], structure["paths"]
-    forces: dict[str, int] = {}
-    for force in FORCES:
-        forces |= force.sizes(structure[force.FIELD], getattr(params, force.FIELD))
+    own: dict[str, int] = {}
+    for one in (*FORCES, *CONSTRAINTS):
+        own |= one.sizes(structure[one.FIELD], getattr(params, one.FIELD))
     return {
         "body": len(spec.bodies),
         "joint": len(spec.joints),
@@ -308,7 +328,8 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "segment": len(paths.flexible.start),
         **wrap_sizes(params.paths),
         "marker": len(spec.markers),
-        **forces,
+        "equation": sum(one.equation_count(structure[one.FIELD]) for one in CONSTRAINTS),
+        **own,
         **{law.FIELD: len(rows.mobod) for law, rows in zip(LAWS, tree.laws, strict=True)},
         **function_sizes("joints.functions", params.joints.functions),
         **function_sizes("paths.functions", params.paths.functions),

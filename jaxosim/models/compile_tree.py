@@ -14,9 +14,8 @@ import numpy as np
 
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.functions import FunctionParams
-from jaxosim.functions.bank import module_of
 from jaxosim.joints import JOINTS, LAWS
-from jaxosim.models.compile_functions import compile_functions, unscaled
+from jaxosim.models.compile_functions import compile_functions, split_function
 from jaxosim.models.spec import (
     GROUND as GROUND_NAME,
 )
@@ -25,10 +24,7 @@ from jaxosim.models.spec import (
     FrameSpec,
     FunctionSpec,
     JointSpec,
-    LinearFunctionSpec,
     ModelSpec,
-    MultiplierFunctionSpec,
-    TransformAxisSpec,
 )
 from jaxosim.structure import GROUND, BodyStructure, LawRows, TreeStructure
 from jaxosim.types import JointParams
@@ -86,25 +82,6 @@ def _walk(spec: ModelSpec) -> list[_Edge]:
     return edges
 
 
-def _split_axis(
-    spec: ModelSpec, joint: JointSpec, axis: TransformAxisSpec
-) -> tuple[float, list[tuple[str, FunctionSpec]]]:
-    """An axis function as a constant plus functions of one coordinate each."""
-    inner, scale = unscaled(axis.function)
-    if isinstance(inner, ConstantSpec):
-        return scale * inner.value, []
-    if isinstance(inner, LinearFunctionSpec):
-        slopes = zip(axis.coordinates, inner.coefficients[:-1], strict=True)
-        terms = [(name, LinearFunctionSpec((scale * slope, 0.0))) for name, slope in slopes]
-        return scale * inner.coefficients[-1], list(terms)
-    if len(axis.coordinates) != 1:
-        raise OsimFormatError(
-            f"{spec.source}: joint '{joint.name}': a {module_of(inner).TAG} "
-            f"needs one coordinate, got {len(axis.coordinates)}"
-        )
-    return 0.0, [(axis.coordinates[0], MultiplierFunctionSpec(inner, scale))]
-
-
 def _terms(
     spec: ModelSpec, moving: Sequence[_Edge], offset: Sequence[int]
 ) -> tuple[list[_Term], np.ndarray, np.ndarray, np.ndarray]:
@@ -118,7 +95,8 @@ def _terms(
         slots = {c.name: i for i, c in enumerate(joint.coordinates)}
         for index, axis in enumerate(JOINTS[joint.kind].transform_axes(joint)):
             direction[mobod, index] = np.array(axis.axis) / np.linalg.norm(axis.axis)
-            constant[mobod, index], parts = _split_axis(spec, joint, axis)
+            owner = f"{spec.source}: joint '{joint.name}'"
+            constant[mobod, index], parts = split_function(axis.function, axis.coordinates, owner)
             if index < 3:
                 undriven[mobod, index] = not axis.coordinates and constant[mobod, index] != 0
             for name, function in parts:

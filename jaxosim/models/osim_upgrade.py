@@ -30,6 +30,8 @@ _RENAMED = {
 _RENAMED_FORCES = {"Force": "PointActuator", "Torque": "TorqueActuator"}
 
 _PATH_POINTS = ("PathPoint", "ConditionalPathPoint", "MovingPathPoint")
+# Constraints between two bodies.
+_PAIRS = ("PointConstraint", "ConstantDistanceConstraint", "PointOnLineConstraint")
 _INERTIA = ("xx", "yy", "zz", "xy", "xz", "yz")
 _OFFSETS = ("location_in_parent", "orientation_in_parent", "location", "orientation")
 _SAME = 2e-14  # SimTK::SignificantReal, within which OpenSim calls two numbers equal
@@ -239,6 +241,11 @@ def _frames_30505(model: Element) -> None:
         _connect_to_body(point, "body", "socket_parent_frame")
         for tag in ("coordinate", "x_coordinate", "y_coordinate", "z_coordinate"):
             _rename_child(point, tag, f"socket_{tag}")
+    for constraint in _with_tags(model, _PAIRS):
+        for tag in ("body_1", "body_2", "line_body", "follower_body"):
+            _connect_to_body(constraint, tag, f"socket_{tag}")
+    for constraint in _with_tags(model, ("WeldConstraint",)):
+        _add_linked_frames(constraint)
     for geometry in model.walk():
         if geometry.tag.startswith("Contact"):
             _connect_to_body(geometry, "body_name", "socket_frame")
@@ -293,6 +300,25 @@ def _add_offset_frames(joint: Element) -> None:
             continue  # a default joint belongs to no bodies
         body = socket.text.strip().rsplit("/", 1)[-1]
         socket.text = _offset_frame(frames, body, translation, orientation).name
+
+
+def _add_linked_frames(linker: Element) -> None:
+    """The two bodies of a linker, with a pose in each, became frames."""
+    for side in ("1", "2"):
+        body = linker.child(f"body_{side}")
+        if body is None:
+            continue
+        name = body.text.strip()
+        pose = [_offset(linker, f"{part}_body_{side}") for part in ("location", "orientation")]
+        if not any(map(any, pose)):
+            _set_text(linker, f"socket_frame{side}", _body_path(name))
+            continue
+        frames = linker.child("frames") or linker.append(Element("frames"))
+        frame = frames.append(Element("PhysicalOffsetFrame", name=f"{name}_offset"))
+        frame.append(Element("socket_parent", _body_path(name)))
+        for tag, values in zip(("translation", "orientation"), pose, strict=True):
+            frame.append(Element(tag, _six_digits(values)))
+        _set_text(linker, f"socket_frame{side}", frame.name)
 
 
 def _offset(joint: Element, tag: str) -> tuple[float, ...]:

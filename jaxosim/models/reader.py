@@ -12,6 +12,7 @@ import warnings
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.forces import FORCES
 from jaxosim.joints import JOINTS
+from jaxosim.models import reader_constraints
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_values import noting_commas, numbers
 from jaxosim.models.osim_xml import (
@@ -35,6 +36,7 @@ from jaxosim.models.spec import (
     GROUND,
     ZERO,
     BodySpec,
+    ConstraintSpec,
     ContactGeometrySpec,
     ForceSpec,
     JointSpec,
@@ -49,7 +51,10 @@ from jaxosim.paths.read_wraps import wrap_objects
 _GRAVITY = (0.0, -9.80665, 0.0)
 
 # Elements of the Model with a reader below, and those without any effect on the motion.
-_READ_SETS = ("BodySet", "JointSet", "ForceSet", "ContactGeometrySet", "MarkerSet", "Ground")
+_READ_SETS = (
+    *("BodySet", "JointSet", "ForceSet", "ConstraintSet"),
+    *("ContactGeometrySet", "MarkerSet", "Ground"),
+)
 _INERT_PARTS = frozenset(
     {
         "defaults",
@@ -69,6 +74,7 @@ _INERT_PARTS = frozenset(
 _BODIES = ("Body",)
 _JOINTS = tuple(JOINTS)
 _GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
+_CONSTRAINTS = tuple(reader_constraints.CONSTRAINT_CLASSES)
 _FORCES = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
 # Classes that came after OpenSim 4.6, and the version that brings them.
 _LATER_FORCES = {"ExponentialCoordinateLimitForce": "4.6.1", "CoordinateLinearStopForce": "4.6.1"}
@@ -149,6 +155,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
     forces: tuple[ForceSpec, ...] = ()
     geometry: tuple[ContactGeometrySpec, ...] = ()
     markers: tuple[MarkerSpec, ...] = ()
+    constraints: tuple[ConstraintSpec, ...] = ()
     try:
         _refuse_other_files(context, model)
         defaults = model.child("defaults")
@@ -166,6 +173,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         geometry = _read_geometry(context, tree)
         forces = _read_forces(context, tree)
         markers = _read_markers(context, tree)
+        constraints = reader_constraints.read_constraints(context, tree, joints)
     except CannotContinue:
         _refuse_classes(context, model)  # the list says why; nobody will compile the rest
     return ModelSpec(
@@ -176,6 +184,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         bodies=bodies,
         joints=joints,
         forces=forces,
+        constraints=constraints,
         contact_geometry=geometry,
         markers=markers,
         unsupported=tuple(context.unsupported),
@@ -209,6 +218,8 @@ def _refuse_classes(context: Context, model: Element) -> None:
             refuse_joint(context, joint)
     for force in member_list(model, "ForceSet"):
         _refuse_force(context, force)
+    for constraint in member_list(model, "ConstraintSet"):
+        reader_constraints.refuse_constraint(context, constraint)
 
 
 def _refuse_force(context: Context, force: Element) -> None:
@@ -231,18 +242,17 @@ def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
     """Refuse what stands in the model besides the sets that are read, unless it is inert."""
     for tag in dict.fromkeys(part.tag for part in model.children):
         members = member_list(model, tag)
-        if tag == "ConstraintSet":
-            _refuse_switched_on(context, members, "isEnforced", "constraints")
-        elif tag == "ControllerSet":
+        if tag == "ControllerSet":
             controllers = [member for member in members if _controls(context, member)]
             _refuse_switched_on(context, controllers, "enabled", "controllers")
         elif tag in ("components", "ComponentSet"):
-            known = (*_BODIES, *_JOINTS, *_GEOMETRY, *_FORCES)  # which are read with the sets
+            # Which are read with the sets.
+            known = (*_BODIES, *_JOINTS, *_GEOMETRY, *_FORCES, *_CONSTRAINTS)
             _refuse_components(context, [m for m in members if m.tag not in known])
         elif tag not in _INERT_PARTS and tag not in _READ_SETS:
             context.refuse(tag, model.name, "this part of a Model is unknown")
     owners = [tree.parts[GROUND]]
-    for set_name in ("bodyset", "jointset", "forceset", "contactgeometryset", "markerset"):
+    for set_name in (tag.lower() for tag in _READ_SETS if tag != "Ground"):
         owners += tree.parts[set_name].parts.values()
     while owners:
         owner = owners.pop()

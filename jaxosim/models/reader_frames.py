@@ -18,7 +18,15 @@ from jaxosim.models.reader_context import CannotContinue, Context, member_list, 
 from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
 
 _GIMBAL_LOCK = 4 * np.finfo(float).eps  # cosine below which SimTK calls the middle angle ±90°
-_SETS = ("BodySet", "JointSet", "ForceSet", "ContactGeometrySet", "MarkerSet", "ComponentSet")
+_SETS = (
+    "BodySet",
+    "JointSet",
+    "ForceSet",
+    "ConstraintSet",
+    "ContactGeometrySet",
+    "MarkerSet",
+    "ComponentSet",
+)
 _PART_LISTS = ("components", "coordinates", "frames")
 
 

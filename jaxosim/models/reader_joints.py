@@ -10,8 +10,8 @@ from jaxosim.joints import JOINTS
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context, member_list
 from jaxosim.models.reader_frames import Component, resolve_frame
-from jaxosim.models.reader_functions import FUNCTION_CLASSES
-from jaxosim.models.spec import CoordinateSpec, JointSpec
+from jaxosim.models.reader_functions import FUNCTION_CLASSES, read_function
+from jaxosim.models.spec import ConstantSpec, CoordinateSpec, JointSpec
 
 _OTHER_JOINT = "joints of this class are not simulated"
 _REFUSED = {
@@ -54,15 +54,26 @@ def _read_coordinate(context: Context, element: Element) -> CoordinateSpec:
     if clamped and not low - _CLAMP_SLACK < default < high + _CLAMP_SLACK:
         raise element.error(f"expected default_value within {low} and {high}, found {default}")
     function = context.object_property(element, "prescribed_function", FUNCTION_CLASSES)
+    prescribed = None
     # OpenSim takes back the flag if there is no function.
     if context.boolean(element, "prescribed", False) and function is not None:
-        reason = "prescribed coordinates are not simulated; set prescribed to false, or lock them"
-        context.refuse("Coordinate", element.name, reason)
+        prescribed = read_function(context, element, "prescribed_function")
+    locked = context.boolean(element, "locked", False)
+    if locked and prescribed is not None:
+        # OpenSim keeps both and fails to assemble, unless the function stands still there.
+        if prescribed != ConstantSpec(default):
+            reason = "a coordinate cannot be locked and move; set locked or prescribed to false"
+            context.refuse("Coordinate", element.name, reason)
+        prescribed = None
     return CoordinateSpec(
         name=element.name,
         default_value=default,
         default_speed_value=context.number(element, "default_speed_value", 0.0),
         range=(low, high),
         clamped=clamped,
-        locked=context.boolean(element, "locked", False),
+        locked=locked,
+        is_free_to_satisfy_constraints=context.boolean(
+            element, "is_free_to_satisfy_constraints", False
+        ),
+        prescribed_function=prescribed,
     )

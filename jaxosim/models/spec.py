@@ -65,6 +65,8 @@ class CoordinateSpec:
     range: tuple[float, float] = (-10.0, 10.0)
     clamped: bool = False
     locked: bool = False
+    is_free_to_satisfy_constraints: bool = False
+    prescribed_function: FunctionSpec | None = None  # of time; None if not prescribed
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,15 @@ class ForceSpec(Protocol):
         ...
 
 
+class ConstraintSpec(Protocol):
+    """What the file says of a constraint of any class; each class has its own in its module."""
+
+    @property
+    def name(self) -> str:
+        """Of the constraint, unique in its model."""
+        ...
+
+
 class ControlSpec(NamedTuple):
     """A control, and the bounds that an optimizer should respect; forces do not clip it."""
 
@@ -188,6 +199,7 @@ class ModelSpec:
     bodies: tuple[BodySpec, ...]
     joints: tuple[JointSpec, ...]
     forces: tuple[ForceSpec, ...] = ()
+    constraints: tuple[ConstraintSpec, ...] = ()
     contact_geometry: tuple[ContactGeometrySpec, ...] = ()
     markers: tuple[MarkerSpec, ...] = ()
     unsupported: tuple[UnsupportedSpec, ...] = ()

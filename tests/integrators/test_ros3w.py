@@ -89,6 +89,9 @@ class Problem:
         count = jnp.sum(jnp.where(time < before, 1.0, 0.0))
         return jnp.min(time, initial=jnp.inf), count
 
+    def project(self, state):
+        return state
+
     def evaluate(self, state, active_points):
         slope = self.rates(state, active_points)
         return Dense(slope, self.keep * jax.jacfwd(lambda y: self.rates(y, active_points))(state))

@@ -100,21 +100,8 @@ def assert_function(function, expected, opensim):
             pytest.fail(f"no comparison for {name}")
 
 
-COUPLER = "CoordinateCouplerConstraint"
-WRAP = "PathWrap"
 # How many of which class keep a model from being simulated; all others are simulated whole.
 REFUSED = {
-    "opensim-models/DynamicJumperModel": {COUPLER: 8},
-    "opensim-models/Rajagopal2016": {COUPLER: 2, WRAP: 46, "CoordinateActuator": 17},
-    "opensim-models/arm26": {WRAP: 7},
-    "opensim-models/bouncing_block": {"PointOnLineConstraint": 2},
-    "opensim-models/double_pendulum": {"CoordinateActuator": 2},
-    "opensim-models/leg39": {COUPLER: 5},
-    "opensim-models/leg6dof9musc": {COUPLER: 1},
-    "osim-rl/MoBL_ARMS_J": {COUPLER: 13, WRAP: 122},
-    "osim-rl/MoBL_ARMS_J_Simple_032118": {COUPLER: 13, WRAP: 18},
-    "osim-rl/arm26": {WRAP: 7},
-    "osim-rl/ue_RL": {COUPLER: 13, WRAP: 122},
 }
 
 

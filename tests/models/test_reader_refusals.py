@@ -111,18 +111,18 @@ REFUSED = {
         "StationDefinedFrame",
         "f",
     ),
-    "prescribed": (
+    "prescribed and locked": (
         model(
-            joints=pin(prescribed="true").replace(
-                "</Coordinate>", '<Sine name="prescribed_function"/></Coordinate>'
+            joints=pin(prescribed="true", locked="true").replace(
+                "</Coordinate>", '<LinearFunction name="prescribed_function"/></Coordinate>'
             )
         ),
         "Coordinate",
         "q",
     ),
     "constraint": (
-        model(rest=members("ConstraintSet", element("WeldConstraint", "w"))),
-        "WeldConstraint",
+        model(rest=members("ConstraintSet", element("RollingOnSurfaceConstraint", "w"))),
+        "RollingOnSurfaceConstraint",
         "w",
     ),
     "controller": (
@@ -182,9 +182,9 @@ def test_everything_refused_is_listed():
     text = model(
         element("MeyerFregly2016Force", "b"),
         muscle(wraps=WRAP),
-        rest=members("ConstraintSet", element("WeldConstraint", "w")) + OTHER_WRAP,
+        rest=members("ConstraintSet", element("RollingOnSurfaceConstraint", "w")) + OTHER_WRAP,
     )
-    assert [e[1] for e in refused(text)] == ["w", "b", "m1/w"]
+    assert [e[1] for e in refused(text)] == ["b", "m1/w", "w"]
 
 
 def test_what_stands_behind_a_refused_muscle_is_listed_too():
@@ -229,7 +229,7 @@ def test_where_reading_has_to_stop_the_list_goes_on(name):
     values = STOPPED[name]
     strange = joint("StrangeJoint", "k", "/bodyset/a", "/bodyset/b")
     joints = values.get("joints", pin()) + strange
-    rest = values["rest"] + members("ConstraintSet", element("WeldConstraint", "w"))
+    rest = values["rest"] + members("ConstraintSet", element("RollingOnSurfaceConstraint", "w"))
     text = model(
         muscle(kind="OtherMuscle", wraps=WRAP),
         muscle("m2", wraps=WRAP),
@@ -238,7 +238,7 @@ def test_where_reading_has_to_stop_the_list_goes_on(name):
         rest=rest,
     )
     classes = {class_name for class_name, _, _ in refused(text)}
-    assert {"WeldConstraint", "StrangeJoint", "OtherMuscle", "PathWrap"} < classes
+    assert {"RollingOnSurfaceConstraint", "StrangeJoint", "OtherMuscle", "PathWrap"} < classes
     assert len([entry for entry in refused(text) if entry[0] == "PathWrap"]) == 2
 
 
@@ -282,7 +282,9 @@ def test_a_body_with_two_parents_is_a_loop():
 INERT = {
     "disabled force": model(element("MeyerFregly2016Force", "b", appliesForce="false")),
     "disabled constraint": model(
-        rest=members("ConstraintSet", element("WeldConstraint", "w", isEnforced="false"))
+        rest=members(
+            "ConstraintSet", element("RollingOnSurfaceConstraint", "w", isEnforced="false")
+        )
     ),
     "disabled controller": model(
         rest=members("ControllerSet", element("ToyReflex", "c", enabled="false"))

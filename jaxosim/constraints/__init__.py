@@ -1,0 +1,36 @@
+"""Kinematic constraints, one module for each OpenSim class, and prescribed coordinates.
+
+Every module has the same names:
+
+- `FIELD` of Model and Params, and the XML `TAGS`;
+- `Spec` and `read`: what the file says;
+- `Structure`, `Params` and `build`: its arrays, with `sizes` and `names` of their axes, the number
+  of equations (`equation_count`), and the `coordinates` that they depend on other than through
+  poses;
+- `realize_instance`: what follows from the params alone;
+- `evaluate`: errors of the equations and rows of the constraint Jacobian, and `bias`: what their
+  second derivatives are where no coordinate accelerates;
+- `describe`: for `jaxosim info`.
+
+What all share is in `constraint.py`; `dynamics/constraints.py` puts the equations together.
+"""
+
+from types import ModuleType
+
+from jaxosim.constraints import (
+    constant_distance_constraint,
+    coordinate_coupler_constraint,
+    point_constraint,
+    point_on_line_constraint,
+    prescribed_motion,
+    weld_constraint,
+)
+
+CONSTRAINTS: tuple[ModuleType, ...] = (
+    coordinate_coupler_constraint,
+    point_constraint,
+    weld_constraint,
+    constant_distance_constraint,
+    point_on_line_constraint,
+    prescribed_motion,
+)

@@ -1,0 +1,169 @@
+"""ConstantDistanceConstraint: a massless rod between a point of one body and one of another.
+
+Source: OpenSim `ConstantDistanceConstraint`, Simbody `Constraint::Rod`; see
+docs/theory/constraints.md, "Points, distances and lines".
+"""
+
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; from `build` they are still NumPy's.)
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from jaxosim.arrays.indexing import take
+from jaxosim.arrays.linalg import cross, dot, scale_rows
+from jaxosim.arrays.safe import safe_divide, safe_norm
+from jaxosim.arrays.spatial import point_acceleration, point_velocity, spatial
+from jaxosim.constraints import point_constraint
+from jaxosim.constraints.constraint import (
+    BodyRows,
+    Description,
+    Equations,
+    Motion,
+    PairInfo,
+    PairStructure,
+    Placement,
+    placed,
+)
+from jaxosim.forces.force import BodyFrames
+from jaxosim.models.lookup import Lookup
+from jaxosim.models.reader_context import Context
+from jaxosim.models.reader_frames import Component
+from jaxosim.models.spec import Vec3
+from jaxosim.pytree import array, pytree
+
+FIELD = "constant_distances"
+TAGS = ("ConstantDistanceConstraint",)
+Structure = PairStructure
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Two points at a distance; numbers are SI."""
+
+    name: str
+    body_1: str
+    location_body_1: Vec3
+    body_2: str
+    location_body_2: Vec3
+    constant_distance: float
+
+
+@pytree
+class Params:
+    """The points, in their bodies, and their distances."""
+
+    location_body_1: jax.Array = array("constant_distance", 3, unit="m")
+    location_body_2: jax.Array = array("constant_distance", 3, unit="m")
+    constant_distance: jax.Array = array("constant_distance", unit="m")
+
+
+def read(context: Context, component: Component) -> Spec:
+    """What the file says of one constraint.
+
+    Raises:
+      OsimFormatError: no distance, or one that is not positive.
+    """
+    points = point_constraint.read(context, component)
+    element = component.element
+    assert element is not None
+    distance = context.number(element, "constant_distance", None)
+    if not distance > 0.0:
+        # OpenSim differs: with 0 the direction of the rod is arbitrary.
+        raise element.error(f"expected a constant_distance above 0, found {distance}")
+    return Spec(
+        points.name,
+        points.body_1,
+        points.location_body_1,
+        points.body_2,
+        points.location_body_2,
+        distance,
+    )
+
+
+def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
+    """Indices and numbers, which are SI already."""
+    structure, points = point_constraint.build(specs, lookup)  # pyright: ignore[reportArgumentType]
+    distance = np.array([spec.constant_distance for spec in specs], float)
+    return structure, Params(
+        location_body_1=points.location_body_1,
+        location_body_2=points.location_body_2,
+        constant_distance=distance,
+    )
+
+
+def sizes(structure: Structure, params: Params) -> dict[str, int]:
+    """Lengths of the axes."""
+    return {"constant_distance": len(structure.names)}
+
+
+def names(structure: Structure) -> dict[str, tuple[str, ...]]:
+    """Who owns the rows of an axis."""
+    return {"constant_distance": structure.names}
+
+
+def equation_count(structure: Structure) -> int:
+    """One for each."""
+    return len(structure.names)
+
+
+def coordinates(structure: Structure) -> np.ndarray:
+    """The coordinates that the equations depend on other than through poses: none."""
+    return np.zeros(0, int)
+
+
+def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> PairInfo:
+    """The points in the frames of the mobilized bodies."""
+    return PairInfo(
+        first=frames.carried(structure.first_body, params.location_body_1),
+        second=frames.carried(structure.second_body, params.location_body_2),
+    )
+
+
+def _rods(
+    structure: Structure, instance: PairInfo, placement: Placement
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Both ends of each rod, its direction and its length; no direction where the ends meet."""
+    first = placed(placement.pose, structure.first, instance.first)
+    second = placed(placement.pose, structure.second, instance.second)
+    length = safe_norm(second - first)
+    return first, second, scale_rows(second - first, safe_divide(1.0 + 0 * length, length)), length
+
+
+def evaluate(
+    structure: Structure, params: Params, instance: PairInfo, placement: Placement
+) -> Equations:
+    """Length of each rod beyond the constant distance."""
+    _, second, direction, length = _rods(structure, instance, placement)
+    wrench = spatial(cross(second, direction), direction)
+    rows = BodyRows(structure.first, structure.second, wrench)
+    return Equations(length - params.constant_distance, rows)
+
+
+def bias(
+    structure: Structure,
+    params: Params,
+    instance: PairInfo,
+    placement: Placement,
+    motion: Motion,
+) -> jax.Array:
+    """Second derivative of each rod's length at u_dot = 0, `[equation]`."""
+    first, second, direction, length = _rods(structure, instance, placement)
+    ends = ((structure.first, first), (structure.second, second))
+    V, A = (
+        [take(values, body) for body, _ in ends]
+        for values in (motion.velocity, motion.acceleration)
+    )
+    velocity = point_velocity(V[1], second) - point_velocity(V[0], first)
+    acceleration = point_acceleration(V[1], A[1], second) - point_acceleration(V[0], A[0], first)
+    along = dot(velocity, direction)
+    turning = safe_divide(dot(velocity, velocity) - along * along, length)
+    return dot(acceleration, direction) + turning
+
+
+def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
+    """How many there are."""
+    return Description(str(len(structure.names)), [(n, "a distance") for n in structure.names])

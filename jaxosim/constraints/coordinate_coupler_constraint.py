@@ -1,0 +1,189 @@
+"""CoordinateCouplerConstraint: a coordinate is a function of others.
+
+Source: OpenSim `CoordinateCouplerConstraint`, Simbody `Constraint::CoordinateCoupler`; see
+docs/theory/constraints.md, "Couplers".
+"""
+
+# pyright: reportArgumentType=false
+# (Params are declared as JAX arrays; from `build` they are still NumPy's.)
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.arrays.indexing import concatenate, segment_sum, take
+from jaxosim.constraints.constraint import (
+    CoordinateRows,
+    Description,
+    Equations,
+    Motion,
+    Placement,
+)
+from jaxosim.errors import quote
+from jaxosim.forces.force import BodyFrames
+from jaxosim.functions import FunctionBank, FunctionParams, FunctionValues
+from jaxosim.functions import evaluate as evaluate_functions
+from jaxosim.functions.bank import function_sizes
+from jaxosim.models.compile_functions import compile_functions, split_function
+from jaxosim.models.lookup import Lookup
+from jaxosim.models.osim_values import words
+from jaxosim.models.reader_context import Context
+from jaxosim.models.reader_frames import Component
+from jaxosim.models.reader_functions import argument_count, read_function
+from jaxosim.models.spec import FunctionSpec
+from jaxosim.pytree import array, pytree
+
+FIELD = "coordinate_couplers"
+TAGS = ("CoordinateCouplerConstraint",)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """dependent = scale_factor · function(independent…)."""
+
+    name: str
+    dependent: str
+    independent: tuple[str, ...]
+    function: FunctionSpec
+    scale_factor: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The coordinates of each coupler; a function of several is a sum of functions of one."""
+
+    names: tuple[str, ...]
+    dependent: np.ndarray  # [coupler]
+    functions: FunctionBank  # the terms
+    term_coupler: np.ndarray  # [term]
+    term_coordinate: np.ndarray  # [term]
+
+
+@pytree
+class Params:
+    """Numbers of the couplers."""
+
+    scale_factor: jax.Array = array("coupler", unit="1")
+    constant: jax.Array = array("coupler", unit="rad | m")  # part of the function with no argument
+    functions: FunctionParams = field()
+
+
+def read(context: Context, component: Component) -> Spec:
+    """What the file says of one constraint.
+
+    Raises:
+      OsimFormatError: a coordinate that does not exist, or another number of arguments.
+    """
+    element = component.element
+    assert element is not None
+    independent = words(context.property(element, "independent_coordinate_names"))
+    dependent = context.text(element, "dependent_coordinate_name")
+    for name in (*independent, dependent):
+        if name not in context.coordinates:
+            raise element.error(f"expected the name of a coordinate, found {quote(name)}")
+    if context.property(element, "coupled_coordinates_function") is None:
+        raise element.error("expected a coupled_coordinates_function")
+    function = read_function(context, element, "coupled_coordinates_function")
+    count = argument_count(function)
+    if count is not None and count != len(independent):
+        # OpenSim differs: it reads past the arguments, or leaves some out.
+        raise element.error(
+            f"expected a function of {len(independent)} coordinate(s), this one takes {count}"
+        )
+    return Spec(
+        name=element.name,
+        dependent=dependent,
+        independent=independent,
+        function=function,
+        scale_factor=context.number(element, "scale_factor", 1.0),
+    )
+
+
+def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
+    """Indices and numbers, which are SI already."""
+    constant, terms = np.zeros(len(specs)), []
+    for row, spec in enumerate(specs):
+        constant[row], parts = split_function(
+            spec.function, spec.independent, f"{lookup.source}: constraint '{spec.name}'"
+        )
+        terms += [(row, lookup.coordinate[name], function) for name, function in parts]
+    bank, functions = compile_functions([function for _, _, function in terms], lookup.source)
+    structure = Structure(
+        names=tuple(spec.name for spec in specs),
+        dependent=lookup.coordinates([spec.dependent for spec in specs]),
+        functions=bank,
+        term_coupler=np.array([row for row, _, _ in terms], int),
+        term_coordinate=np.array([coordinate for _, coordinate, _ in terms], int),
+    )
+    scale = np.array([spec.scale_factor for spec in specs], float)
+    return structure, Params(scale_factor=scale, constant=constant, functions=functions)
+
+
+def sizes(structure: Structure, params: Params) -> dict[str, int]:
+    """Lengths of the axes."""
+    own = {"coupler": len(structure.names)}
+    return own | function_sizes(f"{FIELD}.functions", params.functions)
+
+
+def names(structure: Structure) -> dict[str, tuple[str, ...]]:
+    """Who owns the rows of an axis."""
+    return {"coupler": structure.names}
+
+
+def equation_count(structure: Structure) -> int:
+    """One for each."""
+    return len(structure.names)
+
+
+def coordinates(structure: Structure) -> np.ndarray:
+    """The coordinates that the equations depend on."""
+    return np.concatenate([structure.dependent, structure.term_coordinate])
+
+
+def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
+    """Nothing follows from the params alone."""
+
+
+def _terms(structure: Structure, params: Params, q: jax.Array) -> FunctionValues:
+    return evaluate_functions(
+        structure.functions, params.functions, take(q, structure.term_coordinate)
+    )
+
+
+def evaluate(
+    structure: Structure, params: Params, instance: None, placement: Placement
+) -> Equations:
+    """How far the function is from the dependent coordinate."""
+    count, terms = len(structure.names), _terms(structure, params, placement.q)
+    value = params.constant + segment_sum(terms.value, structure.term_coupler, count)
+    error = params.scale_factor * value - take(placement.q, structure.dependent)
+    slopes = take(params.scale_factor, structure.term_coupler) * terms.derivative
+    rows = CoordinateRows(
+        np.concatenate([structure.term_coupler, np.arange(count)]),
+        np.concatenate([structure.term_coordinate, structure.dependent]),
+        concatenate([slopes, -jnp.ones_like(error)]),
+    )
+    return Equations(error, rows)
+
+
+def bias(
+    structure: Structure, params: Params, instance: None, placement: Placement, motion: Motion
+) -> jax.Array:
+    """Second derivative of the error at u_dot = 0, `[equation]`."""
+    rate = take(motion.q_dot, structure.term_coordinate)
+    bend = _terms(structure, params, placement.q).second_derivative * rate * rate
+    count = len(structure.names)
+    return params.scale_factor * segment_sum(bend, structure.term_coupler, count)
+
+
+def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
+    """Which coordinate each one couples to which."""
+    rows = []
+    for row, (name, dependent) in enumerate(zip(structure.names, structure.dependent, strict=True)):
+        others = structure.term_coordinate[structure.term_coupler == row]
+        independent = ", ".join(coordinate_names[int(c)] for c in others) or "a constant"
+        rows.append((name, f"{coordinate_names[int(dependent)]} to {independent}"))
+    return Description(str(len(rows)), rows)

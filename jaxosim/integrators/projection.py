@@ -1,0 +1,159 @@
+"""Projection of states onto the constraints, and assembly of poses that satisfy them.
+
+A step leaves the constraints by its own error, which would add up. The projection moves the
+coordinates, then the speeds, by the smallest change that satisfies the equations again; each step
+ends so close to them that two Newton steps reach rounding error. An assembly starts anywhere and
+keeps as many coordinates as it can.
+
+Source: Simbody `projectQ`, `projectU`, `Assembler`; OpenSim `AssemblySolver`; see
+docs/theory/constraints.md, "Projection" and "Assembly".
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.arrays.constrained import least_change
+from jaxosim.arrays.indexing import segment_sum, take
+from jaxosim.arrays.linalg import matvec
+from jaxosim.dynamics.constraints import ConstraintInfo, is_constrained, realize_constraints
+from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds, realize_joints
+from jaxosim.dynamics.kinematics import realize_pose
+from jaxosim.system import StepContext
+from jaxosim.types import Model, Params, State
+
+_NEWTON_STEPS = 2
+_ASSEMBLY_STEPS = 100  # that go towards what the assembly aims at too, ...
+_TOWARD = 0.2  # ... by so much of the way, as curved constraints would have whole ways oscillate
+_LAST_STEPS = 5  # onto the constraints alone
+_LONGEST = 0.5  # rad | m, by which a coordinate may move in one of them
+_EASE = 1 / 2  # power of 1 over the unit of rounding by which dependent coordinates move first
+
+
+def project(
+    model: Model, params: Params, state: State, context: StepContext | None = None
+) -> State:
+    """The state with coordinates and speeds moved onto the constraints by the least change.
+
+    # OpenSim differs: it projects only once an error exceeds a tenth of the integrator's accuracy,
+    # and for joints whose speeds are an angular velocity it measures the change in their angles.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      state: near the constraints.
+      context: what is held fixed; computed from params if None.
+    """
+    if not is_constrained(model):
+        return state
+    context = context or StepContext.of(model, params)
+    for _ in range(_NEWTON_STEPS):
+        joints, info = _equations(model, params, state, context)
+        change = least_change(info.jacobian, jnp.ones_like(info.jacobian[0]), info.error)
+        state = _moved(model, joints, state, change)
+    return project_speeds(model, params, state, context)
+
+
+def project_speeds(
+    model: Model, params: Params, state: State, context: StepContext | None = None
+) -> State:
+    """The state with speeds moved onto the constraints by the least change; as `project`."""
+    if not is_constrained(model):
+        return state
+    _, info = _equations(model, params, state, context or StepContext.of(model, params))
+    error = matvec(info.jacobian, take(state.u, model.tree.mobility)) + info.error_rate
+    change = least_change(info.jacobian, jnp.ones_like(info.jacobian[0]), error)
+    u = state.u + segment_sum(change, model.tree.mobility, len(state.u))
+    return dataclasses.replace(state, u=u)
+
+
+def without_normal_part(model: Model, params: Params, state: State, error: State) -> State:
+    """An estimated error without the part that a projection removes.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      state: on the constraints.
+      error: of it, q and u.
+    """
+    if not is_constrained(model):
+        return error
+    joints, info = _equations(model, params, state, StepContext.of(model, params))
+    one = jnp.ones_like(info.jacobian[0])
+    mobility = model.tree.mobility
+
+    def removed(values: jax.Array) -> jax.Array:
+        change = least_change(info.jacobian, one, matvec(info.jacobian, values))
+        return segment_sum(change, mobility, len(state.u))
+
+    q = coordinate_rates(model, joints, removed(coordinate_speeds(model, joints, error.q)))
+    u = removed(take(error.u, mobility))
+    return dataclasses.replace(error, q=error.q + q, u=error.u + u)
+
+
+def _equations(
+    model: Model, params: Params, state: State, context: StepContext
+) -> tuple[JointInfo, ConstraintInfo]:
+    """The constraint equations at a state, and the joints that they follow from."""
+    joints = realize_joints(model, params, state.q, context.reference_rotation)
+    bodies = realize_pose(model, context.instance, joints)
+    info = realize_constraints(model, params, context.instance, bodies, state)
+    assert info is not None
+    return joints, info
+
+
+def _moved(model: Model, joints: JointInfo, state: State, change: jax.Array) -> State:
+    """The state with a change of its coordinates, given as one of speeds, `[mobility]`."""
+    speeds = segment_sum(change, model.tree.mobility, len(state.u))
+    return dataclasses.replace(state, q=state.q + coordinate_rates(model, joints, speeds))
+
+
+@jax.jit
+def assemble(model: Model, params: Params, state: State) -> State:
+    """The state with the nearest pose that satisfies the constraints, and speeds projected.
+
+    The nearest in the coordinates that do not depend on others, as OpenSim assembles a model;
+    locked coordinates stay, clamped ones stay within their ranges.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      state: where to start; its coordinates are what the assembly aims at.
+    """
+    if not is_constrained(model):
+        return state
+    context = StepContext.of(model, params)
+    easily = float(jnp.finfo(state.q.dtype).eps) ** -_EASE
+    give = jnp.asarray(np.where(model.dependent, easily, 1.0), state.q.dtype)
+    low, high = params.coordinates.range[:, 0], params.coordinates.range[:, 1]
+
+    def step(at: tuple[jax.Array, jax.Array, jax.Array], toward: jax.Array):
+        q, goal, held = at
+        joints, info = _equations(model, params, dataclasses.replace(state, q=q), context)
+        unit = jnp.eye(len(q), dtype=q.dtype)
+        speeds = jax.vmap(lambda q_dot: coordinate_speeds(model, joints, q_dot))(unit)
+        jacobian = info.jacobian @ speeds.T  # by coordinates
+        give_now = jnp.where(held, 0.0, give)
+        nearest = least_change(jacobian, give_now, info.error)
+        best = goal - q + least_change(jacobian, give_now, info.error - jacobian @ (q - goal))
+        change = nearest + toward * (best - nearest)
+        change = change * (_LONGEST / jnp.maximum(jnp.max(jnp.abs(change)), _LONGEST))
+        within = jnp.where(model.clamped, jnp.clip(q + change, low, high), q + change)
+        stopped = within != q + change
+        return (within, jnp.where(stopped, within, goal), held | stopped), None
+
+    start = state.q, state.q, jnp.zeros(state.q.shape, bool)
+    toward = np.repeat((_TOWARD, 0.0), (_ASSEMBLY_STEPS, _LAST_STEPS))
+    (q, _, _), _ = jax.lax.scan(step, start, jnp.asarray(toward, state.q.dtype))
+    return project_speeds(model, params, dataclasses.replace(state, q=q), context)
+
+
+@jax.jit
+def constraint_error(model: Model, params: Params, state: State) -> jax.Array:
+    """The largest error of a constraint equation at a state (rad | m | 1)."""
+    if not is_constrained(model):
+        return jnp.zeros((), state.q.dtype)
+    _, info = _equations(model, params, state, StepContext.of(model, params))
+    return jnp.max(jnp.abs(info.error))
