@@ -25,9 +25,7 @@ def _compile_once(path: str, content: bytes) -> tuple[Model, Params]:
     key = home, hashlib.sha256(content).digest()
     found = _compiled.get(key)
     if found is None:
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # said below
+        with np.errstate(over="ignore", invalid="ignore"):  # said below
             model, numbers = compile_model(parse_model(content, path))
         # What a relative path means may change before somebody looks for the file's meshes.
         found = dataclasses.replace(model, source=home), numbers
