@@ -10,8 +10,6 @@ import os
 import warnings
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
-from jaxosim.forces import FORCES
-from jaxosim.joints import JOINTS
 from jaxosim.models import reader_constraints
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_values import noting_commas, numbers
@@ -22,7 +20,7 @@ from jaxosim.models.osim_xml import (
     parse_document,
     read_bytes,
 )
-from jaxosim.models.reader_context import CannotContinue, Context, member_list
+from jaxosim.models.reader_context import CannotContinue, Context
 from jaxosim.models.reader_frames import (
     Component,
     component_tree,
@@ -31,7 +29,17 @@ from jaxosim.models.reader_frames import (
     set_members,
 )
 from jaxosim.models.reader_graph import complete_tree
-from jaxosim.models.reader_joints import read_joint, refuse_joint
+from jaxosim.models.reader_joints import read_joint
+from jaxosim.models.reader_refusals import (
+    BODIES,
+    FORCE_READERS,
+    GEOMETRY,
+    JOINT_CLASSES,
+    refuse_classes,
+    refuse_force,
+    refuse_other_files,
+    refuse_parts,
+)
 from jaxosim.models.spec import (
     GROUND,
     ZERO,
@@ -43,65 +51,9 @@ from jaxosim.models.spec import (
     MarkerSpec,
     ModelSpec,
 )
-from jaxosim.muscles import MUSCLES
-from jaxosim.muscles.muscle import refuse_options
-from jaxosim.paths import read as paths
 from jaxosim.paths.read_wraps import wrap_objects
 
 _GRAVITY = (0.0, -9.80665, 0.0)
-
-# Elements of the Model with a reader below, and those without any effect on the motion.
-_READ_SETS = (
-    *("BodySet", "JointSet", "ForceSet", "ConstraintSet"),
-    *("ContactGeometrySet", "MarkerSet", "Ground"),
-)
-_INERT_PARTS = frozenset(
-    {
-        "defaults",
-        "credits",
-        "publications",
-        "length_units",
-        "force_units",
-        "gravity",
-        "assembly_accuracy",
-        "ProbeSet",
-        "AnalysisSet",
-        "VisibleObject",
-        "ModelVisualPreferences",
-        "FrameSet",  # its frames have moved to `components` by now
-    }
-)
-_BODIES = ("Body",)
-_JOINTS = tuple(JOINTS)
-_GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
-_CONSTRAINTS = tuple(reader_constraints.CONSTRAINT_CLASSES)
-_FORCES = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
-# Classes that came after OpenSim 4.6, and the version that brings them.
-_LATER_FORCES = {"ExponentialCoordinateLimitForce": "4.6.1", "CoordinateLinearStopForce": "4.6.1"}
-# Components without mass, force or constraint. Frames matter only to those who hang on them.
-_INERT_COMPONENTS = frozenset(
-    {
-        "PhysicalOffsetFrame",
-        "StationDefinedFrame",
-        "Station",
-        "Marker",
-        "IMU",
-        "Mesh",
-        "Brick",
-        "Sphere",
-        "Ellipsoid",
-        "Cylinder",
-        "Cone",
-        "Torus",
-        "Arrow",
-        "LineGeometry",
-        "FrameGeometry",
-        "ModelVisualPreferences",
-        "Bhargava2004SmoothedMuscleMetabolics",
-    }
-)
-# Parts of an element in which a reference to another file can do no harm.
-_UNREAD = frozenset({"VisibleObject", "attached_geometry", "Appearance", "FrameGeometry"})
 
 
 def read_model(path: str | os.PathLike) -> ModelSpec:
@@ -157,7 +109,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
     markers: tuple[MarkerSpec, ...] = ()
     constraints: tuple[ConstraintSpec, ...] = ()
     try:
-        _refuse_other_files(context, model)
+        refuse_other_files(context, model)
         defaults = model.child("defaults")
         for element in reversed(defaults.children if defaults else []):
             context.defaults[element.tag] = element
@@ -165,7 +117,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         has_other_files = bool(context.unsupported)
         tree = component_tree(model)
         context.wrap_objects = wrap_objects(tree)
-        _refuse_parts(context, model, tree)
+        refuse_parts(context, model, tree)
         if has_other_files:
             raise CannotContinue
         bodies = _read_bodies(context, tree)
@@ -175,7 +127,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         markers = _read_markers(context, tree)
         constraints = reader_constraints.read_constraints(context, tree, joints)
     except CannotContinue:
-        _refuse_classes(context, model)  # the list says why; nobody will compile the rest
+        refuse_classes(context, model)  # the list says why; nobody will compile the rest
     return ModelSpec(
         name=name,
         source=source,
@@ -200,95 +152,10 @@ def _members(tree: Component, set_name: str, only: str | None, *classes: str) ->
     return members
 
 
-def _refuse_other_files(context: Context, model: Element) -> None:
-    pending = [model]
-    while pending:
-        element = pending.pop()
-        if element.file:
-            context.refuse(element.tag, element.file, "other files are never opened")
-        for child in element.children:
-            if child.tag not in _UNREAD and not (element is model and child.tag in _INERT_PARTS):
-                pending.append(child)
-
-
-def _refuse_classes(context: Context, model: Element) -> None:
-    """Complete the list where reading had to stop: joints and forces, by their classes alone."""
-    for joint in member_list(model, "JointSet"):
-        if joint.tag not in _JOINTS:
-            refuse_joint(context, joint)
-    for force in member_list(model, "ForceSet"):
-        _refuse_force(context, force)
-    for constraint in member_list(model, "ConstraintSet"):
-        reader_constraints.refuse_constraint(context, constraint)
-
-
-def _refuse_force(context: Context, force: Element) -> None:
-    """Refuse a force of an unknown class, and what would not be simulated of any."""
-    if context.boolean(force, "appliesForce", True):
-        if force.tag not in _FORCES:
-            later = _LATER_FORCES.get(force.tag)
-            which = f"this class, which comes with OpenSim {later}," if later else "this class"
-            _refuse_switched_on(context, [force], "appliesForce", f"forces of {which}")
-        _refuse_options(context, force)
-
-
-def _refuse_options(context: Context, force: Element) -> None:
-    """Refuse what would not be simulated of a force of an unknown class if its class were known."""
-    refuse_options(context, force)
-    paths.refuse_parts(context, force)
-
-
-def _refuse_parts(context: Context, model: Element, tree: Component) -> None:
-    """Refuse what stands in the model besides the sets that are read, unless it is inert."""
-    for tag in dict.fromkeys(part.tag for part in model.children):
-        members = member_list(model, tag)
-        if tag == "ControllerSet":
-            controllers = [member for member in members if _controls(context, member)]
-            _refuse_switched_on(context, controllers, "enabled", "controllers")
-        elif tag in ("components", "ComponentSet"):
-            # Which are read with the sets.
-            known = (*_BODIES, *_JOINTS, *_GEOMETRY, *_FORCES, *_CONSTRAINTS)
-            _refuse_components(context, [m for m in members if m.tag not in known])
-        elif tag not in _INERT_PARTS and tag not in _READ_SETS:
-            context.refuse(tag, model.name, "this part of a Model is unknown")
-    owners = [tree.parts[GROUND]]
-    for set_name in (tag.lower() for tag in _READ_SETS if tag != "Ground"):
-        owners += tree.parts[set_name].parts.values()
-    while owners:
-        owner = owners.pop()
-        owners += owner.parts.values()
-        _refuse_components(context, member_list(owner.element, "components"))
-
-
-def _refuse_switched_on(context: Context, elements: list[Element], flag: str, what: str) -> None:
-    for element in elements:
-        if context.boolean(element, flag, True):
-            reason = f"{what} are not simulated; to go without, set {flag} to false"
-            context.refuse(element.tag, element.name, reason)
-
-
-def _controls(context: Context, controller: Element) -> bool:
-    """Whether a controller could act: one that prescribes the controls of nobody cannot."""
-    return controller.tag != "PrescribedController" or bool(
-        context.text(controller, "socket_actuators") or context.text(controller, "controls_file")
-    )
-
-
-def _refuse_components(context: Context, components: list[Element]) -> None:
-    for element in components:
-        reports = "Probe" in element.tag or "Reporter" in element.tag
-        flags = ("appliesForce", "isEnforced", "enabled")
-        works = all(context.boolean(element, flag, True) for flag in flags)
-        if works and not reports and element.tag not in _INERT_COMPONENTS:
-            reason = "components of this class are unknown; to go without, take them out"
-            context.refuse(element.tag, element.name, reason)
-            _refuse_options(context, element)
-
-
 def _read_bodies(context: Context, tree: Component) -> tuple[BodySpec, ...]:
     """All bodies; joints, frames and points know them by name."""
     bodies: dict[str, BodySpec] = {}
-    for component in _members(tree, "bodyset", "Body", *_BODIES):
+    for component in _members(tree, "bodyset", "Body", *BODIES):
         body = _read_body(context, component)
         if body.name in bodies:
             # OpenSim differs: it tells a body of the BodySet from one of the components by path.
@@ -322,7 +189,7 @@ def _read_joints(
     context: Context, tree: Component, bodies: tuple[BodySpec, ...]
 ) -> tuple[JointSpec, ...]:
     """All joints; what a path may name of their coordinates becomes part of the tree."""
-    members = _members(tree, "jointset", None, *_JOINTS)
+    members = _members(tree, "jointset", None, *JOINT_CLASSES)
     read = tuple(read_joint(context, joint) for joint in members)
     joints = complete_tree(context, bodies, read)
     home = tree.parts["jointset"]
@@ -355,7 +222,7 @@ def _unique(name: str, joint: str, seen: set[str]) -> str:
 
 def _read_geometry(context: Context, tree: Component) -> tuple[ContactGeometrySpec, ...]:
     """All contact geometry that can be simulated; forces look up the rest as well."""
-    members = _members(tree, "contactgeometryset", None, *_GEOMETRY)
+    members = _members(tree, "contactgeometryset", None, *GEOMETRY)
     for member in members:
         if member.element is not None:
             context.contact_geometry.setdefault(member.element.name, member.element)
@@ -380,17 +247,17 @@ def _read_shape(context: Context, geometry: Component) -> ContactGeometrySpec | 
 def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
     """All forces, in the order in which OpenSim adds them to its system, as controls are."""
     forces: dict[str, ForceSpec] = {}
-    members = _members(tree, "forceset", None, *_FORCES)
+    members = _members(tree, "forceset", None, *FORCE_READERS)
     for component in sorted(members, key=lambda one: one.owner is not tree):
         element = component.element
         assert element is not None
-        if element.tag not in _FORCES:
-            _refuse_force(context, element)
+        if element.tag not in FORCE_READERS:
+            refuse_force(context, element)
         elif element.name in forces:
             # OpenSim differs: it tells a force of the ForceSet from one of the components by path.
             raise element.error("expected another name than that of a force outside its set")
         else:
-            forces[element.name] = _FORCES[element.tag](context, component)
+            forces[element.name] = FORCE_READERS[element.tag](context, component)
     return tuple(forces.values())
 
 

@@ -1,0 +1,173 @@
+"""What of a file is not simulated: parts, classes and options, refused by name.
+
+Everything is noted in the context, so that a file's list is complete.
+"""
+
+from jaxosim.forces import FORCES
+from jaxosim.joints import JOINTS
+from jaxosim.models import reader_constraints
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context, member_list
+from jaxosim.models.reader_frames import Component
+from jaxosim.models.reader_joints import refuse_joint
+from jaxosim.models.spec import GROUND
+from jaxosim.muscles import MUSCLES
+from jaxosim.muscles.muscle import refuse_options
+from jaxosim.paths import read as paths
+
+# Elements of the Model with a reader below, and those without any effect on the motion.
+_READ_SETS = (
+    *("BodySet", "JointSet", "ForceSet", "ConstraintSet"),
+    *("ContactGeometrySet", "MarkerSet", "Ground"),
+)
+
+
+_INERT_PARTS = frozenset(
+    {
+        "defaults",
+        "credits",
+        "publications",
+        "length_units",
+        "force_units",
+        "gravity",
+        "assembly_accuracy",
+        "ProbeSet",
+        "AnalysisSet",
+        "VisibleObject",
+        "ModelVisualPreferences",
+        "FrameSet",  # its frames have moved to `components` by now
+    }
+)
+
+
+BODIES = ("Body",)
+
+
+JOINT_CLASSES = tuple(JOINTS)
+
+
+GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
+
+
+CONSTRAINTS = tuple(reader_constraints.CONSTRAINT_CLASSES)
+
+
+FORCE_READERS = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
+
+
+# Classes that came after OpenSim 4.6, and the version that brings them.
+_LATER_FORCES = {"ExponentialCoordinateLimitForce": "4.6.1", "CoordinateLinearStopForce": "4.6.1"}
+
+
+# Components without mass, force or constraint. Frames matter only to those who hang on them.
+_INERT_COMPONENTS = frozenset(
+    {
+        "PhysicalOffsetFrame",
+        "StationDefinedFrame",
+        "Station",
+        "Marker",
+        "IMU",
+        "Mesh",
+        "Brick",
+        "Sphere",
+        "Ellipsoid",
+        "Cylinder",
+        "Cone",
+        "Torus",
+        "Arrow",
+        "LineGeometry",
+        "FrameGeometry",
+        "ModelVisualPreferences",
+        "Bhargava2004SmoothedMuscleMetabolics",
+    }
+)
+
+
+# Parts of an element in which a reference to another file can do no harm.
+_UNREAD = frozenset({"VisibleObject", "attached_geometry", "Appearance", "FrameGeometry"})
+
+
+def refuse_other_files(context: Context, model: Element) -> None:
+    """Refuse elements that stand in files of their own."""
+    pending = [model]
+    while pending:
+        element = pending.pop()
+        if element.file:
+            context.refuse(element.tag, element.file, "other files are never opened")
+        for child in element.children:
+            if child.tag not in _UNREAD and not (element is model and child.tag in _INERT_PARTS):
+                pending.append(child)
+
+
+def refuse_classes(context: Context, model: Element) -> None:
+    """Complete the list where reading had to stop: joints and forces, by their classes alone."""
+    for joint in member_list(model, "JointSet"):
+        if joint.tag not in JOINT_CLASSES:
+            refuse_joint(context, joint)
+    for force in member_list(model, "ForceSet"):
+        refuse_force(context, force)
+    for constraint in member_list(model, "ConstraintSet"):
+        reader_constraints.refuse_constraint(context, constraint)
+
+
+def refuse_force(context: Context, force: Element) -> None:
+    """Refuse a force of an unknown class, and what would not be simulated of any."""
+    if context.boolean(force, "appliesForce", True):
+        if force.tag not in FORCE_READERS:
+            later = _LATER_FORCES.get(force.tag)
+            which = f"this class, which comes with OpenSim {later}," if later else "this class"
+            _refuse_switched_on(context, [force], "appliesForce", f"forces of {which}")
+        _refuse_options_of(context, force)
+
+
+def _refuse_options_of(context: Context, force: Element) -> None:
+    """Refuse what would not be simulated of a force of an unknown class if its class were known."""
+    refuse_options(context, force)
+    paths.refuse_parts(context, force)
+
+
+def refuse_parts(context: Context, model: Element, tree: Component) -> None:
+    """Refuse what stands in the model besides the sets that are read, unless it is inert."""
+    for tag in dict.fromkeys(part.tag for part in model.children):
+        members = member_list(model, tag)
+        if tag == "ControllerSet":
+            controllers = [member for member in members if _controls(context, member)]
+            _refuse_switched_on(context, controllers, "enabled", "controllers")
+        elif tag in ("components", "ComponentSet"):
+            # Which are read with the sets.
+            known = (*BODIES, *JOINT_CLASSES, *GEOMETRY, *FORCE_READERS, *CONSTRAINTS)
+            _refuse_components(context, [m for m in members if m.tag not in known])
+        elif tag not in _INERT_PARTS and tag not in _READ_SETS:
+            context.refuse(tag, model.name, "this part of a Model is unknown")
+    owners = [tree.parts[GROUND]]
+    for set_name in (tag.lower() for tag in _READ_SETS if tag != "Ground"):
+        owners += tree.parts[set_name].parts.values()
+    while owners:
+        owner = owners.pop()
+        owners += owner.parts.values()
+        _refuse_components(context, member_list(owner.element, "components"))
+
+
+def _refuse_switched_on(context: Context, elements: list[Element], flag: str, what: str) -> None:
+    for element in elements:
+        if context.boolean(element, flag, True):
+            reason = f"{what} are not simulated; to go without, set {flag} to false"
+            context.refuse(element.tag, element.name, reason)
+
+
+def _controls(context: Context, controller: Element) -> bool:
+    """Whether a controller could act: one that prescribes the controls of nobody cannot."""
+    return controller.tag != "PrescribedController" or bool(
+        context.text(controller, "socket_actuators") or context.text(controller, "controls_file")
+    )
+
+
+def _refuse_components(context: Context, components: list[Element]) -> None:
+    for element in components:
+        reports = "Probe" in element.tag or "Reporter" in element.tag
+        flags = ("appliesForce", "isEnforced", "enabled")
+        works = all(context.boolean(element, flag, True) for flag in flags)
+        if works and not reports and element.tag not in _INERT_COMPONENTS:
+            reason = "components of this class are unknown; to go without, take them out"
+            context.refuse(element.tag, element.name, reason)
+            _refuse_options_of(context, element)
