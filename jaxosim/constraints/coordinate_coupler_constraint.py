@@ -86,7 +86,7 @@ def read(context: Context, component: Component) -> Spec:
             raise element.error(f"expected the name of a coordinate, found {quote(name)}")
     if context.property(element, "coupled_coordinates_function") is None:
         raise element.error("expected a coupled_coordinates_function")
-    function = read_function(context, element, "coupled_coordinates_function")
+    function = read_function(context, element, "coupled_coordinates_function", optional=True)
     count = argument_count(function)
     if count is not None and count != len(independent):
         # OpenSim differs: it reads past the arguments, or leaves some out.

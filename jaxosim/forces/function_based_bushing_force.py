@@ -76,7 +76,7 @@ def read(context: Context, component: Component) -> Spec:
     element = component.element
     assert element is not None
     rotational, translational = bushings.read_damping(context, component)
-    found = tuple(read_function(context, element, name) for name in _FUNCTIONS)
+    found = tuple(read_function(context, element, name, optional=True) for name in _FUNCTIONS)
     for name, function in zip(_FUNCTIONS, found, strict=True):
         if argument_count(function) not in (None, 1):
             raise element.error(

@@ -58,6 +58,11 @@ class Context:
                 return found
         return None
 
+    def optional_object_property(self, element: Element, name: str) -> Element | None:
+        """The object of a property that may be absent: OpenSim reads `<name><Class>…` only."""
+        holder = self.property(element, name)
+        return holder.children[0] if holder is not None and holder.children else None
+
     def number(
         self, element: Element, tag: str, default: float | None, *, allow_infinite: bool = False
     ) -> float:

@@ -12,12 +12,23 @@ _READ = {module.TAG: module.read for module in FUNCTIONS}
 FUNCTION_CLASSES = frozenset({*_READ, "ExpressionBasedFunction", "SignalGenerator"})
 
 
-def read_function(context: Context, owner: Element, name: str) -> FunctionSpec:
+def read_function(
+    context: Context, owner: Element, name: str, *, optional: bool = False
+) -> FunctionSpec:
     """The function in a property of its owner; Constant 0 if there is none.
 
     A function of a class that we do not simulate is refused and stands as Constant 0.
+
+    Args:
+      context: of the file.
+      owner: the element that has the property.
+      name: of the property.
+      optional: the property may be absent in OpenSim, which then reads its long form only.
     """
-    element = context.object_property(owner, name, FUNCTION_CLASSES)
+    if optional:
+        element = context.optional_object_property(owner, name)
+    else:
+        element = context.object_property(owner, name, FUNCTION_CLASSES)
     return ConstantSpec(0.0) if element is None else read_function_element(context, element)
 
 

@@ -10,7 +10,7 @@ from jaxosim.joints import JOINTS
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context, member_list
 from jaxosim.models.reader_frames import Component, resolve_frame
-from jaxosim.models.reader_functions import FUNCTION_CLASSES, read_function
+from jaxosim.models.reader_functions import read_function
 from jaxosim.models.spec import ConstantSpec, CoordinateSpec, JointSpec
 
 _OTHER_JOINT = "joints of this class are not simulated"
@@ -53,11 +53,11 @@ def _read_coordinate(context: Context, element: Element) -> CoordinateSpec:
         raise element.error(f"expected a range in ascending order, found {low} and {high}")
     if clamped and not low - _CLAMP_SLACK < default < high + _CLAMP_SLACK:
         raise element.error(f"expected default_value within {low} and {high}, found {default}")
-    function = context.object_property(element, "prescribed_function", FUNCTION_CLASSES)
+    function = context.optional_object_property(element, "prescribed_function")
     prescribed = None
     # OpenSim takes back the flag if there is no function.
     if context.boolean(element, "prescribed", False) and function is not None:
-        prescribed = read_function(context, element, "prescribed_function")
+        prescribed = read_function(context, element, "prescribed_function", optional=True)
     locked = context.boolean(element, "locked", False)
     if locked and prescribed is not None:
         # OpenSim keeps both and fails to assemble, unless the function stands still there.

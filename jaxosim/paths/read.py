@@ -111,7 +111,7 @@ def _refuse_point(context: Context, owner: Element, point: Element) -> None:
         context.refuse(point.tag, f"{owner.name}/{point.name}", reason)
     elif point.tag == "MovingPathPoint":
         for axis in "xyz":
-            read_function(context, point, f"{axis}_location")
+            read_function(context, point, f"{axis}_location", optional=True)
 
 
 def _read_point(context: Context, point: Component) -> PathPointLike:
@@ -130,7 +130,7 @@ def _read_point(context: Context, point: Component) -> PathPointLike:
 
 
 def _read_moving_point(context: Context, point: Component, element: Element) -> MovingPathPointSpec:
-    x, y, z = (read_function(context, element, f"{axis}_location") for axis in "xyz")
+    x, y, z = (read_function(context, element, f"{axis}_location", optional=True) for axis in "xyz")
     coordinates = [_coordinate(context, point, element, f"socket_{a}_coordinate") for a in "xyz"]
     # OpenSim demands this even of constants.
     if len(set(coordinates)) > 1:

@@ -341,6 +341,15 @@ def test_path_points():
     )
 
 
+def test_short_forms_of_functions_that_may_be_absent_are_passed_over_as_in_opensim():
+    # Seen in OpenSim 4.6: findings/opensim_moving_path_point_named_function.sh
+    moving = "".join(f"<socket_{a}_coordinate>/jointset/j/q</socket_{a}_coordinate>" for a in "xyz")
+    moving += '<LinearFunction name="x_location"/><LinearFunction/>'
+    text = model(muscle(points=point("p") + point("m", "/bodyset/a", "MovingPathPoint", moving)))
+    (spec,) = read(text).forces
+    assert spec.path.points[1].location == (ConstantSpec(0.0),) * 3
+
+
 def test_points_on_frames_are_resolved_to_bodies():
     on_body = f"<components>{offset('f', '..', '1 0 0', f'0 0 {math.pi / 2!r}')}</components>"
     bodies = element("Body", "a", on_body, mass="1")

@@ -193,7 +193,12 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
             kind="Millard2012AccelerationMuscle",
             points=point("p1")
             + point("x", kind="StrangePathPoint")
-            + point("p2", "/bodyset/a", "MovingPathPoint", '<SignalGenerator name="x_location"/>'),
+            + point(
+                "p2",
+                "/bodyset/a",
+                "MovingPathPoint",
+                '<x_location><SignalGenerator name="x_location"/></x_location>',
+            ),
             wraps=WRAP.replace('name="w"', "") + WRAP.replace("PathWrapSet", "Again"),
             ignore_tendon_compliance="true",
         ),
