@@ -114,7 +114,8 @@ REFUSED = {
     "prescribed and locked": (
         model(
             joints=pin(prescribed="true", locked="true").replace(
-                "</Coordinate>", '<LinearFunction name="prescribed_function"/></Coordinate>'
+                "</Coordinate>",
+                "<prescribed_function><LinearFunction/></prescribed_function></Coordinate>",
             )
         ),
         "Coordinate",
