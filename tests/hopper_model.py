@@ -16,6 +16,7 @@ import numpy as np
 
 import jaxosim
 from jaxosim.forces.force import Kinematics
+from jaxosim.simulation import find_initial_state
 from tests.models import osim_text as osim
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="jaxosim-worlds-")
@@ -113,6 +114,18 @@ def step_of(model, options):
 def rollout_of(model, options):
     """Compiled `rollout` of (params, state, excitations)."""
     return jax.jit(lambda p, s, e: jaxosim.rollout(model, p, s, e, options))
+
+
+def dtypes_in_single_precision(name_or_text):
+    """Dtypes of the start and of the state a step later, with params in float32."""
+    model, params = load(name_or_text)
+    params = jax.tree.map(lambda x: x.astype(jnp.float32), params)
+
+    def states():
+        start, _ = find_initial_state(model, params)
+        return start, jaxosim.step(model, params, start, jnp.zeros(len(model.control_names), "f4"))
+
+    return {x.dtype for x in jax.tree.leaves(jax.eval_shape(states))}
 
 
 # ------------------------------------------------------------------------- states, gradients

@@ -140,7 +140,7 @@ def _hinge_columns(model: Model, direction: jax.Array, derivative: jax.Array) ->
     if not tree.angular_velocity.any():
         return hinge
     # Ball and Free: speed k is simply component k of the angular velocity (or of the velocity).
-    unit = np.eye(6)[tree.coordinate_slot[tree.mobility] % 6]
+    unit = np.eye(6)[tree.coordinate_slot[tree.mobility] % 6].astype(hinge.dtype)
     return jnp.where(tree.angular_velocity[tree.mobility_mobod][:, None], unit, hinge)
 
 

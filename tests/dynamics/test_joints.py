@@ -178,3 +178,8 @@ def test_vmap_equals_loop_and_traces_once(name):
         ):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
     assert one._cache_size() == 1
+
+
+def test_single_precision_stays_single_where_jax_allows_double():
+    """Promotion is strict in all tests: a constant in double precision would be an error."""
+    assert hopper_model.dtypes_in_single_precision(FORESTS["built-in"]) == {np.dtype(np.float32)}

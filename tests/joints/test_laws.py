@@ -240,6 +240,11 @@ def test_vmap_equals_loop_and_traces_once():
     chex.assert_trees_all_close(together, loop, rtol=0, atol=1e-13)
 
 
+def test_single_precision_stays_single_where_jax_allows_double():
+    world = WORLDS["beside others"]
+    assert hopper_model.dtypes_in_single_precision(world) == {np.dtype(np.float32)}
+
+
 # errors
 
 
