@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.safe import clip
+from jaxosim.dynamics.controls import total_controls
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.integrators.explicit import euler_steps, rk4_steps
@@ -143,6 +144,7 @@ def _find_equilibrium(
     """The same as one kernel."""
     paths = realize_position(model, params, state).paths
     speed = lengthening_speed(model, paths, take(state.u, model.tree.mobility))
+    controls = total_controls(model, params, state.time, controls)
     excitation = take(controls, model.muscle_control)
     balanced, found = muscle_rows.equilibrium(
         model,
@@ -348,17 +350,15 @@ def step(
       model: static structure.
       params: model parameters.
       state: one world; `vmap` for many.
-      controls: `[control]` (1), used as it is, not clipped.
+      controls: `[control]` (1), to which the model's controllers add; none is clipped.
       options: how to integrate; `Options()` if absent.
 
     Raises:
       ModelMismatchError: while tracing, if an array's shape or dtype does not fit the model.
     """
     controls = checked_arguments(model, params, state, controls)
-    integrator_state = init_integrator(state, controls)
-    return step_with_state(model, params, state, controls, integrator_state, options or Options())[
-        0
-    ]
+    start = init_integrator(state, controls)
+    return step_with_state(model, params, state, controls, start, options or Options())[0]
 
 
 def rollout(

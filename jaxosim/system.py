@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.dynamics import constraints
+from jaxosim.dynamics.controls import total_controls
 from jaxosim.dynamics.instance import InstanceInfo, realize_instance
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import (
@@ -88,6 +89,7 @@ class Velocity:
     """Everything known once the speeds, activations and controls are."""
 
     bodies: VelocityInfo
+    controls: jax.Array = array("control", unit="1")  # given, and those of controllers
     lengthening_speed: jax.Array = array("path", unit="m/s")
     contraction_rate: jax.Array = array("muscle", unit="m/s | 1/s")
     muscles: FiberVelocityInfo
@@ -121,20 +123,16 @@ def realize_position(
     joints = realize_joints(model, params, state.q, reference_rotation)
     bodies = realize_pose(model, instance, joints)
     paths = realize_paths(model, params, instance, bodies, state.q, active_points)
+    inertia = materialize(realize_inertia(instance, bodies))
+    length = take(paths.length, model.muscle_path)
+    contraction = muscle_rows.contraction(model, state)
     return Position(
         instance=instance,
         joints=joints,
         bodies=bodies,
-        inertia=materialize(realize_inertia(instance, bodies)),
+        inertia=inertia,
         paths=paths,
-        muscles=materialize(
-            muscle_rows.realize_length(
-                model,
-                params,
-                take(paths.length, model.muscle_path),
-                muscle_rows.contraction(model, state),
-            )
-        ),
+        muscles=materialize(muscle_rows.realize_length(model, params, length, contraction)),
         constraints=constraints.realize_constraints(model, params, instance, bodies, state),
     )
 
@@ -159,6 +157,7 @@ def realize_velocity(
     bodies = realize_velocity_of_bodies(model, position.joints, position.bodies, state.u)
     return Velocity(
         bodies=bodies,
+        controls=controls,
         lengthening_speed=speed,
         muscles=muscles,
         contraction_rate=muscle_rows.contraction_rate(
@@ -272,10 +271,11 @@ def realize(
       model: static structure.
       params: model parameters.
       state: one world.
-      controls: `[control]` (1).
+      controls: `[control]` (1), to which the model's controllers add.
       context: what is held fixed; computed from params if None.
     """
     state, controls = materialize((state, controls))
+    controls = total_controls(model, params, state.time, controls)
     position = realize_position(model, params, state, context)
     velocity = realize_velocity(model, params, state, controls, position)
     dynamics = realize_dynamics(model, params, state, controls, position, velocity)
@@ -364,7 +364,7 @@ def state_derivative(
       model: static structure.
       params: model parameters.
       state: one world.
-      controls: `[control]` (1), used as they are, not clipped.
+      controls: `[control]` (1), to which the model's controllers add; none is clipped.
 
     Returns:
       A State whose fields are rates: q_dot, u_dot, activation rate (1/s), fiber velocity (m/s);

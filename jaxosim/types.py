@@ -25,6 +25,7 @@ from jaxosim.constraints import (
     prescribed_motion,
     weld_constraint,
 )
+from jaxosim.controllers import prescribed_controller
 from jaxosim.forces import (
     body_actuator,
     bushing_force,
@@ -119,6 +120,7 @@ class Model:
     constant_distances: constant_distance_constraint.Structure
     points_on_lines: point_on_line_constraint.Structure
     prescribed_motions: prescribed_motion.Structure
+    prescribed_controllers: prescribed_controller.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -262,6 +264,7 @@ class Params:
     constant_distances: constant_distance_constraint.Params = dataclasses.field()
     points_on_lines: point_on_line_constraint.Params = dataclasses.field()
     prescribed_motions: prescribed_motion.Params = dataclasses.field()
+    prescribed_controllers: prescribed_controller.Params = dataclasses.field()
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 

@@ -55,6 +55,7 @@ FLOORS = {
     "jaxosim.paths.wraps": 2,
     "jaxosim.forces.force": 2,
     "jaxosim.constraints": 3,
+    "jaxosim.controllers": 3,
     "jaxosim.forces": 3,
     "jaxosim.joints": 3,
     "jaxosim.muscles": 3,
@@ -181,6 +182,7 @@ OWN_CLASSES = {
     "BodyActuator": "jaxosim.forces.body_actuator",
     "PathActuator": "jaxosim.forces.path_actuator",
     "Ligament": "jaxosim.forces.ligament",
+    "PrescribedController": "jaxosim.controllers.prescribed_controller",
     "CoordinateCouplerConstraint": "jaxosim.constraints.coordinate_coupler_constraint",
 }
 # It gives old names of classes their new ones.

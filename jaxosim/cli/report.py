@@ -6,7 +6,7 @@ import rich.console
 import rich.status
 import rich.table
 
-from jaxosim import cache
+from jaxosim import cache, controllers
 from jaxosim.constraints import CONSTRAINTS
 from jaxosim.forces import present
 from jaxosim.types import Model, Params
@@ -49,6 +49,9 @@ def summary_table(model: Model, params: Params) -> rich.table.Table:
         **{
             force.FIELD: force.describe(getattr(model, force.FIELD), model.coordinate_names).summary
             for force in (*present(model), *CONSTRAINTS)
+        },
+        **{
+            one.FIELD: one.describe(getattr(model, one.FIELD)) for one in controllers.present(model)
         },
         "markers": str(len(model.marker_names)),
         "mass": f"{float(np.sum(np.asarray(params.bodies.mass))):.6g} kg",

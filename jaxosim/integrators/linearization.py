@@ -235,7 +235,7 @@ def _stages(
         force=force,
         mass=mass_matrix(model, position.bodies, position.inertia),
         rates=state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force)),
-        fibers=_fiber_derivatives(model, params, position, velocity, state, controls),
+        fibers=_fiber_derivatives(model, params, position, velocity, state),
         constraints=position.constraints,
         constraint_bias=velocity.constraint_bias,
     )
@@ -320,10 +320,9 @@ def _fiber_derivatives(
     position: Position,
     velocity: Velocity,
     state: State,
-    controls: jax.Array,
 ) -> FiberDerivatives:
     """Derivatives of tensions and of the rates of the muscles' states."""
-    excitation = take(controls, model.muscle_control)
+    excitation = take(velocity.controls, model.muscle_control)
     return muscle_rows.derivatives(
         model,
         params,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from jaxosim.constraints import CONSTRAINTS, coordinate_coupler_constraint
+from jaxosim.controllers import CONTROLLERS
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
 from jaxosim.functions.bank import function_sizes
@@ -75,6 +76,11 @@ def _constraints(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
     return [one for one in spec.constraints if isinstance(one, kind)]
 
 
+def _controllers(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
+    """The controllers of one class, in file order."""
+    return [one for one in spec.controllers if isinstance(one, kind)]
+
+
 def _path_owners(spec: ModelSpec, muscles: Sequence[MuscleSpec]) -> list[PathOwner]:
     """The forces that act along paths: muscles first, then the other classes."""
     others = [one for force in FORCES for one in _forces(spec, force.Spec)]
@@ -127,6 +133,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     lookup = _lookup(spec, index, rotational, bodies, tree, paths, controls)
     built = {force.FIELD: force.build(_forces(spec, force.Spec), lookup) for force in FORCES}
     built |= {one.FIELD: one.build(_constraints(spec, one.Spec), lookup) for one in CONSTRAINTS}
+    built |= {one.FIELD: one.build(_controllers(spec, one.Spec), lookup) for one in CONTROLLERS}
     looked_at = _coordinates_of(
         paths.conditional_coordinate,
         paths.moving_coordinate,
@@ -307,7 +314,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
     """Every axis name and its length."""
     tree, paths = structure["tree"], structure["paths"]
     own: dict[str, int] = {}
-    for one in (*FORCES, *CONSTRAINTS):
+    for one in (*FORCES, *CONSTRAINTS, *CONTROLLERS):
         own |= one.sizes(structure[one.FIELD], getattr(params, one.FIELD))
     return {
         "body": len(spec.bodies),

@@ -65,7 +65,6 @@ def upgrade(model: Element, version: int) -> None:
         (30513, _controls_30513),
         (30514, _reversed_joints_30514),
         (40500, _paths_40500),
-        (40600, _controllers_40600),
     )
     for changed_in, step in steps:
         if version < changed_in:
@@ -387,8 +386,3 @@ def _reversed_joints_30514(model: Element) -> None:
 def _paths_40500(model: Element) -> None:
     for path in _with_tags(model, ("GeometryPath",)):
         path.name = "path"
-
-
-def _controllers_40600(model: Element) -> None:
-    for controller in (_objects(model, "ControllerSet") or Element("")).children:
-        _rename_child(controller, "actuator_list", "socket_actuators")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.constraints import CONSTRAINTS
+from jaxosim.controllers import CONTROLLERS
 from jaxosim.errors import OsimFormatError
 from jaxosim.forces import FORCES
 from jaxosim.pytree import declared_arrays
@@ -56,7 +57,7 @@ def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) ->
         "marker": model.marker_names,
         "mobod": [model.body_names[body] for body in model.tree.body],
     }
-    for one in (*FORCES, *CONSTRAINTS):
+    for one in (*FORCES, *CONSTRAINTS, *CONTROLLERS):
         names |= one.names(getattr(model, one.FIELD))
     known = names.get(str(axes[0])) if axes else None
     return f" of '{known[place[0]]}'" if known else ""

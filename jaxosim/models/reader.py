@@ -10,7 +10,7 @@ import os
 import warnings
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
-from jaxosim.models import reader_constraints
+from jaxosim.models import reader_constraints, reader_controllers
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_values import noting_commas, numbers
 from jaxosim.models.osim_xml import (
@@ -46,6 +46,7 @@ from jaxosim.models.spec import (
     BodySpec,
     ConstraintSpec,
     ContactGeometrySpec,
+    ControllerSpec,
     ForceSpec,
     JointSpec,
     MarkerSpec,
@@ -108,6 +109,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
     geometry: tuple[ContactGeometrySpec, ...] = ()
     markers: tuple[MarkerSpec, ...] = ()
     constraints: tuple[ConstraintSpec, ...] = ()
+    controllers: tuple[ControllerSpec, ...] = ()
     try:
         refuse_other_files(context, model)
         defaults = model.child("defaults")
@@ -126,6 +128,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         forces = _read_forces(context, tree)
         markers = _read_markers(context, tree)
         constraints = reader_constraints.read_constraints(context, tree, joints)
+        controllers = reader_controllers.read_controllers(context, tree, forces, document.version)
     except CannotContinue:
         refuse_classes(context, model)  # the list says why; nobody will compile the rest
     return ModelSpec(
@@ -137,6 +140,7 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         joints=joints,
         forces=forces,
         constraints=constraints,
+        controllers=controllers,
         contact_geometry=geometry,
         markers=markers,
         unsupported=tuple(context.unsupported),

@@ -25,6 +25,7 @@ _SETS = (
     "ConstraintSet",
     "ContactGeometrySet",
     "MarkerSet",
+    "ControllerSet",
     "ComponentSet",
 )
 _PART_LISTS = ("components", "coordinates", "frames")

@@ -5,7 +5,7 @@ Everything is noted in the context, so that a file's list is complete.
 
 from jaxosim.forces import FORCES
 from jaxosim.joints import JOINTS
-from jaxosim.models import reader_constraints
+from jaxosim.models import reader_constraints, reader_controllers
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context, member_list
 from jaxosim.models.reader_frames import Component
@@ -17,7 +17,7 @@ from jaxosim.paths import read as paths
 
 # Elements of the Model with a reader below, and those without any effect on the motion.
 _READ_SETS = (
-    *("BodySet", "JointSet", "ForceSet", "ConstraintSet"),
+    *("BodySet", "JointSet", "ForceSet", "ConstraintSet", "ControllerSet"),
     *("ContactGeometrySet", "MarkerSet", "Ground"),
 )
 
@@ -50,6 +50,9 @@ GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
 
 
 CONSTRAINTS = tuple(reader_constraints.CONSTRAINT_CLASSES)
+
+
+CONTROLLERS = tuple(reader_controllers.CONTROLLER_CLASSES)
 
 
 FORCE_READERS = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
@@ -108,6 +111,8 @@ def refuse_classes(context: Context, model: Element) -> None:
         refuse_force(context, force)
     for constraint in member_list(model, "ConstraintSet"):
         reader_constraints.refuse_constraint(context, constraint)
+    for controller in member_list(model, "ControllerSet"):
+        reader_controllers.refuse_controller(context, controller)
 
 
 def refuse_force(context: Context, force: Element) -> None:
@@ -116,7 +121,10 @@ def refuse_force(context: Context, force: Element) -> None:
         if force.tag not in FORCE_READERS:
             later = _LATER_FORCES.get(force.tag)
             which = f"this class, which comes with OpenSim {later}," if later else "this class"
-            _refuse_switched_on(context, [force], "appliesForce", f"forces of {which}")
+            reason = (
+                f"forces of {which} are not simulated; to go without, set appliesForce to false"
+            )
+            context.refuse(force.tag, force.name, reason)
         _refuse_options_of(context, force)
 
 
@@ -130,12 +138,10 @@ def refuse_parts(context: Context, model: Element, tree: Component) -> None:
     """Refuse what stands in the model besides the sets that are read, unless it is inert."""
     for tag in dict.fromkeys(part.tag for part in model.children):
         members = member_list(model, tag)
-        if tag == "ControllerSet":
-            controllers = [member for member in members if _controls(context, member)]
-            _refuse_switched_on(context, controllers, "enabled", "controllers")
-        elif tag in ("components", "ComponentSet"):
+        if tag in ("components", "ComponentSet"):
             # Which are read with the sets.
-            known = (*BODIES, *JOINT_CLASSES, *GEOMETRY, *FORCE_READERS, *CONSTRAINTS)
+            forces = (*FORCE_READERS, *CONSTRAINTS, *CONTROLLERS)
+            known = (*BODIES, *JOINT_CLASSES, *GEOMETRY, *forces)
             _refuse_components(context, [m for m in members if m.tag not in known])
         elif tag not in _INERT_PARTS and tag not in _READ_SETS:
             context.refuse(tag, model.name, "this part of a Model is unknown")
@@ -146,20 +152,6 @@ def refuse_parts(context: Context, model: Element, tree: Component) -> None:
         owner = owners.pop()
         owners += owner.parts.values()
         _refuse_components(context, member_list(owner.element, "components"))
-
-
-def _refuse_switched_on(context: Context, elements: list[Element], flag: str, what: str) -> None:
-    for element in elements:
-        if context.boolean(element, flag, True):
-            reason = f"{what} are not simulated; to go without, set {flag} to false"
-            context.refuse(element.tag, element.name, reason)
-
-
-def _controls(context: Context, controller: Element) -> bool:
-    """Whether a controller could act: one that prescribes the controls of nobody cannot."""
-    return controller.tag != "PrescribedController" or bool(
-        context.text(controller, "socket_actuators") or context.text(controller, "controls_file")
-    )
 
 
 def _refuse_components(context: Context, components: list[Element]) -> None:

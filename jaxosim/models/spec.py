@@ -147,6 +147,15 @@ class ConstraintSpec(Protocol):
         ...
 
 
+class ControllerSpec(Protocol):
+    """What the file says of a controller of any class; each class has its own in its module."""
+
+    @property
+    def name(self) -> str:
+        """Of the controller."""
+        ...
+
+
 class ControlSpec(NamedTuple):
     """A control, and the bounds that an optimizer should respect; forces do not clip it."""
 
@@ -200,6 +209,7 @@ class ModelSpec:
     joints: tuple[JointSpec, ...]
     forces: tuple[ForceSpec, ...] = ()
     constraints: tuple[ConstraintSpec, ...] = ()
+    controllers: tuple[ControllerSpec, ...] = ()
     contact_geometry: tuple[ContactGeometrySpec, ...] = ()
     markers: tuple[MarkerSpec, ...] = ()
     unsupported: tuple[UnsupportedSpec, ...] = ()

@@ -43,9 +43,9 @@ class OpenSimModel:
     def __init__(
         self, path: str | os.PathLike, edit: Callable[[opensim.Model], object] | None = None
     ):
-        """Load a model and disable its controllers.
+        """Load a model.
 
-        Controls are OpenSim's default controls, to which controllers would add.
+        Controls are OpenSim's default controls, to which the model's controllers add.
 
         Args:
           path: the `.osim` file.
@@ -58,8 +58,6 @@ class OpenSimModel:
         self.model.finalizeFromProperties()
         if edit is not None:
             edit(self.model)
-        for controller in reading.members(self.model.updControllerSet()):
-            controller.setEnabled(False)
         self._initial = opensim.State(self.model.initSystem())
         self._collect_members()
         self._collect_coordinate_facts()

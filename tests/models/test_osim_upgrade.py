@@ -285,7 +285,8 @@ def test_controllers_of_old_files(version):
     controller = element("PrescribedController", "c", actuator_list="ALL")
     text = document(members("ControllerSet", controller), version)
     spec = parse_model(text.encode(), "test")
-    assert [entry.name for entry in spec.unsupported] == ["c"]
+    assert [controller.name for controller in spec.controllers] == ["c"]
+    assert spec.unsupported == ()
 
 
 def test_defaults_are_upgraded_too():

@@ -130,10 +130,10 @@ REFUSED = {
         model(
             rest=members(
                 "ControllerSet",
-                element("PrescribedController", "c", socket_actuators="/forceset/m"),
+                element("ControlSetController", "c", socket_actuators="/forceset/m"),
             )
         ),
-        "PrescribedController",
+        "ControlSetController",
         "c",
     ),
     "other controller": (

@@ -1,0 +1,57 @@
+"""Controllers of a file → specs.
+
+Source: OpenSim `ControllerSet`; see docs/theory/actuators.md, "Controllers".
+"""
+
+from collections.abc import Iterable
+
+from jaxosim.controllers import CONTROLLERS
+from jaxosim.controllers.controller import Actuators
+from jaxosim.forces import FORCES
+from jaxosim.models.osim_xml import Element
+from jaxosim.models.reader_context import Context
+from jaxosim.models.reader_frames import Component, set_members
+from jaxosim.models.spec import ControllerSpec, ControlOwner, ForceSpec
+from jaxosim.muscles import MUSCLES
+
+CONTROLLER_CLASSES = {tag: one.read for one in CONTROLLERS for tag in one.TAGS}
+_FORCES = frozenset(tag for force in (*MUSCLES, *FORCES) for tag in force.TAGS)
+_LISTED_BY_PATH = 40600  # the first version whose controllers name actuators by path
+
+
+def read_controllers(
+    context: Context, tree: Component, forces: Iterable[ForceSpec], version: int
+) -> tuple[ControllerSpec, ...]:
+    """All enabled controllers of known classes; the others are refused."""
+    actuators = _actuators(tree, forces, version)
+    enabled = [
+        component.element
+        for component in set_members(tree, "controllerset", *CONTROLLER_CLASSES)
+        if component.element and context.boolean(component.element, "enabled", True)
+    ]
+    for element in enabled:
+        refuse_controller(context, element)
+    return tuple(
+        CONTROLLER_CLASSES[element.tag](context, element, actuators)
+        for element in enabled
+        if element.tag in CONTROLLER_CLASSES
+    )
+
+
+def refuse_controller(context: Context, controller: Element) -> None:
+    """Refuse a controller of an unknown class, unless it is switched off."""
+    if controller.tag not in CONTROLLER_CLASSES and context.boolean(controller, "enabled", True):
+        reason = "controllers of this class are not simulated; to go without, set enabled to false"
+        context.refuse(controller.tag, controller.name, reason)
+
+
+def _actuators(tree: Component, forces: Iterable[ForceSpec], version: int) -> Actuators:
+    """What controllers may name, in the order of the forces, as controls are."""
+    by_name = {force.name: force for force in forces if isinstance(force, ControlOwner)}
+    by_path = {}
+    homes = {home: tree.parts[home[1:]].parts for home in ("/forceset", "/componentset")}
+    for home, parts in {"": tree.parts, **homes}.items():
+        for name, part in parts.items():
+            if name in by_name and part.element is not None and part.element.tag in _FORCES:
+                by_path[f"{home}/{name}"] = by_name[name]
+    return Actuators(by_name, by_path, has_name_lists=version < _LISTED_BY_PATH)
