@@ -178,3 +178,21 @@ def test_every_public_name_has_a_place_in_the_reference():
     described = set(re.findall(r"^::: jaxosim\.(\w+)$", pages, flags=re.M))
     errors = {name for name in jaxosim.__all__ if name.endswith("Error")}
     assert set(jaxosim.__all__) - errors - {"StateDerivative"} <= described
+
+
+def test_the_table_of_supported_classes_names_every_class_that_is_read():
+    from jaxosim.constraints import CONSTRAINTS
+    from jaxosim.controllers import CONTROLLERS
+    from jaxosim.forces import FORCES
+    from jaxosim.joints import JOINTS
+    from jaxosim.models.reader_functions import FUNCTION_CLASSES
+    from jaxosim.muscles import MUSCLES
+    from jaxosim.paths.wraps import WRAPS
+
+    modules = (*MUSCLES, *FORCES, *CONSTRAINTS, *CONTROLLERS, *WRAPS)
+    read = [tag for one in modules for tag in getattr(one, "TAGS", (getattr(one, "TAG", None),))]
+    refused = {"ExpressionBasedFunction", "SignalGenerator"}
+    classes = {tag for tag in (*read, *JOINTS, *FUNCTION_CLASSES) if tag} - refused
+    page = (ROOT / "docs/supported_osim.md").read_text(encoding="utf-8")
+    assert len(classes) > 50
+    assert [name for name in sorted(classes) if f"`{name}`" not in page] == []
