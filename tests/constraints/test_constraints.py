@@ -18,6 +18,8 @@ from tests import hopper_model
 from tests.constraints import worlds
 from tests.models import osim_text as osim
 
+SINGLE_ROUNDING = 5e-7  # of an equation's error in float32
+
 
 def random_states(model, params, count, seed=0, spread=0.3):
     """States near the default pose, on the constraints, `[state]` leading."""
@@ -204,35 +206,60 @@ def test_a_projection_is_the_least_change():
 # gradient
 
 
-def test_gradients_through_projection_and_accelerations_equal_differences(linkage):
-    model, params = linkage
-    start = jaxosim.initial_state(model, params)
+def numbers_at(params, start, at):
+    """Params and a state of the linkage with some numbers of its constraints, and speeds."""
+    point = dataclasses.replace(params.point_constraints, location_body_1=at["location"])
+    coupler = dataclasses.replace(params.coordinate_couplers, scale_factor=at["scale"])
+    numbers = dataclasses.replace(params, point_constraints=point, coordinate_couplers=coupler)
+    return numbers, dataclasses.replace(start, u=at["u"])
 
-    def scalar(at):
-        numbers = dataclasses.replace(
-            params,
-            point_constraints=dataclasses.replace(
-                params.point_constraints, location_body_1=at["location"]
-            ),
-            coordinate_couplers=dataclasses.replace(
-                params.coordinate_couplers, scale_factor=at["scale"]
-            ),
-        )
-        state = project(model, numbers, dataclasses.replace(start, u=at["u"]))
-        rates = realize_derivative(model, numbers, state, jnp.array([0.3]))
-        return jnp.sum(rates.u) + jnp.sum(state.u**2) + jnp.sum(state.q)
 
-    at = {
+def differentiated(params):
+    """Where the gradients are taken."""
+    return {
         "location": params.point_constraints.location_body_1,
         "scale": params.coordinate_couplers.scale_factor,
         "u": jnp.array([0.4, -0.2, 0.3, 0.1]),
     }
+
+
+def assert_gradient(scalar, at, h, tolerance):
+    """The gradient's part along a random direction is the difference quotient of step h."""
     direction = hopper_model.random_direction(at, seed=2)
-    function = jax.jit(scalar)
     slopes = jax.jit(jax.grad(scalar))(at)
-    expected = hopper_model.slope_along(function, at, direction, 1e-4)
+    expected = hopper_model.slope_along(jax.jit(scalar), at, direction, h)
     assert hopper_model.all_finite(slopes)
-    assert hopper_model.inner(slopes, direction) == pytest.approx(float(expected), rel=1e-7)
+    assert all(hopper_model.nonzero(slope) for slope in slopes.values())
+    assert hopper_model.inner(slopes, direction) == pytest.approx(expected, rel=tolerance)
+
+
+def test_gradients_through_projection_and_accelerations_equal_differences(linkage):
+    model, params = linkage
+    start = hopper_model.initial(model, params)
+
+    def scalar(at):
+        numbers, state = numbers_at(params, start, at)
+        state = project(model, numbers, state)
+        rates = realize_derivative(model, numbers, state, jnp.array([0.3]))
+        return jnp.sum(rates.u) + jnp.sum(state.u**2) + jnp.sum(state.q)
+
+    assert_gradient(scalar, differentiated(params), h=1e-4, tolerance=1e-7)
+
+
+def test_the_gradient_of_a_step_equals_differences(linkage):
+    """By a short difference: where the constraints move, the projection strains the tendon.
+
+    A hundred times longer one crosses a kink of the muscle's law, and is 5 % off.
+    """
+    model, params = linkage
+    start = hopper_model.initial(model, params)
+
+    def scalar(at):
+        numbers, state = numbers_at(params, start, at)
+        end = jaxosim.step(model, numbers, state, jnp.array([0.3]))
+        return jnp.sum(end.q) + jnp.sum(end.u**2)
+
+    assert_gradient(scalar, differentiated(params), h=1e-6, tolerance=1e-6)
 
 
 # batch, compile
@@ -252,6 +279,25 @@ def test_vmap_equals_loop_and_kernels_agree(linkage, kernel):
         for ours, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
             np.testing.assert_allclose(ours[index], theirs, rtol=1e-9, atol=1e-10)
     assert step._cache_size() <= 1
+
+
+@pytest.mark.parametrize("x64", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_single_precision_steps_stay_on_the_constraints(x64):
+    """In both of JAX's modes, with both kernels."""
+    with jax.enable_x64(x64):
+        model, params = hopper_model.load(worlds.LINKAGE)
+        params = jax.tree.map(lambda x: x.astype(jnp.float32), params)
+        start, controls = hopper_model.initial(model, params), jnp.full(1, 0.3, jnp.float32)
+        ends = []
+        for kernel in ("xla", "fused"):
+            step = hopper_model.step_of(model, jaxosim.Options(kernel=kernel))
+            end = step(params, start, controls)
+            assert {x.dtype for x in jax.tree.leaves(end)} == {jnp.dtype(jnp.float32)}
+            assert float(constraint_error(model, params, end)) < SINGLE_ROUNDING
+            assert float(jnp.max(jnp.abs(end.u))) > 0.1
+            ends.append(end)
+    for ours, theirs in zip(*map(jax.tree.leaves, ends), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 # errors
