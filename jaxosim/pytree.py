@@ -46,8 +46,13 @@ def declared_arrays(record: object, prefix: str = "") -> Iterator[tuple[str, obj
         name = f"{prefix}{field.name}"
         if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
             yield from declared_arrays(value, f"{name}.")
-        elif "axes" in field.metadata:
+        elif "axes" in field.metadata and not (value is None and _may_be_absent(field)):
             yield name, value, field.metadata["axes"]
+
+
+def _may_be_absent(field: dataclasses.Field) -> bool:
+    """Whether a field is declared as an array or None."""
+    return type(None) in typing.get_args(field.type)
 
 
 def check_shapes(record: object, sizes: Mapping[str, int]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
+from jaxosim.forces import coordinate_actuator, point_actuator, torque_actuator
 from jaxosim.models import spec as specs
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_xml import parse_document
@@ -266,11 +267,17 @@ def test_old_names_of_muscles_and_points():
 
 
 def test_old_names_of_forces():
-    forces = "".join(f'<{tag} name="f"/>' for tag in ("Force", "Torque", "GeneralizedForce"))
-    sets = members("BodySet", old_body("a", old_joint()))
-    spec = parse_model(document(sets + members("ActuatorSet", forces), 30000).encode(), "test")
-    names = [entry.class_name for entry in spec.unsupported]
-    assert names == ["PointActuator", "TorqueActuator", "CoordinateActuator"]
+    forces = (
+        element("Force", "f", body="a")
+        + element("Torque", "t", bodyA="a", bodyB="ground")
+        + element("GeneralizedForce", "g", coordinate="q")
+    )
+    sets = members("BodySet", old_body("a", old_joint())) + members("ActuatorSet", forces)
+    spec = parse_model(document(sets, 30000).encode(), "test")
+    kinds = {force.name: type(force) for force in spec.forces}
+    expected = (point_actuator, torque_actuator, coordinate_actuator)
+    assert kinds == dict(zip("ftg", (module.Spec for module in expected), strict=True))
+    assert spec.unsupported == ()
 
 
 def test_old_frame_sets():
