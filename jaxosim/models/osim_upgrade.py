@@ -71,6 +71,18 @@ def upgrade(model: Element, version: int) -> None:
             step(model)
 
 
+_MUSCLES = (  # OpenSim's Muscle makes these changes for every class
+    "DeGrooteFregly2016Muscle",
+    "Delp1990Muscle_Deprecated",
+    "Millard2012AccelerationMuscle",
+    "Millard2012EquilibriumMuscle",
+    "RigidTendonMuscle",
+    "Schutte1993Muscle_Deprecated",
+    "Thelen2003Muscle",
+    "Thelen2003Muscle_Deprecated",
+)
+
+
 def _with_tags(model: Element, tags: Iterable[str]) -> list[Element]:
     wanted = frozenset(tags)
     return [element for element in model.walk() if element.tag in wanted]
@@ -367,7 +379,7 @@ def _frame_set_30512(model: Element) -> None:
 
 def _controls_30513(model: Element) -> None:
     """A bound of 0 or 1 was written by habit; without it the muscle's own default holds."""
-    for muscle in _with_tags(model, ("Thelen2003Muscle",)):
+    for muscle in _with_tags(model, _MUSCLES):
         for tag, habit in (("min_control", 0.0), ("max_control", 1.0)):
             bound = muscle.child(tag)
             if bound and abs(numbers(bound, 1, allow_infinite=True)[0] - habit) < _SAME:

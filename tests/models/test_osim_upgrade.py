@@ -218,15 +218,17 @@ def test_disabled_constraints_and_controllers_are_inert():
     ("version", "value", "expected"),
     [(30000, "0", 0.01), (30512, "1e-15", 0.01), (30000, "0.02", 0.02), (30513, "0.02", 0.02)],
 )
-def test_habitual_bounds_of_control_are_dropped(version, value, expected):
+@pytest.mark.parametrize("kind", ["Thelen2003Muscle", "Millard2012EquilibriumMuscle"])
+def test_habitual_bounds_of_control_are_dropped(version, value, expected, kind):
     text = pendulum(old_muscle(min_control=value, max_control="1"), version=30000)
     if version > 30500:
         inside = point("p", "/bodyset/a") + point("q", "/ground")
         path = element("GeometryPath", "path", old_points(inside))
-        force = element("Thelen2003Muscle", "m", path, min_control=value, max_control="1")
+        force = element(kind, "m", path, min_control=value, max_control="1")
         sets = members("BodySet", BODY) + members("ForceSet", force)
         sets += members("JointSet", joint("PinJoint", "j", "/ground", "/bodyset/a"))
         text = document(sets, version)
+    text = text.replace("Thelen2003Muscle", kind)
     assert read(text).forces[0].min_control == expected
 
 

@@ -97,7 +97,12 @@ _EXPECTATIONS: tuple[Expectation, ...] = (
     ),
     ("min_control of at least minimum_activation", lambda m: m.min_control >= m.minimum_activation),
     # OpenSim differs: it loads these muscles, which then have no equilibrium.
-    ("tendon_slack_length above 0", lambda m: m.tendon_slack_length > 0),
+    (
+        "tendon_slack_length above 0, or 0 with a rigid tendon",
+        lambda m: (
+            m.tendon_slack_length > 0 or (m.ignore_tendon_compliance and m.tendon_slack_length == 0)
+        ),
+    ),
     ("max_contraction_velocity above 0", lambda m: m.max_contraction_velocity > 0),
     # OpenSim differs: it draws the fiber velocity of a muscle without force at random.
     ("max_isometric_force of at least 0", lambda m: m.max_isometric_force >= 0),

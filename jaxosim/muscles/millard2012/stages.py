@@ -40,7 +40,9 @@ def realize_length(
     sine, cosine = sine_and_cosine(muscles, length)
     normalized = length / muscles.optimal_fiber_length
     along = length * cosine
-    strain = (path_length - along - muscles.tendon_slack_length) / muscles.tendon_slack_length
+    slack = muscles.tendon_slack_length
+    # OpenSim differs: it divides by 0 where a rigid tendon has no length; the stretch tells here.
+    strain = (path_length - along - slack) / jnp.where(slack > 0, slack, 1.0)
     return MuscleLengthInfo(
         fiber_length=length,
         normalized_fiber_length=normalized,

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import jaxosim
 from jaxosim.muscles.millard2012 import MODES, RIGID, mode_of
 from jaxosim.muscles.millard2012.properties import Spec
 from jaxosim.muscles.millard2012.stages import minimum_fiber_length
 from tests import hopper_model
-from tests.muscles.millard2012.pullers import SOLEUS, muscles
+from tests.muscles.millard2012.pullers import SOLEUS, muscles, pullers
 
 COUNT = 42
 GRADIENT_TOLERANCE = 1e-6
@@ -127,3 +128,12 @@ def test_vmap_equals_loop():
         alone = realize(properties, *(values[index] for values in given))
         for a, b in zip(*map(jax.tree.leaves, (together, alone)), strict=True):
             np.testing.assert_allclose(a[index], b, rtol=1e-12, atol=1e-12)
+
+
+def test_a_rigid_tendon_may_have_no_length():
+    text = pullers(m=("", {"tendon_slack_length": "0", "ignore_tendon_compliance": "true"}))
+    model, params = hopper_model.load(text)
+    rates = hopper_model.rates(model, params, jaxosim.initial_state(model, params), jnp.ones(1))
+    assert params.muscles.tendon_slack_length == 0.0 and hopper_model.all_finite(rates)
+    for record in realize(rigid(tendon_slack_length=0.0), *sample()):
+        assert hopper_model.all_finite(record)
