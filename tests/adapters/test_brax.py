@@ -57,7 +57,8 @@ def test_sizes(env):
 
 
 def test_actions_from_minus_one_to_one(env):
-    np.testing.assert_array_equal(env.controls_of(np.array([-1.0, 0.0, 1.0])), [0.0, 0.5, 1.0])
+    action, controls = np.array([-1.0, 0.0, 1.0] * 2), np.array([0.0, 0.5, 1.0] * 2)
+    np.testing.assert_array_equal(env.controls_of(action), controls)
 
 
 def test_a_step_keeps_what_wrappers_added(env):
