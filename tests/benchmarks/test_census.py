@@ -22,7 +22,7 @@ FILES = {
     ),
     "below/muscle.osim": osim.model(MILLARD),
     "below/constraint.osim": osim.model(
-        rest=osim.members("ConstraintSet", osim.element("WeldConstraint", "w"))
+        rest=osim.members("ConstraintSet", osim.element("RollingOnSurfaceConstraint", "w"))
     ),
     "broken.osim": osim.model(bodies=osim.body("a", "heavy")),
     "massless.osim": osim.model(bodies=osim.body("a", "0")),
@@ -61,7 +61,7 @@ def test_a_census_without_opensim_gives_outcomes_and_reasons(tmp_path):
     }
     assert "heavy" in files["broken.osim"]["why"] and "'a'" in files["massless.osim"]["why"]
     lines = printed.splitlines()
-    assert "    1      1  WeldConstraint" in lines and "    1      0  PathWrap" in lines
+    assert "    1      1  RollingOnSurfaceConstraint" in lines and "    1      0  PathWrap" in lines
 
 
 @pytest.mark.opensim
