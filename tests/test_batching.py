@@ -134,7 +134,7 @@ for job in (play, roll):
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(job(None)), strict=True):
         a, b = np.asarray(a, float), np.asarray(b, float)
         assert a.shape == b.shape and np.all(np.isfinite(b))
-        largest = max(largest, np.max(np.abs(a - b) / np.maximum(np.abs(b), 1)))
+        largest = max(largest, np.max(np.abs(a - b) / np.maximum(np.abs(b), 1), initial=0))
 print("largest", largest)
 """
 
