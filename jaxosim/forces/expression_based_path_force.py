@@ -43,7 +43,7 @@ class Spec:
     """A formula along a path; numbers are SI."""
 
     name: str
-    path: tuple[paths.PathPointLike, ...]
+    path: paths.PathSpec
     expression: Expression
     resting_length: float = 0.0
     clamp_stretch: bool = True

@@ -43,7 +43,7 @@ class Spec:
     """A ligament along a path; numbers are SI."""
 
     name: str
-    path: tuple[paths.PathPointLike, ...]
+    path: paths.PathSpec
     resting_length: float
     pcsa_force: float = 0.0
     force_length_curve: FunctionSpec = _DEFAULT_CURVE

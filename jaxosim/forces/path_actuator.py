@@ -35,7 +35,7 @@ TAGS = ("PathActuator",)
 class Spec(ActuatorSpec):
     """An actuator along a path."""
 
-    path: tuple[paths.PathPointLike, ...]
+    path: paths.PathSpec
 
 
 @dataclass(frozen=True, eq=False)

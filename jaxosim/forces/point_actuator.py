@@ -22,7 +22,7 @@ from jaxosim.forces.actuator import (
     rows,
 )
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
-from jaxosim.models.lookup import Lookup
+from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.reader_context import Context
 from jaxosim.models.reader_frames import Component, resolve_body
 from jaxosim.models.spec import GROUND, ZERO, Vec3
@@ -118,12 +118,7 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
         direction_mobod=lookup.carriers(direction_body),
         control=lookup.controls([spec.name for spec in specs]),
     )
-    params = Params(
-        optimal_force=np.array([spec.optimal_force for spec in specs], float),
-        point=np.array([spec.point for spec in specs], float).reshape(-1, 3),
-        direction=np.array([spec.direction for spec in specs], float).reshape(-1, 3),
-    )
-    return structure, params
+    return structure, columns(Params, specs)
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:

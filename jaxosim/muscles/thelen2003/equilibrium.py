@@ -17,9 +17,10 @@ from jaxosim.arrays.safe import clip, safe_divide
 from jaxosim.muscles.activation import clipped_activation
 from jaxosim.muscles.equilibrium import with_derivative
 from jaxosim.muscles.muscle import MuscleLengthInfo
+from jaxosim.muscles.pennation import fiber_width, minimum_pennate_length
 from jaxosim.muscles.thelen2003.curves import normalized_fiber_velocity
 from jaxosim.muscles.thelen2003.properties import Properties
-from jaxosim.muscles.thelen2003.stages import fiber_width, minimum_fiber_length, realize_length
+from jaxosim.muscles.thelen2003.stages import realize_length
 
 _LARGEST_ROUNDS = 20
 _LARGEST_INVERSION_ROUNDS = 100
@@ -155,7 +156,7 @@ def _shared_multiplier(
 
 def _line_search(muscle, path_length, a, iterate: _Iterate) -> tuple[jax.Array, jax.Array]:
     """Newton step, halved until the error falls; fiber length and error."""
-    shortest = minimum_fiber_length(muscle)
+    shortest = minimum_pennate_length(muscle)
 
     def worse(carry):
         _, error, halving, stop = carry
@@ -182,7 +183,7 @@ def _solve(
     muscle: Properties, path_length: jax.Array, speed: jax.Array, a: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Fiber length and force-velocity multiplier of one muscle, and whether they balance."""
-    shortest = minimum_fiber_length(muscle)
+    shortest = minimum_pennate_length(muscle)
     along = path_length - 1.01 * muscle.tendon_slack_length
     fits = along >= shortest * jnp.cos(muscle.maximum_pennation_angle)
     # As OpenSim; hypot would pass through infinity, an error where one looks for infinities.

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxosim.arrays.safe import clip, safe_divide
 from jaxosim.muscles.activation import clipped_activation, first_order_rate
 from jaxosim.muscles.muscle import FiberVelocityInfo, MuscleDynamicsInfo, MuscleLengthInfo
+from jaxosim.muscles.pennation import minimum_pennate_length, sine_and_cosine
 from jaxosim.muscles.thelen2003.curves import (
     active_force_length_multiplier,
     normalized_fiber_velocity,
@@ -20,16 +21,6 @@ from jaxosim.muscles.thelen2003.curves import (
     tendon_force_multiplier,
 )
 from jaxosim.muscles.thelen2003.properties import Properties
-
-
-def fiber_width(muscles: Properties) -> jax.Array:
-    """Width of the pennate fiber (m), which stays constant as it shortens."""
-    return muscles.optimal_fiber_length * jnp.sin(muscles.pennation_angle_at_optimal)
-
-
-def minimum_fiber_length(muscles: Properties) -> jax.Array:
-    """Fiber length (m) at the largest pennation angle; zero for a muscle without pennation."""
-    return fiber_width(muscles) / jnp.sin(muscles.maximum_pennation_angle)
 
 
 def realize_length(
@@ -42,11 +33,8 @@ def realize_length(
       path_length: `[muscle]` (m) musculotendon length.
       fiber_length: `[muscle]` (m) the state; below the minimum it counts as the minimum.
     """
-    shortest = minimum_fiber_length(muscles)
-    length = clip(fiber_length, low=shortest)
-    # No fiber is shorter than that, so that the sine keeps its slope at the largest angle.
-    sine = clip(safe_divide(fiber_width(muscles), length), high=1.0)
-    cosine = jnp.sqrt((1 - sine) * (1 + sine))
+    length = clip(fiber_length, low=minimum_pennate_length(muscles))
+    sine, cosine = sine_and_cosine(muscles, length)
     normalized = length / muscles.optimal_fiber_length
     along = length * cosine
     strain = (path_length - along - muscles.tendon_slack_length) / muscles.tendon_slack_length
@@ -89,7 +77,7 @@ def realize_fiber_velocity(
         - length.passive_force_multiplier
     )
     normalized = normalized_fiber_velocity(required, available, a, muscles)
-    clamped = (fiber_length <= minimum_fiber_length(muscles)) & (normalized <= 0)
+    clamped = (fiber_length <= minimum_pennate_length(muscles)) & (normalized <= 0)
     normalized = jnp.where(clamped, 0.0, normalized)
     speed = normalized * muscles.max_contraction_velocity * muscles.optimal_fiber_length
     return FiberVelocityInfo(

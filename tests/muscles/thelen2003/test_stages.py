@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxosim.muscles.pennation import minimum_pennate_length
 from jaxosim.muscles.thelen2003.stages import (
-    minimum_fiber_length,
     realize_dynamics,
     realize_fiber_velocity,
     realize_length,
@@ -170,7 +170,7 @@ def test_width_of_the_fiber_is_constant():
 
 def test_a_fiber_at_its_shortest_stands_still_or_lengthens():
     """Slack tendon: clamped, keeps passive force only in its report. Taut: it recovers."""
-    shortest = minimum_fiber_length(muscles())
+    shortest = minimum_pennate_length(muscles())
     slack, taut = shortest + SOLEUS["tendon_slack_length"] * jnp.array([0.9]), jnp.array([0.45])
     for fiber in (shortest, 0.5 * shortest):
         length, velocity, force = realize(muscles(), slack, fiber, *[jnp.array([0.5])] * 2)
@@ -224,7 +224,7 @@ def test_gradient_equals_differences(seed):
 
 def test_gradient_is_finite_at_the_awkward_points():
     """No length, shortest and slack fiber, toe's ends, activation out of range, no pennation."""
-    shortest = float(minimum_fiber_length(muscles())[0])
+    shortest = float(minimum_pennate_length(muscles())[0])
     fibers = [0.0, 0.5 * shortest, shortest, 0.076, 0.3, 5.0]
     toe = 0.608616 * SOLEUS["fmax_tendon_strain"]
     strains = [-0.5, 0.0, toe, 0.5]
@@ -271,7 +271,7 @@ def test_slopes_of_a_fiber_at_its_shortest_are_those_of_longer_ones():
             info = realize_length(muscle, jnp.array([0.43]), x[None])
             return jnp.stack([info.cos_pennation_angle[0], info.sin_pennation_angle[0]])
 
-        shortest = float(minimum_fiber_length(muscle)[0])
+        shortest = float(minimum_pennate_length(muscle)[0])
         at, within = hopper_model.slopes_at_an_edge(lengths, shortest, 1)
         np.testing.assert_allclose(at, within, rtol=1e-4)
 
