@@ -6,8 +6,7 @@ import rich.console
 import rich.status
 import rich.table
 
-from jaxosim import cache, controllers
-from jaxosim.constraints import CONSTRAINTS
+from jaxosim import cache, constraints, controllers
 from jaxosim.forces import present
 from jaxosim.types import Model, Params
 
@@ -48,7 +47,7 @@ def summary_table(model: Model, params: Params) -> rich.table.Table:
         "muscles": str(len(model.muscle_names)),
         **{
             force.FIELD: force.describe(getattr(model, force.FIELD), model.coordinate_names).summary
-            for force in (*present(model), *CONSTRAINTS)
+            for force in (*present(model), *constraints.present(model))
         },
         **{
             one.FIELD: one.describe(getattr(model, one.FIELD)) for one in controllers.present(model)

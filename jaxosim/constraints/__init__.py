@@ -16,6 +16,7 @@ What all share is in `constraint.py`; `dynamics/constraints.py` puts the equatio
 """
 
 from types import ModuleType
+from typing import Any
 
 from jaxosim.constraints import (
     constant_distance_constraint,
@@ -34,3 +35,8 @@ CONSTRAINTS: tuple[ModuleType, ...] = (
     point_on_line_constraint,
     prescribed_motion,
 )
+
+
+def present(model: Any) -> tuple[ModuleType, ...]:
+    """The classes of which a model has a constraint; nothing is traced for the others."""
+    return tuple(one for one in CONSTRAINTS if one.equation_count(getattr(model, one.FIELD)))

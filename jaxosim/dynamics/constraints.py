@@ -3,8 +3,6 @@
 Source: Simbody `SimbodyMatterSubsystem`, constraint equations; see docs/theory/constraints.md.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +12,7 @@ from jaxosim.arrays.indexing import concatenate, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.arrays.linalg import matmul_nt
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
-from jaxosim.constraints import CONSTRAINTS
+from jaxosim.constraints import present
 from jaxosim.constraints.constraint import (
     BodyRows,
     CoordinateRows,
@@ -44,11 +42,6 @@ def is_constrained(model: Model) -> bool:
     return model.sizes["equation"] > 0
 
 
-def _present(model: Model) -> list[Any]:
-    """The classes of constraints that the model has."""
-    return [one for one in CONSTRAINTS if one.equation_count(getattr(model, one.FIELD))]
-
-
 def realize_constraints(
     model: Model,
     params: Params,
@@ -67,7 +60,7 @@ def realize_constraints(
             instance.constraints[one.FIELD],
             placement,
         )
-        for one in _present(model)
+        for one in present(model)
     ]
     jacobian = [_mobility_rows(model, position, part) for part in parts]
     rates = [
@@ -127,7 +120,7 @@ def realize_bias(
                 info.placement,
                 motion,
             )
-            for one in _present(model)
+            for one in present(model)
         ]
     )
 

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim import constraints
 from jaxosim.arrays.linalg import matmul, matvec, transpose
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.arrays.spatial import body_xyz_rotation, skew
-from jaxosim.constraints import CONSTRAINTS
 from jaxosim.forces import present
 from jaxosim.forces.force import BodyFrames
 from jaxosim.pytree import array, pytree
@@ -83,8 +83,7 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
             one.FIELD: one.realize_instance(
                 getattr(model, one.FIELD), getattr(params, one.FIELD), frames
             )
-            for one in CONSTRAINTS
-            if one.equation_count(getattr(model, one.FIELD))
+            for one in constraints.present(model)
         },
     )
 
