@@ -123,16 +123,15 @@ def realize_position(
     joints = realize_joints(model, params, state.q, reference_rotation)
     bodies = realize_pose(model, instance, joints)
     paths = realize_paths(model, params, instance, bodies, state.q, active_points)
-    inertia = materialize(realize_inertia(instance, bodies))
     length = take(paths.length, model.muscle_path)
     contraction = muscle_rows.contraction(model, state)
     return Position(
         instance=instance,
         joints=joints,
         bodies=bodies,
-        inertia=inertia,
+        inertia=realize_inertia(instance, bodies),
         paths=paths,
-        muscles=materialize(muscle_rows.realize_length(model, params, length, contraction)),
+        muscles=muscle_rows.realize_length(model, params, length, contraction),
         constraints=constraints.realize_constraints(model, params, instance, bodies, state),
     )
 
@@ -144,15 +143,13 @@ def realize_velocity(
     """Body velocities, lengthening speeds of paths and fibers, rates of contraction states."""
     speed = lengthening_speed(model, position.paths, take(state.u, model.tree.mobility))
     muscle_speed, excitation = take(speed, model.muscle_path), take(controls, model.muscle_control)
-    muscles = materialize(
-        muscle_rows.realize_fiber_velocity(
-            model,
-            params,
-            position.muscles,
-            muscle_speed,
-            muscle_rows.used_activation(model, state, excitation),
-            muscle_rows.contraction(model, state),
-        )
+    muscles = muscle_rows.realize_fiber_velocity(
+        model,
+        params,
+        position.muscles,
+        muscle_speed,
+        muscle_rows.used_activation(model, state, excitation),
+        muscle_rows.contraction(model, state),
     )
     bodies = realize_velocity_of_bodies(model, position.joints, position.bodies, state.u)
     return Velocity(
@@ -181,10 +178,8 @@ def realize_dynamics(
     """Forces of muscles and of everything else."""
     excitation = take(controls, model.muscle_control)
     activation = muscle_rows.used_activation(model, state, excitation)
-    muscles = materialize(
-        muscle_rows.realize_dynamics(
-            model, params, position.muscles, velocity.muscles, activation, excitation
-        )
+    muscles = muscle_rows.realize_dynamics(
+        model, params, position.muscles, velocity.muscles, activation, excitation
     )
     kinematics = kinematics_of(
         state, position.bodies, velocity.bodies, position.paths.length, velocity.lengthening_speed

@@ -186,6 +186,7 @@ OWN_CLASSES = {
     "CoordinateCouplerConstraint": "jaxosim.constraints.coordinate_coupler_constraint",
 }
 # It gives old names of classes their new ones.
+# Where OpenSim changes old files of one class alone.
 MAY_NAME_A_CLASS_OF_FORCES = {"jaxosim.models.osim_upgrade"}
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 each_module = pytest.mark.parametrize("name", MODULES)
@@ -305,11 +306,32 @@ def test_laws_leave_global_settings_alone(name):
         assert "jax.config" not in source, f"{name} touches jax.config"
 
 
+LAWS = (
+    "constraints",
+    "controllers",
+    "dynamics",
+    "forces",
+    "functions",
+    "joints",
+    "muscles",
+    "paths",
+)
+BARRIERS = ("materialize", "batch_minor", "optimization_barrier", "with_layout_constraint")
+
+
+@each_module
+def test_laws_leave_the_layout_of_arrays_to_the_stage_decorator(name):
+    if name.split(".")[1:2] and name.split(".")[1] in LAWS:
+        found = [word for word in BARRIERS if word in MODULES[name].read_text(encoding="utf-8")]
+        assert not found, f"{name} calls {found}: decorate the function with arrays.layout.stage"
+
+
 # Classes of muscles are named by their own modules, by Params, which has a field for each, and by
 # the changes of old files that OpenSim makes to this class alone.
 MAY_NAME_A_MUSCLE_CLASS = {"jaxosim.models.osim_upgrade", "jaxosim.types"}
 
 
+@functools.cache
 def muscle_classes():
     """The words by which modules could name a class of muscles."""
     from jaxosim.muscles import MUSCLES
@@ -326,39 +348,36 @@ def test_no_module_outside_muscles_names_a_class_of_muscles(name):
     assert not named, f"{name} names {named}: what every class has stands in muscles/muscle.py"
 
 
+@functools.cache
 def strings_and_names(name):
-    """Everything that a module says to the interpreter: its names and strings, not its prose."""
+    """What a module says to the interpreter, a line each: its names and strings, not its prose."""
+    nodes = list(ast.walk(tree_of(name)))
     prose = {
         id(node.body[0].value)
-        for node in ast.walk(tree_of(name))
+        for node in nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and ast.get_docstring(node) is not None
     }
-    for node in ast.walk(tree_of(name)):
+    said = []
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
-            yield node.value
+            said.append(node.value)
         elif isinstance(node, ast.Name):
-            yield node.id
+            said.append(node.id)
         elif isinstance(node, ast.Attribute):
-            yield node.attr
+            said.append(node.attr)
         elif isinstance(node, ast.alias):
-            yield node.name
+            said.append(node.name)
+    return "\n".join(said)
 
 
 @pytest.mark.parametrize("opensim_class", OWN_CLASSES)
 def test_a_class_of_forces_is_known_to_its_own_module_only(opensim_class):
     home = OWN_CLASSES[opensim_class]
-    word = re.compile(rf"\b{opensim_class}\b")
-    knowing = {
-        name for name in MODULES if any(word.search(said) for said in strings_and_names(name))
-    } - MAY_NAME_A_CLASS_OF_FORCES
     word = re.compile(f"(?<![A-Za-z]){opensim_class}")  # not the end of another class's name
-    knowing = {
-        name for name in MODULES if any(word.search(said) for said in strings_and_names(name))
-    }
+    knowing = {name for name in MODULES if word.search(strings_and_names(name))}
     assert any(name.startswith(home) for name in knowing)
-    upgrades = {"jaxosim.models.osim_upgrade"}  # where OpenSim changes old files of a class alone
-    assert {name for name in knowing if not name.startswith(home)} <= upgrades
+    assert {name for name in knowing if not name.startswith(home)} <= MAY_NAME_A_CLASS_OF_FORCES
 
 
 def run_python(code):

@@ -8,7 +8,9 @@ world they change nothing. On a CPU, XLA computes the state derivative of a batc
 of the time with it.
 """
 
-from typing import TypeVar
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 _Tree = TypeVar("_Tree")
+_Arguments = ParamSpec("_Arguments")
 
 _batch_minor_p = Primitive("batch_minor")
 _batch_minor_p.def_impl(lambda x: x)
@@ -63,3 +66,16 @@ def materialize(values: _Tree) -> _Tree:
     that uses them.
     """
     return batch_minor(jax.tree.map(jax.lax.optimization_barrier, values))
+
+
+def stage(function: Callable[_Arguments, _Tree]) -> Callable[_Arguments, _Tree]:
+    """Decorates a function whose results are used more than once: each is worked out once and kept.
+
+    This is all that a law says of how its values are laid out in memory.
+    """
+
+    @functools.wraps(function)
+    def kept(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Tree:
+        return materialize(function(*args, **kwargs))
+
+    return kept

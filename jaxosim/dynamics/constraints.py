@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxosim.arrays.constrained import constrained_system, solve_constrained
 from jaxosim.arrays.indexing import concatenate, segment_sum, take
-from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.layout import stage
 from jaxosim.arrays.linalg import matmul_nt
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.constraints import present
@@ -42,6 +42,7 @@ def is_constrained(model: Model) -> bool:
     return model.sizes["equation"] > 0
 
 
+@stage
 def realize_constraints(
     model: Model,
     params: Params,
@@ -66,13 +67,11 @@ def realize_constraints(
     rates = [
         jnp.zeros_like(part.error) if part.error_rate is None else part.error_rate for part in parts
     ]
-    return materialize(
-        ConstraintInfo(
-            placement=placement,
-            error=concatenate([part.error for part in parts]),
-            jacobian=concatenate(jacobian),
-            error_rate=concatenate(rates),
-        )
+    return ConstraintInfo(
+        placement=placement,
+        error=concatenate([part.error for part in parts]),
+        jacobian=concatenate(jacobian),
+        error_rate=concatenate(rates),
     )
 
 

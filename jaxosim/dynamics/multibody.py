@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import take
+from jaxosim.arrays.layout import stage
 from jaxosim.arrays.linalg import (
     constant_matmul,
     dot,
@@ -38,6 +39,7 @@ class InertiaInfo:
     inertia: jax.Array = array("mobod", 3, 3, unit="kg·m²")
 
 
+@stage
 def realize_inertia(instance: InstanceInfo, position: PositionInfo) -> InertiaInfo:
     """Turn the bodies' inertias into ground axes and move them to the common point."""
     R, p, mass = position.rotation, position.position, instance.mass

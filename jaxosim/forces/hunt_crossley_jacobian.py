@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, take
-from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.layout import stage
 from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows, sum_leading, weighted_gram
 from jaxosim.arrays.safe import clip, safe_divide, safe_norm
 from jaxosim.forces.force import Kinematics, MobilityJacobian
@@ -39,6 +39,7 @@ class _Slopes(NamedTuple):
     spring: jax.Array  # N/m, of the normal force by depth
 
 
+@stage
 def _slopes(contact: Info) -> _Slopes:
     pressing = contact.normal_force > 0
     approach = dot(contact.velocity, contact.normal)
@@ -46,11 +47,11 @@ def _slopes(contact: Info) -> _Slopes:
     press = 1.5 * contact.dissipation * contact.hertz_force
     spring = 1.5 * safe_divide(contact.normal_force, clip(contact.depth, low=0.0))
     return _Slopes(
-        direction=materialize(safe_divide(tangential, safe_norm(tangential)[:, None])),
+        direction=safe_divide(tangential, safe_norm(tangential)[:, None]),
         slip=contact.friction_slope,
         slide=contact.sliding_slope,
-        press=materialize(jnp.where(pressing, press, 0.0)),
-        spring=materialize(jnp.where(pressing, spring, 0.0)),
+        press=jnp.where(pressing, press, 0.0),
+        spring=jnp.where(pressing, spring, 0.0),
     )
 
 
@@ -77,14 +78,9 @@ def jacobian(
     mobility, slopes = structure.pair_moves.shape[1], _slopes(info)
     places, damping, stiffness = [np.zeros(0, int)], [], []
     for pairs, moving, sign in groups(structure.pair_moves):
-        # By repeated rows: a broadcast would be transposed to a reduction.
-        hinge = take(kinematics.hinge, np.tile(moving, len(pairs)))
-        point = take(info.position, np.repeat(pairs, len(moving)))
-        moved = (hinge[:, 3:] + cross(hinge[:, :3], point)).reshape(*sign.shape, 3)
-        jacobian = materialize(moved * sign.astype(moved.dtype)[..., None])  # [pair, moving, 3]
+        jacobian = _point_jacobian(kinematics.hinge, info.position, pairs, moving, sign)
         own = _Slopes(*(take(slope, pairs) for slope in slopes))
-        normal = materialize(matvec(jacobian, take(info.normal, pairs)))
-        along = materialize(matvec(jacobian, own.direction))
+        normal, along = _components(jacobian, take(info.normal, pairs), own.direction)
         rows = jnp.moveaxis(jacobian, -1, 0).reshape(-1, len(moving))
         friction = weighted_gram(rows, jnp.tile(own.slip, 3))
         less = _sliding(own, along, take(inertia, moving), h)
@@ -97,6 +93,26 @@ def jacobian(
     return MobilityJacobian(
         *(placed(part, places, mobility, dtype) for part in (damping, stiffness))
     )
+
+
+@stage
+def _point_jacobian(
+    hinge: jax.Array, position: jax.Array, pairs: np.ndarray, moving: np.ndarray, sign: np.ndarray
+) -> jax.Array:
+    """Velocity of the points of contact by the coordinates' speeds, `[pair, moving, 3]`."""
+    # By repeated rows: a broadcast would be transposed to a reduction.
+    axis = take(hinge, np.tile(moving, len(pairs)))
+    point = take(position, np.repeat(pairs, len(moving)))
+    moved = (axis[:, 3:] + cross(axis[:, :3], point)).reshape(*sign.shape, 3)
+    return moved * sign.astype(moved.dtype)[..., None]
+
+
+@stage
+def _components(
+    jacobian: jax.Array, normal: jax.Array, direction: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Of these velocities, `[pair, moving]` each: along the normals and along the slips."""
+    return matvec(jacobian, normal), matvec(jacobian, direction)
 
 
 def _sliding(

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, segment_sum, take
-from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.layout import stage
 from jaxosim.arrays.linalg import (
     constant_matmul,
     cross,
@@ -175,11 +175,17 @@ def jacobian(
         hinge = take(kinematics.hinge, moving)
         wrench = take(unit_wrench, group).reshape(-1, 6)
         signs = np.repeat(sign, rows, axis=0).astype(wrench.dtype)
-        moved = materialize(matmul_nt(wrench, hinge) * signs)
+        moved = _moved(wrench, hinge, signs)
         for values, part in zip((damping, stiffness), parts, strict=True):
             part.append(weighted_gram(moved, take(values, group).reshape(-1)).reshape(-1))
         places.append((moving[:, None] * mobility + moving).reshape(-1))
     return MobilityJacobian(*(placed(part, places, mobility, damping.dtype) for part in parts))
+
+
+@stage
+def _moved(wrench: jax.Array, hinge: jax.Array, signs: np.ndarray) -> jax.Array:
+    """Generalized forces `[row, moving]` of wrenches `[row, 6]`."""
+    return matmul_nt(wrench, hinge) * signs
 
 
 def placed(

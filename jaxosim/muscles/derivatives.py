@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.layout import stage
 from jaxosim.arrays.safe import clip
 from jaxosim.muscles.muscle import MuscleClass, MuscleLengthInfo, MuscleMode
 
@@ -57,7 +57,6 @@ def fiber_derivatives(
       activation: `[muscle]` (1), the state or the excitation.
       excitation: `[muscle]` (1).
     """
-    path_length, contraction, activation = materialize((path_length, contraction, activation))
     if mode.contraction_state == "fiber_length":
         slopes = _through_the_tendon(
             mode, muscles, length, path_length, lengthening_speed, contraction, activation
@@ -156,6 +155,7 @@ def _of_everything(
     )
 
 
+@stage
 def _slopes(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
     """Derivatives of an elementwise function."""
-    return materialize(jax.jvp(function, (x,), (jnp.ones_like(x),))[1])
+    return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]

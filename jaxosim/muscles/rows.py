@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, put, take
-from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.layout import stage
 from jaxosim.muscles import MUSCLES
 from jaxosim.muscles.derivatives import FiberDerivatives, fiber_derivatives
 from jaxosim.muscles.muscle import (
@@ -106,6 +106,7 @@ def _has_activation(model: Model) -> np.ndarray:
 # --------------------------------------------------------------------------------- stages
 
 
+@stage
 def realize_length(
     model: Model, params: Params, path_length: jax.Array, contraction: jax.Array
 ) -> MuscleLengthInfo:
@@ -120,6 +121,7 @@ def realize_length(
     return _by_mode(model, params, lambda _, mode: mode.realize_length, path_length, contraction)
 
 
+@stage
 def realize_fiber_velocity(
     model: Model,
     params: Params,
@@ -173,6 +175,7 @@ def contraction_rate(
     return _by_mode(model, params, rate, length, velocity, lengthening_speed)
 
 
+@stage
 def realize_dynamics(
     model: Model,
     params: Params,
@@ -241,6 +244,7 @@ def equilibrium(
     )
 
 
+@stage
 def derivatives(
     model: Model,
     params: Params,
@@ -281,7 +285,7 @@ def derivatives(
     works = model.muscle_applies_force
     masks = {"activation": works & _has_activation(model)}
     kept = {
-        name: materialize(jnp.where(masks.get(name, works), slope, 0.0))
+        name: jnp.where(masks.get(name, works), slope, 0.0)
         for name, slope in found._asdict().items()
         if slope is not None
     }

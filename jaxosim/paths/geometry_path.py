@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, put, segment_sum, take, take_columns, take_or_zero
-from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.layout import stage
 from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows
 from jaxosim.arrays.safe import safe_divide, safe_norm
 from jaxosim.arrays.spatial import compose, spatial
@@ -38,6 +38,7 @@ class PathInfo:
     length_jacobian: jax.Array = array("arm", unit="m | 1")  # lengthening per unit speed
 
 
+@stage
 def realize_paths(
     model: Model,
     params: Params,
@@ -62,7 +63,7 @@ def realize_paths(
         None, those in whose range q is.
     """
     paths = model.paths
-    point, derivative = materialize(_points(model, params, instance, position, q))
+    point, derivative = _points(model, params, instance, position, q)
     inside = conditions(model, params, q) if active_points is None else active_points
     holds = segment_flags(inside)
     flexible = paths.flexible
@@ -89,9 +90,7 @@ def realize_paths(
     moment_arm, length_jacobian = _arms(model, position, line, direction, derivative)
     if any(group.passes > 1 for group in paths.wrap_groups):
         length_jacobian = length_jacobian - _entries(model, position, still)
-    return materialize(
-        PathInfo(length=length, moment_arm=moment_arm, length_jacobian=length_jacobian)
-    )
+    return PathInfo(length=length, moment_arm=moment_arm, length_jacobian=length_jacobian)
 
 
 def moment_arms(model: Model, path: PathInfo) -> jax.Array:
@@ -125,12 +124,18 @@ def path_stiffness(model: Model, path: PathInfo, stiffness: jax.Array) -> jax.Ar
     places, owner = np.unique(
         arms.mobility[first] * count + arms.mobility[second], return_inverse=True
     )
-    pulled = materialize(take(stiffness, arms.path) * path.moment_arm)
+    pulled = _pulled(model, path, stiffness)
     products = take(pulled, first) * take(path.moment_arm, second)
     sums = segment_sum(products, owner, len(places))
     table = np.full(count * count, len(places))
     table[places] = np.arange(len(places))
     return take_or_zero(sums, table).reshape(count, count)
+
+
+@stage
+def _pulled(model: Model, path: PathInfo, stiffness: jax.Array) -> jax.Array:
+    """What each moment arm does to the tension of its path, `[arm]` (N/rad | N/m)."""
+    return take(stiffness, model.paths.arms.path) * path.moment_arm
 
 
 def _arms(
@@ -229,6 +234,7 @@ def _wrapped(
     return _Wrapped(length, concatenate(lines), concatenate(rests), forces)
 
 
+@stage
 def _points(
     model: Model, params: Params, instance: InstanceInfo, position: PositionInfo, q: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
