@@ -1,6 +1,7 @@
 """Symmetric positive definite systems: inverse by elimination, solves with it, derivatives."""
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from jaxosim.arrays.indexing import take
-from jaxosim.arrays.layout import materialize
+from jaxosim.arrays.layout import batch_first, materialize
 from jaxosim.arrays.linalg import matvec
 
 _PIVOT_SLACK = 4  # units of rounding, relative to the diagonal
@@ -115,14 +116,29 @@ batching.primitive_batchers[_inverse_p] = lambda values, axes, slack: (
 )
 
 
+def _solve(inverse: jax.Array, rhs: jax.Array) -> jax.Array:
+    """Solutions of right-hand sides `[..., n]`."""
+    return matvec(jnp.broadcast_to(inverse, (*rhs.shape[:-1], *inverse.shape)), rhs)
+
+
+def _solve_batched(
+    values: Sequence[jax.Array], axes: Sequence[int | None]
+) -> tuple[jax.Array, int]:
+    """Batches of right-hand sides of one matrix stay with what the kernel has for its inverse."""
+    inverse, rhs = values
+    if axes[0] is None:
+        return _solve_p.bind(inverse, batch_first(rhs, axes[1])), 0
+    return jax.vmap(_solve, axes)(inverse, rhs), 0
+
+
 _solve_p = Primitive("solve_by_inverse")
-_solve_p.def_impl(matvec)
+_solve_p.def_impl(_solve)
 _solve_p.def_abstract_eval(lambda inverse, rhs: rhs)
-mlir.register_lowering(_solve_p, mlir.lower_fun(matvec, multiple_results=False))
+mlir.register_lowering(_solve_p, mlir.lower_fun(_solve, multiple_results=False))
 # Linear in the right-hand side; the inverse is a constant, and symmetric.
 ad.defjvp2(_solve_p, None, lambda tangent, _, inverse, rhs: _solve_p.bind(inverse, tangent))
 ad.primitive_transposes[_solve_p] = lambda cotangent, inverse, rhs: (
     None,
     cotangent if isinstance(cotangent, ad.Zero) else _solve_p.bind(inverse, cotangent),
 )
-batching.primitive_batchers[_solve_p] = lambda values, axes: (jax.vmap(matvec, axes)(*values), 0)
+batching.primitive_batchers[_solve_p] = _solve_batched

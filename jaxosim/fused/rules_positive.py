@@ -40,7 +40,13 @@ def _factors(run: Interpreter, equation: Any, matrix: Nodes) -> list[Nodes]:
 
 @rule("solve_by_inverse")
 def _solved(run: Interpreter, equation: Any, factors: Nodes, rhs: Nodes) -> list[Nodes]:
-    """The solution of M x = rhs."""
+    """The solutions of M x = rhs for all right-hand sides `[..., n]`."""
+    rows = [_solution(run, factors, row) for row in rhs.reshape(-1, len(factors))]
+    return [np.array(rows, int).reshape(rhs.shape)]
+
+
+def _solution(run: Interpreter, factors: Nodes, rhs: Nodes) -> list[int]:
+    """The solution of M x = rhs for one right-hand side."""
     x, count = rhs.tolist(), len(rhs)
     make = run.graph.make
     for k in range(count - 1, -1, -1):
@@ -50,4 +56,4 @@ def _solved(run: Interpreter, equation: Any, factors: Nodes, rhs: Nodes) -> list
     for k in range(count):
         for i in range(k):
             x[k] = make("sub", x[k], make("mul", int(factors[k, i]), x[i]))
-    return [np.array(x, int)]
+    return x

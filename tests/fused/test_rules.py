@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.fused import fused
 from jaxosim.fused.interpreter import RULES
 
@@ -34,6 +35,12 @@ def _nested(x):
         return inner + 1
 
     return lax.while_loop(lambda v: v < 20, outer, jnp.abs(x[0]) + 1)
+
+
+def _solutions(x):
+    matrix = x.reshape(3, 2) @ x.reshape(3, 2).T + 2 * jnp.eye(3, dtype=x.dtype)
+    inverse = inverse_positive(matrix)
+    return jax.vmap(lambda rhs: solve_positive(matrix, inverse, rhs))(x.reshape(2, 3))
 
 
 def _mean_of(x, update):
@@ -98,6 +105,7 @@ CASES = {
     "nested while": _nested,
     "cond": lambda x: lax.cond(x[0] > 0, lambda v: v * 2, lambda v: v - 1, x),
     "switch": lambda x: lax.switch((x[0] + 2).astype(jnp.int32), [jnp.sin, jnp.cos, jnp.exp], x),
+    "several right-hand sides": _solutions,
     "checkpoint": jax.checkpoint(lambda x: jnp.sin(x) * x),
     "custom_jvp": lambda x: (jax.nn.relu(x), jnp.hypot(x, 1.0)),
     "bitcast": lambda x: lax.bitcast_convert_type(x.astype(jnp.float32), jnp.int32) >> 23,
