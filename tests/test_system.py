@@ -231,14 +231,15 @@ def test_gradient_is_finite_where_spheres_graze_the_floor(world):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", jaxosim.bundled_models())
-def test_gait_model_has_finite_gradients_in_its_default_pose(name):
+def test_bundled_model_has_finite_gradients_in_its_default_pose(name):
     """At rest in the default pose: zero slip, knees at their limit, contacts touching."""
     model, params = jaxosim.load_model(name)
     state = hopper_model.initial(model, params)
     muscles = len(model.muscle_names)
     slopes = weighted_rates(model)[1]((params, state, jnp.full(muscles, 0.05)))
     assert hopper_model.all_finite(slopes)
-    assert hopper_model.nonzero(slopes[0].contacts)
+    assert hopper_model.nonzero(slopes[0].muscles)
+    assert hopper_model.nonzero(slopes[0].contacts) == (model.contacts.pair_count > 0)
 
 
 # batch

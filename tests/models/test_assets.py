@@ -10,14 +10,15 @@ from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.reader import read_model
 
 ORIGINALS = {
-    "arm2dof6musc": "arm2dof6musc",
-    "gait14dof22musc": "gait14dof22musc_20170320",
-    "gait14dof22musc_planar": "gait14dof22musc_planar_20170320",
-    "gait14dof22musc_planar_pros": "gait14dof22musc_planar_pros_20180507",
-    "gait14dof22musc_pros": "gait14dof22musc_pros_20180507",
-    "gait9dof18musc": "gait9dof18musc",
+    "arm2dof6musc": "osim-rl/arm2dof6musc",
+    "gait10dof18musc": "opensim-models/gait10dof18musc",
+    "gait14dof22musc": "osim-rl/gait14dof22musc_20170320",
+    "gait14dof22musc_planar": "osim-rl/gait14dof22musc_planar_20170320",
+    "gait14dof22musc_planar_pros": "osim-rl/gait14dof22musc_planar_pros_20180507",
+    "gait14dof22musc_pros": "osim-rl/gait14dof22musc_pros_20180507",
+    "gait9dof18musc": "osim-rl/gait9dof18musc",
 }
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "models" / "osim-rl"
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "models"
 STATE_COUNT = 8
 # Both files give the same numbers, but OpenSim sums forces along another list of frames.
 TOLERANCE = 1e-9
@@ -98,6 +99,7 @@ def accelerations(opensim, model, state, q, u, activation, fiber):
         muscle = muscles.get(i)
         length = muscle.getOptimalFiberLength() * float(fiber[i])
         muscle.setActivation(state, float(activation[i]))
-        opensim.Thelen2003Muscle.safeDownCast(muscle).setFiberLength(state, length)
+        concrete = getattr(opensim, muscle.getConcreteClassName())
+        concrete.safeDownCast(muscle).setFiberLength(state, length)
     model.realizeAcceleration(state)
     return np.array([c.getAccelerationValue(state) for c in coordinates])

@@ -24,7 +24,12 @@ def share(frame, red, blue):
 
 
 # The planar walkers and the one on two sound legs have the bones of these.
-OTHERS = {"gait14dof22musc", "gait14dof22musc_planar", "gait14dof22musc_planar_pros"}
+OTHERS = {
+    "gait10dof18musc",
+    "gait14dof22musc",
+    "gait14dof22musc_planar",
+    "gait14dof22musc_planar_pros",
+}
 
 
 @pytest.mark.parametrize(
