@@ -37,6 +37,7 @@ def random_state(model: Model, params: Params, key: jax.Array) -> tuple[State, j
         activation=activation,
         fiber_length=stretch * muscles,
         normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
+        force_states=params.default_force_states,
     )
     return state, jax.random.uniform(keys[4], muscles.shape, dtype)
 

@@ -14,14 +14,13 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxosim.arrays.indexing import take
-from jaxosim.arrays.safe import clip
 from jaxosim.dynamics.controls import total_controls
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.integrators.explicit import euler_steps, rk4_steps
 from jaxosim.integrators.local_coordinates import from_local, to_local
 from jaxosim.integrators.merson import merson_integrate
-from jaxosim.integrators.problem import ModelProblem
+from jaxosim.integrators.problem import ModelProblem, error_norm
 from jaxosim.integrators.projection import (
     assemble,
     constraint_error,
@@ -32,6 +31,7 @@ from jaxosim.integrators.ros3w import SolverState, init, ros3w_step, ros3w_steps
 from jaxosim.muscles import rows as muscle_rows
 from jaxosim.paths.geometry_path import lengthening_speed
 from jaxosim.pytree import array, checked_array, pytree
+from jaxosim.state_variables import default_states
 from jaxosim.system import (
     StepContext,
     check_records,
@@ -94,7 +94,7 @@ def find_initial_state(
         time=jnp.zeros((), pose.dtype),
         q=pose,
         u=jnp.where(model.locked, 0.0, speed),
-        **muscle_rows.default_states(params),
+        **default_states(params),
     )
     return find_equilibrium(model, params, assemble(model, params, state))
 
@@ -221,28 +221,6 @@ def substeps(
 
     duration = _duration(state, options)
     return jax.lax.scan(step, init(local, duration), step_schedule(options.substeps, duration))[1]
-
-
-def error_norm(model: Model, state: State, error: State) -> jax.Array:
-    """Simbody's error norm: the largest of three RMS values, over q, u and muscle states.
-
-    Speeds and muscle states are weighted by their own size once that exceeds 1. Of the fields of
-    muscles only the rows that are state variables count.
-    """
-
-    def weighted(value, e):
-        return e / clip(jnp.abs(value), low=1.0)
-
-    def rms(*parts):
-        values = jnp.concatenate(parts)
-        return jnp.sqrt(jnp.sum(values * values) / max(values.size, 1))
-
-    muscle = [
-        take(weighted(getattr(state, name), getattr(error, name)), held.row)
-        for name, held in model.muscle_states.items()
-    ]
-    norms = [rms(error.q), rms(weighted(state.u, error.u)), rms(*muscle)]
-    return jnp.max(jnp.stack(norms))
 
 
 def _adaptive_step(

@@ -4,6 +4,7 @@ Ground is body number −1.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -79,3 +80,18 @@ class MuscleStateStructure:
     muscle: np.ndarray  # [variable]
     row: np.ndarray  # [variable] of the field of State; its other rows have no effect
     count: int  # of rows of that field
+
+
+class ComponentPath(NamedTuple):
+    """Where a component stands in its model."""
+
+    path: str  # OpenSim's, from the root of the model
+    place: int  # among all components, as OpenSim goes through them
+
+
+@dataclass(frozen=True, eq=False)
+class ForceStateStructure:
+    """The state variables of forces other than muscles, as OpenSim orders them."""
+
+    owner: tuple[str, ...]  # [force_state] the force
+    variable: tuple[str, ...]  # [force_state] OpenSim's name of the variable

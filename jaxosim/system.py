@@ -6,9 +6,6 @@ as the table of contents of the laws.
 Source: Simbody's stages; OpenSim `Model::realize…`.
 """
 
-import functools
-import operator
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -36,7 +33,7 @@ from jaxosim.dynamics.multibody import (
 )
 from jaxosim.errors import ModelMismatchError
 from jaxosim.forces import present
-from jaxosim.forces.force import ForceInfo, Kinematics
+from jaxosim.forces.force import ForceInfo, Kinematics, sum_of
 from jaxosim.forks import check_process
 from jaxosim.fused import fused
 from jaxosim.muscles import rows as muscle_rows
@@ -185,11 +182,11 @@ def realize_dynamics(
         state, position.bodies, velocity.bodies, position.paths.length, velocity.lengthening_speed
     )
     forces = realize_forces(model, params, position.instance, kinematics, controls)
-    on_coordinates = _sum_of(
+    on_coordinates = sum_of(
         (force.coordinate_force for force in forces.values()), jnp.zeros_like(state.q)
     )
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
-    path_tension = _sum_of(
+    path_tension = sum_of(
         [
             put(tension, model.muscle_path, len(model.paths.names)),
             *(force.path_tension for force in forces.values()),
@@ -199,7 +196,7 @@ def realize_dynamics(
     return Dynamics(
         muscles=muscles,
         forces=forces,
-        wrench=_sum_of(
+        wrench=sum_of(
             (force.wrench for force in forces.values()), jnp.zeros_like(velocity.bodies.velocity)
         ),
         mobility_force=take(on_coordinates, model.tree.mobility)
@@ -224,6 +221,7 @@ def kinematics_of(
         hinge=position.hinge,
         path_length=path_length,
         lengthening_speed=lengthening_speed,
+        force_states=state.force_states,
     )
 
 
@@ -245,12 +243,6 @@ def realize_forces(
         )
         for force in present(model)
     }
-
-
-def _sum_of(contributions: Iterable[jax.Array | None], zero: jax.Array) -> jax.Array:
-    """The sum of those that there are, zero if there are none."""
-    given = [one for one in contributions if one is not None]
-    return functools.reduce(operator.add, given) if given else zero
 
 
 def realize(
@@ -317,6 +309,10 @@ def state_rates(
         u=segment_sum(u_dot, model.tree.mobility, len(model.coordinate_names)),
         activation=jnp.where(works, dynamics.muscles.activation_rate, 0.0),
         **muscle_rows.contraction_fields(model, jnp.where(works, velocity.contraction_rate, 0.0)),
+        force_states=sum_of(
+            (force.state_rate for force in dynamics.forces.values()),
+            jnp.zeros_like(state.force_states),
+        ),
     )
 
 

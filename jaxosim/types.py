@@ -27,6 +27,7 @@ from jaxosim.constraints import (
 )
 from jaxosim.controllers import prescribed_controller
 from jaxosim.forces import (
+    activation_coordinate_actuator,
     body_actuator,
     bushing_force,
     coordinate_actuator,
@@ -61,7 +62,9 @@ from jaxosim.paths.params import PathParams
 from jaxosim.pytree import array, pytree
 from jaxosim.structure import (
     BodyStructure,
+    ComponentPath,
     FloatingStructure,
+    ForceStateStructure,
     MuscleStateStructure,
     TreeStructure,
 )
@@ -114,6 +117,7 @@ class Model:
     smooth_contacts: smooth_sphere_half_space_force.Structure
     prescribed_forces: prescribed_force.Structure
     path_expressions: expression_based_path_force.Structure
+    activation_coordinate_actuators: activation_coordinate_actuator.Structure
     coordinate_couplers: coordinate_coupler_constraint.Structure
     point_constraints: point_constraint.Structure
     weld_constraints: weld_constraint.Structure
@@ -124,6 +128,9 @@ class Model:
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
+    force_states: ForceStateStructure
+    joint_paths: tuple[ComponentPath, ...]  # [joint]
+    force_paths: dict[str, ComponentPath]  # by name, of muscles and of all other forces
     muscle_path: np.ndarray  # [muscle] the path along which the muscle pulls
     muscle_control: np.ndarray  # [muscle] the control that is the muscle's excitation
     muscle_applies_force: np.ndarray  # [muscle] bool
@@ -258,6 +265,7 @@ class Params:
     smooth_contacts: smooth_sphere_half_space_force.Params = dataclasses.field()
     prescribed_forces: prescribed_force.Params = dataclasses.field()
     path_expressions: expression_based_path_force.Params = dataclasses.field()
+    activation_coordinate_actuators: activation_coordinate_actuator.Params = dataclasses.field()
     coordinate_couplers: coordinate_coupler_constraint.Params = dataclasses.field()
     point_constraints: point_constraint.Params = dataclasses.field()
     weld_constraints: weld_constraint.Params = dataclasses.field()
@@ -265,6 +273,7 @@ class Params:
     points_on_lines: point_on_line_constraint.Params = dataclasses.field()
     prescribed_motions: prescribed_motion.Params = dataclasses.field()
     prescribed_controllers: prescribed_controller.Params = dataclasses.field()
+    default_force_states: jax.Array = array("force_state", unit="mixed")
     marker_location: jax.Array = array("marker", 3, unit="m")
 
 
@@ -282,6 +291,8 @@ class State:
     fiber_length: jax.Array = array("muscle", unit="m")
     # OpenSim's contraction state of this class; without effect where the tendon is rigid
     normalized_tendon_force: jax.Array = array("degroote_fregly2016", unit="1")
+    # state variables of forces other than muscles: `Model.force_states`
+    force_states: jax.Array = array("force_state", unit="mixed")
 
 
 StateDerivative = State

@@ -93,6 +93,7 @@ def states_at(model, params, q, u, seed=0):
         "normalized_tendon_force": rng.uniform(
             0.0, 1.5, (len(q), model.sizes["degroote_fregly2016"])
         ),
+        "force_states": rng.uniform(-1.0, 1.0, (len(q), model.sizes["force_state"])),
     }
 
 
@@ -148,6 +149,7 @@ def random_state(model, params, seed, spread=0.2, speed=1.0):
         normalized_tendon_force=jnp.asarray(
             rng.uniform(0.1, 1.0, model.sizes["degroote_fregly2016"])
         ),
+        force_states=jnp.asarray(rng.uniform(-1.0, 1.0, model.sizes["force_state"])),
     )
 
 
@@ -247,6 +249,7 @@ def on_coordinates(force, params, q, u):
         hinge=jnp.zeros((len(q), 6)),
         path_length=no_paths,
         lengthening_speed=no_paths,
+        force_states=jnp.zeros(0),
         **nowhere,
     )
     return force.evaluate(structure, params, None, kinematics, jnp.zeros(0))

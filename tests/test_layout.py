@@ -177,6 +177,7 @@ OWN_CLASSES = {
     "PointToPointSpring": "jaxosim.forces.point_to_point_spring",
     "FunctionBasedBushingForce": "jaxosim.forces.function_based_bushing_force",
     "ExpressionBasedBushingForce": "jaxosim.forces.expression_based_bushing_force",
+    "ActivationCoordinateActuator": "jaxosim.forces.activation_coordinate_actuator",
     "TorqueActuator": "jaxosim.forces.torque_actuator",
     "PointActuator": "jaxosim.forces.point_actuator",
     "BodyActuator": "jaxosim.forces.body_actuator",

@@ -50,7 +50,8 @@ def described(model, params, data, row):
     names = ("q", "u", "activation", "fiber_length")
     recorded = {n: jnp.asarray(data[n][row]) for n in names}
     none = jnp.zeros(0)
-    state = jaxosim.State(time=jnp.zeros(()), normalized_tendon_force=none, **recorded)
+    absent = {"normalized_tendon_force": none, "force_states": none}
+    state = jaxosim.State(time=jnp.zeros(()), **absent, **recorded)
     info = hopper_model.describe(model, params, state, jnp.zeros(len(model.muscle_names)))
     return jaxosim.to_dict(model, info)
 

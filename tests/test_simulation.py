@@ -11,7 +11,8 @@ import pytest
 
 import jaxosim
 from jaxosim.errors import ModelMismatchError
-from jaxosim.simulation import error_norm, init_integrator, step_with_state, substeps
+from jaxosim.integrators.problem import error_norm
+from jaxosim.simulation import init_integrator, step_with_state, substeps
 from tests import hopper_model
 
 SAME = 1e-10  # one program in two groupings: rounding, multiplied by stiff contacts

@@ -67,6 +67,7 @@ def traced(name):
             activation=muscles.default_activation,
             fiber_length=muscles.default_fiber_length,
             normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
+            force_states=params.default_force_states,
         )
         excitation = muscles.default_activation
         position = realize_position(model, params, state)
@@ -229,7 +230,7 @@ def test_a_model_introduces_itself_briefly():
     assert len(repr(model)) < 200 and "coordinates" in repr(model)
 
 
-def test_a_state_is_six_arrays():
+def test_a_state_is_seven_arrays():
     assert [field.name for field in dataclasses.fields(jaxosim.State)] == [
         "time",
         "q",
@@ -237,5 +238,6 @@ def test_a_state_is_six_arrays():
         "activation",
         "fiber_length",
         "normalized_tendon_force",
+        "force_states",
     ]
     assert jaxosim.StateDerivative is jaxosim.State

@@ -86,6 +86,7 @@ QUANTITIES = (
             "activation_rate": "rates.activation",
             "fiber_length_rate": "rates.fiber_length",
             "normalized_tendon_force_rate": "rates.normalized_tendon_force",
+            "force_states_rate": "rates.force_states",
             "muscle_actuation": "info.muscles.tendon_force",
             **_same("muscle", "muscles", "tendon_force", "fiber_force", "active_fiber_force"),
             **_same("muscle", "muscles", "passive_fiber_force", "fiber_force_along_tendon"),

@@ -10,7 +10,7 @@ import jaxosim
 from jaxosim.opensim.library import opensim
 from jaxosim.opensim.model import OpenSimModel
 
-FIELDS = ("q", "u", "activation", "fiber_length", "normalized_tendon_force")
+FIELDS = ("q", "u", "activation", "fiber_length", "normalized_tendon_force", "force_states")
 
 
 def play(

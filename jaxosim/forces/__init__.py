@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxosim.forces import (
+    activation_coordinate_actuator,
     body_actuator,
     bushing_force,
     coordinate_actuator,
@@ -59,6 +60,7 @@ FORCES: tuple[ModuleType, ...] = (
     smooth_sphere_half_space_force,
     prescribed_force,
     expression_based_path_force,
+    activation_coordinate_actuator,
 )
 
 

@@ -7,7 +7,9 @@ three forms.
 Source: OpenSim `Force`, `ForceProducer`, `ForceConsumer`.
 """
 
-from collections.abc import Sequence
+import functools
+import operator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -48,6 +50,7 @@ class Kinematics:
     hinge: jax.Array = array("mobility", 6, unit="1 | m")  # S: spatial velocity per unit speed
     path_length: jax.Array = array("path", unit="m")
     lengthening_speed: jax.Array = array("path", unit="m/s")
+    force_states: jax.Array = array("force_state", unit="mixed")
 
 
 class ForceInfo:
@@ -56,6 +59,7 @@ class ForceInfo:
     coordinate_force: jax.Array | None = None  # [coordinate] N·m | N
     wrench: jax.Array | None = None  # [mobod, 6] N·m, N, about the common point
     path_tension: jax.Array | None = None  # [path] N, negative where the path pushes
+    state_rate: jax.Array | None = None  # [force_state] per second
 
 
 class MobilityJacobian(NamedTuple):
@@ -79,11 +83,24 @@ class PathJacobian(NamedTuple):
     stiffness: jax.Array  # [path] N/m, of the tension by the length
 
 
+class StateJacobian(NamedTuple):
+    """The stiff part of a force with states whose rates depend on nothing else that moves."""
+
+    rate: jax.Array  # [force_state] 1/s, of each state's rate by the state; never positive
+    coordinate_force: jax.Array  # [coordinate, force_state] of generalized forces by the states
+
+
 class Description(NamedTuple):
     """The forces of one class, for `jaxosim info`."""
 
     summary: str
     rows: Sequence[tuple[str, str]]  # name, and what it acts on
+
+
+def sum_of(contributions: Iterable[jax.Array | None], zero: jax.Array) -> jax.Array:
+    """The sum of those that there are, zero if there are none."""
+    given = [one for one in contributions if one is not None]
+    return functools.reduce(operator.add, given) if given else zero
 
 
 def read_coordinate(context: Context, element: Element) -> str:

@@ -28,7 +28,13 @@ from jaxosim.dynamics.constraints import ConstraintInfo, accelerations
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.forces import present
-from jaxosim.forces.force import CoordinateJacobian, Kinematics, MobilityJacobian, PathJacobian
+from jaxosim.forces.force import (
+    CoordinateJacobian,
+    Kinematics,
+    MobilityJacobian,
+    PathJacobian,
+    StateJacobian,
+)
 from jaxosim.muscles import rows as muscle_rows
 from jaxosim.muscles.derivatives import FiberDerivatives
 from jaxosim.paths.geometry_path import (
@@ -54,7 +60,8 @@ from jaxosim.types import (
     StateDerivative,
 )
 
-_Jacobian = TypeVar("_Jacobian", MobilityJacobian, CoordinateJacobian, PathJacobian)
+_Part = MobilityJacobian | CoordinateJacobian | PathJacobian | StateJacobian
+_Jacobian = TypeVar("_Jacobian", bound=_Part)
 
 _TINY = 1e-12  # J: the root's derivative stays finite for a world at rest, squared too
 
@@ -84,6 +91,7 @@ class Linearization(NamedTuple):
     stiffness: jax.Array  # [mobility, mobility] −∂force/∂q, without muscles
     rates: StateDerivative  # as in Evaluation
     fibers: FiberDerivatives
+    states: StateJacobian | None  # of forces other than muscles; None if they have no states
     constraints: ConstraintInfo | None
     constraint_bias: jax.Array | None  # [equation]
 
@@ -177,6 +185,10 @@ class IterationMatrix:
             tension = tension + fibers.T_activation * d_a
         released = tension_generalized_force(model, paths, on_paths(model, tension))
         force = momentum - g * matvec(self.stiffness, displacement) + g * released
+        d_states = rhs.force_states
+        if lin.states is not None:
+            d_states = d_states / (1 - g * lin.states.rate)
+            force = force + g * matvec(take(lin.states.coordinate_force, mobility), d_states)
         if self.constrained is None or value is None:
             d_u = solve_positive(self.matrix, self.inverse, force)
         else:
@@ -191,6 +203,7 @@ class IterationMatrix:
             u=segment_sum(d_u, mobility, len(rhs.u)),
             activation=d_a,
             **muscle_rows.contraction_fields(model, contracted / damped),
+            force_states=d_states,
         )
 
     def _shortening(self, change: jax.Array) -> jax.Array:
@@ -256,6 +269,7 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
         )
         for force in present(model)
     ]
+    of_states = _total(parts, StateJacobian)
     damping, stiffness = _on_mobilities(
         model, stages.position.paths, parts, jnp.zeros_like(stages.mass)
     )
@@ -268,6 +282,7 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
         stiffness=stiffness,
         rates=stages.rates,
         fibers=stages.fibers,
+        states=of_states[0] if of_states else None,
         constraints=stages.constraints,
         constraint_bias=stages.constraint_bias,
     )
@@ -281,7 +296,7 @@ def on_paths(model: Model, values: jax.Array) -> jax.Array:
 def _on_mobilities(
     model: Model,
     paths: PathInfo,
-    parts: Sequence[MobilityJacobian | CoordinateJacobian | PathJacobian | None],
+    parts: Sequence[_Part | None],
     zero: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     """Damping and stiffness `[mobility, mobility]` of all forces."""

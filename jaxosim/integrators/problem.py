@@ -1,4 +1,4 @@
-"""A model under held controls, in the form in which `ros3w.py` integrates it.
+"""A model under held controls, in the form in which `ros3w.py` integrates it, and an error norm.
 
 Its events are those of the conditional points of paths: a muscle whose path gains or loses a point
 changes its length at once, and its tension with it.
@@ -9,6 +9,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jaxosim.arrays.indexing import take
+from jaxosim.arrays.safe import clip
 from jaxosim.integrators.linearization import Evaluation, evaluate
 from jaxosim.integrators.projection import project
 from jaxosim.paths.points import conditions, next_event
@@ -52,3 +54,26 @@ class ModelProblem:
         """The model at a state, with these conditional points active."""
         context = self.context._replace(active_points=active_points)
         return evaluate(self.model, self.params, state, self.controls, context)
+
+
+def error_norm(model: Model, state: State, error: State) -> jax.Array:
+    """Simbody's error norm: the largest of three RMS values, over q, u and the states of forces.
+
+    Speeds and states of forces are weighted by their own size once that exceeds 1. Of the fields of
+    muscles only the rows that are state variables count.
+    """
+
+    def weighted(value, e):
+        return e / clip(jnp.abs(value), low=1.0)
+
+    def rms(*parts):
+        values = jnp.concatenate(parts)
+        return jnp.sqrt(jnp.sum(values * values) / max(values.size, 1))
+
+    of_forces = [
+        take(weighted(getattr(state, name), getattr(error, name)), held.row)
+        for name, held in model.muscle_states.items()
+    ]
+    of_forces.append(weighted(state.force_states, error.force_states))
+    norms = [rms(error.q), rms(weighted(state.u, error.u)), rms(*of_forces)]
+    return jnp.max(jnp.stack(norms))

@@ -18,6 +18,7 @@ from jaxosim.functions.bank import function_sizes
 from jaxosim.joints import JOINTS, LAWS
 from jaxosim.models.compile_controls import Controls, compile_controls
 from jaxosim.models.compile_floating import compile_floating
+from jaxosim.models.compile_states import States, compile_states
 from jaxosim.models.compile_tree import compile_tree
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.singularity import singular_coordinate
@@ -25,6 +26,7 @@ from jaxosim.models.spec import (
     CoordinateSpec,
     JointSpec,
     ModelSpec,
+    StateOwner,
     UnsupportedSpec,
 )
 from jaxosim.muscles.build import build as build_muscles
@@ -63,11 +65,12 @@ def _refuse_unsupported(spec: ModelSpec) -> None:
 
 
 def _forces(spec: ModelSpec, kind: type[_Force]) -> list[_Force]:
-    """The enabled forces of one class, in file order; muscles stay even when disabled."""
+    """The forces of one class, in file order; disabled ones only if their states go on."""
     return [
         force
         for force in spec.forces
-        if isinstance(force, kind) and (kind is MuscleSpec or force.applies_force)
+        if isinstance(force, kind)
+        and (isinstance(force, MuscleSpec | StateOwner) or force.applies_force)
     ]
 
 
@@ -130,7 +133,8 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     mobod = [int(m) for m in bodies.mobod]
     paths, path_params = build_paths(spec, _path_owners(spec, muscles), index, mobod, tree)
     controls = compile_controls(spec.forces)
-    lookup = _lookup(spec, index, rotational, bodies, tree, paths, controls)
+    states = compile_states(spec.forces)
+    lookup = _lookup(spec, index, rotational, bodies, tree, paths, controls, states)
     built = {force.FIELD: force.build(_forces(spec, force.Spec), lookup) for force in FORCES}
     built |= {one.FIELD: one.build(_constraints(spec, one.Spec), lookup) for one in CONSTRAINTS}
     built |= {one.FIELD: one.build(_controllers(spec, one.Spec), lookup) for one in CONTROLLERS}
@@ -146,6 +150,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         coordinates=_coordinates(spec),
         paths=path_params,
         muscles=built_muscles.common,
+        default_force_states=states.default,
         marker_location=np.array([m.location for m in spec.markers], float).reshape(-1, 3),
         **built_muscles.own,
         **{name: numbers for name, (_, numbers) in built.items()},
@@ -160,6 +165,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         "paths": paths,
         **{f"muscle_{name}": getattr(built_muscles, name) for name in ("rows", "modes", "states")},
         **_of_controls(controls, muscles),
+        "force_states": states.structure,
         **{name: static for name, (static, _) in built.items()},
     }
     sizes = {**_sizes(spec, params, structure), **built_muscles.sizes}
@@ -176,6 +182,7 @@ def _lookup(
     tree: TreeStructure,
     paths: PathStructure,
     controls: Controls,
+    states: States,
 ) -> Lookup:
     """What forces find by name."""
     return Lookup(
@@ -188,6 +195,7 @@ def _lookup(
         contact_geometry={geometry.name: geometry for geometry in spec.contact_geometry},
         path={name: number for number, name in enumerate(paths.names)},
         control=controls.first,
+        force_state=states.row,
     )
 
 
@@ -271,6 +279,8 @@ def _model(
         body_names=tuple(b.name for b in spec.bodies),
         joint_names=tuple(j.name for j in spec.joints),
         joint_kinds=tuple(j.kind for j in spec.joints),
+        joint_paths=spec.joint_paths,
+        force_paths=dict(spec.force_paths),
         joint_coordinates=_joint_coordinates(spec),
         coordinate_names=tuple(c.name for _, c in coordinates),
         muscle_names=tuple(m.name for m in muscles),
@@ -334,6 +344,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "arm": len(paths.arms.path),
         "segment": len(paths.flexible.start),
         **wrap_sizes(params.paths),
+        "force_state": len(params.default_force_states),
         "marker": len(spec.markers),
         "equation": sum(one.equation_count(structure[one.FIELD]) for one in CONSTRAINTS),
         **own,

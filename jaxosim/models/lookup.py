@@ -25,6 +25,7 @@ class Lookup:
     contact_geometry: Mapping[str, ContactGeometrySpec]
     path: Mapping[str, int]  # by the name of the force that owns it
     control: Mapping[str, int]  # the first one of the force that owns it
+    force_state: Mapping[tuple[str, str], int]  # by the force that owns it, and its own name
 
     def coordinates(self, names: Sequence[str]) -> np.ndarray:
         """Index of each coordinate."""
@@ -41,6 +42,10 @@ class Lookup:
     def controls(self, names: Sequence[str]) -> np.ndarray:
         """Index of the control, or of the first one, that each of these forces owns."""
         return np.array([self.control[name] for name in names], int)
+
+    def force_states(self, names: Sequence[str], variable: str) -> np.ndarray:
+        """Index of the state variable of this name of each of these forces."""
+        return np.array([self.force_state[name, variable] for name in names], int)
 
     def carriers(self, bodies: np.ndarray) -> np.ndarray:
         """The mobilized body that carries each body, GROUND if none does."""

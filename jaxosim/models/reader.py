@@ -23,6 +23,7 @@ from jaxosim.models.osim_xml import (
 from jaxosim.models.reader_context import CannotContinue, Context
 from jaxosim.models.reader_frames import (
     Component,
+    component_paths,
     component_tree,
     resolve_point,
     resolve_pose,
@@ -53,6 +54,7 @@ from jaxosim.models.spec import (
     ModelSpec,
 )
 from jaxosim.paths.read_wraps import wrap_objects
+from jaxosim.structure import ComponentPath
 
 _GRAVITY = (0.0, -9.80665, 0.0)
 
@@ -106,6 +108,8 @@ def _read_document(document: Document, source: str) -> ModelSpec:
     bodies: tuple[BodySpec, ...] = ()
     joints: tuple[JointSpec, ...] = ()
     forces: tuple[ForceSpec, ...] = ()
+    joint_paths: tuple[ComponentPath, ...] = ()
+    force_paths: dict[str, ComponentPath] = {}
     geometry: tuple[ContactGeometrySpec, ...] = ()
     markers: tuple[MarkerSpec, ...] = ()
     constraints: tuple[ConstraintSpec, ...] = ()
@@ -123,9 +127,10 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         if has_other_files:
             raise CannotContinue
         bodies = _read_bodies(context, tree)
-        joints = _read_joints(context, tree, bodies)
+        joints, owners = _read_joints(context, tree, bodies)
+        joint_paths = tuple(component_paths(tree, owners))
         geometry = _read_geometry(context, tree)
-        forces = _read_forces(context, tree)
+        forces, force_paths = _read_forces(context, tree)
         markers = _read_markers(context, tree)
         constraints = reader_constraints.read_constraints(context, tree, joints)
         controllers = reader_controllers.read_controllers(context, tree, forces, document.version)
@@ -138,7 +143,9 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         gravity=gravity,
         bodies=bodies,
         joints=joints,
+        joint_paths=joint_paths,
         forces=forces,
+        force_paths=force_paths,
         constraints=constraints,
         controllers=controllers,
         contact_geometry=geometry,
@@ -191,8 +198,8 @@ def _read_body(context: Context, body: Component) -> BodySpec:
 
 def _read_joints(
     context: Context, tree: Component, bodies: tuple[BodySpec, ...]
-) -> tuple[JointSpec, ...]:
-    """All joints; what a path may name of their coordinates becomes part of the tree."""
+) -> tuple[tuple[JointSpec, ...], list[Component]]:
+    """All joints and their components; coordinates that a path may name join the tree."""
     members = _members(tree, "jointset", None, *JOINT_CLASSES)
     read = tuple(read_joint(context, joint) for joint in members)
     joints = complete_tree(context, bodies, read)
@@ -208,7 +215,7 @@ def _read_joints(
                 part.element.name = unique
         told_apart.append(joint.renamed(names))
     context.coordinates = frozenset(seen)
-    return tuple(told_apart)
+    return tuple(told_apart), owners
 
 
 def _unique(name: str, joint: str, seen: set[str]) -> str:
@@ -248,9 +255,12 @@ def _read_shape(context: Context, geometry: Component) -> ContactGeometrySpec | 
     return ContactGeometrySpec(element.tag, element.name, frame, radius)
 
 
-def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
+def _read_forces(
+    context: Context, tree: Component
+) -> tuple[tuple[ForceSpec, ...], dict[str, ComponentPath]]:
     """All forces, in the order in which OpenSim adds them to its system, as controls are."""
     forces: dict[str, ForceSpec] = {}
+    known: list[Component] = []
     members = _members(tree, "forceset", None, *FORCE_READERS)
     for component in sorted(members, key=lambda one: one.owner is not tree):
         element = component.element
@@ -262,7 +272,9 @@ def _read_forces(context: Context, tree: Component) -> tuple[ForceSpec, ...]:
             raise element.error("expected another name than that of a force outside its set")
         else:
             forces[element.name] = FORCE_READERS[element.tag](context, component)
-    return tuple(forces.values())
+            known.append(component)
+    paths = component_paths(tree, known)
+    return tuple(forces.values()), dict(zip(forces, paths, strict=True))
 
 
 def _read_markers(context: Context, tree: Component) -> tuple[MarkerSpec, ...]:

@@ -9,6 +9,7 @@ Source: OpenSim `Component`, `PhysicalOffsetFrame`; see docs/theory/model_files.
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from jaxosim.errors import quote
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import CannotContinue, Context, member_list, name_components
 from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
+from jaxosim.structure import ComponentPath
 
 _GIMBAL_LOCK = 4 * np.finfo(float).eps  # cosine below which SimTK calls the middle angle ±90°
 _SETS = (
@@ -92,9 +94,27 @@ def component_tree(model: Element) -> Component:
     return root
 
 
+def component_paths(root: Component, components: Iterable[Component]) -> list[ComponentPath]:
+    """Where some components stand: what the model owns outside its sets comes first."""
+    homes = _homes()
+    found: dict[int, ComponentPath] = {}
+    parts = sorted(root.parts.items(), key=lambda part: part[0] in homes)
+    pending = [(f"/{name}", part) for name, part in reversed(parts)]
+    while pending:
+        path, component = pending.pop()
+        found[id(component)] = ComponentPath(path, len(found))
+        pending += [(f"{path}/{n}", part) for n, part in reversed(component.parts.items())]
+    return [found[id(component)] for component in components]
+
+
+def _homes() -> set[str]:
+    """Names of ground and of the sets."""
+    return {GROUND, *(set_tag.lower() for set_tag in _SETS)}
+
+
 def set_members(root: Component, set_name: str, *classes: str) -> list[Component]:
     """The components of a set, then those of these classes that the model owns outside its sets."""
-    homes = {GROUND, *(set_tag.lower() for set_tag in _SETS)}
+    homes = _homes()
     loose = [part for name, part in root.parts.items() if name not in homes]
     loose += root.parts["componentset"].parts.values()
     members = list(root.parts[set_name].parts.values())

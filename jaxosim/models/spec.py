@@ -7,7 +7,7 @@ makes them unique, and defaults are filled in.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxosim.functions import FunctionSpec
@@ -17,6 +17,7 @@ from jaxosim.functions.multiplier_function import Spec as MultiplierFunctionSpec
 from jaxosim.functions.piecewise_linear_function import Spec as PiecewiseLinearFunctionSpec
 from jaxosim.functions.polynomial_function import Spec as PolynomialFunctionSpec
 from jaxosim.functions.simm_spline import Spec as SimmSplineSpec
+from jaxosim.structure import ComponentPath
 
 __all__ = [
     "GROUND",
@@ -179,6 +180,28 @@ class ControlOwner(Protocol):
         ...
 
 
+class StateSpec(NamedTuple):
+    """A state variable of a force, and its value in the default state."""
+
+    name: str
+    default: float
+
+
+@runtime_checkable
+class StateOwner(Protocol):
+    """A force other than a muscle that has state variables."""
+
+    @property
+    def name(self) -> str:
+        """Of the force."""
+        ...
+
+    @property
+    def states(self) -> tuple[StateSpec, ...]:
+        """One or more, in OpenSim's order."""
+        ...
+
+
 @dataclass(frozen=True)
 class MarkerSpec:
     """A named point of a body."""
@@ -208,6 +231,8 @@ class ModelSpec:
     bodies: tuple[BodySpec, ...]
     joints: tuple[JointSpec, ...]
     forces: tuple[ForceSpec, ...] = ()
+    joint_paths: tuple[ComponentPath, ...] = ()
+    force_paths: Mapping[str, ComponentPath] = field(default_factory=dict)  # by name
     constraints: tuple[ConstraintSpec, ...] = ()
     controllers: tuple[ControllerSpec, ...] = ()
     contact_geometry: tuple[ContactGeometrySpec, ...] = ()

@@ -33,20 +33,6 @@ from jaxosim.types import Model, Params, State
 # ------------------------------------------------------------------------ states of muscles
 
 
-def default_states(params: Params) -> dict[str, jax.Array]:
-    """Defaults of the fields of `State` that belong to muscles, fibers not in equilibrium."""
-    fields = {
-        "activation": params.muscles.default_activation,
-        "fiber_length": params.muscles.default_fiber_length,
-    }
-    for kind in MUSCLES:
-        for mode in kind.MODES:
-            name = mode.contraction_state
-            if name is not None and name not in fields:
-                fields[name] = getattr(getattr(params, kind.FIELD), f"default_{name}")
-    return fields
-
-
 def contraction(model: Model, state: State) -> jax.Array:
     """The contraction state of each muscle `[muscle]`: fiber length (m) or another (1).
 

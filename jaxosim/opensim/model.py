@@ -81,16 +81,7 @@ class OpenSimModel:
         self.marker_names = reading.names(self._markers)
         variables = model.getStateVariableNames()
         self.state_names = tuple(variables.get(index) for index in range(variables.getSize()))
-        paths = {muscle.getAbsolutePathString(): muscle for muscle in self._muscles}
-        self._state_paths = {
-            "activation": list(paths),
-            "fiber_length": list(paths),
-            "normalized_tendon_force": [
-                path
-                for path, muscle in paths.items()
-                if muscle.hasProperty("default_normalized_tendon_force")
-            ],
-        }
+        self._state_paths = reading.state_paths(self._muscles, self.state_names)
 
     def _collect_coordinate_facts(self) -> None:
         """Read locks, ranges and defaults; find each coordinate's place in Simbody's q and u."""
@@ -143,19 +134,17 @@ class OpenSimModel:
             coordinate.setSpeedValue(state, u)
             if self.locked[index]:
                 coordinate.setLocked(state, True)
-        for variable, paths in self._state_paths.items():
-            self._set_muscle_variable(state, variable, paths, values.get(variable))
+        for field, paths in self._state_paths.items():
+            self._set_variables(state, paths, values.get(field))
         self.set_controls(values.get("excitation", np.zeros(self.control_count)))
         return state
 
-    def _set_muscle_variable(
-        self, state, variable: str, paths: list[str], values: np.ndarray | None
-    ) -> None:
+    def _set_variables(self, state, paths: list[str], values: np.ndarray | None) -> None:
         if values is None:
             return
         for path, value in zip(paths, values, strict=True):
             with contextlib.suppress(RuntimeError):  # not every muscle has the variable
-                self.model.setStateVariableValue(state, f"{path}/{variable}", float(value))
+                self.model.setStateVariableValue(state, path, float(value))
 
     def set_controls(self, controls: np.ndarray) -> None:
         """Set the controls, [control] (1), from the next instant on at which they are computed."""
@@ -164,20 +153,19 @@ class OpenSimModel:
     def read(self, state: opensim.State) -> Arrays:
         """Values of a state: q, u [coordinate], activation, fiber_length [muscle], and others.
 
-        Those are `normalized_tendon_force`, over the muscles that could have it; NaN where a muscle
-        has no such state.
+        Those are `normalized_tendon_force`, over the muscles that could have it, and
+        `force_states`, of other forces; NaN where a muscle has no such state.
         """
         return {
             "q": np.array([c.getValue(state) for c in self._coordinates]),
             "u": np.array([c.getSpeedValue(state) for c in self._coordinates]),
-            **{name: self._muscle_variable(state, name) for name in self._state_paths},
+            **{name: self._variables(state, name) for name in self._state_paths},
         }
 
-    def _muscle_variable(self, state, variable: str, derivative: bool = False) -> np.ndarray:
+    def _variables(self, state, field: str, derivative: bool = False) -> np.ndarray:
         model = self.model
         read = model.getStateVariableDerivativeValue if derivative else model.getStateVariableValue
-        paths = self._state_paths[variable]
-        return np.array([reading.or_nan(read, state, f"{path}/{variable}") for path in paths])
+        return np.array([reading.or_nan(read, state, path) for path in self._state_paths[field]])
 
     # ---- everything OpenSim reports at a state ---------------------------------------------
     def evaluate(self, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -187,8 +175,8 @@ class OpenSimModel:
           values: one state: q, u, activation, fiber_length, excitation [control].
 
         Returns:
-          Rates `q_dot, u_dot, activation_rate, fiber_length_rate, normalized_tendon_force_rate`,
-          zero for a muscle without such a state; `body_…` as position,
+          Rates `q_dot, u_dot, activation_rate, fiber_length_rate, normalized_tendon_force_rate,
+          force_states_rate`, zero for a muscle without such a state; `body_…` as position,
           rotation, angles, velocity, angular_velocity, acceleration, angular_acceleration;
           `mass_center_…` and `marker_…` as position, velocity, acceleration; `muscle_…` as in
           reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], the generalized
@@ -249,7 +237,7 @@ class OpenSimModel:
             "q_dot": q_dot[self._mobility],
             "u_dot": np.array([c.getAccelerationValue(state) for c in self._coordinates]),
             **{
-                f"{name}_rate": np.nan_to_num(self._muscle_variable(state, name, derivative=True))
+                f"{name}_rate": np.nan_to_num(self._variables(state, name, derivative=True))
                 for name in self._state_paths
             },
         }
@@ -288,14 +276,13 @@ class OpenSimModel:
                 muscle.computeEquilibrium(state)
             except RuntimeError:
                 failed.append(index)
-        fiber_length = self._muscle_variable(state, "fiber_length")
+        fiber_length = self._variables(state, "fiber_length")
         fiber_length[failed] = np.nan
         return fiber_length
 
-    @property
-    def tendon_force_count(self) -> int:
-        """Number of muscles whose contraction state could be the normalized tendon force."""
-        return len(self._state_paths["normalized_tendon_force"])
+    def state_count(self, field: str) -> int:
+        """Number of entries of one of the values of `read` other than q and u."""
+        return len(self._state_paths[field])
 
     def path_length(self, q: np.ndarray) -> np.ndarray:
         """Length of each muscle's path in a pose, [muscle] (m)."""

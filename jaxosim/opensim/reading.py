@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -84,6 +84,31 @@ def muscle_report(muscles: list, state: opensim.State) -> Arrays:
     return {
         f"muscle_{name}": np.array([or_nan(getattr(muscle, getter), state) for muscle in muscles])
         for name, getter in MUSCLE_GETTERS.items()
+    }
+
+
+def state_paths(muscles: list, names: Iterable[str]) -> dict[str, list[str]]:
+    """Paths of the state variables of muscles and other forces.
+
+    Args:
+      muscles: of the model.
+      names: of all its state variables.
+
+    Returns:
+      By the fields of `jaxosim.State` that hold them. Of muscles there is a path for each that
+      could have the variable, whether it has or not.
+    """
+    paths = {muscle.getAbsolutePathString(): muscle for muscle in muscles}
+    tendons = [p for p, m in paths.items() if m.hasProperty("default_normalized_tendon_force")]
+    owned = [(name, *name.rsplit("/", 1)) for name in names]
+    of_coordinates = ("value", "speed")
+    return {
+        "activation": [f"{path}/activation" for path in paths],
+        "fiber_length": [f"{path}/fiber_length" for path in paths],
+        "normalized_tendon_force": [f"{path}/normalized_tendon_force" for path in tendons],
+        "force_states": [
+            name for name, path, own in owned if path not in paths and own not in of_coordinates
+        ],
     }
 
 

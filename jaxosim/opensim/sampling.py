@@ -36,7 +36,8 @@ def random_states(oracle: OpenSimModel, count: int, seed: int) -> dict[str, np.n
 
     Returns:
       time [state], q, u [state, coordinate], activation, fiber_length [state, muscle], excitation
-      [state, control], normalized_tendon_force [state, muscle that could have it].
+      [state, control], normalized_tendon_force [state, muscle that could have it], force_states
+      [state, state variable of other forces].
     """
     rng = np.random.default_rng(seed)
     q = _poses(oracle, rng, count)
@@ -50,7 +51,10 @@ def random_states(oracle: OpenSimModel, count: int, seed: int) -> dict[str, np.n
         "activation": rng.uniform(0.01, 1.0, shape),
         "fiber_length": _fiber_lengths(oracle, rng, q),
         "excitation": rng.uniform(0.0, 1.0, (count, oracle.control_count)),
-        "normalized_tendon_force": rng.uniform(0.0, 1.5, (count, oracle.tendon_force_count)),
+        "normalized_tendon_force": rng.uniform(
+            0.0, 1.5, (count, oracle.state_count("normalized_tendon_force"))
+        ),
+        "force_states": rng.uniform(-1.0, 1.0, (count, oracle.state_count("force_states"))),
     }
 
 

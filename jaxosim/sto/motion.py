@@ -1,11 +1,11 @@
 """Which column of a table belongs to what in a model: states, controls, coordinates.
 
 States are written under their OpenSim paths, `/jointset/<joint>/<coordinate>/value` and `/speed`,
-`/forceset/<muscle>/activation` and `/fiber_length` as far as the muscle has them (see
-`jaxosim.state_variables`); `StatesTrajectory.createFromStatesTable` turns such a table into states
-of the same model. Read are these and the names of OpenSim 3
-(`<coordinate>`, `<coordinate>_u`, `<muscle>.activation`, `<muscle>.fiber_length`). Rotational
-coordinates and their speeds are converted when the header says degrees.
+`/forceset/<muscle>/activation` and `/fiber_length` as far as the muscle has them, and those of
+other forces (see `jaxosim.state_variables`); `StatesTrajectory.createFromStatesTable` turns such a
+table into states of the same model. Read are these and the names of OpenSim 3 (`<coordinate>`,
+`<coordinate>_u`, `<muscle>.activation`, `<muscle>.fiber_length`). Rotational coordinates and their
+speeds are converted when the header says degrees.
 
 Numbers that become states or controls have to be finite; NaN in other columns stays there.
 """
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from jaxosim.errors import ModelMismatchError, TableFormatError, quote
-from jaxosim.muscles.rows import default_states
-from jaxosim.state_variables import state_variables
+from jaxosim.state_variables import default_states, state_fields, state_variables
 from jaxosim.sto.table import Table, read_table, write_table
 from jaxosim.types import Model, Params, State
 
@@ -46,8 +45,8 @@ def write_states(path: _Path, model: Model, states: State) -> None:
         "q": _field(states.q, "State.q", len(time), coordinates),
         "u": _field(states.u, "State.u", len(time), coordinates),
         **{
-            name: _field(getattr(states, name), f"State.{name}", len(time), held.count)
-            for name, held in model.muscle_states.items()
+            name: _field(getattr(states, name), f"State.{name}", len(time), count)
+            for name, count in state_fields(model).items()
         },
     }
     variables = state_variables(model)

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxosim.models.catalog import bundled_models, resolve
 from jaxosim.models.reader_frames import rotation
-from jaxosim.muscles.rows import default_states
+from jaxosim.state_variables import default_states
 from jaxosim.structure import GROUND
 from jaxosim.types import Model, Params, State
 from jaxosim.viewer.bones import BONE, Body, bone, torso_bones

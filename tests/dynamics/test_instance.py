@@ -71,6 +71,7 @@ def state_of(model, params, q, u):
         activation=params.muscles.default_activation,
         fiber_length=params.muscles.optimal_fiber_length,
         normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
+        force_states=params.default_force_states,
     )
 
 

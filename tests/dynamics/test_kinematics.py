@@ -42,6 +42,7 @@ def state_of(model, params, q, u):
         activation=muscles.default_activation,
         fiber_length=muscles.optimal_fiber_length,
         normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
+        force_states=params.default_force_states,
     )
 
 

@@ -145,6 +145,7 @@ def replay(name, pattern):
     rows = jaxosim.State(
         time=jnp.zeros(_LONGEST),
         normalized_tendon_force=jnp.zeros((_LONGEST, 0)),
+        force_states=jnp.zeros((_LONGEST, 0)),
         **{key: jnp.asarray(value) for key, value in fields.items()},
     )
     actions = np.clip(np.pad(data["actions"], ((0, pad), (0, 0)), mode="edge"), 0, 1)

@@ -85,6 +85,7 @@ def test_springs_on_one_coordinate_add_up():
         activation=jnp.zeros(0),
         fiber_length=jnp.zeros(0),
         normalized_tendon_force=jnp.zeros(0),
+        force_states=jnp.zeros(0),
     )
     info = hopper_model.describe(model, params, still, jnp.zeros(0))
     np.testing.assert_allclose(info.forces["springs"].force, [-15.0, 7.0, -0.9], rtol=1e-13)

@@ -73,6 +73,7 @@ def worlds(name, dtype=jnp.float64):
         activation=jnp.asarray(rng.uniform(0.05, 0.9, (WORLDS, len(model.muscle_names))), dtype),
         fiber_length=near(state.fiber_length, 1e-3),
         normalized_tendon_force=near(state.normalized_tendon_force, 1e-3),
+        force_states=near(state.force_states, 1e-3),
     )
     excitation = jnp.asarray(rng.uniform(0, 1, (WORLDS, len(model.muscle_names))), dtype)
     return model, params, states, excitation

@@ -187,6 +187,7 @@ def test_stiff_eigenvalues_are_those_of_the_whole_jacobian():
             activation=a,
             fiber_length=length,
             normalized_tendon_force=state.normalized_tendon_force,
+            force_states=state.force_states,
         )
         d = jaxosim.state_derivative(model, params, moved, excitation)
         return jnp.concatenate([d.q[free], d.u[free], d.activation, d.fiber_length])

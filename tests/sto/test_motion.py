@@ -31,6 +31,7 @@ def states(model):
         activation=rng.uniform(0.01, 1, (11, muscles)),
         fiber_length=rng.uniform(0.05, 0.1, (11, muscles)),
         normalized_tendon_force=np.zeros((11, 0)),
+        force_states=np.zeros((11, 0)),
     )
 
 
@@ -111,6 +112,7 @@ def test_opensim_replays_a_trajectory(name, tmp_path, opensim):
         activation=rng.uniform(0.1, 1, (2, muscles)),
         fiber_length=rng.uniform(0.05, 0.1, (2, muscles)),
         normalized_tendon_force=np.zeros((2, 0)),
+        force_states=np.zeros((2, 0)),
     )
     path = tmp_path / "states.sto"
     sto.write_states(path, model, states)

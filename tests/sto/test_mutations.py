@@ -65,7 +65,7 @@ def write(kind, path, model):
     rng = np.random.default_rng(5)
     coordinates, muscles = len(model.coordinate_names), len(model.muscle_names)
     fields = {"q": coordinates, "u": coordinates, "activation": muscles, "fiber_length": muscles}
-    fields["normalized_tendon_force"] = 0
+    fields |= {"normalized_tendon_force": 0, "force_states": 0}
     if kind == "states":
         values = {name: rng.uniform(0.1, 1, (4, size)) for name, size in fields.items()}
         sto.write_states(path, model, jaxosim.State(time=time, **values))

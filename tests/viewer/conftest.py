@@ -64,6 +64,7 @@ def made_up(model, params, moves):
         activation=activation,
         fiber_length=tiled(state.fiber_length),
         normalized_tendon_force=tiled(state.normalized_tendon_force),
+        force_states=tiled(state.force_states),
     )
     target = np.tile([[1.0, 0, 0], [0, 0, 1.5]], (len(time), 1, 1))
     return Motion("made_up.npz", model, params, states, target_velocity=target)

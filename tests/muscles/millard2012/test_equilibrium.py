@@ -69,6 +69,7 @@ def test_equilibrium_and_its_failure_are_live_opensims(opensim):
                     activation=a,
                     fiber_length=a,
                     normalized_tendon_force=np.zeros(0),
+                    force_states=np.zeros(0),
                 )
             )
             known = np.isfinite(expected) | rigid

@@ -70,6 +70,7 @@ def states(count=48):
         "activation": rng.uniform(-0.05, 1.1, shape),
         "fiber_length": fiber,
         "normalized_tendon_force": np.zeros((count, 0)),
+        "force_states": np.zeros((count, 0)),
         "excitation": rng.uniform(-0.2, 1.2, shape),
     }
 

@@ -106,6 +106,7 @@ def test_muscles_without_equilibrium_are_those_for_which_opensim_raises(opensim,
                 activation=a,
                 fiber_length=a,
                 normalized_tendon_force=np.zeros(0),
+                force_states=np.zeros(0),
             )
             obtained.append(bool(flags(state)[0]))
     assert obtained == expected
@@ -122,6 +123,7 @@ def _equilibrated(model):
             activation=activation,
             fiber_length=params.muscles.default_fiber_length,
             normalized_tendon_force=params.degroote_fregly2016.default_normalized_tendon_force,
+            force_states=params.default_force_states,
         )
         return jaxosim.equilibrate_muscles(model, params, state).fiber_length
 
