@@ -80,6 +80,7 @@ FLOORS = {
     "jaxosim.sto": 8,
     # adapters
     "jaxosim.compilation_cache": 9,
+    "jaxosim.learning": 9,
     "jaxosim.viewer": 9,
     "jaxosim.adapters": 10,
     "jaxosim.osim_rl": 10,

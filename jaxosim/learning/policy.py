@@ -1,0 +1,118 @@
+"""Policies as pytrees, made for a task and read from files."""
+
+import dataclasses
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.envs.base import Env
+from jaxosim.errors import ModelMismatchError
+from jaxosim.learning.numpy_policy import Layers, Mirror, Policy, load_numpy_policy
+
+__all__ = ["Mirror", "Policy", "initial_policy", "load_policy", "planar_mirror"]
+
+_STATIC = ("observation_names", "action_names", "bias", "metadata")
+jax.tree_util.register_dataclass(
+    Policy,
+    [field.name for field in dataclasses.fields(Policy) if field.name not in _STATIC],
+    list(_STATIC),
+)
+jax.tree_util.register_dataclass(Mirror, ["entry", "sign", "action"], [])
+
+
+def load_policy(source: str | os.PathLike[str]) -> Policy:
+    """Read a policy, its arrays as JAX's.
+
+    Args:
+      source: a file that `Policy.save` wrote, or the name of a policy in the package.
+
+    Raises:
+      FileNotFoundError: there is neither such a file nor such a name; the message lists the names.
+      TableFormatError: the file is no policy.
+    """
+    return jax.tree.map(jnp.asarray, load_numpy_policy(source))
+
+
+def initial_policy(env: Env, layers: Layers, *, bias: float, mirror: Mirror | None) -> Policy:
+    """A policy of a task that does not normalize the observation yet.
+
+    Args:
+      env: the task.
+      layers: weights of the network.
+      bias: (1) added to the logits.
+      mirror: of a symmetric model, or None.
+
+    Raises:
+      ModelMismatchError: an action of the task is unbounded.
+    """
+    low, high = env.action_low, env.action_high
+    unbounded = ~(np.isfinite(low) & np.isfinite(high))
+    if unbounded.any():
+        names = [env.action_names[i] for i in np.flatnonzero(unbounded)]
+        raise ModelMismatchError(
+            f"{type(env).__name__}: expected actions with a smallest and a largest value, "
+            f"{', '.join(names)} have none: give min_control and max_control in the model"
+        )
+    dtype = layers[0][0].dtype
+    return Policy(
+        layers=layers,
+        mean=jnp.zeros(env.observation_size, dtype),
+        deviation=jnp.ones(env.observation_size, dtype),
+        low=jnp.asarray(low, dtype),
+        high=jnp.asarray(high, dtype),
+        mirror=mirror,
+        observation_names=env.observation_names,
+        action_names=env.action_names,
+        bias=bias,
+    )
+
+
+def planar_mirror(env: Env) -> Mirror:
+    """The reflection of a model that moves in its sagittal plane, by the sides in the names.
+
+    A name's side is the part `l` or `r` between `_`, `/` and `.`; in the plane no sign changes.
+
+    Raises:
+      ModelMismatchError: an entry or action has no counterpart on the other side.
+    """
+    entry = _counterparts("observation", env.observation_names)
+    action = _counterparts("action", env.action_names)
+    own = [i for i, name in enumerate(env.action_names) if _side(name) == "l"]
+    other = [int(action[i]) for i in own]
+    if len(own) + len(other) != len(action):
+        raise ModelMismatchError(f"{type(env).__name__}: expected actions of two legs only")
+    dtype = jnp.asarray(0.0).dtype
+    return Mirror(
+        entry=jnp.asarray(entry),
+        sign=jnp.ones(len(entry), dtype),
+        action=jnp.asarray(np.argsort(own + other)),
+    )
+
+
+def _parts(name: str) -> list[str]:
+    """A name cut at its separators, which stay."""
+    for separator in "_/.":
+        name = name.replace(separator, f"\0{separator}\0")
+    return name.split("\0")
+
+
+def _side(name: str) -> str | None:
+    return next((part for part in _parts(name) if part in ("l", "r")), None)
+
+
+def _counterparts(kind: str, names: tuple[str, ...]) -> np.ndarray:
+    """For each name the place of the same name with the sides swapped.
+
+    Raises:
+      ModelMismatchError: there is none.
+    """
+    swap = {"l": "r", "r": "l"}
+    others = ["".join(swap.get(part, part) for part in _parts(name)) for name in names]
+    missing = [name for name, other in zip(names, others, strict=True) if other not in names]
+    if missing:
+        raise ModelMismatchError(
+            f"{kind}: expected an entry of the other side for each of {', '.join(missing[:5])}"
+        )
+    return np.array([names.index(other) for other in others])
