@@ -8,20 +8,21 @@ Source: osim-rl `OsimEnv.step`.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 
 from jaxosim import checks
-from jaxosim.envs.actions import Actions
 from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition, step_info
 from jaxosim.envs.model_source import read_model
-from jaxosim.envs.observation import Block, bounds_of, names_of, tree_of, units_of, vector_of
+from jaxosim.envs.observation import Block, tree_of, vector_of
+from jaxosim.envs.pushes import pushed
+from jaxosim.envs.spaces import Spaces
+from jaxosim.envs.starts import check_pool, controls_at_reset, draw_start
 from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
 from jaxosim.outputs import StateDescription, describe, to_dict
@@ -35,20 +36,25 @@ from jaxosim.simulation import (
 )
 from jaxosim.types import Model, Options, Params, State
 
-STARTING_CONTROL = 1.0  # osim-rl: in force until the first action
 _OBSERVATIONS = ("vector", "dict")
+_FUNCTIONS = ("reward", "ended", "push", "randomize_pose", "randomize")  # options
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Env(Copied):
+class Env(Copied, Spaces):
     """A task: hashed by identity, so compiled once; its options are the keywords of `make`.
 
     Attributes:
       options: how a control step is integrated.
       time_limit: control steps after which an episode is truncated; the task's own if None.
       action_repeat: control steps for which one action is held; their rewards are summed.
-      observation: "vector", or "dict" for nested dictionaries of the same entries.
+      observation: "vector", or "dict" for nested dictionaries of the same entries; or `(Env) ->
+        blocks`, an observation in place of the task's own.
       reward: `(Transition) -> terms or scalar`, in place of the task's own reward.
+      ended: `(Snapshot) -> bool`, ends the episode in place of the task's own termination.
+      starts: a pool of states, `[start]` leading in every array, of which each episode begins in
+        one drawn at random, as it is; the task's own initial pose if None.
+      push: `(model, state, key) -> state`, changes the state before each decision.
       randomize_pose: `(model, q, u, key) -> (q, u)`, changes the initial pose of each episode.
       randomize: `(params, key) -> params`, draws each episode's numbers.
       model: a bundled name, the path of an `.osim` file, or a pair `(Model, Params)`; if None, the
@@ -56,14 +62,14 @@ class Env(Copied):
       params: model parameters to use; those of `model` if None. `env.params` are the Params.
     """
 
-    # Of every control, for tasks that do not take the bounds of their model's file.
-    control_range: ClassVar[tuple[float, float] | None] = None
-
     options: Options = Options()
     time_limit: int | None = None
     action_repeat: int = 1
-    observation: str = "vector"
+    observation: str | Callable[[Any], Sequence[Block]] = "vector"
     reward: Callable[[Transition], Terms | jax.Array] | None = None
+    ended: Callable[[Snapshot], jax.Array] | None = None
+    starts: State | None = dataclasses.field(default=None, repr=False)
+    push: Callable[[Model, State, jax.Array], State] | None = None
     randomize_pose: (
         Callable[[Model, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
     ) = None
@@ -84,10 +90,15 @@ class Env(Copied):
         checks.check_kind("options", self.options, Options)
         checks.check_count("time_limit", limit)
         checks.check_count("action_repeat", self.action_repeat)
-        checks.check_choice("observation", self.observation, _OBSERVATIONS)
-        checks.check_functions(self, ("reward", "randomize_pose", "randomize"))
+        if not callable(self.observation):
+            checks.check_choice("observation", self.observation, _OBSERVATIONS)
+        checks.check_functions(self, _FUNCTIONS)
         given = self.model_name if self.model is None else self.model
         model, params = read_model(given, self.params)
+        if self.starts is not None:
+            check_pool("starts", self.starts, model)
+            if self.randomize_pose is not None:
+                raise ValueError("randomize_pose: expected None beside starts, which are not moved")
         for name, value in {"time_limit": limit, "model": model, "params": params}.items():
             object.__setattr__(self, name, value)
 
@@ -102,11 +113,6 @@ class Env(Copied):
     def default_time_limit(self) -> int:
         """Control steps of an episode."""
         raise NotImplementedError(f"{type(self).__name__} has no time limit: give `time_limit`")
-
-    @functools.cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """The observation's entries, in observation order."""
-        raise NotImplementedError
 
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
         """Coordinates and speeds at reset, `[coordinate]`; the model's defaults."""
@@ -133,88 +139,45 @@ class Env(Copied):
         """Target velocity of the pelvis now, `[3]` (m/s) in ground; None if the task has none."""
         return None
 
-    @property
-    def muscle_order(self) -> np.ndarray:
-        """For each control its place in the action, `[control]`."""
-        return np.arange(len(self.model.control_names))
-
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        """Names of the action's entries."""
-        return self.model.control_names
-
-    # ------------------------------------------------------------------------- attributes
-
-    @property
-    def action_size(self) -> int:
-        """Length of the action: one entry for each control."""
-        return len(self.model.control_names)
-
-    @property
-    def observation_size(self) -> int:
-        """Length of the observation vector."""
-        return len(self.observation_names)
-
-    @functools.cached_property
-    def observation_names(self) -> tuple[str, ...]:
-        """Names of the observation's entries, in observation order."""
-        return names_of(self.blocks)
-
-    @functools.cached_property
-    def observation_units(self) -> tuple[str, ...]:
-        """Units of the observation's entries, in observation order."""
-        return units_of(self.blocks)
-
-    @functools.cached_property
-    def observation_low(self) -> np.ndarray:
-        """Smallest values of the observation's entries, `[entry]`; −inf where unbounded."""
-        return bounds_of(self.blocks)[0]
-
-    @functools.cached_property
-    def observation_high(self) -> np.ndarray:
-        """Largest values of the observation's entries, `[entry]`; inf where unbounded."""
-        return bounds_of(self.blocks)[1]
-
-    @functools.cached_property
-    def _actions(self) -> Actions:
-        """How actions become controls."""
-        return Actions.of(self.model, self.muscle_order, self.control_range)
-
-    @property
-    def action_low(self) -> np.ndarray:
-        """Smallest controls, `[action]`; −inf where unbounded."""
-        return self._actions.low
-
-    @property
-    def action_high(self) -> np.ndarray:
-        """Largest controls, `[action]`; inf where unbounded."""
-        return self._actions.high
-
     # ------------------------------------------------------------------------ the contract
 
-    def reset(self, key: jax.Array) -> EnvState:
+    def reset(self, key: jax.Array, starts: State | None = None) -> EnvState:
         """The beginning of an episode.
 
         Args:
           key: JAX random key, of either kind; everything random in the episode comes from it.
+          starts: a pool in place of the option `starts`, such as one that grows while learning.
+
+        Raises:
+          ValueError, ModelMismatchError: while tracing, if `starts` is no pool of this model.
         """
         check_process()
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
-        if self.randomize is None and self.randomize_pose is None and self._is_concrete:
+        pool = self._pool(starts)
+        usual = self.randomize is None and self.randomize_pose is None and pool is None
+        if usual and self._is_concrete:
             params, (state, found, description) = self._nominal, self._usual_start
             warn_without_equilibrium(self.model, found)
         else:
             # Without the barrier XLA would work out the equilibrium while compiling, for minutes.
             params = jax.lax.optimization_barrier(self._nominal)
             params = params if self.randomize is None else self.randomize(params, params_key)
-            state, found, description = self._start(params, pose_key)
-        controls = self._initial_controls(state)
+            state, found, description = self._start(params, pose_key, pool)
+        controls = controls_at_reset(self.model, state, pool is not None)
         task = self.init_task(task_key, state, description)
-        snapshot = Snapshot(state, description, task)
+        snapshot = Snapshot(state, description, task, controls, self)
         zero, no = jnp.zeros_like(state.time), jnp.zeros((), bool)
-        transition = Transition(state, snapshot, controls, no, no)
+        transition = Transition(
+            before=state,
+            after=snapshot,
+            controls=controls,
+            previous_controls=controls,
+            terminated=no,
+            truncated=no,
+            describe_before=lambda: description,
+        )
         return EnvState(
-            obs=self._shaped(vector_of(self.blocks, snapshot)),
+            obs=self._shaped(vector_of(self.observation_blocks, snapshot)),
             reward=zero,
             done=no,
             info=step_info(no, no, jnp.ones((), bool), found),
@@ -240,7 +203,7 @@ class Env(Copied):
         """
         check_process()
         with using(self.options.kernel):
-            return self._decision(es, action)
+            return self._decision(pushed(es, self.model, self.push), action)
 
     @fused(static_argnums=(0,))
     def _decision(self, es: EnvState, action: jax.Array) -> EnvState:
@@ -287,10 +250,19 @@ class Env(Copied):
         description = describe(self.model, self.params_of(es), state, controls)
         step_count = es.step_count + 1
         limit = step_count >= self._limit
-        ended = self.is_terminated(description)
-        snapshot = Snapshot(state, description, es.task_state)
-        terms, task = self._terms(Transition(es.state, snapshot, controls, ended, limit & ~ended))
-        vector = vector_of(self.blocks, snapshot._replace(task_state=task))
+        snapshot = Snapshot(state, description, es.task_state, controls, self)
+        ended = self._has_ended(snapshot)
+        transition = Transition(
+            before=es.state,
+            after=snapshot,
+            controls=controls,
+            previous_controls=es.integrator_state.controls,
+            terminated=ended,
+            truncated=limit & ~ended,
+            describe_before=lambda: self.describe(es),
+        )
+        terms, task = self._terms(transition)
+        vector = vector_of(self.observation_blocks, snapshot._replace(task_state=task))
         finite = finite & all_finite((vector, terms))
         terms = {name: jnp.where(finite, term, 0.0) for name, term in terms.items()}
         reward = sum(terms.values(), start=jnp.zeros_like(state.time))
@@ -312,8 +284,10 @@ class Env(Copied):
 
     def with_state(self, es: EnvState, state: State) -> EnvState:
         """The same world, moved to another state of the mechanics; only `obs` follows."""
-        description = describe(self.model, self.params_of(es), state, es.integrator_state.controls)
-        vector = vector_of(self.blocks, Snapshot(state, description, es.task_state))
+        controls = es.integrator_state.controls
+        description = describe(self.model, self.params_of(es), state, controls)
+        snapshot = Snapshot(state, description, es.task_state, controls, self)
+        vector = vector_of(self.observation_blocks, snapshot)
         return dataclasses.replace(es, obs=self._shaped(vector), state=state)
 
     def describe(self, es: EnvState) -> StateDescription:
@@ -356,22 +330,36 @@ class Env(Copied):
         with jax.ensure_compile_time_eval():
             return jax.jit(self._start)(self._nominal, jax.random.key(0))
 
-    def _start(self, params: Params, key: jax.Array) -> tuple[State, jax.Array, StateDescription]:
-        """A state at the beginning of an episode, the muscles in equilibrium, its description."""
-        q, u = self.initial_pose(params)
-        q, u = self._varied_pose(q, u, key)
-        state, found = find_initial_state(self.model, params, q, u)
-        return state, found, describe(self.model, params, state, self._initial_controls(state))
+    def _start(
+        self, params: Params, key: jax.Array, pool: State | None = None
+    ) -> tuple[State, jax.Array, StateDescription]:
+        """A state at the beginning of an episode, its muscles with equilibrium, its description.
 
-    def _initial_controls(self, state: State) -> jax.Array:
-        """The controls before the first action, `[control]` (1): only muscles are at work."""
-        controls = np.zeros(len(self.model.control_names))
-        controls[self.model.muscle_control] = STARTING_CONTROL
-        return jnp.asarray(controls, state.q.dtype)
+        The muscles are put in equilibrium, but for those of a pool, whose states are taken as they
+        are.
+        """
+        if pool is None:
+            q, u = self._varied_pose(*self.initial_pose(params), key)
+            state, found = find_initial_state(self.model, params, q, u)
+        else:
+            state = draw_start(pool, key, params.gravity.dtype)
+            found = jnp.ones(len(self.model.muscle_names), bool)
+        controls = controls_at_reset(self.model, state, pool is not None)
+        return state, found, describe(self.model, params, state, controls)
+
+    def _pool(self, starts: State | None) -> State | None:
+        """Where episodes may begin: the states given, those of the option, or None."""
+        if starts is not None:
+            check_pool("starts", starts, self.model)
+        return self.starts if starts is None else starts
+
+    def _has_ended(self, now: Snapshot) -> jax.Array:
+        """Whether the episode ends here: by the option `ended`, or by the task: bool."""
+        return self.is_terminated(now.description) if self.ended is None else self.ended(now)
 
     def _shaped(self, vector: jax.Array) -> Any:
         """The observation in the form that was asked for."""
-        return vector if self.observation == "vector" else tree_of(self.observation_names, vector)
+        return tree_of(self.observation_names, vector) if self.observation == "dict" else vector
 
     def _terms(self, transition: Transition) -> tuple[Terms, Any]:
         """Reward terms, the user's if there are any, and the task state."""

@@ -17,6 +17,7 @@ from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
 from jaxosim.pytree import tree_where
+from jaxosim.types import State
 
 _CHUNKS = 64  # of which a device's share consists, by default
 
@@ -66,30 +67,32 @@ class BatchEnv:
                 f"{self.reset_batch_size}"
             )
 
-    def reset(self, key: jax.Array) -> EnvState:
+    def reset(self, key: jax.Array, starts: State | None = None) -> EnvState:
         """All worlds at the beginning of an episode of their own.
 
         Args:
           key: one JAX random key; each world draws from a key split from it.
+          starts: a pool for all worlds, as for `Env.reset`.
         """
-        reset = batched(self.env.reset, mesh=self.mesh, batch_size=self.batch_size)
-        es = reset(jax.random.split(key, self.num_envs))
+        reset = batched(self.env.reset, (0, None), mesh=self.mesh, batch_size=self.batch_size)
+        es = reset(jax.random.split(key, self.num_envs), starts)
         return _with_final(es, es)
 
-    def step(self, es: EnvState, action: jax.Array) -> EnvState:
+    def step(self, es: EnvState, action: jax.Array, starts: State | None = None) -> EnvState:
         """One decision in every world; the finished ones begin anew.
 
         Args:
           es: from `reset` or `step`.
           action: `[world, action]` (1).
+          starts: a pool for the episodes that begin, as for `Env.reset`.
         """
-        return sharded(self._step_share, self.mesh)(es, action)
+        return sharded(self._step_share, self.mesh, (0, 0, None))(es, action, starts)
 
-    def _step_share(self, es: EnvState, action: jax.Array) -> EnvState:
+    def _step_share(self, es: EnvState, action: jax.Array, starts: State | None) -> EnvState:
         """One decision in every world of one device."""
         before = dataclasses.replace(es, info={key: es.info[key] for key in _own_info(es)})
         after = batched(self.env.step, batch_size=self.batch_size)(before, action)
-        fresh = self.reset_finished(after)
+        fresh = self.reset_finished(after, starts)
         last = _with_final(after, after)
         begun = {"has_equilibrium": fresh.info["has_equilibrium"]}
         return dataclasses.replace(
@@ -100,12 +103,13 @@ class BatchEnv:
             metrics=last.metrics,
         )
 
-    def reset_finished(self, es: EnvState) -> EnvState:
+    def reset_finished(self, es: EnvState, starts: State | None = None) -> EnvState:
         """The batch with a new episode in every world that is done.
 
         Args:
           es: of all worlds, or of one device's share, as `Env.step` leaves them: without the three
             entries more.
+          starts: a pool for the episodes that begin, as for `Env.reset`.
         """
         worlds, count = len(es.done), jnp.sum(es.done)
         chunk = self.reset_batch_size or -(-worlds // _CHUNKS)
@@ -121,7 +125,7 @@ class BatchEnv:
             keys = jax.vmap(lambda key: jax.random.split(key)[1])(
                 es.key[jnp.minimum(places, worlds - 1)]
             )
-            new = jax.vmap(self.env.reset)(keys)
+            new = jax.vmap(self.env.reset, (0, None))(keys, starts)
             batch = jax.tree.map(lambda a, b: a.at[places].set(b, mode="drop"), batch, new)
             return start + chunk, batch
 

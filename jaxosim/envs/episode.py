@@ -1,7 +1,8 @@
 """The records of an episode: one world within it, one instant of it, one step of it."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -62,18 +63,54 @@ def step_info(
 
 
 class Snapshot(NamedTuple):
-    """One instant of one world, as a task sees it."""
+    """One instant of one world, as a task, an observation or an ending sees it."""
 
     state: State
     description: StateDescription
     task_state: Any  # what the task itself keeps
+    controls: jax.Array  # [control] (1), during the control step that led here
+    env: Any  # the task: an `Env`
 
 
-class Transition(NamedTuple):
-    """One control step, as a reward sees it."""
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Transition:
+    """One control step, as a reward sees it.
+
+    Attributes:
+      before: the state at its beginning.
+      after: the instant at its end, with the task state from before the step.
+      controls: `[control]` (1), clipped to their bounds.
+      previous_controls: `[control]` (1), during the control step before.
+      terminated: bool.
+      truncated: bool.
+      describe_before: works out `description_before`.
+    """
 
     before: State
-    after: Snapshot  # with the task state from before the step
-    controls: jax.Array  # [control] (1), clipped to [0, 1]
+    after: Snapshot
+    controls: jax.Array
+    previous_controls: jax.Array
     terminated: jax.Array
     truncated: jax.Array
+    describe_before: Callable[[], StateDescription]
+
+    @functools.cached_property
+    def description_before(self) -> StateDescription:
+        """The description of `before`; it costs nothing where no reward asks for it."""
+        return self.describe_before()
+
+    @property
+    def env(self) -> Any:
+        """The task: an `Env`."""
+        return self.after.env
+
+    @property
+    def previous(self) -> Snapshot:
+        """The instant at its beginning."""
+        return Snapshot(
+            self.before,
+            self.description_before,
+            self.after.task_state,
+            self.previous_controls,
+            self.env,
+        )

@@ -10,8 +10,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.envs.base import STARTING_CONTROL
 from jaxosim.envs.episode import EnvState
+from jaxosim.envs.starts import STARTING_CONTROL
 from jaxosim.forks import check_process
 from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.simulation import init_integrator

@@ -1,0 +1,63 @@
+"""Pools of states in which episodes begin: `[start]` leads in every array of a `State`."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from jaxosim.checks import check_kind
+from jaxosim.pytree import check_dtypes, check_shapes
+from jaxosim.types import Model, State
+
+STARTING_CONTROL = 1.0  # osim-rl: in force until the first action
+
+
+def check_pool(option: str, pool: object, model: Model) -> None:
+    """Refuse what is no pool of states of a model.
+
+    Args:
+      option: its name, for the message.
+      pool: states with a leading axis.
+      model: whose states they should be.
+
+    Raises:
+      ValueError: it is no State, or holds no states.
+      ModelMismatchError: the states are those of another model, or hold no real numbers.
+    """
+    check_kind(option, pool, State)
+    assert isinstance(pool, State)
+    check_dtypes(pool)
+    counts = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else 0 for leaf in jax.tree.leaves(pool)}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(
+            f"{option}: expected states with one leading axis [start], as vmap(initial_state) "
+            f"returns them, got leading lengths {sorted(counts)}"
+        )
+    one = jax.eval_shape(lambda states: jax.tree.map(lambda leaf: leaf[0], states), pool)
+    check_shapes(one, model.sizes)
+
+
+def draw_start(pool: State, key: jax.Array, dtype: jnp.dtype) -> State:
+    """One state of a pool, each as likely as the others, at time 0.
+
+    Args:
+      pool: `[start]` leads.
+      key: JAX random key.
+      dtype: of the state's numbers.
+    """
+    index = jax.random.randint(key, (), 0, len(pool.time))
+    state = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype)[index], pool)
+    return dataclasses.replace(state, time=jnp.zeros_like(state.time))
+
+
+def controls_at_reset(model: Model, state: State, is_drawn: bool) -> jax.Array:
+    """The controls before the first action, `[control]` (1): only muscles are at work.
+
+    Args:
+      model: of the state.
+      state: in which an episode begins.
+      is_drawn: whether it is of a pool; then they are those that hold its activations.
+    """
+    steady = state.activation if is_drawn else STARTING_CONTROL
+    controls = jnp.zeros_like(state.q, shape=len(model.control_names))
+    return controls.at[model.muscle_control].set(steady)
