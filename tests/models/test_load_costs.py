@@ -142,3 +142,23 @@ def test_larger_ones_are_refused_with_the_bound(name):
     with pytest.raises(OsimFormatError, match=words) as error:
         compiled(text())
     assert str(error.value).startswith("test: ") and len(str(error.value)) < 500
+
+
+GROWING = {
+    "points of a path": lambda count: model(muscle(points=path(2 * count))),
+    "muscles": lambda count: model(*(muscle(f"m{i}", points=path(2)) for i in range(count))),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_time_grows_in_proportion_to_the_size(name):
+    """For four times as much four times as long; sixteen times if every two met."""
+
+    def seconds(count):
+        data = GROWING[name](count).encode()
+        start = time.process_time()
+        compile_model(parse_model(data, "test"))
+        return time.process_time() - start
+
+    small, large = (min(seconds(count) for _ in range(2)) for count in (500, 2000))
+    assert large < 8 * small
