@@ -12,6 +12,7 @@ from jaxosim.dynamics.constraints import realize_constraints
 from jaxosim.dynamics.joints import coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
+from jaxosim.integrators import projection
 from jaxosim.integrators.projection import assemble, constraint_error, project
 from jaxosim.system import StepContext, realize_derivative
 from tests import hopper_model
@@ -296,6 +297,15 @@ def test_one_trace_for_one_model(linkage):
         changed = dataclasses.replace(params, coordinate_couplers=couplers)
         jax.eval_shape(step, changed, start, jnp.full(1, scale / 10))
     assert len(traces) == 1
+
+
+def test_another_pose_is_assembled_by_the_same_program(linkage, monkeypatch):
+    model, params = linkage
+    state = jaxosim.initial_state(model, params)
+    monkeypatch.setattr(projection, "realize_constraints", None)  # nothing can be traced again
+    other = jaxosim.initial_state(model, params, q=state.q + 0.1)
+    assert np.abs(other.q - state.q).max() > 0.01
+    assert constraint_error(model, params, other) < 1e-12
 
 
 @pytest.mark.parametrize("x64", [True, pytest.param(False, marks=pytest.mark.slow)])
