@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PROGRAMS = (
     pytest.param("README.md", marks=pytest.mark.slow),  # a gradient of the walker is compiled
+    pytest.param("docs/from_file_to_gradient.md", marks=pytest.mark.slow),  # likewise
     "docs/bring_your_own_osim.md",
     "docs/troubleshooting.md",
 )
@@ -102,7 +103,9 @@ def run(arguments, folder):
 
 
 @pytest.mark.parametrize("page", PROGRAMS)
-def test_programs_of_a_page_run_and_print_what_it_says(page, models):
+def test_programs_of_a_page_run_and_print_what_it_says(page, models, request):
+    if any("jaxosim.viewer.image" in program for program in blocks_of(page, "python")):
+        request.getfixturevalue("renderer")
     has_opensim = importlib.util.find_spec("opensim") is not None
     programs = [b for b in blocks_of(page, "python") if has_opensim or "import opensim" not in b]
     printed = run(["-c", "\n".join(programs)], models)
