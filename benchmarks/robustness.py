@@ -13,6 +13,7 @@ import argparse
 import jax
 import jax.numpy as jnp
 import numpy as np
+from finite import finite_worlds
 from sampling import random_states
 
 import jaxosim
@@ -96,28 +97,6 @@ def trajectory_errors(model, params, count):
     return {kernel: np.abs(end(kernel, jnp.float32) - exact).max(axis=1) for kernel in kernels()}
 
 
-def falling_worlds(model, params, count, seconds):
-    """How many worlds stay finite under random excitation, and the top speed."""
-    params = cast(params, jnp.float32)
-    start = jax.jit(lambda p: jaxosim.initial_state(model, p))(params)
-    key = jax.random.key(0)
-
-    def run(key):
-        levels = jax.random.uniform(key, (round(seconds / 0.05), len(model.muscle_names)))
-        excitations = jnp.repeat(levels, 5, axis=0)
-
-        def one(state, excitation):
-            after = jaxosim.step(model, params, state, excitation.astype(jnp.float32))
-            return after, jnp.max(jnp.abs(after.u))
-
-        end, speed = jax.lax.scan(one, start, excitations)
-        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(end)]))
-        return finite, jnp.max(speed)
-
-    finite, speed = jax.jit(jax.vmap(run))(jax.random.split(key, count))
-    return int(jnp.sum(finite)), float(jnp.max(speed))
-
-
 def summary(values):
     """Percentiles in a row."""
     return "  ".join(f"{x:.1e}" for x in np.percentile(values, _PERCENTILES))
@@ -141,10 +120,11 @@ def main():
             print(f"  rates of {field:12s} {kernel:5s} {summary(own[field])}")
     for kernel, worlds in trajectory_errors(model, params, arguments.worlds).items():
         print(f"  coordinates after 1 s {kernel:5s} {summary(worlds)}")
-    finite, speed = falling_worlds(model, params, arguments.worlds, arguments.seconds)
+    steps = round(arguments.seconds / jaxosim.Options().step_size)
+    finite, speed = finite_worlds(model, cast(params, jnp.float32), arguments.worlds, steps, True)
     print(
-        f"{finite} of {arguments.worlds} worlds finite after {arguments.seconds:g} s of random "
-        f"excitation; largest coordinate speed {speed:.0f}"
+        f"{finite.sum()} of {arguments.worlds} worlds finite after {arguments.seconds:g} s of "
+        f"random excitation; largest coordinate speed {speed.max():.0f}"
     )
 
 

@@ -46,11 +46,11 @@ def trajectory_error(
     Args:
       oracle: of the model.
       name_or_path: the same model, for jaxosim.
-      pattern: of the excitation, from PATTERNS.
+      pattern: of all controls, from PATTERNS.
       accuracy: of both integrators.
       steps: of 10 ms; all of the pattern's if None.
     """
-    excitations = PATTERNS[pattern](len(oracle.muscle_names))[:steps]
+    excitations = PATTERNS[pattern](oracle.control_count)[:steps]
     expected = _opensim(oracle, excitations, accuracy, oracle.defaults)
     model, params = jaxosim.load_model(name_or_path)
     obtained = _rollout(model, accuracy)(params, jnp.asarray(excitations))
@@ -63,7 +63,7 @@ def trajectory_error(
 
 def repeatability(oracle: OpenSimModel, pattern: str, accuracy: float) -> float:
     """Largest difference (rad | m) of OpenSim from itself, started 1e-15 aside."""
-    excitations = PATTERNS[pattern](len(oracle.muscle_names))
+    excitations = PATTERNS[pattern](oracle.control_count)
     nudged = oracle.defaults + np.where(oracle.locked, 0.0, NUDGE)
     poses = (oracle.defaults, nudged)
     first, second = (_opensim(oracle, excitations, accuracy, pose) for pose in poses)
@@ -87,7 +87,8 @@ def _rollout(model: jaxosim.Model, accuracy: float) -> Callable:
 
     @jax.jit
     def run(params, excitations):
-        state = jaxosim.initial_state(model, params)
+        rest = jnp.zeros_like(params.coordinates.default_value)
+        state = jaxosim.initial_state(model, params, u=rest)
 
         def step(carry, controls):
             before = carry[1].controls if stale else None
