@@ -144,13 +144,14 @@ def _find_equilibrium(
     """The same as one kernel."""
     paths = realize_position(model, params, state).paths
     speed = lengthening_speed(model, paths, take(state.u, model.tree.mobility))
-    controls = total_controls(model, params, state.time, controls)
+    muscle_speed = take(speed, model.muscle_path)
+    controls = total_controls(model, params, state.time, controls, muscle_speed)
     excitation = take(controls, model.muscle_control)
     balanced, found = muscle_rows.equilibrium(
         model,
         params,
         take(paths.length, model.muscle_path),
-        take(speed, model.muscle_path),
+        muscle_speed,
         muscle_rows.used_activation(model, state, excitation),
     )
     return muscle_rows.with_contraction(model, state, balanced), found

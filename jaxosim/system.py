@@ -137,9 +137,11 @@ def realize_position(
 def realize_velocity(
     model: Model, params: Params, state: State, controls: jax.Array, position: Position
 ) -> Velocity:
-    """Body velocities, lengthening speeds of paths and fibers, rates of contraction states."""
+    """Body velocities, lengthening speeds of paths and fibers, controls, contraction rates."""
     speed = lengthening_speed(model, position.paths, take(state.u, model.tree.mobility))
-    muscle_speed, excitation = take(speed, model.muscle_path), take(controls, model.muscle_control)
+    muscle_speed = take(speed, model.muscle_path)
+    controls = total_controls(model, params, state.time, controls, muscle_speed)
+    excitation = take(controls, model.muscle_control)
     muscles = muscle_rows.realize_fiber_velocity(
         model,
         params,
@@ -262,10 +264,9 @@ def realize(
       context: what is held fixed; computed from params if None.
     """
     state, controls = materialize((state, controls))
-    controls = total_controls(model, params, state.time, controls)
     position = realize_position(model, params, state, context)
     velocity = realize_velocity(model, params, state, controls, position)
-    dynamics = realize_dynamics(model, params, state, controls, position, velocity)
+    dynamics = realize_dynamics(model, params, state, velocity.controls, position, velocity)
     return position, velocity, dynamics
 
 

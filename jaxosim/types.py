@@ -25,7 +25,7 @@ from jaxosim.constraints import (
     prescribed_motion,
     weld_constraint,
 )
-from jaxosim.controllers import prescribed_controller
+from jaxosim.controllers import prescribed_controller, toy_reflex_controller
 from jaxosim.forces import (
     activation_coordinate_actuator,
     body_actuator,
@@ -125,6 +125,7 @@ class Model:
     points_on_lines: point_on_line_constraint.Structure
     prescribed_motions: prescribed_motion.Structure
     prescribed_controllers: prescribed_controller.Structure
+    toy_reflex_controllers: toy_reflex_controller.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -273,6 +274,7 @@ class Params:
     points_on_lines: point_on_line_constraint.Params = dataclasses.field()
     prescribed_motions: prescribed_motion.Params = dataclasses.field()
     prescribed_controllers: prescribed_controller.Params = dataclasses.field()
+    toy_reflex_controllers: toy_reflex_controller.Params = dataclasses.field()
     default_force_states: jax.Array = array("force_state", unit="mixed")
     marker_location: jax.Array = array("marker", 3, unit="m")
 

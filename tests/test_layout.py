@@ -184,6 +184,7 @@ OWN_CLASSES = {
     "BodyActuator": "jaxosim.forces.body_actuator",
     "PathActuator": "jaxosim.forces.path_actuator",
     "Ligament": "jaxosim.forces.ligament",
+    "ToyReflexController": "jaxosim.controllers.toy_reflex_controller",
     "PrescribedController": "jaxosim.controllers.prescribed_controller",
     "CoordinateCouplerConstraint": "jaxosim.constraints.coordinate_coupler_constraint",
 }

@@ -14,9 +14,9 @@ What all share is in `controller.py`; `dynamics/controls.py` adds their controls
 from types import ModuleType
 from typing import Any
 
-from jaxosim.controllers import prescribed_controller
+from jaxosim.controllers import prescribed_controller, toy_reflex_controller
 
-CONTROLLERS: tuple[ModuleType, ...] = (prescribed_controller,)
+CONTROLLERS: tuple[ModuleType, ...] = (prescribed_controller, toy_reflex_controller)
 
 
 def present(model: Any) -> tuple[ModuleType, ...]:

@@ -1,4 +1,4 @@
-"""What all controllers share: the actuators that they are connected to.
+"""What all controllers share: the actuators that they are connected to, and what they sense.
 
 Source: OpenSim `Controller`, whose files up to 4.5 list actuators by name; see
 docs/theory/actuators.md, "Controllers".
@@ -6,7 +6,9 @@ docs/theory/actuators.md, "Controllers".
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
+
+import jax
 
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import CannotContinue, Context
@@ -21,7 +23,15 @@ class Actuators:
 
     by_name: Mapping[str, ControlOwner]
     by_path: Mapping[str, ControlOwner]
+    muscles: frozenset[str]  # names of those that are muscles
     has_name_lists: bool  # whether the file's version takes `actuator_list`
+
+
+class MuscleMotion(NamedTuple):
+    """What controllers may know of the muscles, `[muscle]`."""
+
+    lengthening_speed: jax.Array  # m/s, of the path
+    max_speed: jax.Array  # m/s, of the fiber: maximal contraction velocity times optimal length
 
 
 def read_actuators(

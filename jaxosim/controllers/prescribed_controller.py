@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import segment_sum
-from jaxosim.controllers.controller import Actuators, fail, read_actuators
+from jaxosim.controllers.controller import Actuators, MuscleMotion, fail, read_actuators
 from jaxosim.functions import FunctionBank, FunctionParams, FunctionSpec
 from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import argument_count, function_sizes
@@ -107,7 +107,11 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 
 
 def evaluate(
-    structure: Structure, params: Params, time: jax.Array, control_count: int
+    structure: Structure,
+    params: Params,
+    time: jax.Array,
+    muscles: MuscleMotion,
+    control_count: int,
 ) -> jax.Array:
     """What all controllers together add to the controls at a time (s), `[control]` (1)."""
     at = jnp.broadcast_to(time, (structure.functions.count,))

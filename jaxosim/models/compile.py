@@ -194,6 +194,7 @@ def _lookup(
         support=tree.support,
         contact_geometry={geometry.name: geometry for geometry in spec.contact_geometry},
         path={name: number for number, name in enumerate(paths.names)},
+        muscle={muscle.name: number for number, muscle in enumerate(_forces(spec, MuscleSpec))},
         control=controls.first,
         force_state=states.row,
     )

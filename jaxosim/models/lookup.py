@@ -24,6 +24,7 @@ class Lookup:
     support: np.ndarray  # [mobod, mobility] 1 where the coordinate moves the body
     contact_geometry: Mapping[str, ContactGeometrySpec]
     path: Mapping[str, int]  # by the name of the force that owns it
+    muscle: Mapping[str, int]
     control: Mapping[str, int]  # the first one of the force that owns it
     force_state: Mapping[tuple[str, str], int]  # by the force that owns it, and its own name
 

@@ -13,6 +13,7 @@ from jaxosim.models.reader_context import Context
 from jaxosim.models.reader_frames import Component, set_members
 from jaxosim.models.spec import ControllerSpec, ControlOwner, ForceSpec
 from jaxosim.muscles import MUSCLES
+from jaxosim.muscles.muscle import MuscleSpec
 
 CONTROLLER_CLASSES = {tag: one.read for one in CONTROLLERS for tag in one.TAGS}
 _FORCES = frozenset(tag for force in (*MUSCLES, *FORCES) for tag in force.TAGS)
@@ -54,4 +55,5 @@ def _actuators(tree: Component, forces: Iterable[ForceSpec], version: int) -> Ac
         for name, part in parts.items():
             if name in by_name and part.element is not None and part.element.tag in _FORCES:
                 by_path[f"{home}/{name}"] = by_name[name]
-    return Actuators(by_name, by_path, has_name_lists=version < _LISTED_BY_PATH)
+    muscles = frozenset(name for name, one in by_name.items() if isinstance(one, MuscleSpec))
+    return Actuators(by_name, by_path, muscles, has_name_lists=version < _LISTED_BY_PATH)

@@ -81,7 +81,12 @@ ACTUATED = world(
     controller("c1", SPLINE, SINE, socket_actuators="/forceset/a /forceset/b"),
     controller("c2", STEP, LINES, socket_actuators="/forceset/b /forceset/a"),
 )
-added = jax.jit(total_controls)
+
+
+@jax.jit
+def added(model, params, time, controls):
+    """The controls at work while no muscle moves."""
+    return total_controls(model, params, time, controls, jnp.zeros(len(model.muscle_names)))
 
 
 # parity
@@ -199,7 +204,8 @@ def test_a_controller_of_nobody_changes_nothing():
     for text in (world(controller("c")), world()):
         model, params = hopper_model.load(text)
         controls = jnp.ones(2)
-        assert total_controls(model, params, jnp.zeros(()), controls) is controls
+        found = total_controls(model, params, jnp.zeros(()), controls, jnp.zeros(0))
+        assert found is controls
 
 
 def test_a_control_that_grows_with_time_is_integrated_within_a_step():
@@ -228,7 +234,7 @@ def test_gradients_by_functions_time_and_controls_equal_differences():
     @jax.jit
     def scalar(x):
         numbers = dataclasses.replace(params, prescribed_controllers=x[0])
-        return weights @ total_controls(model, numbers, x[1], x[2])
+        return weights @ added(model, numbers, x[1], x[2])
 
     slopes = jax.jit(jax.grad(scalar))
     at = (params.prescribed_controllers, jnp.array(0.1), jnp.full(2, 0.3))
@@ -297,7 +303,7 @@ def test_what_a_controller_cannot_drive_or_would_read_from_a_file_is_refused_by_
     assert names == [("PrescribedController", "c")] and "never opened" in message
 
 
-@pytest.mark.parametrize("kind", ["ToyReflexController", "ControlSetController"])
+@pytest.mark.parametrize("kind", ["CorrectionController", "ControlSetController"])
 def test_other_controllers_are_refused_by_name(kind):
     other = osim.element(kind, "r", socket_actuators="/forceset/a")
     names, message = refused(world(other))
@@ -307,6 +313,6 @@ def test_other_controllers_are_refused_by_name(kind):
 def test_a_force_of_an_unknown_class_is_refused_rather_than_missed_by_its_controller():
     unknown = osim.element("MeyerFregly2016Muscle", "m")
     driven = controller("c", constant(1), socket_actuators="/forceset/m")
-    other = osim.element("ToyReflexController", "r")
+    other = osim.element("ControlSetController", "r")
     names, _ = refused(world(driven, other, forces=(unknown,)))
-    assert sorted(names) == [("MeyerFregly2016Muscle", "m"), ("ToyReflexController", "r")]
+    assert sorted(names) == [("ControlSetController", "r"), ("MeyerFregly2016Muscle", "m")]
