@@ -36,6 +36,7 @@ from jaxosim.forces import (
     expression_based_coordinate_force,
     expression_based_path_force,
     expression_based_point_to_point_force,
+    external_force,
     function_based_bushing_force,
     hunt_crossley_force,
     ligament,
@@ -118,6 +119,7 @@ class Model:
     prescribed_forces: prescribed_force.Structure
     path_expressions: expression_based_path_force.Structure
     activation_coordinate_actuators: activation_coordinate_actuator.Structure
+    external_forces: external_force.Structure
     coordinate_couplers: coordinate_coupler_constraint.Structure
     point_constraints: point_constraint.Structure
     weld_constraints: weld_constraint.Structure
@@ -267,6 +269,7 @@ class Params:
     prescribed_forces: prescribed_force.Params = dataclasses.field()
     path_expressions: expression_based_path_force.Params = dataclasses.field()
     activation_coordinate_actuators: activation_coordinate_actuator.Params = dataclasses.field()
+    external_forces: external_force.Params = dataclasses.field()
     coordinate_couplers: coordinate_coupler_constraint.Params = dataclasses.field()
     point_constraints: point_constraint.Params = dataclasses.field()
     weld_constraints: weld_constraint.Params = dataclasses.field()

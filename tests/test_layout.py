@@ -30,6 +30,8 @@ FLOORS = {
     "jaxosim.interrupts": 0,
     "jaxosim.optional": 0,
     "jaxosim.pytree": 0,
+    "jaxosim.sto.header": 0,
+    "jaxosim.sto.table": 0,
     # what a file says, read without numbers being made of it
     "jaxosim.functions": 1,
     "jaxosim.models.compile_functions": 1,
@@ -170,6 +172,7 @@ OWN_CLASSES = {
     "PathSpring": "jaxosim.forces.path_spring",
     "ExpressionBasedPathForce": "jaxosim.forces.expression_based_path_force",
     "PrescribedForce": "jaxosim.forces.prescribed_force",
+    "ExternalForce": "jaxosim.forces.external_force",
     "SmoothSphereHalfSpaceForce": "jaxosim.forces.smooth_sphere_half_space_force",
     "CoordinateActuator": "jaxosim.forces.coordinate_actuator",
     "BushingForce": "jaxosim.forces.bushing_force",

@@ -27,6 +27,7 @@ from jaxosim.forces import (
     expression_based_coordinate_force,
     expression_based_path_force,
     expression_based_point_to_point_force,
+    external_force,
     function_based_bushing_force,
     hunt_crossley_force,
     ligament,
@@ -61,6 +62,7 @@ FORCES: tuple[ModuleType, ...] = (
     prescribed_force,
     expression_based_path_force,
     activation_coordinate_actuator,
+    external_force,
 )
 
 

@@ -90,7 +90,7 @@ def build(specs: Sequence[tuple[Spec, float]]) -> tuple[Structure, Params]:
     """Structure and numbers of splines, each with a factor."""
     knots = [np.array(spec.x, float) for spec, _ in specs]
     pieces = [
-        _pieces(x, scale * np.array(spec.y, float), spec.half_order)
+        natural_spline_pieces(x, scale * np.array(spec.y, float), spec.half_order)
         for x, (spec, scale) in zip(knots, specs, strict=True)
     ]
     width = max([2, *(len(x) + 1 for x in knots)])
@@ -102,10 +102,11 @@ def build(specs: Sequence[tuple[Spec, float]]) -> tuple[Structure, Params]:
     return Structure(np.array([len(x) + 1 for x in knots], int)), params
 
 
-def _pieces(x: np.ndarray, y: np.ndarray, half_order: int) -> np.ndarray:
+def natural_spline_pieces(x: np.ndarray, y: np.ndarray, half_order: int) -> np.ndarray:
     """Coefficients `[piece, power]` before the knots, between them, and after them.
 
-    At an end knot the derivatives of orders m to 2m - 2 are zero, and beyond it the next one too.
+    Each is expanded about its knot, the first about the first knot, the lowest power first. At an
+    end knot the derivatives of orders m to 2m - 2 are zero, and beyond it the next one too.
     """
     from scipy.interpolate import PPoly, make_interp_spline
 

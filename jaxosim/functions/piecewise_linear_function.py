@@ -76,16 +76,21 @@ def length(spec: Spec) -> int:
 def build(specs: Sequence[tuple[Spec, float]]) -> tuple[Structure, Params]:
     """Structure and numbers of functions, each with a factor."""
     x = [np.array(spec.x, float) for spec, _ in specs]
-    lines = []
-    for own, (spec, scale) in zip(x, specs, strict=True):
-        y = scale * np.array(spec.y, float)
-        lines.append(np.stack([y[:-1], np.diff(y) / knot_distances(own)], axis=1))
+    pieces = [
+        lines(own, scale * np.array(spec.y, float))
+        for own, (spec, scale) in zip(x, specs, strict=True)
+    ]
     width = max([2, *map(len, x)])
     params = Params(
         knots=padded_knots(x, width),
-        lines=padded(lines, 0.0, width).reshape(len(x), width, 2),
+        lines=padded(pieces, 0.0, width).reshape(len(x), width, 2),
     )
     return Structure(np.array([len(own) - 1 for own in x], int)), params
+
+
+def lines(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Value and slope `[interval, 2]` at the left knot of each interval between knots (x, y)."""
+    return np.stack([y[:-1], np.diff(y) / knot_distances(x)], axis=1)
 
 
 def evaluate(structure: Structure, params: Params, x: jax.Array) -> Values:

@@ -1,4 +1,4 @@
-"""`load_model`: a bundled name or a path → (Model, Params), once for each content of a file."""
+"""`load_model`: a bundled name or a path → (Model, Params), once for each content of its files."""
 
 import dataclasses
 import hashlib
@@ -10,23 +10,27 @@ import numpy as np
 from jaxosim.forks import check_process
 from jaxosim.models.catalog import resolve
 from jaxosim.models.compile import compile_model
+from jaxosim.models.external_loads import ExternalLoads, read_external_loads
 from jaxosim.models.osim_xml import read_bytes
 from jaxosim.models.precision import in_working_precision
 from jaxosim.models.reader import parse_model
 from jaxosim.types import Model, Params
 
 _KEPT = 64  # models
-_compiled: OrderedDict[tuple[str, bytes], tuple[Model, Params]] = OrderedDict()
+_compiled: OrderedDict[tuple[str, bytes, bytes], tuple[Model, Params]] = OrderedDict()
 
 
-def _compile_once(path: str, content: bytes) -> tuple[Model, Params]:
-    """One Model for one content of one file, so that what is traced with it is compiled once."""
+def _compile_once(
+    path: str, content: bytes, external_loads: ExternalLoads | None
+) -> tuple[Model, Params]:
+    """One Model for one content of its files, so that what is traced with it is compiled once."""
     home = os.path.abspath(path)
-    key = home, hashlib.sha256(content).digest()
+    loads = external_loads.digest if external_loads is not None else b""
+    key = home, hashlib.sha256(content).digest(), loads
     found = _compiled.get(key)
     if found is None:
         with np.errstate(over="ignore", invalid="ignore"):  # said below
-            model, numbers = compile_model(parse_model(content, path))
+            model, numbers = compile_model(parse_model(content, path, external_loads))
         # What a relative path means may change before somebody looks for the file's meshes.
         found = dataclasses.replace(model, source=home), numbers
     # Last in the queue again; the same Model to threads that load it at once.
@@ -36,13 +40,18 @@ def _compile_once(path: str, content: bytes) -> tuple[Model, Params]:
     return found
 
 
-def load_model(name_or_path: str | os.PathLike[str]) -> tuple[Model, Params]:
+def load_model(
+    name_or_path: str | os.PathLike[str],
+    external_loads: str | os.PathLike[str] | None = None,
+) -> tuple[Model, Params]:
     """Read a bundled model or any `.osim` file.
 
     Cached by path and content: a second call returns the same Model, so nothing compiles twice.
 
     Args:
       name_or_path: a bundled name (`bundled_models()` lists them) or a path.
+      external_loads: the path of an ExternalLoads file (`.xml`), whose forces act on the model as
+        the table that it names gives them over time; none by default.
 
     Returns:
       Structure and numbers; numbers are float64 if JAX's x64 mode is on, else float32.
@@ -50,9 +59,12 @@ def load_model(name_or_path: str | os.PathLike[str]) -> tuple[Model, Params]:
     Raises:
       OsimFormatError: the file cannot be read as an OpenSim model, or not in float32.
       UnsupportedComponentError: it holds components that we would simulate wrongly.
+      TableFormatError: the table of the external loads cannot be read.
+      OSError: there is no such table.
       RuntimeError: this process was forked from one that had used JAX.
     """
     check_process()
     path = resolve(name_or_path)
-    model, numbers = _compile_once(os.fspath(path), read_bytes(path))
+    loads = None if external_loads is None else read_external_loads(external_loads)
+    model, numbers = _compile_once(os.fspath(path), read_bytes(path), loads)
     return model, in_working_precision(model, numbers)

@@ -90,7 +90,7 @@ class Element:
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: its dialect, as OpenSim numbers them, and its Model element."""
+    """A parsed file: its dialect, as OpenSim numbers them, and the Model or other first element."""
 
     version: int
     model: Element
@@ -117,14 +117,15 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     raise OsimFormatError(f"{name!r}: {_too_large(status.st_size)}")
 
 
-def parse_document(data: bytes) -> Document:
-    """Parse the bytes of an `.osim` file into its version and Model element.
+def parse_document(data: bytes, tag: str = "Model") -> Document:
+    """Parse the bytes of a file of OpenSim into its version and first element.
 
     Args:
       data: The whole file.
+      tag: The class of which the first element has to be.
 
     Raises:
-      OsimFormatError: not an OpenSim model file, or beyond the bounds above.
+      OsimFormatError: not an OpenSim file of this class, or beyond the bounds above.
     """
     if len(data) > MAX_BYTES:
         raise OsimFormatError(_too_large(len(data)))
@@ -133,11 +134,11 @@ def parse_document(data: bytes) -> Document:
         raise root.error("expected the root element OpenSimDocument")
     version = _version(root, version_text)
     if not root.children:
-        raise root.error("expected a Model element, the document is empty")
+        raise root.error(f"expected an element {tag}, the document is empty")
     model = root.children[0]
-    if model.tag != "Model":
-        raise model.error(f"expected a Model as first element, found {quote(model.tag)}")
-    model.parent = None  # paths in messages start at the Model
+    if model.tag != tag:
+        raise model.error(f"expected {tag} as first element, found {quote(model.tag)}")
+    model.parent = None  # paths in messages start at this element
     return Document(version, model)
 
 

@@ -11,6 +11,7 @@ import warnings
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.models import reader_constraints, reader_controllers
+from jaxosim.models.external_loads import ExternalLoads
 from jaxosim.models.osim_upgrade import upgrade
 from jaxosim.models.osim_values import noting_commas, numbers
 from jaxosim.models.osim_xml import (
@@ -68,12 +69,13 @@ def read_model(path: str | os.PathLike) -> ModelSpec:
     return parse_model(read_bytes(path), os.fspath(path))
 
 
-def parse_model(data: bytes, source: str) -> ModelSpec:
+def parse_model(data: bytes, source: str, external_loads: ExternalLoads | None = None) -> ModelSpec:
     """Read a model from the bytes of a file.
 
     Args:
       data: The whole file.
       source: What to call it in messages and in the spec.
+      external_loads: Forces of another file, which act on the model too.
 
     Raises:
       OsimFormatError: the bytes are not a readable OpenSim model.
@@ -82,7 +84,7 @@ def parse_model(data: bytes, source: str) -> ModelSpec:
         with noting_commas() as noted:
             document = parse_document(data)
             upgrade(document.model, document.version)
-            spec = _read_document(document, source)
+            spec = _read_document(document, source, external_loads)
     except OsimFormatError as error:
         raise OsimFormatError(f"{source}: {error}") from error
     if document.version > LATEST_VERSION:
@@ -101,7 +103,9 @@ def parse_model(data: bytes, source: str) -> ModelSpec:
     return spec
 
 
-def _read_document(document: Document, source: str) -> ModelSpec:
+def _read_document(
+    document: Document, source: str, external_loads: ExternalLoads | None
+) -> ModelSpec:
     context = Context()
     model = document.model
     name, gravity = model.name or "model", _GRAVITY
@@ -134,6 +138,8 @@ def _read_document(document: Document, source: str) -> ModelSpec:
         markers = _read_markers(context, tree)
         constraints = reader_constraints.read_constraints(context, tree, joints)
         controllers = reader_controllers.read_controllers(context, tree, forces, document.version)
+        if external_loads is not None:
+            forces += _read_external_forces(context, tree, external_loads, forces)
     except CannotContinue:
         refuse_classes(context, model)  # the list says why; nobody will compile the rest
     return ModelSpec(
@@ -275,6 +281,24 @@ def _read_forces(
             known.append(component)
     paths = component_paths(tree, known)
     return tuple(forces.values()), dict(zip(forces, paths, strict=True))
+
+
+def _read_external_forces(
+    context: Context, tree: Component, loads: ExternalLoads, others: tuple[ForceSpec, ...]
+) -> tuple[ForceSpec, ...]:
+    """The forces of another file; each must have a name that no force of the model has."""
+    taken, forces = {force.name for force in others}, []
+    try:
+        for component in loads.components(context, tree):
+            element = component.element
+            assert element is not None
+            if element.name in taken:
+                # OpenSim differs: it tells the two apart by path.
+                raise element.error("expected another name than that of a force of the model")
+            forces.append(FORCE_READERS[element.tag](context, component))
+    except OsimFormatError as error:
+        raise OsimFormatError(f"{loads.source}: {error}") from error
+    return tuple(forces)
 
 
 def _read_markers(context: Context, tree: Component) -> tuple[MarkerSpec, ...]:

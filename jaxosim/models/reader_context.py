@@ -26,6 +26,7 @@ class Context:
     coordinates: frozenset[str] = frozenset()  # names of all, known once the joints are read
     contact_geometry: dict[str, Element] = field(default_factory=dict)  # by name, of any shape
     wrap_objects: dict[str, Any] = field(default_factory=dict)  # frame and element, by name
+    external_data: Any = None  # the table of external forces, while these are read
 
     def refuse(self, class_name: str, name: str, reason: str) -> None:
         """Note something that changes the dynamics and that we do not simulate."""
