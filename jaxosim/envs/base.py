@@ -17,7 +17,14 @@ from jax.core import Tracer
 
 from jaxosim import checks
 from jaxosim.envs.copying import Copied
-from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition, step_info
+from jaxosim.envs.episode import (
+    OSIM_RL_STEP,
+    EnvState,
+    Snapshot,
+    Terms,
+    Transition,
+    step_info,
+)
 from jaxosim.envs.model_source import read_model
 from jaxosim.envs.observation import Block, tree_of, vector_of
 from jaxosim.envs.pushes import pushed
@@ -46,7 +53,8 @@ class Env(Copied, Spaces):
 
     Attributes:
       options: how a control step is integrated.
-      time_limit: control steps after which an episode is truncated; the task's own if None.
+      time_limit: control steps after which an episode is truncated; if None, as many as last as
+        long as the task's own.
       action_repeat: control steps for which one action is held; their rewards are summed.
       observation: "vector", or "dict" for nested dictionaries of the same entries; or `(Env) ->
         blocks`, an observation in place of the task's own.
@@ -86,8 +94,10 @@ class Env(Copied, Spaces):
           TypeError: the class compares by value, which arrays do not allow.
         """
         checks.check_hashed_by_identity(type(self))
-        limit = self.default_time_limit if self.time_limit is None else self.time_limit
         checks.check_kind("options", self.options, Options)
+        limit = self.time_limit
+        if limit is None:
+            limit = max(1, round(self.default_time_limit * OSIM_RL_STEP / self.options.step_size))
         checks.check_count("time_limit", limit)
         checks.check_count("action_repeat", self.action_repeat)
         if not callable(self.observation):
@@ -111,7 +121,7 @@ class Env(Copied, Spaces):
 
     @property
     def default_time_limit(self) -> int:
-        """Control steps of an episode."""
+        """Control steps of 0.01 s of an episode; as many seconds with longer ones."""
         raise NotImplementedError(f"{type(self).__name__} has no time limit: give `time_limit`")
 
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
@@ -135,9 +145,13 @@ class Env(Copied, Spaces):
         """Add what the task's `get_state_desc()` has beyond the mechanics; on the host."""
         return entries
 
-    def target_velocity(self, es: EnvState) -> jax.Array | None:
+    def target_velocity(self, now: EnvState | Snapshot) -> jax.Array | None:
         """Target velocity of the pelvis now, `[3]` (m/s) in ground; None if the task has none."""
         return None
+
+    def target_heading(self, now: EnvState | Snapshot) -> jax.Array:
+        """Where the pelvis should point, an angle (rad) from forward to the right."""
+        return jnp.zeros_like(now.state.time)
 
     # ------------------------------------------------------------------------ the contract
 
@@ -333,11 +347,7 @@ class Env(Copied, Spaces):
     def _start(
         self, params: Params, key: jax.Array, pool: State | None = None
     ) -> tuple[State, jax.Array, StateDescription]:
-        """A state at the beginning of an episode, its muscles with equilibrium, its description.
-
-        The muscles are put in equilibrium, but for those of a pool, whose states are taken as they
-        are.
-        """
+        """A state at the beginning of an episode, its muscles with equilibrium, its description."""
         if pool is None:
             q, u = self._varied_pose(*self.initial_pose(params), key)
             state, found = find_initial_state(self.model, params, q, u)

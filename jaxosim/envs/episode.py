@@ -12,6 +12,8 @@ from jaxosim.pytree import pytree
 from jaxosim.simulation import IntegratorState
 from jaxosim.types import Params, State
 
+OSIM_RL_STEP = 0.01  # s, a control step of osim-rl's tasks
+
 Terms = Mapping[str, jax.Array]
 """Reward terms by name; their sum is the reward."""
 

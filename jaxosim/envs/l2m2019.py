@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.linalg import dot
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.checks import check_choice, check_finite
 from jaxosim.envs import lookup
@@ -32,6 +33,7 @@ from jaxosim.outputs import StateDescription
 from jaxosim.pytree import array, pytree
 from jaxosim.types import Params, State
 
+_SMALLEST_TARGET = 0.1  # m/s: a smaller target has no clear direction
 _TIME_LIMITS = {0: 1000, 1: 1000, 2: 1000, 3: 2500}
 _ROUND_2 = 3  # the difficulty that is Round 2
 _NUMBERS = (  # options
@@ -161,12 +163,20 @@ class L2M2019Env(WalkingEnv):
         heading = description.coordinates.value[lookup.coordinate(self.model, "pelvis_rotation")]
         return jnp.stack([place[0], -place[2], heading])
 
-    def target_velocity(self, es: EnvState) -> jax.Array:
+    def target_velocity(self, now: EnvState | Snapshot) -> jax.Array:
         """The target field's velocity where the pelvis is."""
         x, z = (lookup.coordinate(self.model, name) for name in ("pelvis_tx", "pelvis_tz"))
-        place = jnp.stack([es.state.q[x], -es.state.q[z]])
-        forward, left = target_velocity(es.task_state.field, place, self.difficulty)
+        place = jnp.stack([now.state.q[x], -now.state.q[z]])
+        forward, left = target_velocity(now.task_state.field, place, self.difficulty)
         return jnp.stack([forward, jnp.zeros_like(forward), -left])
+
+    def target_heading(self, now: EnvState | Snapshot) -> jax.Array:
+        """The direction of the target velocity; where that is almost zero, the pelvis's own."""
+        target = self.target_velocity(now)[np.array([0, 2])]
+        own = -now.state.q[lookup.coordinate(self.model, "pelvis_rotation")]
+        is_clear = dot(target, target) > _SMALLEST_TARGET**2
+        forward, right = jnp.where(is_clear, target, jnp.array([1.0, 0.0], target.dtype))
+        return jnp.where(is_clear, jnp.arctan2(right, forward), own)
 
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
         """`init_pose` as coordinates and speeds, `[coordinate]`; the rest as the model has it."""

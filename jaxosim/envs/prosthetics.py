@@ -5,17 +5,18 @@ Source: osim-rl 2.1.0 `ProstheticsEnv`, of the NeurIPS 2018 challenge "AI for Pr
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.checks import check_choice, check_finite
+from jaxosim.checks import check_choice, check_finite, check_functions
 from jaxosim.envs import lookup
-from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition
+from jaxosim.envs.episode import OSIM_RL_STEP, EnvState, Snapshot, Terms, Transition
 from jaxosim.envs.observation import Block
-from jaxosim.envs.targets import TargetTrack, draw_track, velocity_at
+from jaxosim.envs.targets import TargetTrack, draw_track, speed_and_heading, velocity_at
 from jaxosim.envs.walking import GAIT_MODELS, VARIANTS, WalkingEnv
 from jaxosim.outputs import StateDescription
 from jaxosim.pytree import pytree
@@ -23,6 +24,7 @@ from jaxosim.types import State
 
 _TIME_LIMITS = {0: 300, 1: 1000}
 _SURVIVAL_REWARDS = {0: 9.0, 1: 10.0}
+_ROUNDING = 1e-3  # of a control step: 0.29 s is 28.999999999999996 times 0.01 s
 _MOTION = ("x", "y", "vx", "vy", "ax", "ay", "rz", "vrz", "arz")
 _MOTION_UNITS = ("m", "m", "m/s", "m/s", "m/s²", "m/s²", "rad", "rad/s", "rad/s²")
 _RELATIVE = {"x": "x_from_pelvis", "y": "y_from_pelvis", "rz": "rz_from_pelvis"}
@@ -49,6 +51,8 @@ class ProstheticsEnv(WalkingEnv):
       difficulty: 0 for Round 1 (3 m/s), 1 for Round 2 (the target velocity changes).
       observe_target: append the target velocity, which osim-rl's vector leaves out.
       speed: (m/s) forward, the target of Round 1.
+      targets: `(key, like) -> TargetTrack`, draws the targets of an episode of Round 2; osim-rl's
+        if None, see `targets.py`.
       survival_reward: (1) of each control step; 9 in Round 1 and 10 in Round 2 if None.
       effort_weight: (1) of the sum of squared activations, in Round 2.
       velocity_weight: (s²/m²) of the squared deviation from the target velocity.
@@ -59,6 +63,7 @@ class ProstheticsEnv(WalkingEnv):
     difficulty: int = 0
     observe_target: bool = False
     speed: float = 3.0
+    targets: Callable[[jax.Array, jax.Array], TargetTrack] | None = None
     survival_reward: float | None = None
     effort_weight: float = 0.001
     velocity_weight: float = 1.0
@@ -77,6 +82,7 @@ class ProstheticsEnv(WalkingEnv):
             check_finite(option, getattr(self, option))
         if self.survival_reward is not None:
             check_finite("survival_reward", self.survival_reward)
+        check_functions(self, ("targets",))
         super().__post_init__()
 
     @property
@@ -170,11 +176,18 @@ class ProstheticsEnv(WalkingEnv):
         self, key: jax.Array, state: State, description: StateDescription
     ) -> ProstheticsTask:
         """Draw the targets."""
-        return ProstheticsTask(track=draw_track(key, state.q), step=jnp.zeros((), jnp.int32))
+        draw = draw_track if self.targets is None else self.targets
+        return ProstheticsTask(track=draw(key, state.q), step=jnp.zeros((), jnp.int32))
 
     def target_of(self, task: ProstheticsTask) -> jax.Array:
         """Target velocity `[3]` (m/s) of this instant."""
-        return velocity_at(task.track, task.step)
+        return velocity_at(task.track, self._osim_rl_step(task))
+
+    def _osim_rl_step(self, task: ProstheticsTask) -> jax.Array:
+        """The control step of osim-rl's 0.01 s that this instant is in, int32."""
+        ratio = self.options.step_size / OSIM_RL_STEP
+        elapsed = task.step.astype(task.track.speed_change.dtype) * ratio
+        return jnp.floor(elapsed + _ROUNDING).astype(jnp.int32)
 
     def reward_terms(self, transition: Transition) -> tuple[Terms, ProstheticsTask]:
         """Round 1: 9 − (v − 3)². Round 2: 10, less effort and deviation from the target.
@@ -212,11 +225,18 @@ class ProstheticsEnv(WalkingEnv):
         miss = (velocity - self.target_of(task))[jnp.array([0, 2])]
         return jnp.sum(miss * miss)
 
-    def target_velocity(self, es: EnvState) -> jax.Array:
+    def target_velocity(self, now: EnvState | Snapshot) -> jax.Array:
         """Round 1: `speed` forward. Round 2: the target of this instant."""
         if self.difficulty == 0:
-            return jnp.array([self.speed, 0.0, 0.0], es.state.q.dtype)
-        return self.target_of(es.task_state)
+            return jnp.array([self.speed, 0.0, 0.0], now.state.q.dtype)
+        return self.target_of(now.task_state)
+
+    def target_heading(self, now: EnvState | Snapshot) -> jax.Array:
+        """Round 1: forward. Round 2: the heading of the target, also where it is walked back."""
+        if self.difficulty == 0:
+            return super().target_heading(now)
+        task = now.task_state
+        return speed_and_heading(task.track, self._osim_rl_step(task))[1]
 
     def extend_state_desc(self, entries: dict[str, Any], es: Any) -> dict[str, Any]:
         """Round 2 has `target_vel`."""

@@ -6,12 +6,14 @@ velocity asked for at a step; who draws the numbers does not matter to the secon
 Source: osim-rl 2.1.0 `ProstheticsEnv.generate_new_targets`.
 """
 
+import dataclasses
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.checks import check_finite, check_positive
 from jaxosim.pytree import array, pytree
 
 CHANGE_COUNT = 10
@@ -31,11 +33,19 @@ class TargetTrack:
     heading_change: jax.Array = array(CHANGE_COUNT, unit="rad")
 
 
-def _cumulative_poisson() -> np.ndarray:
+def _cumulative_poisson(mean: float) -> np.ndarray:
     """P(wait ≤ n), `[n]`."""
     n = np.arange(_LARGEST_WAIT)
     steps = np.concatenate([[0.0], np.log(n[1:])])
-    return np.cumsum(np.exp(n * math.log(MEAN_WAIT) - MEAN_WAIT - np.cumsum(steps)))
+    return np.cumsum(np.exp(n * math.log(mean) - mean - np.cumsum(steps)))
+
+
+def _waits(key: jax.Array, like: jax.Array, mean: float) -> jax.Array:
+    """Poisson-distributed control steps between changes, `[change]`."""
+    # By inversion: exact, of fixed cost, and possible with every kind of key.
+    level = jax.random.uniform(key, (CHANGE_COUNT, 1), like.dtype)
+    cumulative = jnp.asarray(_cumulative_poisson(mean), like.dtype)
+    return jnp.sum(level > cumulative[None], axis=1)
 
 
 def draw_track(key: jax.Array, like: jax.Array) -> TargetTrack:
@@ -46,9 +56,7 @@ def draw_track(key: jax.Array, like: jax.Array) -> TargetTrack:
       like: an array whose dtype the changes take.
     """
     wait_key, speed_key, heading_key = jax.random.split(key, 3)
-    # Poisson by inversion: exact, of fixed cost, and possible with every kind of key.
-    level = jax.random.uniform(wait_key, (CHANGE_COUNT, 1), like.dtype)
-    waits = jnp.sum(level > jnp.asarray(_cumulative_poisson(), like.dtype)[None], axis=1)
+    waits = _waits(wait_key, like, MEAN_WAIT)
     shape = (CHANGE_COUNT,)
     # osim-rl draws a sign and then a uniform number that has one: together uniform.
     return TargetTrack(
@@ -56,6 +64,69 @@ def draw_track(key: jax.Array, like: jax.Array) -> TargetTrack:
         speed_change=_symmetric(speed_key, shape, like, SPEED_CHANGE),
         heading_change=_symmetric(heading_key, shape, like, HEADING_CHANGE),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class WideTargets:
+    """Targets for training: `make("ProstheticsEnv", difficulty=1, targets=WideTargets())`.
+
+    Each speed of an episode is uniformly distributed, so that those which osim-rl's targets reach
+    seldom are practiced as often as the others. The first one holds from the beginning. Later ones
+    follow by changes as osim-rl's, which are reflected at the ends of the range.
+
+    Attributes:
+      low: (m/s) lowest speed. The range is that of the winners of the NeurIPS 2018 challenge.
+      high: (m/s) highest speed.
+      mean_wait: control steps of 0.01 s between changes, Poisson.
+      speed_change: (m/s) largest change of the speed.
+      heading_change: (rad) largest change of the heading.
+    """
+
+    low: float = -0.25
+    high: float = 2.75
+    mean_wait: float = 100.0
+    speed_change: float = SPEED_CHANGE
+    heading_change: float = HEADING_CHANGE
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+          ValueError: the speeds are not in order or not finite, a change is negative, or the mean
+            wait is not in (0, 300].
+        """
+        for name in ("low", "high", "speed_change", "heading_change"):
+            check_finite(name, getattr(self, name))
+        if self.low > self.high:
+            raise ValueError(f"low, high: expected low <= high, got {self.low} and {self.high}")
+        if min(self.speed_change, self.heading_change) < 0.0:
+            raise ValueError("speed_change, heading_change: expected none below 0")
+        check_positive("mean_wait", self.mean_wait)
+        if self.mean_wait > MEAN_WAIT:
+            raise ValueError(f"mean_wait: expected at most {MEAN_WAIT}, got {self.mean_wait}")
+
+    def __call__(self, key: jax.Array, like: jax.Array) -> TargetTrack:
+        """Numbers of an episode; arguments as of `draw_track`."""
+        wait_key, first_key, speed_key, heading_key = jax.random.split(key, 4)
+        shape = (CHANGE_COUNT - 1,)
+        speeds = [jax.random.uniform(first_key, (), like.dtype, self.low, self.high)]
+        for change in _symmetric(speed_key, shape, like, self.speed_change):
+            speeds.append(self._reflected(speeds[-1] + change))
+        speed = jnp.stack(speeds)
+        turns = _symmetric(heading_key, shape, like, self.heading_change)
+        waits = _waits(wait_key, like, self.mean_wait)
+        return TargetTrack(
+            step=jnp.cumsum(waits.at[0].set(0)).astype(jnp.int32),
+            speed_change=jnp.diff(speed, prepend=jnp.full_like(speed[:1], _STARTING_SPEED)),
+            heading_change=jnp.concatenate([jnp.zeros_like(turns[:1]), turns]),
+        )
+
+    def _reflected(self, speed: jax.Array) -> jax.Array:
+        """A speed that has left the range, put back as far within its end."""
+        width = self.high - self.low
+        if width == 0.0:
+            return jnp.full_like(speed, self.low)
+        return self.low + width - jnp.abs((speed - self.low) % (2.0 * width) - width)
 
 
 def _symmetric(key: jax.Array, shape: tuple[int, ...], like: jax.Array, size: float) -> jax.Array:

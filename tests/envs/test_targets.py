@@ -7,6 +7,7 @@ import types
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import jaxosim
 from jaxosim.envs.prosthetics import ProstheticsTask
@@ -17,7 +18,7 @@ from jaxosim.envs.target_field import (
     local_field,
     target_velocity,
 )
-from jaxosim.envs.targets import draw_track, speed_and_heading, velocity_at
+from jaxosim.envs.targets import WideTargets, draw_track, speed_and_heading, velocity_at
 from tests import hopper_model
 
 LIKE = jnp.zeros(())
@@ -48,6 +49,58 @@ def test_a_track_jumps_at_its_changes():
     assert heading == track.heading_change[0] + track.heading_change[1]
     velocity = velocity_at(track, second)
     np.testing.assert_allclose(np.hypot(velocity[0], velocity[2]), speed, rtol=1e-15)
+
+
+def test_every_speed_of_wide_targets_is_uniform_over_the_range():
+    targets = WideTargets(mean_wait=50.0)
+    track = many(lambda key: targets(key, LIKE))
+    speeds = 1.25 + np.cumsum(track.speed_change, axis=1)
+    assert speeds.min() >= -0.25 - 1e-12 and speeds.max() <= 2.75 + 1e-12
+    for change in (0, 1, 4, 9):
+        shares = np.histogram(speeds[:, change], np.linspace(-0.25, 2.75, 7))[0] / len(speeds)
+        np.testing.assert_allclose(shares, 1 / 6, atol=0.025)
+    assert np.abs(np.diff(speeds, axis=1)).max() <= 0.5 + 1e-12
+    assert np.all(track.step[:, 0] == 0) and np.all(track.heading_change[:, 0] == 0)
+    waits = np.diff(track.step, axis=1)
+    assert abs(waits.mean() - 50) < 0.3 and abs(waits.var() - 50) < 3
+    assert np.abs(track.heading_change).max() <= math.pi / 8
+
+
+def test_a_range_of_one_speed_holds_it():
+    track = WideTargets(0.5, 0.5, heading_change=0.0)(jax.random.key(2), LIKE)
+    for step in (0, int(track.step[4]), 10_000):
+        np.testing.assert_allclose(velocity_at(track, step), [0.5, 0.0, 0.0], atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"low": 3.0}, "low, high: expected low <= high"),
+        ({"high": np.nan}, "high: expected a finite number"),
+        ({"speed_change": -0.1}, "expected none below 0"),
+        ({"mean_wait": 0.0}, "mean_wait: expected a positive"),
+        ({"mean_wait": 400.0}, "mean_wait: expected at most 300"),
+    ],
+)
+def test_bad_wide_targets_are_refused(numbers, words):
+    with pytest.raises(ValueError, match=words):
+        WideTargets(**numbers)
+
+
+@pytest.mark.parametrize(("step_size", "ratio"), [(0.04, 4), (0.01, 1), (0.005, 0.5), (0.29, 29)])
+def test_targets_change_at_the_same_time_with_control_steps_of_any_length(step_size, ratio):
+    options = jaxosim.Options(step_size=step_size)
+    env = jaxosim.make("ProstheticsEnv", difficulty=1, options=options, targets=WideTargets())
+    task = env.init_task(jax.random.key(1), types.SimpleNamespace(q=LIKE), None)
+    changes = np.asarray(task.track.step)
+    for step in {int(changes[1] // ratio) + i for i in (-1, 0, 1, 2)} | {100}:
+        now = world(ProstheticsTask(track=task.track, step=jnp.int32(step)))
+        own = velocity_at(task.track, math.floor(step * ratio))
+        np.testing.assert_array_equal(env.target_velocity(now), own)
+        heading = np.arctan2(own[2], own[0])
+        miss = float(env.target_heading(now)) - heading
+        assert abs(math.remainder(miss, math.pi)) < 1e-9  # π where the speed is negative
+    assert env.time_limit == round(10.0 / step_size)
 
 
 def world(task, q=LIKE):
