@@ -70,16 +70,16 @@ FLOORS = {
     "jaxosim.muscles.rows": 6,
     "jaxosim.state_variables": 6,
     "jaxosim.paths": 6,
-    # a whole model, at an instant and over time
+    # a whole model, at an instant and over time, and the files of the field
     "jaxosim.integrators": 7,
     "jaxosim.outputs": 7,
     "jaxosim.randomize": 7,
     "jaxosim.simulation": 7,
+    "jaxosim.sto": 7,
     "jaxosim.system": 7,
-    # tasks, and the files of the field
+    # tasks
     "jaxosim.envs": 8,
     "jaxosim.opensim": 8,
-    "jaxosim.sto": 8,
     # adapters
     "jaxosim.compilation_cache": 9,
     "jaxosim.learning": 9,
