@@ -54,6 +54,16 @@ def opensim():
     return opensim
 
 
+@pytest.fixture(scope="module", autouse=True)
+def opensims_own_defaults():
+    """What files of one module say in `<defaults>` is not in force in the next one."""
+    yield
+    if "opensim" in sys.modules:
+        from jaxosim.opensim.library import restore_defaults
+
+        restore_defaults()
+
+
 @pytest.fixture(scope="session")
 def renderer():
     """Skips where VTK cannot draw; asked of another process, which a broken driver may kill."""

@@ -18,3 +18,19 @@ with (
 import opensim  # noqa: E402
 
 opensim.Logger.setLevelString("Off")
+
+
+def restore_defaults() -> None:
+    """Give every class its own defaults again: OpenSim keeps the `<defaults>` of files it has read.
+
+    They would be in force for all models that the process reads afterwards. Classes that OpenSim
+    does not show to Python keep theirs.
+    """
+    names = opensim.ArrayStr()
+    opensim.OpenSimObject.getRegisteredTypenames(names)
+    for name in (names.get(i) for i in range(names.getSize())):
+        kind = getattr(opensim, name, None)
+        # Classes that are abstract in Python, or no OpenSimObject there.
+        with contextlib.suppress(AttributeError, TypeError):
+            if kind is not None:
+                opensim.OpenSimObject.registerType(kind())

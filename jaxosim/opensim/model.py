@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from jaxosim.opensim import reading
-from jaxosim.opensim.library import opensim
+from jaxosim.opensim.library import opensim, restore_defaults
 from jaxosim.opensim.reading import Arrays
 from jaxosim.opensim.refinement import Refinement
 
@@ -55,6 +55,7 @@ class OpenSimModel:
           RuntimeError: OpenSim refuses the model.
         """
         self.model = opensim.Model(str(path))
+        restore_defaults()
         self.model.finalizeFromProperties()
         if edit is not None:
             edit(self.model)

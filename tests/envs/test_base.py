@@ -38,10 +38,6 @@ def kinds(tree):
     return structure, [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
 
 
-def single(params):
-    return jax.tree.map(lambda x: x.astype(jnp.float32), params)
-
-
 # property
 
 
@@ -52,26 +48,6 @@ def test_sizes_and_names(name, options):
     assert env.observation_low.shape == env.observation_high.shape == (env.observation_size,)
     assert len(set(env.observation_names)) == len(env.observation_units) == env.observation_size
     assert len(env.action_names) == len(env.action_low) == env.action_size
-
-
-@pytest.mark.parametrize(("name", "options"), TRACED, ids=str)
-def test_reset_and_step_have_one_structure(name, options):
-    env = jaxosim.make(name, options=OPTIONS, **dict(options))
-    es = jax.eval_shape(env.reset, jax.random.key(0))
-    action = jax.ShapeDtypeStruct((env.action_size,), float)
-    after = jax.eval_shape(env.step, es, action)
-    assert kinds(es) == kinds(after)
-    assert es.obs.shape == (env.observation_size,)
-
-
-def test_single_precision_stays_single():
-    params = single(jaxosim.load_model("gait14dof22musc_pros")[1])
-    env = jaxosim.make("ProstheticsEnv", difficulty=1, params=params, options=OPTIONS)
-    es = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
-    after = jax.eval_shape(env.step, es, jax.ShapeDtypeStruct((19,), np.float32))
-    assert kinds(es) == kinds(after)
-    dtypes = {str(leaf.dtype) for leaf in jax.tree.leaves(es)}
-    assert dtypes == {"float32", "int32", "uint32", "bool"}
 
 
 def test_same_key_same_bits_other_key_other_episode(arm):
@@ -188,7 +164,7 @@ def test_options_of_the_step(arm):
 
 def test_the_tree_of_l2m2019_is_osim_rls_dictionary():
     env = jaxosim.make("L2M2019Env", observation="dict")
-    obs = jax.eval_shape(env.reset, jax.random.key(0)).obs
+    obs = env._shaped(jnp.zeros(env.observation_size))
     assert set(obs) == {"v_tgt_field", "pelvis", "r_leg", "l_leg"}
     assert obs["v_tgt_field"].shape == (2, 11, 11) and obs["pelvis"]["vel"].shape == (6,)
     assert set(obs["r_leg"]["HAB"]) == {"f", "l", "v"}
@@ -241,18 +217,25 @@ def test_params_of_another_model_are_refused():
 
 
 @pytest.mark.parametrize(("name", "options"), TRACED, ids=str)
-def test_a_task_follows_the_mode_of_x64_and_keeps_its_own(name, options):
+def test_reset_and_step_have_one_structure_and_precision(name, options):
     """Made and traced in each mode; those made in single precision stay so in both."""
     made = {}
-    for mode in (True, False, True):
+    for mode, maker, floats in (
+        (True, True, "float64"),
+        (False, False, "float32"),
+        (True, False, "float32"),
+    ):
         with jax.enable_x64(mode):
-            env = made[mode] = jaxosim.make(name, options=OPTIONS, **dict(options))
-            for task, dtype in ((env, float), (made.get(False, env), np.float32)):
-                es = jax.eval_shape(task.reset, jax.random.key(0))
-                action = jax.ShapeDtypeStruct((task.action_size,), jnp.result_type(float))
-                after = jax.eval_shape(task.step, es, action)
-                expected = jnp.result_type(float) if task is env else dtype
-                assert (es.obs.dtype, after.obs.dtype) == (expected, expected)
+            if maker not in made:
+                made[maker] = jaxosim.make(name, options=OPTIONS, **dict(options))
+            env = made[maker]
+            es = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
+            action = jax.ShapeDtypeStruct((env.action_size,), jnp.result_type(float))
+            after = jax.eval_shape(env.step, es, action)
+            assert kinds(es) == kinds(after)
+            assert es.obs.shape == (env.observation_size,)
+            dtypes = {str(leaf.dtype) for leaf in jax.tree.leaves(es)}
+            assert dtypes <= {floats, "int32", "uint32", "bool"} and floats in dtypes
 
 
 def test_an_action_of_wrong_length_is_refused(arm):

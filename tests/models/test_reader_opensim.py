@@ -29,9 +29,8 @@ pytestmark = [
 def pair(request, opensim):
     """A model as we read it and as OpenSim does."""
     live = opensim.Model(str(request.param))
-    # What a file says in <defaults> stays in force for all models read later in the process.
-    for kind in ("Thelen2003Muscle", "CoordinateActuator", "PointActuator", "TorqueActuator"):
-        opensim.OpenSimObject.registerType(getattr(opensim, kind)())
+    library = pytest.importorskip("jaxosim.opensim.library", exc_type=ImportError)
+    library.restore_defaults()  # or the next model would have those of this file
     live.initSystem()
     return read_model(request.param), live
 
