@@ -130,6 +130,7 @@ def test_a_browser_shows_leaderboard_curves_and_motion(browser, url, tmp_path):
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     folder = os.environ.get("JAXOSIM_SCREENSHOTS", tmp_path)
     context = browser.new_context(viewport={"width": 800, "height": 600})
+    context.set_default_timeout(1000 * PATIENCE)
     page, requests, errors = context.new_page(), [], []
     page.on("request", lambda request: requests.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -71,6 +71,7 @@ def test_a_full_disk_leaves_the_old_page(offline_page, made_up_run, monkeypatch)
 
 def test_the_page_plays_offline_and_pauses(browser, offline_page):
     context = browser.new_context(viewport=SIZE, device_scale_factor=0.5, offline=True)
+    context.set_default_timeout(1000 * PATIENCE)
     page, requests = context.new_page(), []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(offline_page.as_uri())
@@ -122,6 +123,7 @@ def serve():
 
 def opened(browser, viewer):
     page = browser.new_page(viewport=WIDE, device_scale_factor=0.5)  # fewer pixels to draw
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto(viewer.url)
     assert wait_until(lambda: canvas(page).std() > 4)
     return page
