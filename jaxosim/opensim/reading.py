@@ -38,6 +38,9 @@ MARKER_GETTERS = {
     "acceleration": "getAccelerationInGround",
 }
 
+# Variables of coordinates, which are read by themselves, and those that no force depends on.
+_NOT_OF_FORCES = {"value", "speed", "dissipated_energy", "dissipatedEnergy"}
+
 
 def body_motion(bodies: list, state: opensim.State) -> Arrays:
     """Motion of each body's origin and axes in ground, `[body, …]`."""
@@ -96,18 +99,20 @@ def state_paths(muscles: list, names: Iterable[str]) -> dict[str, list[str]]:
 
     Returns:
       By the fields of `jaxosim.State` that hold them. Of muscles there is a path for each that
-      could have the variable, whether it has or not.
+      could have the variable, whether it has or not. Energies that bushings and limits have
+      dissipated, and what probes integrate, are left out: no force depends on them.
     """
     paths = {muscle.getAbsolutePathString(): muscle for muscle in muscles}
     tendons = [p for p, m in paths.items() if m.hasProperty("default_normalized_tendon_force")]
-    owned = [(name, *name.rsplit("/", 1)) for name in names]
-    of_coordinates = ("value", "speed")
+    others = [name for name in names if name.rpartition("/")[0] not in paths]
     return {
         "activation": [f"{path}/activation" for path in paths],
         "fiber_length": [f"{path}/fiber_length" for path in paths],
         "normalized_tendon_force": [f"{path}/normalized_tendon_force" for path in tendons],
         "force_states": [
-            name for name, path, own in owned if path not in paths and own not in of_coordinates
+            name
+            for name in others
+            if name.rpartition("/")[2] not in _NOT_OF_FORCES and not name.startswith("/probeset/")
         ],
     }
 
