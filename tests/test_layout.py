@@ -43,6 +43,7 @@ FLOORS = {
     "jaxosim.models.reader_frames": 1,
     "jaxosim.models.reader_functions": 1,
     "jaxosim.models.spec": 1,
+    "jaxosim.models.station_defined_frame": 1,
     "jaxosim.structure": 1,
     # one OpenSim class, one module: what the file says of it, its numbers, its law
     "jaxosim.paths.build": 2,

@@ -10,10 +10,12 @@ Source: OpenSim `Component`, `PhysicalOffsetFrame`; see docs/theory/model_files.
 
 import math
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 
 from jaxosim.errors import quote
+from jaxosim.models import station_defined_frame
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import CannotContinue, Context, member_list, name_components
 from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
@@ -136,23 +138,78 @@ def resolve_frame(
       OsimFormatError: no such frame, or frames that hang on one another in a circle.
       CannotContinue: the frame is of a class we do not know (and is then refused).
     """
-    chain: list[Component] = []
-    seen: set[int] = set()
-    target = _connectee(context, owner, socket, path)
-    while target.frame is None:
-        element = _element(target)
-        if id(target) in seen:
-            raise element.error("expected a frame that hangs on a body, this one hangs on itself")
-        if element.tag != "PhysicalOffsetFrame":
-            _refuse_frame(context, owner, element, socket)
-        seen.add(id(target))
-        chain.append(target)
-        target = _connectee(context, target, "socket_parent")
-    frame = target.frame
-    for offset in reversed(chain):
-        frame = compose(frame, _pose(context, _element(offset), "translation"))
-        offset.frame = frame
-    return frame
+    return _frame_of(context, owner, socket, _connectee(context, owner, socket, path))
+
+
+def frame_of(context: Context, component: Component) -> FrameSpec:
+    """A component that is a frame, down to its body; errors as of `resolve_frame`."""
+    return _frame_of(context, component, "", component)
+
+
+def _frame_of(context: Context, owner: Component, socket: str, target: Component) -> FrameSpec:
+    """The frame of a component that a socket of an owner names, after all that it hangs on."""
+    pending = [(owner, socket, target)]
+    opened: set[int] = set()
+    while pending:
+        needs = _hangs_on(context, *pending[-1])
+        component = pending[-1][-1]
+        missing = [need for need in needs if need[-1].frame is None]
+        if component.frame is not None or not missing:
+            component.frame = component.frame or _placed(context, component, needs)
+            pending.pop()
+            continue
+        if id(component) in opened:
+            expected = "expected a frame that hangs on a body, this one hangs on itself"
+            raise _element(component).error(expected)
+        opened.add(id(component))
+        pending += missing
+    assert target.frame is not None
+    return target.frame
+
+
+_Need = tuple[Component, str, Component]  # who names it, in which socket, and the frame
+
+
+def _hangs_on(context: Context, owner: Component, socket: str, frame: Component) -> list[_Need]:
+    """The frames on which a frame hangs; none if it is known."""
+    if frame.frame is not None:
+        return []
+    element = _element(frame)
+    if element.tag == "PhysicalOffsetFrame":
+        return [(frame, "socket_parent", _connectee(context, frame, "socket_parent"))]
+    if element.tag != station_defined_frame.TAG:
+        _refuse_frame(context, owner, element, socket)
+    stations = [_station(context, frame, point) for point in station_defined_frame.POINTS]
+    tag = "socket_parent_frame"
+    return [(station, tag, _connectee(context, station, tag)) for station in stations]
+
+
+def _placed(context: Context, frame: Component, needs: list[_Need]) -> FrameSpec:
+    """A frame in its body, from the frames on which it hangs."""
+    element, outer = _element(frame), [need[-1].frame for need in needs]
+    assert all(outer)
+    if element.tag == "PhysicalOffsetFrame":
+        return compose(cast(FrameSpec, outer[0]), _pose(context, element, "translation"))
+    points = [
+        compose(cast(FrameSpec, one), (context.vector(_element(station), "location", ZERO), ZERO))
+        for (station, _, _), one in zip(needs, outer, strict=True)
+    ]
+    bodies = {point.body for point in points}
+    if len(bodies) > 1:
+        raise element.error(f"expected points of one body, found {', '.join(sorted(bodies))}")
+    a, b, c, origin = (point.translation for point in points)
+    axes = station_defined_frame.rotation_of_points(context, element, a, b, c)
+    return FrameSpec(bodies.pop(), origin, angles(axes))
+
+
+def _station(context: Context, owner: Component, socket: str) -> Component:
+    """The Station, or Marker, that a socket names."""
+    path = context.text(_element(owner), socket)
+    found = owner.find(path) if path else None
+    if found is None or found.element is None or found.element.tag not in ("Station", "Marker"):
+        expected = f"expected in {socket} the path of a Station, found {quote(path)}"
+        raise _element(owner).error(expected)
+    return found
 
 
 def resolve_named_frame(context: Context, owner: Component, tag: str) -> FrameSpec:

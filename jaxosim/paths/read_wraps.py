@@ -9,7 +9,7 @@ from jaxosim.errors import quote
 from jaxosim.models.osim_values import numbers
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context, member_list, name_components
-from jaxosim.models.reader_frames import Component, compose, resolve_frame
+from jaxosim.models.reader_frames import Component, compose, frame_of
 from jaxosim.models.spec import ZERO, FrameSpec
 from jaxosim.paths.wrap_object import WrapObjectSpec
 from jaxosim.paths.wraps import WRAPS
@@ -84,12 +84,7 @@ def _home(context: Context, name: str) -> tuple[Element, FrameSpec] | None:
     if name not in context.wrap_objects:
         return None
     frame, element = context.wrap_objects[name]
-    base = frame.frame
-    if base is None:
-        base = resolve_frame(context, frame, "socket_parent")
-        assert frame.element is not None
-        base = compose(base, _pose(context, frame.element, "orientation"))
-    return element, compose(base, _pose(context, element, "xyz_body_rotation"))
+    return element, compose(frame_of(context, frame), _pose(context, element, "xyz_body_rotation"))
 
 
 def _pose(context: Context, element: Element, rotation: str):

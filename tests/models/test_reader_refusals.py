@@ -104,11 +104,8 @@ REFUSED = {
         "j",
     ),
     "frame": (
-        model(
-            joints=pin(child="/f"),
-            rest=f"<components>{element('StationDefinedFrame', 'f')}</components>",
-        ),
-        "StationDefinedFrame",
+        model(joints=joint("PinJoint", "j", "/ground", "f", frames(element("LeapFrame", "f")))),
+        "LeapFrame",
         "f",
     ),
     "prescribed and locked": (
