@@ -84,7 +84,8 @@ def parse_model(data: bytes, source: str, external_loads: ExternalLoads | None =
         with noting_commas() as noted:
             document = parse_document(data)
             upgrade(document.model, document.version)
-            spec = _read_document(document, source, external_loads)
+            context = Context()
+            spec = _read_document(context, document, source, external_loads)
     except OsimFormatError as error:
         raise OsimFormatError(f"{source}: {error}") from error
     if document.version > LATEST_VERSION:
@@ -95,18 +96,18 @@ def parse_model(data: bytes, source: str, external_loads: ExternalLoads | None =
             stacklevel=2,
         )
     if noted:
-        first = noted[0]
-        message = f"{source}: line {first.line}: {first.path()}: passed over commas between numbers"
-        lines = len({element.line for element in noted})
+        context.notes["passed over commas between numbers"] = noted
+    for message, elements in context.notes.items():
+        first, lines = elements[0], len({element.line for element in elements})
         more = f", and on {lines - 1} more lines" if lines > 1 else ""
-        warnings.warn(message + more, OsimFormatWarning, stacklevel=2)
+        text = f"{source}: line {first.line}: {first.path()}: {message}{more}"
+        warnings.warn(text, OsimFormatWarning, stacklevel=2)
     return spec
 
 
 def _read_document(
-    document: Document, source: str, external_loads: ExternalLoads | None
+    context: Context, document: Document, source: str, external_loads: ExternalLoads | None
 ) -> ModelSpec:
-    context = Context()
     model = document.model
     name, gravity = model.name or "model", _GRAVITY
     bodies: tuple[BodySpec, ...] = ()
@@ -193,7 +194,7 @@ def _read_body(context: Context, body: Component) -> BodySpec:
     mass = context.number(element, "mass", None)
     if mass < 0.0:
         raise element.error(f"expected a mass of 0 or more, found {mass}")
-    inertia = context.property(element, "inertia")
+    inertia = context.value(element, "inertia")
     values = numbers(inertia, 6) if inertia else (0.0,) * 6
     if mass == 0.0:
         values = (0.0,) * 6  # as OpenSim does, with a warning

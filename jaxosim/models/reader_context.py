@@ -25,6 +25,7 @@ class Context:
     unsupported: dict[UnsupportedSpec, None] = field(default_factory=dict)  # an ordered set
     coordinates: frozenset[str] = frozenset()  # names of all, known once the joints are read
     contact_geometry: dict[str, Element] = field(default_factory=dict)  # by name, of any shape
+    notes: dict[str, list[Element]] = field(default_factory=dict)  # by message, where it holds
     wrap_objects: dict[str, Any] = field(default_factory=dict)  # frame and element, by name
     external_data: Any = None  # the table of external forces, while these are read
 
@@ -32,12 +33,26 @@ class Context:
         """Note something that changes the dynamics and that we do not simulate."""
         self.unsupported[UnsupportedSpec(class_name, name, reason)] = None
 
+    def note(self, element: Element, message: str) -> None:
+        """Note something wrong in the file that OpenSim passes over, to warn of it."""
+        self.notes.setdefault(message, []).append(element)
+
     def property(self, element: Element, tag: str) -> Element | None:
         """The element of a property, from the object itself or from the file's defaults."""
         found = element.child(tag)
         if found is None and element.tag in self.defaults:
             found = self.defaults[element.tag].child(tag)
         return found
+
+    def value(self, element: Element, tag: str) -> Element | None:
+        """The element of a property; one without content says nothing, as in OpenSim."""
+        found = self.property(element, tag)
+        if found is None or found.text.strip() or found.children:
+            return found
+        self.note(found, "took the default, since it is empty")
+        default = self.defaults.get(element.tag)
+        other = None if default is None else default.child(tag)
+        return other if other is not None and other.text.strip() else None
 
     def object_property(
         self, element: Element, name: str, classes: Iterable[str]
@@ -68,7 +83,7 @@ class Context:
         self, element: Element, tag: str, default: float | None, *, allow_infinite: bool = False
     ) -> float:
         """A property of one number; without default it must be there."""
-        found = self.property(element, tag)
+        found = self.value(element, tag)
         if found is not None:
             return numbers(found, 1, allow_infinite=allow_infinite)[0]
         if default is None:
@@ -77,7 +92,7 @@ class Context:
 
     def range(self, element: Element, default: tuple[float, float]) -> tuple[float, float]:
         """A property `range` of two numbers, of which either may be infinite."""
-        found = self.property(element, "range")
+        found = self.value(element, "range")
         if found is None:
             return default
         low, high = numbers(found, 2, allow_infinite=True)
@@ -85,7 +100,7 @@ class Context:
 
     def vector(self, element: Element, tag: str, default: Vec3) -> Vec3:
         """A property of three numbers."""
-        found = self.property(element, tag)
+        found = self.value(element, tag)
         if found is None:
             return default
         x, y, z = numbers(found, 3)
@@ -93,7 +108,7 @@ class Context:
 
     def boolean(self, element: Element, tag: str, default: bool) -> bool:
         """A property of one flag."""
-        found = self.property(element, tag)
+        found = self.value(element, tag)
         return default if found is None else boolean(found)
 
     def text(self, element: Element, tag: str) -> str:

@@ -3,11 +3,9 @@
 Source: OpenSim `StationDefinedFrame`; see docs/theory/model_files.md, "Frames and sockets".
 """
 
-import warnings
-
 import numpy as np
 
-from jaxosim.errors import OsimFormatWarning, quote
+from jaxosim.errors import quote
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
 from jaxosim.models.spec import Vec3
@@ -46,7 +44,7 @@ def _axes(context: Context, frame: Element) -> list[tuple[int, int]]:
     following = (first + 1) % 3
     second, other_sign = _direction(context, frame, "ab_x_ac_axis", "+y", following)
     if second == first:
-        _warn(frame, "ab_x_ac_axis is along ab_axis; the following axis is taken, as in OpenSim")
+        context.note(frame, "took another ab_x_ac_axis, since it is along ab_axis")
         second, other_sign = following, 1
     third = 3 - first - second
     turn = 1 if second == following else -1
@@ -61,10 +59,6 @@ def _direction(
     text = default if found is None else found.text.strip()
     name = text[text[:1] in ("+", "-") :][:1].lower()
     if not name or name not in _AXES:
-        _warn(frame, f"{tag}: expected a direction such as -y, found {quote(text)}")
+        context.note(frame, f"took another {tag}, since {quote(text)} is no direction such as -y")
         return instead, 1
     return _AXES.index(name), -1 if text[0] == "-" else 1
-
-
-def _warn(frame: Element, message: str) -> None:
-    warnings.warn(f"line {frame.line}: {frame.path()}: {message}", OsimFormatWarning, stacklevel=2)

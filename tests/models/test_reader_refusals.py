@@ -348,7 +348,7 @@ LIMIT = {"coordinate": "q"}
 ERRORS = {
     # numbers
     "no mass": (in_body(mass=None), r"Body\[a\]: expected a mass"),
-    "empty mass": (in_body(mass=""), r"mass: expected 1 number"),
+    "empty mass": (in_body(mass=""), r"expected a mass"),
     "word for mass": (in_body(mass="heavy"), "heavy"),
     "NaN mass": (in_body(mass="NaN"), "finite"),
     "negative mass": (in_body(mass="-1"), "mass of 0 or more"),

@@ -70,7 +70,7 @@ def test_axes_are_opensims(axes, opensim):
 @pytest.mark.opensim
 @pytest.mark.parametrize("axes", FALLBACKS, ids=str)
 def test_directions_that_are_none_are_replaced_as_by_opensim_with_a_warning(axes, opensim):
-    with pytest.warns(OsimFormatWarning, match=r"line 1: .*StationDefinedFrame\[f\]: ab_"):
+    with pytest.warns(OsimFormatWarning, match=r"line 1: .*Frame\[f\]: took another ab_"):
         assert_opensims(world(frame("f", **axes)))
 
 
