@@ -9,14 +9,12 @@ stride time and speed of adults, ibidem: 82 m/min at 113 steps/min.
 """
 
 import dataclasses
-import os
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.checks import check_count, check_positive
-from jaxosim.sto import read_motion
-from jaxosim.types import Model, Params
+from jaxosim.types import Model, State
 
 _PHASES = 100
 _HARMONICS = 6
@@ -146,40 +144,37 @@ def _smooth(values: np.ndarray, harmonics: int) -> np.ndarray:
 
 
 def cycle_of_motion(
-    path: str | os.PathLike[str],
     model: Model,
-    params: Params,
+    states: State,
     *,
     start: float | None = None,
     end: float | None = None,
     phases: int = _PHASES,
 ) -> GaitCycle:
-    """A gait cycle from a recorded or computed motion.
+    """A gait cycle from a motion, such as `sto.read_motion` reads from a `.mot` or `.sto` file.
 
     What is left at its end of the difference from its beginning is taken out evenly. The pelvis's
     position forward, sideways and its heading are left out: a start may be anywhere.
 
     Args:
-      path: a table of coordinates or states (`.mot`, `.sto`).
       model: whose motion it is.
-      params: of the model.
+      states: `[time]` leads; only time and coordinates are used.
       start: (s) beginning of the period; of the motion if None.
       end: (s) its end; of the motion if None.
       phases: number of phases.
 
     Raises:
-      ValueError: the motion does not contain the period.
-      TableFormatError: the file is no table, or no column is a coordinate of the model.
-      OSError: the file cannot be read.
+      ValueError: the motion does not contain the period, or the model has no `pelvis_tx`.
     """
     check_count("phases", phases)
-    states = read_motion(path, model, params)
+    if _FORWARD not in model.coordinate_names:
+        raise ValueError(f"{model.source}: expected a coordinate {_FORWARD}")
     time, q = np.asarray(states.time, float), np.asarray(states.q, float)
     start = float(time[0]) if start is None else start
     end = float(time[-1]) if end is None else end
     if not time[0] <= start < end <= time[-1]:
         raise ValueError(
-            f"{path}: expected a period within {time[0]:g} to {time[-1]:g} s, got {start:g} to "
+            f"start, end: expected a period within {time[0]:g} to {time[-1]:g} s, got {start:g} to "
             f"{end:g} s"
         )
     at = np.linspace(start, end, phases + 1)

@@ -12,7 +12,7 @@ import jaxosim
 from jaxosim.envs.gait_cycle import cycle_of_motion, distance_to_cycle, textbook_gait
 from jaxosim.envs.poses import Poses, concatenated, cycle_poses, mirrored, rest_poses
 from jaxosim.envs.start_pool import make_pool, mix_pools
-from jaxosim.sto import write_coordinates
+from jaxosim.sto import read_motion, write_coordinates
 from jaxosim.system import realize_position
 
 COUNT, DEPTH = 6, 0.004
@@ -85,16 +85,15 @@ def test_a_cycle_can_be_taken_from_a_motion(env, tmp_path):
     q[:, place(env, "pelvis_ty")] = 0.9
     path = tmp_path / "gait.mot"
     write_coordinates(path, env.model, times, q)
-    found = cycle_of_motion(
-        path, env.model, env.params, start=cycle.period / 2, end=1.5 * cycle.period
-    )
+    motion = read_motion(path, env.model, env.params)
+    found = cycle_of_motion(env.model, motion, start=cycle.period / 2, end=1.5 * cycle.period)
     assert found.period == pytest.approx(cycle.period) and found.speed == pytest.approx(1.25)
     assert "pelvis_tx" not in found.coordinate_names
     column = found.coordinate_names.index("knee_angle_l")
     knee = cycle.q[:, cycle.coordinate_names.index("knee_angle_l")]
     np.testing.assert_allclose(found.q[:, column], np.roll(knee, -50), atol=1e-5)
     with pytest.raises(ValueError, match="expected a period within 0 to"):
-        cycle_of_motion(path, env.model, env.params, start=1.0, end=9.0)
+        cycle_of_motion(env.model, motion, start=1.0, end=9.0)
 
 
 def test_the_distance_to_a_cycle_is_zero_on_it_and_differentiable(env):
