@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from opensim_comparison.opensim_world import OpenSimWorld, observation_of
+from opensim_comparison.opensim_world import OpenSimWorld
 from patterns import random_held
 from workload import MODEL
 
@@ -29,7 +29,7 @@ def test_steps_of_a_recorded_episode_are_repeated(world):
         data = {name: file[name] for name in file.files}
     names = [str(name) for name in data["description_names"]]
     world.reset(5e-5)
-    rows = [(observation_of(world.describe()), np.nan, False)]
+    rows = [(world.observation(), np.nan, False)]
     described = [flat(world.describe())]
     for action in np.clip(data["actions"][:STEPS], 0, 1):
         rows.append(world.step(action))
@@ -60,7 +60,7 @@ def test_trajectories_are_those_of_the_parity_tests(world, fresh):
 def test_observation_has_the_length_and_the_muscles_of_ours(world):
     env = jaxosim.make("ProstheticsEnv")
     world.reset(5e-5)
-    observation = observation_of(world.describe())
+    observation = world.observation()
     assert len(observation) == env.observation_size
     place = env.observation_names.index("vasti_l/fiber_length")
     assert observation[place] == world.describe()["muscles"]["vasti_l"]["fiber_length"]
