@@ -31,11 +31,7 @@ BRITISH = re.compile(
     r"\w*(?:colour|behaviour|neighbour|modelling)\w*)\b"
 )
 
-# What the page calls refused.osim: my_model.osim with three parts that are not simulated.
-WRAP = """<PathWrapSet><objects><PathWrap><wrap_object>elbow</wrap_object></PathWrap></objects>
-</PathWrapSet>"""
-ELLIPSOID = """<WrapObjectSet><objects><WrapEllipsoid name="elbow">
-<dimensions>0.01 0.01 0.02</dimensions></WrapEllipsoid></objects></WrapObjectSet>"""
+# What the page calls refused.osim: my_model.osim with two parts that are not simulated.
 MILLARD = """<Millard2012AccelerationMuscle name="extra"><GeometryPath name="path"><PathPointSet>
 <objects>
 <PathPoint name="a"><socket_parent_frame>/ground</socket_parent_frame>
@@ -77,8 +73,6 @@ def models(tmp_path_factory):
     arm = (ROOT / "jaxosim/models/assets/arm2dof6musc.osim").read_text(encoding="utf-8")
     (folder / "my_model.osim").write_text(arm, encoding="utf-8")
     for before, added in (
-        ("</PathPointSet>", WRAP),
-        ('<Body name="r_humerus">', ELLIPSOID),
         ("<ForceSet>\n      <objects>", MILLARD),
         ("</JointSet>", ROLLING),
     ):

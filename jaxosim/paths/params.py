@@ -5,7 +5,7 @@ import dataclasses
 import jax
 
 from jaxosim.functions import FunctionParams
-from jaxosim.paths import wrap_cylinder, wrap_sphere
+from jaxosim.paths import wrap_cylinder, wrap_ellipsoid, wrap_sphere, wrap_torus
 from jaxosim.paths.wraps import WRAPS
 from jaxosim.pytree import array, pytree
 
@@ -21,7 +21,9 @@ class PathParams:
     wrap_translation: jax.Array = array("wrap_object", 3, unit="m")  # in the body
     wrap_orientation: jax.Array = array("wrap_object", 3, unit="rad")  # body-fixed XYZ
     wrap_cylinders: wrap_cylinder.Params = dataclasses.field()
+    wrap_ellipsoids: wrap_ellipsoid.Params = dataclasses.field()
     wrap_spheres: wrap_sphere.Params = dataclasses.field()
+    wrap_tori: wrap_torus.Params = dataclasses.field()
 
 
 def wrap_sizes(params: PathParams) -> dict[str, int]:

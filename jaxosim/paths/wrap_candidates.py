@@ -16,9 +16,8 @@ from jaxosim.arrays.linalg import matvec, transpose
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.paths.build_wraps import WrapGroup, WrapRows, WrapStep
 from jaxosim.paths.params import PathParams
+from jaxosim.paths.wrap_object import NEVER
 from jaxosim.paths.wraps import WRAPS
-
-NEVER = 1e9  # beyond all places on a path (1) and all lengths (m)
 
 
 class Wrapped(NamedTuple):
@@ -158,12 +157,12 @@ def choice(
     """
 
     def least(where: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Where the key is least among those of one wrap, and whether there are any."""
+        """Where the key is least among those of one wrap and below NEVER, and that least."""
         key = jnp.where(where, key, NEVER)
         padded = concatenate([key, jnp.full(1, NEVER, key.dtype)])
         lowest = functools.reduce(jnp.minimum, take_columns(padded, step.candidates))
         lowest = take(lowest, step.placed)
-        return where & (key == lowest), lowest
+        return where & (key == lowest) & (lowest < NEVER), lowest
 
     first, until = least(found.mandatory, found.order)
     must = until < NEVER

@@ -18,6 +18,8 @@ from jaxosim.models.spec import FrameSpec
 _ALL = ("all", "All", "ALL", "Unassigned", "")
 _AXES = "xyz"
 
+NEVER = 1e9  # beyond all places on a path (1) and all lengths (m)
+
 
 @dataclass(frozen=True)
 class WrapObjectSpec:

@@ -23,7 +23,6 @@ from jaxosim.arrays.spatial import spatial
 from jaxosim.paths.build_wraps import WrapGroup, WrapStep
 from jaxosim.paths.params import PathParams
 from jaxosim.paths.wrap_candidates import (
-    NEVER,
     Candidates,
     Given,
     Kept,
@@ -34,6 +33,7 @@ from jaxosim.paths.wrap_candidates import (
     masked,
     without,
 )
+from jaxosim.paths.wrap_object import NEVER
 
 _SETTLED = 0.0005  # (m) change of length that ends OpenSim's passes over several wraps
 

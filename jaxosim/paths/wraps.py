@@ -11,6 +11,6 @@ Every module has the same names:
 
 from types import ModuleType
 
-from jaxosim.paths import wrap_cylinder, wrap_sphere
+from jaxosim.paths import wrap_cylinder, wrap_ellipsoid, wrap_sphere, wrap_torus
 
-WRAPS: tuple[ModuleType, ...] = (wrap_cylinder, wrap_sphere)
+WRAPS: tuple[ModuleType, ...] = (wrap_cylinder, wrap_ellipsoid, wrap_sphere, wrap_torus)

@@ -72,19 +72,33 @@ def points(first="0.05 0.12 0.03", second="0.03 -0.25 0.02", frame="/bodyset/a",
 
 SIZES = {
     "WrapCylinder": {"radius": "0.04", "length": "0.3"},
+    "WrapEllipsoid": {"dimensions": "0.05 0.03 0.07", "xyz_body_rotation": "0.3 0.2 -0.5"},
     "WrapSphere": {"radius": "0.045"},
+    "WrapTorus": {"inner_radius": "0.02", "outer_radius": "0.05"},
 }
+# The axial method starts from one of two points by the sign of a coordinate that is 0 but for
+# rounding, where the quadrant is along that coordinate. So it has no quadrant here.
+METHODS = {
+    "WrapEllipsoid": [
+        *(("hybrid", quadrant) for quadrant in QUADRANTS),
+        *(("midpoint", quadrant) for quadrant in QUADRANTS),
+        ("axial", "all"),
+    ]
+}
+
+
+def cases(kind):
+    """Every method and quadrant of a class."""
+    return METHODS.get(kind, [(None, quadrant) for quadrant in QUADRANTS])
 
 
 def on_ground(kind):
     """Muscles over one object each on ground, with every quadrant."""
-    objects = [
-        wrap_object(kind, f"{kind}{i}", quadrant=quadrant, **SIZES[kind])
-        for i, quadrant in enumerate(QUADRANTS)
-    ]
-    forces = [
-        osim.muscle(f"{kind}_{i}", points(), wraps(f"{kind}{i}")) for i in range(len(QUADRANTS))
-    ]
+    forces, objects = [], []
+    for i, (method, quadrant) in enumerate(cases(kind)):
+        objects.append(wrap_object(kind, f"{kind}{i}", quadrant=quadrant, **SIZES[kind]))
+        over = wraps(f"{kind}{i}", method=method)
+        forces.append(osim.muscle(f"{kind}_{i}", points(), over))
     return forces, objects
 
 
@@ -92,14 +106,14 @@ def on_bodies(kind):
     """Muscles over one object each on a body, with every quadrant, and on one that is welded."""
     place = {"translation": "0.03 -0.27 0.02", "xyz_body_rotation": "0.4 -0.3 0.7"}
     on_a = [
-        wrap_object(kind, f"a{i}", quadrant=quadrant, **SIZES[kind], **place)
-        for i, quadrant in enumerate(QUADRANTS)
+        wrap_object(kind, f"a{i}", quadrant=quadrant, **(SIZES[kind] | place))
+        for i, (_, quadrant) in enumerate(cases(kind))
     ]
     on_c = [wrap_object(kind, "c0", translation="0.01 0.08 0", **SIZES[kind])]
     ends = ("0.05 0.12 0.03", "0.02 -0.18 0.04")
     forces = [
-        osim.muscle(f"a_{i}", points(*ends, "/bodyset/b"), wraps(f"a{i}"))
-        for i in range(len(QUADRANTS))
+        osim.muscle(f"a_{i}", points(*ends, "/bodyset/b"), wraps(f"a{i}", method=method))
+        for i, (method, _) in enumerate(cases(kind))
     ]
     along = osim.point("m1", "/bodyset/a", location="0.03 -0.15 0.01")
     forces += [
@@ -109,10 +123,11 @@ def on_bodies(kind):
     return arm(forces, (), on_a, (), on_c)
 
 
-def alone():
+def alone(*kinds):
     """One wrap for each path, on ground."""
-    cylinders, spheres = on_ground("WrapCylinder"), on_ground("WrapSphere")
-    return arm(cylinders[0] + spheres[0], cylinders[1] + spheres[1])
+    found = [on_ground(kind) for kind in kinds]
+    forces, objects = (sum(parts, []) for parts in zip(*found, strict=True))
+    return arm(forces, objects)
 
 
 def several(first, second):
@@ -164,10 +179,22 @@ def several(first, second):
     return arm(forces, top, on_a)
 
 
-MODELS = {"alone": alone(), "several": several("WrapCylinder", "WrapSphere")}
+MODELS = {
+    "alone": alone("WrapCylinder", "WrapSphere"),
+    "alone, by search": alone("WrapEllipsoid", "WrapTorus"),
+    "several": several("WrapCylinder", "WrapSphere"),
+    "several, by search": several("WrapEllipsoid", "WrapTorus"),
+}
 MORE_MODELS = {
     "cylinders": on_bodies("WrapCylinder"),
+    "ellipsoids": on_bodies("WrapEllipsoid"),
     "spheres": on_bodies("WrapSphere"),
+    "tori": on_bodies("WrapTorus"),
     "several cylinders": several("WrapCylinder", "WrapCylinder"),
+    "several ellipsoids": several("WrapEllipsoid", "WrapEllipsoid"),
+    "several tori": several("WrapTorus", "WrapTorus"),
     "spheres first": several("WrapSphere", "WrapCylinder"),
+    "tori first": several("WrapTorus", "WrapEllipsoid"),
+    "cylinders and ellipsoids": several("WrapCylinder", "WrapEllipsoid"),
+    "spheres and tori": several("WrapSphere", "WrapTorus"),
 }
