@@ -1,16 +1,16 @@
 """How many times faster than a live OpenSim are control steps of models, and at which error?
 
     python benchmarks/models_against_opensim.py gait10dof18musc path/to/gait2392.osim …
-                                 [--worlds 1024] [--rounds 5] [--steps 10] [--seeds 2]
+        [--setting default] [--worlds 1024] [--rounds 5] [--steps 10] [--seeds 2] [--reference 1e-7]
 
 A control step sets the controls, integrates 10 ms and, in OpenSim, realizes accelerations. Muscles
-get random excitations held 50 ms, all other controls are zero. jaxosim steps a batch in float32 by
-`Options()` on all cores, beside an OpenSim process per core at osim-rl's accuracy of 5e-5, all
-alternating in one run; ratios are of medians. On a machine that others use too, wall time says
-little, so the ratio of steps per processor second is given as well. The error is the largest of any
-coordinate until half a second, relative to OpenSim at an accuracy of 1e-7 with a new integrator in
-each step, over several random patterns. Needs OpenSim (extra `opensim`). One table, one JSON line
-in benchmarks/results/models_against_opensim.jsonl.
+get random excitations held 50 ms, all other controls are zero. jaxosim steps a batch in float32 on
+all cores, beside an OpenSim process per core at osim-rl's accuracy of 5e-5, all alternating in one
+run; ratios are of medians. On a machine that others use too, wall time says little, so the ratio of
+steps per processor second is given as well. The error is the largest of any coordinate until half a
+second, relative to OpenSim at the accuracy of the reference with a new integrator in each step,
+over several random patterns; OpenSim's own at 5e-5 stands beside it. Needs OpenSim (extra
+`opensim`). One table, one JSON line in benchmarks/results/models_against_opensim.jsonl.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import time
 import jax
 import numpy as np
 from kernels import batched, placed
+from opensim_comparison.compare import SETTINGS
 from opensim_comparison.controlled_world import ControlledWorld
 from opensim_comparison.processes import Worker, call_all
 from opensim_comparison.trajectory_error import largest_errors
@@ -35,7 +36,7 @@ from jaxosim.cores import core_count
 from jaxosim.errors import MissingExtraError
 
 NAME = "models_against_opensim"
-OSIM_RL_ACCURACY, REFERENCE_ACCURACY = 5e-5, 1e-7
+OSIM_RL_ACCURACY = 5e-5
 ERROR_STEPS = 50  # control steps, half a second
 TIMES_OPENSIM = {  # targets by model
     "gait10dof18musc": 150.0,
@@ -44,20 +45,27 @@ TIMES_OPENSIM = {  # targets by model
 }
 COLUMNS = (
     *("model", "coordinates", "muscles", "control steps/s", "OpenSim", "ratio"),
-    *("per processor second", "OpenSim", "ratio", "error, median", "largest", "compile (s)"),
+    *("per processor second", "OpenSim", "ratio", "error", "OpenSim's", "compile (s)"),
 )
 
 
 class Batch:
     """Worlds of jaxosim; one compiled call is one control step of all of them."""
 
-    def __init__(self, model: jaxosim.Model, params: jaxosim.Params, q: np.ndarray, worlds: int):
+    def __init__(
+        self,
+        model: jaxosim.Model,
+        params: jaxosim.Params,
+        options: jaxosim.Options,
+        q: np.ndarray,
+        worlds: int,
+    ):
         """Place the worlds at a pose and compile their step."""
         state = jaxosim.initial_state(model, params, q.astype(params.gravity.dtype))
         self._start = jax.tree.map(lambda leaf: np.repeat(leaf[None], worlds, axis=0), state)
         self._start = placed("auto", self._start)
         controls = self._placed(np.zeros((worlds, len(model.control_names))))
-        step = batched("auto", lambda *of: jaxosim.step(model, params, *of))
+        step = batched("auto", lambda state, row: jaxosim.step(model, params, state, row, options))
         program = compiled(step, self._start, controls)
         self._step, self.compile_seconds = program.call, program.trace + program.compile
 
@@ -91,7 +99,9 @@ def excitations(model: jaxosim.Model, steps: int, worlds: int, seed: int = SEED)
     return controls
 
 
-def measure(path: str, worlds: int, rounds: int, steps: int, seeds: int) -> dict:
+def measure(
+    path: str, worlds: int, rounds: int, steps: int, seeds: int, reference: float, setting: str
+) -> dict:
     """The figures of one model, and its errors by pattern."""
     model, params = jaxosim.load_model(path)
     cores = core_count()
@@ -99,7 +109,7 @@ def measure(path: str, worlds: int, rounds: int, steps: int, seeds: int) -> dict
         opensim = [stack.enter_context(Worker(ControlledWorld, path)) for _ in range(cores)]
         for worker in opensim:
             worker.receive()
-        batch = Batch(model, params, opensim[0].call("start"), worlds)
+        batch = Batch(model, params, SETTINGS[setting], opensim[0].call("start"), worlds)
         controls = excitations(model, steps, worlds)
 
         def theirs(_: int) -> tuple[float, float]:
@@ -112,7 +122,7 @@ def measure(path: str, worlds: int, rounds: int, steps: int, seeds: int) -> dict
             return steps * worlds / wall, steps * worlds / processor
 
         rates = interleaved({"jaxosim": ours, "OpenSim": theirs}, rounds)
-        errors = _errors(model, batch, opensim, worlds, seeds)
+        errors = _errors(model, batch, opensim, worlds, seeds, reference)
     figures = {
         name: [statistics.median(values) for values in zip(*rates[name], strict=True)]
         for name in rates
@@ -128,19 +138,36 @@ def measure(path: str, worlds: int, rounds: int, steps: int, seeds: int) -> dict
     }
 
 
-def _errors(model, batch: Batch, opensim: list[Worker], worlds: int, seeds: int) -> list[float]:
-    """Largest error of any coordinate until half a second, by pattern."""
+def _errors(
+    model: jaxosim.Model,
+    batch: Batch,
+    opensim: list[Worker],
+    worlds: int,
+    seeds: int,
+    reference: float,
+) -> dict[str, list[float]]:
+    """Largest error of any coordinate until half a second of each program, by pattern."""
     controls = excitations(model, ERROR_STEPS, min(seeds, worlds))
-    filled = controls[:, np.arange(worlds) % controls.shape[1]]
-    obtained = batch.trajectories(filled)
-    errors: list[float] = []
-    for first in range(0, controls.shape[1], len(opensim)):
-        some = [controls[:, i] for i in range(first, min(first + len(opensim), controls.shape[1]))]
-        accuracies = [REFERENCE_ACCURACY] * len(some)
-        expected = call_all(opensim[: len(some)], "trajectory", some, accuracies)
-        for number, reference in enumerate(expected, first):
-            errors.append(largest_errors(obtained[:, number], reference)[-1])
-    return errors
+    patterns = list(controls.swapaxes(0, 1))
+    obtained = batch.trajectories(controls[:, np.arange(worlds) % len(patterns)])
+    exact, rough = (_followed(opensim, patterns, a) for a in (reference, OSIM_RL_ACCURACY))
+    return {
+        "jaxosim": [largest_errors(obtained[:, i], path)[-1] for i, path in enumerate(exact)],
+        "OpenSim": [
+            largest_errors(path, right)[-1] for path, right in zip(rough, exact, strict=True)
+        ],
+    }
+
+
+def _followed(
+    opensim: list[Worker], patterns: list[np.ndarray], accuracy: float
+) -> list[np.ndarray]:
+    """OpenSim's coordinates `[step, coordinate]` under each pattern, as many at once as workers."""
+    found: list[np.ndarray] = []
+    for first in range(0, len(patterns), len(opensim)):
+        some = patterns[first : first + len(opensim)]
+        found += call_all(opensim[: len(some)], "trajectory", some, [accuracy] * len(some))
+    return found
 
 
 def row_of(name: str, figures: dict) -> list:
@@ -149,8 +176,8 @@ def row_of(name: str, figures: dict) -> list:
     for key in ("steps per second", "steps per processor second"):
         ours, theirs = figures[key]
         row += [ours, theirs, ours / theirs]
-    errors = figures["errors"]
-    return [*row, statistics.median(errors), max(errors), figures["compile (s)"]]
+    errors = [max(figures["errors"][program]) for program in ("jaxosim", "OpenSim")]
+    return [*row, *errors, figures["compile (s)"]]
 
 
 def targets_of(results: dict[str, dict]) -> list[Target]:
@@ -167,20 +194,30 @@ def main() -> None:
     """Measure, print, record."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="+", help="bundled names or paths")
+    parser.add_argument("--setting", choices=SETTINGS, default="default")
     parser.add_argument("--worlds", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5, help="that count, after one to warm up")
     parser.add_argument("--steps", type=int, default=10, help="control steps of a round")
     parser.add_argument("--seeds", type=int, default=2, help="random patterns of the errors")
+    parser.add_argument("--reference", type=float, default=1e-7, help="accuracy of the reference")
     given = parser.parse_args()
     if given.worlds < core_count() or min(given.rounds, given.steps, given.seeds) < 1:
         parser.error(f"expected --worlds of at least {core_count()} and positive numbers")
     results = {}
     for path in given.models:
         name = pathlib.Path(path).stem
-        results[name] = measure(path, given.worlds, given.rounds, given.steps, given.seeds)
+        plan = (
+            given.worlds,
+            given.rounds,
+            given.steps,
+            given.seeds,
+            given.reference,
+            given.setting,
+        )
+        results[name] = measure(path, *plan)
         row = row_of(name, results[name])
         print(dict(zip(COLUMNS, row, strict=False)), flush=True)
-    title = f"{given.worlds} worlds, {core_count()} cores, float32, OpenSim at {OSIM_RL_ACCURACY:g}"
+    title = f"{given.worlds} worlds, {given.setting}, {core_count()} cores, OpenSim at 5e-05"
     show_table(title, COLUMNS, (row_of(name, results[name]) for name in results))
     targets = targets_of(results)
     show_targets(targets)

@@ -27,8 +27,9 @@ def scripts(monkeypatch):
 
 @pytest.mark.opensim
 def test_both_programs_take_the_same_steps(scripts, opensim):
-    figures = scripts[0].measure(ARM, worlds=2, rounds=1, steps=2, seeds=2)
-    assert len(figures["errors"]) == 2 and max(figures["errors"]) < 1e-2
+    figures = scripts[0].measure(ARM, 2, 1, 2, 2, 1e-7, "default")
+    for errors in figures["errors"].values():
+        assert len(errors) == 2 and max(errors) < 1e-2
     row = scripts[0].row_of(ARM, figures)
     assert len(row) == len(scripts[0].COLUMNS) and all(value > 0 for value in row[1:])
 
