@@ -31,6 +31,7 @@ from jaxosim.cli.obs import obs
 from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
 from jaxosim.cli.serve import regrade, serve
 from jaxosim.cli.submit import submit
+from jaxosim.cli.train import train
 from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.cores import use_cpu_devices
 from jaxosim.errors import JaxosimError, OsimFormatWarning, TableFormatWarning
@@ -314,6 +315,7 @@ commands.add_command(obs)
 commands.add_command(serve)
 commands.add_command(regrade)
 commands.add_command(submit)
+commands.add_command(train)
 commands.add_command(view.plot)
 commands.add_command(view.render)
 commands.add_command(view.view)

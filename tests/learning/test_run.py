@@ -1,0 +1,122 @@
+"""Runs in folders: stages, checkpoints that go on to the bit, curve and best policy."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxosim.errors import TableFormatError
+from jaxosim.learning.curve import read_curve, write_curve
+from jaxosim.learning.policy import load_policy
+from jaxosim.learning.ppo import PPO
+from jaxosim.learning.run import DivergedError, Plan, Run, Stage
+from jaxosim.learning.shac import SHAC
+from tests.learning.pendulum import NETWORKS, UNROLL, leaves_equal, make_pendulum
+
+UPDATE = UNROLL.worlds * UNROLL.horizon  # decisions
+TIMES = ("seconds", "cpu_seconds")
+
+
+def plan(folder, **changes):
+    stages = (
+        Stage(learner=SHAC(unroll=UNROLL, noise=0.5), decisions=2 * UPDATE),
+        Stage(learner=PPO(unroll=UNROLL, noise=0.5), decisions=np.inf),
+    )
+    given = {
+        "env": make_pendulum(folder),
+        "stages": stages,
+        "settings": {"recipe": "pendulum", "seed": 0},
+        "networks": NETWORKS,
+        "interval": 2 * UPDATE,
+        "episodes": 8,
+    }
+    return Plan(**given | changes)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run of four updates, and one that was stopped in each stage and resumed."""
+    folder = tmp_path_factory.mktemp("runs")
+    own = plan(folder)
+    whole = Run(own, folder / "whole")
+    whole.begin()
+    for _ in range(4):
+        whole.advance()
+    whole.save()
+    part = Run(own, folder / "parts")
+    part.begin()
+    for _ in range(3):
+        part.advance()
+        part.save()
+        part._programs, programs = None, part._programs
+        again = Run(own, folder / "parts")
+        again._programs = programs  # compiled already
+        again.resume()
+        part = again
+    part.advance()
+    part.save()
+    return whole, part
+
+
+def test_a_resumed_run_is_the_same_to_the_bit(runs):
+    whole, part = runs
+    assert leaves_equal(whole.state, part.state)
+    assert leaves_equal(whole.best, part.best)
+    curves = [[{k: v for k, v in row.items() if k not in TIMES} for row in r.curve] for r in runs]
+    assert json.dumps(curves[0], sort_keys=True) == json.dumps(curves[1], sort_keys=True)
+
+
+def test_stages_follow_each_other_with_the_best_networks(runs):
+    whole, _ = runs
+    assert [(row["stage"], row["update"]) for row in whole.curve] == [
+        (0, 1),
+        (0, 2),
+        (1, 1),
+        (1, 2),
+    ]
+    assert [row["decisions"] for row in whole.curve] == [UPDATE * n for n in (1, 2, 3, 4)]
+    assert ["adjoint_max" in row for row in whole.curve] == [True, True, False, False]
+    assert ["eval_return" in row for row in whole.curve] == [True, True, True, True]
+
+
+def test_the_folder_has_the_curve_and_the_best_policy(runs):
+    whole, _ = runs
+    rows = read_curve(whole.folder / "curve.csv")
+    assert json.dumps(rows, sort_keys=True) == json.dumps(whole.curve, sort_keys=True)
+    best = load_policy(whole.folder / "policy.npz")
+    assert leaves_equal(best.layers, whole.best["policy"].layers)
+    scores = [row["eval_return"] for row in whole.curve]
+    assert best.about["score"] == max(scores) == whole.progress.best_score
+    assert best.about["recipe"] == "pendulum" and best.about["decisions"] == 4 * UPDATE
+
+
+def test_a_folder_is_neither_overwritten_nor_resumed_by_mistake(runs, tmp_path):
+    whole, _ = runs
+    with pytest.raises(FileExistsError, match="holds a run: resume it"):
+        Run(whole.plan, whole.folder).begin()
+    other = plan(tmp_path, settings={"recipe": "pendulum", "seed": 1})
+    with pytest.raises(ValueError, match="expected a run of the same settings, its seed differ"):
+        Run(other, whole.folder).resume()
+    with pytest.raises(FileNotFoundError):
+        Run(other, tmp_path / "nothing").resume()
+
+
+def test_networks_that_are_not_finite_end_the_run(runs):
+    whole, _ = runs
+    broken = Run(whole.plan, whole.folder)
+    broken._programs = whole._programs
+    broken.resume()
+    layers = jax.tree.map(lambda x: x * np.nan, broken.state.critics)
+    broken.state = type(broken.state)(**{**vars(broken.state), "critics": layers})
+    with pytest.raises(DivergedError, match="the networks are no longer finite"):
+        broken.advance()
+
+
+def test_a_curve_keeps_every_digit_and_what_a_row_lacks(tmp_path):
+    rows = [{"decisions": 1.0, "reward": 1 / 3}, {"decisions": 2.0, "kl": float("inf")}]
+    write_curve(tmp_path / "curve.csv", rows)
+    assert read_curve(tmp_path / "curve.csv") == rows
+    (tmp_path / "curve.csv").write_text("decisions\nmany\n")
+    with pytest.raises(TableFormatError, match="curve.csv: expected numbers"):
+        read_curve(tmp_path / "curve.csv")
