@@ -37,6 +37,7 @@ def walker():
             np.asarray(params.muscles.optimal_fiber_length) * rng.uniform(0.7, 1.2, shape)
         ),
         normalized_tendon_force=jnp.zeros((COUNT, 0)),
+        force_states=jnp.zeros((COUNT, 0)),
     )
     controls = jnp.asarray(rng.uniform(0.0, 1.0, shape))
     track = draw_track(jax.random.key(3), jnp.zeros(()))

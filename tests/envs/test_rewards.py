@@ -17,6 +17,7 @@ from jaxosim.envs.episode import Snapshot, Transition
 from jaxosim.envs.gait_cycle import textbook_gait
 from jaxosim.envs.prosthetics import ProstheticsTask
 from jaxosim.envs.targets import WideTargets
+from jaxosim.state_variables import default_states
 
 STEP = 0.04
 
@@ -71,9 +72,7 @@ def transition(env, before=None, controls=0.3, previous=0.1, start=None, **now):
             time=jnp.zeros(()),
             q=q,
             u=jnp.zeros(count),
-            activation=jnp.zeros(19),
-            fiber_length=jnp.zeros(19),
-            normalized_tendon_force=jnp.zeros(0),
+            **default_states(env.params),
         )
         for q in poses
     ]

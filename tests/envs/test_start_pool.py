@@ -12,6 +12,7 @@ import jaxosim
 from jaxosim.envs.gait_cycle import cycle_of_motion, distance_to_cycle, textbook_gait
 from jaxosim.envs.poses import Poses, concatenated, cycle_poses, mirrored, rest_poses
 from jaxosim.envs.start_pool import make_pool, mix_pools
+from jaxosim.state_variables import default_states
 from jaxosim.sto import read_motion, write_coordinates
 from jaxosim.system import realize_position
 
@@ -182,14 +183,11 @@ def body_places(model, params, q):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _positions(model, params, q):
-    muscles = jnp.full_like(q, 0.1, shape=len(model.muscle_names))
     state = jaxosim.State(
         time=jnp.zeros(()),
         q=q,
         u=jnp.zeros_like(q),
-        activation=muscles,
-        fiber_length=muscles,
-        normalized_tendon_force=jnp.zeros(0),
+        **default_states(params),
     )
     return realize_position(model, params, state)
 

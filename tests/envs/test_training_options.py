@@ -50,9 +50,9 @@ def test_starts_are_mixed_of_rest_and_gait(monkeypatch):
         q, u = (np.asarray(part) for part in poses)
         shape = (len(q), len(model.muscle_names))
         parts = {"activation": np.zeros(shape), "fiber_length": np.ones(shape)}
-        return training_options.State(
-            time=np.zeros(len(q)), q=q, u=u, **parts, normalized_tendon_force=np.zeros((len(q), 0))
-        )
+        none = np.zeros((len(q), 0))
+        parts |= {"normalized_tendon_force": none, "force_states": none}
+        return training_options.State(time=np.zeros(len(q)), q=q, u=u, **parts)
 
     monkeypatch.setattr(training_options, "make_pool", make_pool)
     env = training_task("L2RunEnv", {"starts": {"count": 20, "rest": 0.25}})
