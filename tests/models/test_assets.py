@@ -52,8 +52,19 @@ def test_it_credits_its_authors(name):
 def test_it_says_what_the_original_says(name):
     ours = read_model(resolve(name))
     original = read_model(SHARED / f"{ORIGINALS[name]}.osim")
-    same = {"name": "", "source": "", "version": 0}
-    assert dataclasses.replace(ours, **same) == dataclasses.replace(original, **same)
+    assert said(ours) == said(original)
+
+
+def said(spec):
+    """A spec without what names the file, and without the places of its elements."""
+    return dataclasses.replace(
+        spec,
+        name="",
+        source="",
+        version=0,
+        joint_paths=tuple(path.path for path in spec.joint_paths),
+        force_paths={name: path.path for name, path in spec.force_paths.items()},
+    )
 
 
 @pytest.mark.opensim
