@@ -28,7 +28,7 @@ def test_paths_are_taken_as_they_are(tmp_path):
         ("gait14dof22musc_prso", "did you mean gait14dof22musc_pros"),
         ("models/arm2dof6muscle.osim", "did you mean arm2dof6musc"),
         (Path("gait9dof18muscles"), "did you mean gait9dof18musc"),
-        ("xyz", "bundled are arm2dof6musc, "),
+        ("xyz", "bundled are arm26, arm2dof6musc, "),
         ("", "bundled are"),
         ("a\0b", "bundled are"),
         ("x" * 100_000, "bundled are"),

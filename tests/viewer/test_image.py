@@ -25,6 +25,7 @@ def share(frame, red, blue):
 
 # The planar walkers and the one on two sound legs have the bones of these.
 OTHERS = {
+    "arm26",
     "gait10dof18musc",
     "gait14dof22musc",
     "gait14dof22musc_planar",
