@@ -129,7 +129,7 @@ def realize_position(
         inertia=realize_inertia(instance, bodies),
         paths=paths,
         muscles=muscle_rows.realize_length(model, params, length, contraction),
-        constraints=constraints.realize_constraints(model, params, instance, bodies, state),
+        constraints=constraints.realize_constraints(model, params, instance, joints, bodies, state),
     )
 
 

@@ -20,6 +20,7 @@ from jaxosim.checks import check_choice, check_count, check_positive
 from jaxosim.constraints import (
     constant_distance_constraint,
     coordinate_coupler_constraint,
+    locked_angle,
     point_constraint,
     point_on_line_constraint,
     prescribed_motion,
@@ -126,6 +127,7 @@ class Model:
     constant_distances: constant_distance_constraint.Structure
     points_on_lines: point_on_line_constraint.Structure
     prescribed_motions: prescribed_motion.Structure
+    locked_angles: locked_angle.Structure
     prescribed_controllers: prescribed_controller.Structure
     toy_reflex_controllers: toy_reflex_controller.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
@@ -276,6 +278,7 @@ class Params:
     constant_distances: constant_distance_constraint.Params = dataclasses.field()
     points_on_lines: point_on_line_constraint.Params = dataclasses.field()
     prescribed_motions: prescribed_motion.Params = dataclasses.field()
+    locked_angles: locked_angle.Params = dataclasses.field()
     prescribed_controllers: prescribed_controller.Params = dataclasses.field()
     toy_reflex_controllers: toy_reflex_controller.Params = dataclasses.field()
     default_force_states: jax.Array = array("force_state", unit="mixed")

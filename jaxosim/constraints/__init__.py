@@ -1,4 +1,4 @@
-"""Kinematic constraints, one module for each OpenSim class, and prescribed coordinates.
+"""Kinematic constraints, one module for each OpenSim class; prescribed and locked coordinates.
 
 Every module has the same names:
 
@@ -21,6 +21,7 @@ from typing import Any
 from jaxosim.constraints import (
     constant_distance_constraint,
     coordinate_coupler_constraint,
+    locked_angle,
     point_constraint,
     point_on_line_constraint,
     prescribed_motion,
@@ -34,6 +35,7 @@ CONSTRAINTS: tuple[ModuleType, ...] = (
     constant_distance_constraint,
     point_on_line_constraint,
     prescribed_motion,
+    locked_angle,
 )
 
 

@@ -20,6 +20,7 @@ from jaxosim.constraints.constraint import (
     Motion,
     Placement,
 )
+from jaxosim.dynamics.angles import angle_bias, angles_by_spin, by_speeds
 from jaxosim.dynamics.instance import InstanceInfo
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates
 from jaxosim.dynamics.kinematics import PositionInfo, VelocityInfo
@@ -47,6 +48,7 @@ def realize_constraints(
     model: Model,
     params: Params,
     instance: InstanceInfo,
+    joints: JointInfo,
     position: PositionInfo,
     state: State,
 ) -> ConstraintInfo | None:
@@ -63,7 +65,7 @@ def realize_constraints(
         )
         for one in present(model)
     ]
-    jacobian = [_mobility_rows(model, position, part) for part in parts]
+    jacobian = [_mobility_rows(model, joints, position, part) for part in parts]
     rates = [
         jnp.zeros_like(part.error) if part.error_rate is None else part.error_rate for part in parts
     ]
@@ -75,10 +77,13 @@ def realize_constraints(
     )
 
 
-def _mobility_rows(model: Model, position: PositionInfo, part: Equations) -> jax.Array:
+def _mobility_rows(
+    model: Model, joints: JointInfo, position: PositionInfo, part: Equations
+) -> jax.Array:
     """Rows of G, `[equation, mobility]`."""
     tree, rows, count = model.tree, part.rows, len(part.error)
     if isinstance(rows, CoordinateRows):
+        rows = by_speeds(model, joints, rows)
         place = np.full(len(model.coordinate_names), -1)
         place[tree.mobility] = np.arange(len(tree.mobility))
         own = place[rows.coordinate]
@@ -110,18 +115,17 @@ def realize_bias(
         velocity=velocity.velocity_of_frames,
         acceleration=concatenate([velocity.bias_acceleration, rest]),
     )
-    return concatenate(
-        [
-            one.bias(
-                getattr(model, one.FIELD),
-                getattr(params, one.FIELD),
-                instance.constraints[one.FIELD],
-                info.placement,
-                motion,
-            )
-            for one in present(model)
-        ]
-    )
+    parts = []
+    for one in present(model):
+        structure = getattr(model, one.FIELD)
+        given = getattr(params, one.FIELD), instance.constraints[one.FIELD], info.placement
+        bias = one.bias(structure, *given, motion)
+        if np.isin(one.coordinates(structure), angles_by_spin(model)).any():
+            rows = one.evaluate(structure, *given).rows
+            bent = rows.value * take(angle_bias(model, joints, u), rows.coordinate)
+            bias = bias + segment_sum(bent, rows.equation, len(bias))
+        parts.append(bias)
+    return concatenate(parts)
 
 
 def accelerations(

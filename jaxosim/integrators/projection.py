@@ -99,7 +99,7 @@ def _equations(
     """The constraint equations at a state, and the joints that they follow from."""
     joints = realize_joints(model, params, state.q, context.reference_rotation)
     bodies = realize_pose(model, context.instance, joints)
-    info = realize_constraints(model, params, context.instance, bodies, state)
+    info = realize_constraints(model, params, context.instance, joints, bodies, state)
     assert info is not None
     return joints, info
 
@@ -126,7 +126,8 @@ def assemble(model: Model, params: Params, state: State) -> State:
         return state
     context = StepContext.of(model, params)
     easily = float(jnp.finfo(state.q.dtype).eps) ** -_EASE
-    give = jnp.asarray(np.where(model.dependent, easily, 1.0), state.q.dtype)
+    ease = np.where(model.dependent, easily, 1.0)
+    give = jnp.asarray(np.where(model.locked, 0.0, ease), state.q.dtype)
     low, high = params.coordinates.range[:, 0], params.coordinates.range[:, 1]
 
     def step(at: tuple[jax.Array, jax.Array, jax.Array], toward: jax.Array):

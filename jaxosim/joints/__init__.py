@@ -31,6 +31,8 @@ from jaxosim.joints import (
     universal_joint,
     weld_joint,
 )
+from jaxosim.joints.joint import ROTATIONS
+from jaxosim.models.spec import JointSpec
 
 JOINTS: dict[str, ModuleType] = {
     joint.KIND: joint
@@ -50,3 +52,12 @@ JOINTS: dict[str, ModuleType] = {
 }
 # Those with a law of their own beside the six axes.
 LAWS: tuple[ModuleType, ...] = (ellipsoid_joint, scapulothoracic_joint)
+
+
+def locked_angles(joint: JointSpec) -> tuple[str, ...]:
+    """The locked angles of a joint whose speeds are no rates of angles; none if all are locked."""
+    if joint.kind not in JOINTS or not JOINTS[joint.kind].ANGULAR_VELOCITY:
+        return ()
+    angles = joint.coordinates[:ROTATIONS]
+    locked = tuple(angle.name for angle in angles if angle.locked)
+    return locked if len(locked) < len(angles) else ()

@@ -10,6 +10,7 @@ from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
 from jaxosim.models.spec import CoordinateSpec, JointSpec, TransformAxisSpec, Vec3
 
+ROTATIONS = 3  # of Ball and Free joints, whose first speeds are an angular velocity
 X: Vec3 = (1.0, 0.0, 0.0)
 Y: Vec3 = (0.0, 1.0, 0.0)
 Z: Vec3 = (0.0, 0.0, 1.0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.functions import FunctionParams
-from jaxosim.joints import JOINTS, LAWS
+from jaxosim.joints import JOINTS, LAWS, locked_angles
 from jaxosim.models.compile_functions import compile_functions, split_function
 from jaxosim.models.spec import (
     GROUND as GROUND_NAME,
@@ -222,8 +222,7 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
     offset = np.concatenate([[0], np.cumsum([len(j.coordinates) for j in spec.joints])]).astype(int)
     mobod_of_joint = {edge.joint: i for i, edge in enumerate(moving)}
     owner = [j for j, joint in enumerate(spec.joints) for _ in joint.coordinates]
-    locked = [c.locked for joint in spec.joints for c in joint.coordinates]
-    mobility = np.flatnonzero(~np.array(locked, dtype=bool))
+    mobility = np.flatnonzero([moves for joint in spec.joints for moves in _moves(joint)])
     mobility = mobility[np.argsort([mobod_of_joint[owner[c]] for c in mobility], kind="stable")]
     mobility_mobod = np.array([mobod_of_joint[owner[c]] for c in mobility], dtype=int)
     parent = [GROUND if e.inboard == GROUND else carrier[e.inboard] for e in moving]
@@ -267,6 +266,15 @@ def compile_tree(spec: ModelSpec) -> tuple[BodyStructure, TreeStructure, JointPa
     )
     params = _joint_params(spec, moving, direction, constant, functions)
     return bodies, tree, params
+
+
+def _moves(joint: JointSpec) -> list[bool]:
+    """Which coordinates of a joint have a speed of their own: all that are not locked.
+
+    Where some angles are locked whose rates are no speeds, a constraint holds them.
+    """
+    held = locked_angles(joint)
+    return [not c.locked or c.name in held for c in joint.coordinates]
 
 
 def _joint_params(

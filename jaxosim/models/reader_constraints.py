@@ -1,25 +1,24 @@
-"""Constraints of a file, and prescribed coordinates → specs.
+"""Constraints of a file, prescribed coordinates and locked angles → specs.
 
 Source: OpenSim `ConstraintSet`; see docs/theory/constraints.md.
 """
 
 from collections.abc import Sequence
 
-from jaxosim.constraints import CONSTRAINTS, coordinate_coupler_constraint, prescribed_motion
-from jaxosim.joints import JOINTS
+from jaxosim.constraints import CONSTRAINTS, locked_angle, prescribed_motion
+from jaxosim.joints import locked_angles
 from jaxosim.models.osim_xml import Element
 from jaxosim.models.reader_context import Context
 from jaxosim.models.reader_frames import Component, set_members
 from jaxosim.models.spec import ConstraintSpec, JointSpec
 
 CONSTRAINT_CLASSES = {tag: one.read for one in CONSTRAINTS for tag in one.TAGS}
-_ROTATIONS = 3  # of a joint whose first speeds are an angular velocity, no rates of angles
 
 
 def read_constraints(
     context: Context, tree: Component, joints: Sequence[JointSpec]
 ) -> tuple[ConstraintSpec, ...]:
-    """All enforced constraints of known classes, then the prescribed coordinates."""
+    """All enforced constraints of known classes, prescribed coordinates, locked angles."""
     found: list[ConstraintSpec] = []
     for component in set_members(tree, "constraintset", *CONSTRAINT_CLASSES):
         element = component.element
@@ -30,22 +29,8 @@ def read_constraints(
             found.append(CONSTRAINT_CLASSES[element.tag](context, component))
         else:
             refuse_constraint(context, element)
-    prescribed = prescribed_motion.of_joints(joints)
-    angles = {
-        coordinate.name
-        for joint in joints
-        if joint.kind in JOINTS and JOINTS[joint.kind].ANGULAR_VELOCITY
-        for coordinate in joint.coordinates[:_ROTATIONS]
-    }
-    reason = "angles that are no integrals of speeds cannot be held by a constraint"
-    for motion in prescribed:
-        if motion.name in angles:
-            context.refuse("Coordinate", motion.name, reason)
-    for one in found:
-        if isinstance(one, coordinate_coupler_constraint.Spec):
-            if angles & {one.dependent, *one.independent}:
-                context.refuse(coordinate_coupler_constraint.TAGS[0], one.name, reason)
-    return (*found, *prescribed)
+    locked = (locked_angle.Spec(name) for joint in joints for name in locked_angles(joint))
+    return (*found, *prescribed_motion.of_joints(joints), *locked)
 
 
 def refuse_constraint(context: Context, element: Element) -> None:

@@ -132,7 +132,7 @@ def errors_along(model, params, state):
         joints = realize_joints(model, params, q)
         pose = realize_pose(model, context.instance, joints)
         at = dataclasses.replace(state, q=q, time=time)
-        info = realize_constraints(model, params, context.instance, pose, at)
+        info = realize_constraints(model, params, context.instance, joints, pose, at)
         assert info is not None
         return info.error
 
