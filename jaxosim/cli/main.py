@@ -27,6 +27,7 @@ import jaxosim
 from jaxosim import cache, fused, interrupts, sto
 from jaxosim.cli import report, view
 from jaxosim.cli.bench import bench
+from jaxosim.cli.evaluate import evaluate
 from jaxosim.cli.obs import obs
 from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
 from jaxosim.cli.serve import regrade, serve
@@ -311,6 +312,7 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
 
 
 commands.add_command(bench)
+commands.add_command(evaluate)
 commands.add_command(obs)
 commands.add_command(serve)
 commands.add_command(regrade)

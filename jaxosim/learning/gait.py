@@ -6,6 +6,7 @@ of unlike lengths.
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,7 @@ from jaxosim.types import Model, Params, State
 
 _PASSED = 0.02  # m, from which on a foot has passed the other
 _SHORTEST_SWING = 0.06  # s; a shorter one is a foot that rattles
+_ROWS = 256  # to whose multiple a motion is filled up
 _KNEES = ("knee_angle_l", "knee_angle_r")
 
 
@@ -119,14 +121,17 @@ def feet_over_time(model: Model, params: Params, q: np.ndarray) -> tuple[np.ndar
     Raises:
       ValueError: the model has no two feet.
     """
-    poses = jnp.asarray(q, params.gravity.dtype)
-    lead, depth = _program(model, Feet.of(model))(params, poses)
-    return np.asarray(lead), np.asarray(depth)
+    count = len(q)
+    # Motions of all lengths share a few programs.
+    filled = np.pad(q, ((0, -count % _ROWS), (0, 0)), mode="edge")
+    lead, depth = _program(model)(params, jnp.asarray(filled, params.gravity.dtype))
+    return np.asarray(lead)[:count], np.asarray(depth)[:count]
 
 
-def _program(model: Model, feet: Feet):
+@functools.lru_cache(maxsize=4)
+def _program(model: Model) -> Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]:
     """`feet_over_time` as one program for a model."""
-    return jax.jit(batched(functools.partial(_feet_at, model, feet), (None, 0)))
+    return jax.jit(batched(functools.partial(_feet_at, model, Feet.of(model)), (None, 0)))
 
 
 def _feet_at(model: Model, feet: Feet, params: Params, q: jax.Array) -> tuple[jax.Array, jax.Array]:

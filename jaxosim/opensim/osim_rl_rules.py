@@ -16,7 +16,6 @@ import numpy as np
 Description = dict[str, dict[str, Any]]
 
 _LOWEST_PELVIS = 0.6  # m
-_SPEED = 3.0  # m/s, the target of Round 1
 _SURVIVAL = {0: 9.0, 1: 10.0}  # by difficulty
 _EFFORT_WEIGHT = 0.001  # Round 2
 _BODIES = ("head", "torso", "toes_l", "toes_r", "talus_l", "talus_r")
@@ -60,9 +59,11 @@ class ProstheticsRules:
     Attributes:
       targets: `[step, 3]` (m/s) target velocities of Round 2, the one at reset first; None for
         Round 1.
+      speed: (m/s) forward, the target of Round 1.
     """
 
     targets: np.ndarray | None = None
+    speed: float = 3.0
 
     def observation(self, now: Description) -> list[float]:
         """osim-rl's vector: 160 numbers with the prosthesis, 169 without."""
@@ -87,7 +88,7 @@ class ProstheticsRules:
 
     def target(self, step: int) -> np.ndarray:
         """Target velocity `[3]` (m/s) after so many control steps."""
-        return np.array([_SPEED, 0.0, 0.0]) if self.targets is None else self.targets[step]
+        return np.array([self.speed, 0.0, 0.0]) if self.targets is None else self.targets[step]
 
     def reward(self, before: Description, now: Description, step: int) -> float:
         """Round 1: 9 − (v − 3)². Round 2: 10, less effort and deviation from the target."""

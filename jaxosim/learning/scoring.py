@@ -1,0 +1,236 @@
+"""A policy scored by osim-rl's own rules: in jaxosim, and from the same starts in live OpenSim.
+
+Control steps are osim-rl's, of 10 ms; an action is held for several of them where the policy was
+trained with longer ones. Both sides begin in the same states, muscles included, with the same
+targets.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxosim.batching import batched
+from jaxosim.envs.base import Env
+from jaxosim.envs.episode import OSIM_RL_STEP, EnvState
+from jaxosim.envs.heading_observation import (
+    HeadingLayout,
+    heading_observation,
+    observe_dictionary,
+)
+from jaxosim.envs.l2run import L2RunEnv
+from jaxosim.envs.prosthetics import ProstheticsEnv
+from jaxosim.envs.registry import make
+from jaxosim.envs.targets import velocity_at
+from jaxosim.learning.evaluation import check_policy
+from jaxosim.learning.gait import Gait, gait_of
+from jaxosim.learning.numpy_policy import Policy
+from jaxosim.pytree import tree_where
+from jaxosim.types import Options, State
+
+_STATES = ("q", "u", "activation", "fiber_length")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Scored:
+    """An episode that was played.
+
+    Attributes:
+      score: sum of osim-rl's rewards.
+      seconds: (s) until it ended.
+      completed: whether it ran to the time limit.
+      distance: (m) that the pelvis went along the ground.
+      gait: measures of the motion; None where the episode was too short for any.
+    """
+
+    score: float
+    seconds: float
+    completed: bool
+    distance: float
+    gait: Gait | None
+
+
+def scoring_env(
+    policy: Policy, task: str, *, hold: int, options: Options | None = None, **task_options: Any
+) -> Env:
+    """The task as osim-rl has it, with the observation that a policy takes.
+
+    Args:
+      policy: to be scored.
+      task: its name.
+      hold: control steps of 10 ms for which an action is held.
+      options: how a control step is integrated; `Options.accurate()` if None.
+      **task_options: of the task.
+
+    Raises:
+      ValueError: the policy takes neither the task's own observation nor the heading observation,
+        or has other actions; or there is no such task or value of an option.
+      TypeError: the task has no such option.
+    """
+    chosen = Options.accurate() if options is None else options
+    made = functools.partial(make, task, action_repeat=hold, options=chosen, **task_options)
+    env = made()
+    if policy.observation_names != env.observation_names:
+        env = made(observation=heading_observation)
+    check_policy(env, policy)
+    return env
+
+
+def hold_of(policy: Policy) -> int:
+    """Control steps of 10 ms in one of those that a policy was trained with, by its metadata."""
+    settings = policy.about.get("settings", {})
+    integrator = settings.get("integrator", {}) if isinstance(settings, dict) else {}
+    return max(1, round(integrator.get("step_size", OSIM_RL_STEP) / OSIM_RL_STEP))
+
+
+def begin(env: Env, episodes: int, seed: int, pool: State | None = None) -> EnvState:
+    """Beginnings of episodes, `[episode]`.
+
+    Args:
+      env: the task.
+      episodes: number of them.
+      seed: of targets and whatever else is drawn.
+      pool: of states; episode i begins in the state i modulo their number. None for the task's
+        own start.
+    """
+    keys = jax.random.split(jax.random.key(seed), episodes)
+    if pool is None:
+        return jax.jit(batched(env.reset))(keys)
+    rows = np.arange(episodes) % len(pool.time)
+    own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[rows][:, None], pool)
+    return jax.jit(batched(env.reset))(keys, own)
+
+
+def score(env: Env, policy: Policy, start: EnvState) -> list[Scored]:
+    """Play episodes in jaxosim.
+
+    Args:
+      env: from `scoring_env`.
+      policy: decides, without noise.
+      start: from `begin`.
+    """
+    decisions = -(-_limit(env) // env.action_repeat)
+
+    def decide(es: EnvState, _: None) -> tuple[EnvState, jax.Array]:
+        after = tree_where(es.done, es, batched(env.step)(es, policy(es.obs)))
+        return after, after.state.q
+
+    @jax.jit
+    def run(start: EnvState) -> tuple[EnvState, jax.Array]:
+        return jax.lax.scan(decide, start, None, length=decisions)
+
+    last, q = jax.device_get(run(start))
+    q = np.concatenate([np.asarray(start.state.q)[None], q])
+    return [
+        _scored(
+            env,
+            float(last.episode_return[episode]),
+            int(last.step_count[episode]),
+            bool(last.info["terminated"][episode]),
+            q[: -(-int(last.step_count[episode]) // env.action_repeat) + 1, episode],
+        )
+        for episode in range(q.shape[1])
+    ]
+
+
+def score_in_opensim(
+    env: Env, policy: Policy, start: EnvState, *, processes: int | None = None
+) -> Iterator[Scored]:
+    """Play the same episodes in live OpenSim, one after the other as they end.
+
+    Args:
+      env: from `scoring_env`.
+      policy: as for `score`.
+      start: as for `score`.
+      processes: at the same time; as many as cores if None.
+
+    Raises:
+      ValueError: osim-rl's rules are not known for this task.
+      MissingExtraError: OpenSim is not installed, or does not load.
+    """
+    from jaxosim.opensim.play import Episode, Setting, play
+
+    host = jax.device_get(dataclasses.replace(start, key=None))
+    order = np.asarray(env.muscle_order)
+    rules = _rules(env, start)
+    episodes = [
+        Episode(
+            values={name: np.asarray(getattr(host.state, name)[i], float) for name in _STATES},
+            action=np.asarray(host.integrator_state.controls[i], float)[np.argsort(order)],
+            rules=own,
+        )
+        for i, own in enumerate(rules)
+    ]
+    setting = Setting(path=env.model.source, order=order, hold=env.action_repeat, limit=_limit(env))
+    plain = jax.tree.map(np.asarray, policy)
+    for outcome in play(setting, plain, _observer(env), episodes, processes=processes):
+        q = outcome.states["q"]
+        last = -(-outcome.steps // env.action_repeat) * env.action_repeat
+        rows = np.minimum(np.arange(0, last + 1, env.action_repeat), outcome.steps)
+        yield _scored(env, outcome.score, outcome.steps, outcome.terminated, q[rows])
+
+
+def _limit(env: Env) -> int:
+    assert env.time_limit is not None
+    return env.time_limit
+
+
+def _scored(env: Env, total: float, steps: int, terminated: bool, q: np.ndarray) -> Scored:
+    """The record of an episode, `q` `[decision + 1, coordinate]`."""
+    seconds = env.options.step_size * env.action_repeat
+    names = env.model.coordinate_names
+    level = [names.index(name) for name in ("pelvis_tx", "pelvis_tz") if name in names]
+    assert env.params is not None
+    return Scored(
+        score=total,
+        seconds=steps * env.options.step_size,
+        completed=not terminated,
+        distance=float(np.linalg.norm(q[-1, level] - q[0, level])),
+        gait=gait_of(env.model, env.params, q, seconds) if len(q) > 1 else None,
+    )
+
+
+def _rules(env: Env, start: EnvState) -> Sequence[Any]:
+    """osim-rl's rules for each episode.
+
+    Raises:
+      ValueError: they are not known for this task.
+    """
+    from jaxosim.opensim.osim_rl_rules import L2RunRules, ProstheticsRules
+
+    count = len(start.done)
+    if type(env) is L2RunEnv:
+        return [L2RunRules()] * count
+    if type(env) is not ProstheticsEnv:
+        raise ValueError(
+            f"{type(env).__name__}: expected ProstheticsEnv or L2RunEnv, whose rules are known in "
+            "OpenSim"
+        )
+    if env.difficulty == 0:
+        return [ProstheticsRules(speed=env.speed)] * count
+    steps = jnp.arange(_limit(env) + 1)
+    tracks = start.task_state.track
+    targets = jax.jit(jax.vmap(jax.vmap(velocity_at, (None, 0)), (0, None)))(tracks, steps)
+    return [ProstheticsRules(targets=own) for own in np.asarray(targets, float)]
+
+
+def _observer(env: Env) -> Any:
+    """What gives the policy its observation in OpenSim; can be pickled."""
+    from jaxosim.opensim.osim_rl_rules import L2RunRules, ProstheticsRules
+
+    if env.observation is heading_observation:
+        return functools.partial(observe_dictionary, HeadingLayout.of(env))
+    if type(env) is ProstheticsEnv:
+        return functools.partial(_own_observation, ProstheticsRules(), env.observe_target)
+    return functools.partial(_own_observation, L2RunRules(), False)
+
+
+def _own_observation(
+    rules: Any, with_target: bool, described: Any, action: np.ndarray, target: Any
+) -> np.ndarray:
+    """The task's own observation from a description."""
+    return np.array([*rules.observation(described), *(target if with_target else ())])

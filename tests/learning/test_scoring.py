@@ -1,0 +1,74 @@
+"""A policy scored in jaxosim and, from the same starts, in live OpenSim."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim.envs.heading_observation import heading_observation
+from jaxosim.learning.numpy_policy import Policy
+from jaxosim.learning.scoring import begin, hold_of, score, score_in_opensim, scoring_env
+
+
+def policy_of(env, **more):
+    """A linear policy of small weights."""
+    rng = np.random.default_rng(0)
+    size, count = env.observation_size, env.action_size
+    return Policy(
+        layers=((0.02 * rng.standard_normal((size, count)), np.zeros(count)),),
+        mean=np.zeros(size),
+        deviation=np.ones(size),
+        low=np.zeros(count),
+        high=np.ones(count),
+        observation_names=env.observation_names,
+        action_names=env.action_names,
+        bias=-2.2,
+        **more,
+    )
+
+
+def test_the_observation_is_the_one_that_the_policy_takes():
+    for observation in ("vector", heading_observation):
+        own = jaxosim.make("L2RunEnv", observation=observation)
+        env = scoring_env(policy_of(own), "L2RunEnv", hold=4)
+        assert env.observation_names == own.observation_names
+        assert env.action_repeat == 4 and env.options == jaxosim.Options.accurate()
+    with pytest.raises(ValueError, match="expected a policy of its"):
+        scoring_env(policy_of(own), "ProstheticsEnv", hold=4)
+    with pytest.raises(TypeError, match="no option difficulty"):
+        scoring_env(policy_of(own), "L2RunEnv", hold=4, difficulty=1)
+
+
+def test_an_action_is_held_as_long_as_in_training():
+    own = jaxosim.make("L2RunEnv")
+    assert hold_of(policy_of(own)) == 1
+    metadata = '{"settings": {"integrator": {"step_size": 0.04}}}'
+    assert hold_of(policy_of(own, metadata=metadata)) == 4
+
+
+@pytest.mark.slow  # the kernel of a decision compiles for a minute
+@pytest.mark.opensim
+@pytest.mark.usefixtures("opensim")
+def test_both_simulators_give_the_same_scores():
+    own = jaxosim.make("L2RunEnv", observation=heading_observation)
+    policy = policy_of(own)
+    options = jaxosim.Options(substeps=24)
+    env = scoring_env(policy, "L2RunEnv", hold=4, options=options, time_limit=10)
+    model, params = env.model, env.params
+    rest = jaxosim.initial_state(model, params)
+    pool = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), rest)
+    u = pool.u.at[1, model.coordinate_names.index("pelvis_tx")].set(1.0)
+    pool = dataclasses.replace(pool, u=u)
+    start = begin(env, 2, 0, pool)
+    np.testing.assert_array_equal(start.state.u, u)
+    ours = score(env, policy, start)
+    theirs = list(score_in_opensim(env, policy, start, processes=1))
+    for here, there in zip(ours, theirs, strict=True):
+        assert here.completed and there.completed
+        assert here.seconds == there.seconds == pytest.approx(0.1)
+        assert here.score == pytest.approx(there.score, abs=1e-4)
+        assert here.gait.knee_flexion == pytest.approx(there.gait.knee_flexion, abs=1e-3)
+    assert ours[1].score - ours[0].score > 0.05  # the one in motion goes further
