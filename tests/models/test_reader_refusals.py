@@ -90,7 +90,6 @@ REFUSED = {
         "ElasticFoundationForce",
         "f",
     ),
-    "force of a data file": (model(element("ExternalForce", "f")), "ExternalForce", "f"),
     "contact with states": (
         model(element("ExponentialContactForce", "f")),
         "ExponentialContactForce",
