@@ -22,6 +22,8 @@ from jaxosim.system import (
     realize_position,
     realize_velocity,
 )
+from tests import hopper_model
+from tests.models import osim_text as osim
 
 BASE = {"1", "m", "rad", "s", "kg", "N", "J"}
 POWERS = r"[²³]?(\^\([0-9]/[0-9]\))?"
@@ -171,9 +173,17 @@ def test_a_model_is_static_and_hashed_by_identity():
         count(dataclasses.replace(model), jnp.ones(()))
 
 
+def small_model():
+    """A pendulum with a muscle, which compiles faster than the bundled models."""
+    points = osim.point("p1", location="0.1 0.2 0") + osim.point(
+        "p2", "/bodyset/a", location="0.1 -0.1 0"
+    )
+    return hopper_model.load(osim.model(osim.muscle(points=points)))
+
+
 @pytest.mark.parametrize("kernel", ["fused", "xla"])
 def test_jax_takes_models_and_options_as_arguments(kernel):
-    model, params = jaxosim.load_model("arm2dof6musc")
+    model, params = small_model()
     options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)
     state = jax.jit(jaxosim.initial_state)(model, params)
     controls = jnp.linspace(0.1, 0.6, 3)[:, None] * jnp.ones(len(model.control_names))[None]
@@ -196,7 +206,7 @@ def test_jax_takes_models_and_options_as_arguments(kernel):
 
 @pytest.mark.parametrize("kernel", ["fused", "xla"])
 def test_models_and_options_pass_through_scan_and_grad(kernel):
-    model, params = jaxosim.load_model("arm2dof6musc")
+    model, params = small_model()
     options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)
     state = jax.jit(jaxosim.initial_state)(model, params)
     controls = jnp.full((3, len(model.control_names)), 0.3)
