@@ -19,6 +19,7 @@ PROGRAMS = (
     pytest.param("README.md", marks=pytest.mark.slow),  # a gradient of the walker is compiled
     pytest.param("docs/from_file_to_gradient.md", marks=pytest.mark.slow),  # likewise
     "docs/bring_your_own_osim.md",
+    "docs/learning.md",
     "docs/troubleshooting.md",
 )
 CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of programs

@@ -10,7 +10,7 @@ from jaxosim.types import Model
 _FORWARD = "pelvis_tx"
 _POSITION = ("pelvis_tx", "pelvis_ty", "pelvis_tz")  # noise would lift the feet, or changes nothing
 # Change their sign in a reflection in the sagittal plane.
-_LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
+LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
 _OTHER_SIDE = {"_l": "_r", "_r": "_l"}
 
 
@@ -105,7 +105,7 @@ def mirrored(model: Model, poses: Poses) -> Poses:
     if missing:
         raise ValueError(f"{model.source}: expected a coordinate of the other side for {missing}")
     places = [names.index(other) for other in others]
-    sign = np.where(np.isin(names, _LATERAL), -1.0, 1.0)
+    sign = np.where(np.isin(names, LATERAL), -1.0, 1.0)
     return Poses(sign * poses.q[:, places], sign * poses.u[:, places])
 
 

@@ -29,6 +29,7 @@ def make_pool(
     *,
     depth: float | None = 0.004,
     vertical: str = "pelvis_ty",
+    drop: bool = False,
 ) -> State:
     """A pool of states in these poses, default activations.
 
@@ -38,6 +39,7 @@ def make_pool(
       poses: in which episodes may begin.
       depth: (m) of the lowest contact sphere in the ground; the model is not lifted if None.
       vertical: the coordinate that lifts the model.
+      drop: whether poses in which a muscle has no equilibrium are left out, or else refused.
 
     Raises:
       ValueError: no coordinate has that name, or no sphere can touch the ground.
@@ -62,8 +64,10 @@ def make_pool(
     dtype = params.gravity.dtype
     q, u = (jnp.asarray(part, dtype) for part in poses)
     states, found = jax.jit(batched(start))(q, u)
-    _check_equilibrium(model, np.asarray(found))
-    return states
+    complete = np.asarray(found).all(axis=1)
+    if not drop or not complete.any():
+        _check_equilibrium(model, np.asarray(found))
+    return jax.tree.map(lambda leaf: leaf[np.flatnonzero(complete)], states)
 
 
 def _ground_pairs(model: Model) -> np.ndarray:

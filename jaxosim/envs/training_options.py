@@ -113,9 +113,11 @@ def walking_starts(
 ) -> State:
     """A pool of starts of a walker: its initial pose at rest, and poses of the textbook gait.
 
+    Poses that the noise took out of the muscles' reach are left out.
+
     Args:
       env: the task.
-      count: states.
+      count: poses.
       rest: (1) share of the starts at rest; the others are in motion.
       speed: (m/s) of the gait.
       spread: (1) standard deviation of the speed, relative to it.
@@ -132,7 +134,7 @@ def walking_starts(
     moving = cycle_poses(env, cycle, count - resting, seed=seed + 1, spread=spread)
     poses = concatenated(rest_poses(env, resting, seed=seed), moving)
     assert env.params is not None
-    return make_pool(env.model, env.params, poses)
+    return make_pool(env.model, env.params, poses, drop=True)
 
 
 def _called(option: str, kind: Callable[..., Any], given: Any) -> Any:

@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.base import Env
+from jaxosim.envs.poses import LATERAL
 from jaxosim.errors import ModelMismatchError
 from jaxosim.learning.numpy_policy import Layers, Mirror, Policy, load_numpy_policy
 
-__all__ = ["Mirror", "Policy", "initial_policy", "load_policy", "planar_mirror"]
+__all__ = ["Mirror", "Policy", "initial_policy", "load_policy", "sagittal_mirror"]
 
+_FORWARD_AND_UP, _SIDEWAYS = ("x", "y"), ("z", "vz", "az")  # components of vectors
 _STATIC = ("observation_names", "action_names", "bias", "metadata")
 jax.tree_util.register_dataclass(
     Policy,
@@ -69,10 +71,12 @@ def initial_policy(env: Env, layers: Layers, *, bias: float, mirror: Mirror | No
     )
 
 
-def planar_mirror(env: Env) -> Mirror:
-    """The reflection of a model that moves in its sagittal plane, by the sides in the names.
+def sagittal_mirror(env: Env) -> Mirror:
+    """The reflection of a symmetric model in its sagittal plane, by the names of the entries.
 
-    A name's side is the part `l` or `r` between `_`, `/` and `.`; in the plane no sign changes.
+    A name's side is the part `l` or `r` between `_`, `/` and `.`. Signs change in the lateral
+    components of vectors, in the other two of angular velocities, and in the pelvis's and the
+    trunk's coordinates out of the plane.
 
     Raises:
       ModelMismatchError: an entry or action has no counterpart on the other side.
@@ -83,12 +87,20 @@ def planar_mirror(env: Env) -> Mirror:
     other = [int(action[i]) for i in own]
     if len(own) + len(other) != len(action):
         raise ModelMismatchError(f"{type(env).__name__}: expected actions of two legs only")
-    dtype = jnp.asarray(0.0).dtype
+    sign = [-1.0 if _changes_sign(name) else 1.0 for name in env.observation_names]
     return Mirror(
         entry=jnp.asarray(entry),
-        sign=jnp.ones(len(entry), dtype),
+        sign=jnp.asarray(sign),
         action=jnp.asarray(np.argsort(own + other)),
     )
+
+
+def _changes_sign(name: str) -> bool:
+    """Whether an entry of the observation has the other sign in the reflection."""
+    parts = name.split("/")
+    if "angular_velocity" in parts:
+        return parts[-1] in _FORWARD_AND_UP
+    return parts[0] in LATERAL or parts[-1] in _SIDEWAYS
 
 
 def _parts(name: str) -> list[str]:

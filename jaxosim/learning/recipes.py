@@ -1,8 +1,10 @@
 """Recipes: a task, its options and rewards, and the learners' settings, as data.
 
 A recipe is a TOML file. Its comments say where each number comes from. `task` is the task's name
-and `[env]` its options; `[integrator]` are the `Options` of a decision; `[[stages]]` the learners,
-one after the other, with their settings and the decisions after which the next one begins.
+and `[env]` its options, as `jaxosim.envs.training_options` reads them; `[integrator]` are the
+`Options` of a decision; `symmetric` says that the policy has one network for either leg;
+`[[stages]]` are the learners, one after the other, with their settings and the decisions after
+which the next one begins.
 """
 
 import dataclasses
@@ -14,8 +16,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxosim.envs.base import Env
-from jaxosim.envs.registry import make
-from jaxosim.learning.policy import planar_mirror
+from jaxosim.envs.training_options import training_task
+from jaxosim.learning.policy import sagittal_mirror
 from jaxosim.learning.ppo import PPO
 from jaxosim.learning.run import Plan, Stage
 from jaxosim.learning.shac import SHAC
@@ -111,7 +113,7 @@ def env_of(recipe: Recipe) -> Env:
     """
     data = recipe.data
     options = _record("integrator", Options, data.get("integrator", {}))
-    return make(data["task"], options=options, **data.get("env", {}))
+    return training_task(data["task"], data.get("env", {}), options=options)
 
 
 def plan_of(recipe: Recipe, *, learner: str | None = None, seed: int = 0) -> Plan:
@@ -140,7 +142,7 @@ def plan_of(recipe: Recipe, *, learner: str | None = None, seed: int = 0) -> Pla
             "settings": dict(data),
         },
         networks=_record("networks", Networks, data.get("networks", {})),
-        mirror=planar_mirror(env) if data.get("symmetric") else None,
+        mirror=sagittal_mirror(env) if data.get("symmetric") else None,
         interval=data.get("interval", Plan.interval),
         episodes=data.get("episodes", Plan.episodes),
         seed=seed,

@@ -97,6 +97,9 @@ class Progress:
       seconds: wall time of updates and evaluations, compiling included.
       cpu_seconds: processor time of the same.
       best_score: of all evaluations.
+      best_decisions: of all worlds until then.
+      best_seconds: wall time until then.
+      best_cpu_seconds: processor time until then.
     """
 
     stage: int = 0
@@ -107,6 +110,9 @@ class Progress:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     best_score: float = -np.inf
+    best_decisions: int = 0
+    best_seconds: float = 0.0
+    best_cpu_seconds: float = 0.0
 
 
 class Run:
@@ -233,9 +239,9 @@ class Run:
         progress = self.progress
         about = {
             **self.plan.settings,
-            "decisions": progress.total_decisions,
-            "seconds": round(progress.seconds, 1),
-            "cpu_seconds": round(progress.cpu_seconds, 1),
+            "decisions": progress.best_decisions,
+            "seconds": round(progress.best_seconds, 1),
+            "cpu_seconds": round(progress.best_cpu_seconds, 1),
             "score": progress.best_score,
             "versions": {"jax": jax.__version__, "numpy": np.__version__},
         }
@@ -268,8 +274,12 @@ class Run:
         assert self.state is not None
         trainer, _, evaluator = self._of_stage()
         evaluation = evaluator(self.state.policy)
-        if evaluation.score > self.progress.best_score:
-            self.progress.best_score = evaluation.score
+        progress = self.progress
+        if evaluation.score > progress.best_score:
+            progress.best_score = evaluation.score
+            progress.best_decisions = progress.total_decisions
+            progress.best_seconds = progress.seconds  # of the updates before this one
+            progress.best_cpu_seconds = progress.cpu_seconds
             self.best = _networks(self.state)
         self.state = trainer.learner.after_evaluation(self.state, evaluation.completed)
         return evaluation.summary()

@@ -54,6 +54,7 @@ def without_films(monkeypatch):
     monkeypatch.setattr("jaxosim.cli.train.render_motion", lambda motion, out: out)
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_in_a_folder_and_resumed(recipe, tmp_path, capsys, without_films):
     out = tmp_path / "run"
     task = "SmallPendulum", "--recipe", recipe, "--out", out

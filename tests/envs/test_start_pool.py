@@ -12,6 +12,7 @@ import jaxosim
 from jaxosim.envs.gait_cycle import cycle_of_motion, distance_to_cycle, textbook_gait
 from jaxosim.envs.poses import Poses, concatenated, cycle_poses, mirrored, rest_poses
 from jaxosim.envs.start_pool import make_pool, mix_pools
+from jaxosim.simulation import find_initial_state
 from jaxosim.state_variables import default_states
 from jaxosim.sto import read_motion, write_coordinates
 from jaxosim.system import realize_position
@@ -247,3 +248,17 @@ def test_pools_that_cannot_be_made_are_refused(env, pool):
     twice = concatenated(poses, poses)
     with pytest.raises(jaxosim.ModelMismatchError, match=r"in all 2 poses, .* 2 .*TRIlong"):
         make_pool(arm, short, twice, depth=None)
+
+
+def test_poses_without_equilibrium_are_left_out_where_that_is_asked_for(env, pool, monkeypatch):
+    poses, states = pool
+
+    def none_in_the_second(model, params, q, u):
+        state, found = find_initial_state(model, params, q, u)
+        return state, found & (q[0] != poses.q[1, 0])
+
+    monkeypatch.setattr("jaxosim.envs.start_pool.find_initial_state", none_in_the_second)
+    with pytest.raises(jaxosim.ModelMismatchError, match=r"found none in 1 \(first: \[1\]\)"):
+        make_pool(env.model, env.params, poses, depth=DEPTH)
+    kept = make_pool(env.model, env.params, poses, depth=DEPTH, drop=True)
+    np.testing.assert_array_equal(kept.q, states.q[np.arange(len(states.q)) != 1])

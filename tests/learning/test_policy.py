@@ -12,10 +12,15 @@ import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.envs.episode import Snapshot
+from jaxosim.envs.heading_observation import heading_observation
+from jaxosim.envs.observation import vector_of
+from jaxosim.envs.poses import Poses, mirrored
 from jaxosim.errors import ModelMismatchError, TableFormatError
 from jaxosim.learning.networks import critic_loss, values
 from jaxosim.learning.numpy_policy import load_numpy_policy, network, sigmoid
-from jaxosim.learning.policy import Policy, initial_policy, load_policy, planar_mirror
+from jaxosim.learning.policy import Policy, initial_policy, load_policy, sagittal_mirror
+from jaxosim.state_variables import default_states
 from tests.learning.pendulum import TEXT, make_pendulum
 
 
@@ -119,7 +124,7 @@ class Sided:
 
 def test_a_symmetric_model_has_an_equivariant_policy_and_an_invariant_value():
     env = Sided()
-    mirror = jax.tree.map(np.asarray, planar_mirror(env))
+    mirror = jax.tree.map(np.asarray, sagittal_mirror(env))
     policy = random_policy(env, mirror)
     # Statistics are those of both sides.
     both = 0.5 * (policy.mean + policy.mean[mirror.entry])
@@ -138,9 +143,40 @@ def test_a_symmetric_model_has_an_equivariant_policy_and_an_invariant_value():
 
 def test_a_model_without_two_equal_legs_has_no_mirror(tmp_path):
     with pytest.raises(ModelMismatchError, match="expected an entry of the other side for each"):
-        planar_mirror(jaxosim.make("ProstheticsEnv"))
+        sagittal_mirror(jaxosim.make("ProstheticsEnv"))
     with pytest.raises(ModelMismatchError, match="expected actions of two legs only"):
-        planar_mirror(make_pendulum(tmp_path))
+        sagittal_mirror(make_pendulum(tmp_path))
+
+
+def test_the_reflected_observation_is_that_of_the_reflected_walker():
+    env = jaxosim.make("ProstheticsEnv", prosthetic=False, observation=heading_observation)
+    model, rng = env.model, np.random.default_rng(4)
+    q, u = rng.normal(size=(2, 1, len(model.coordinate_names))) * 0.3 * ~model.locked
+    muscles = rng.uniform(0.1, 0.2, size=(2, len(model.muscle_names)))
+    held = default_states(env.params) | {"activation": muscles[0], "fiber_length": muscles[1]}
+    own = jaxosim.State(time=np.zeros(()), q=q[0], u=u[0], **held)
+    poses = mirrored(model, Poses(q, u))
+    others = sided(model.muscle_names)
+    other = dataclasses.replace(
+        own,
+        q=poses.q[0],
+        u=poses.u[0],
+        activation=muscles[0][others],
+        fiber_length=muscles[1][others],
+    )
+
+    @jax.jit
+    @jax.vmap
+    def observed(state, controls):
+        description = jaxosim.describe(model, env.params, state, controls)
+        return vector_of(env.observation_blocks, Snapshot(state, description, None, controls, env))
+
+    states = jax.tree.map(lambda *leaves: jnp.stack(leaves), own, other)
+    controls = jnp.asarray(np.stack([muscles[0], muscles[0][others]]))
+    expected = np.asarray(observed(states, controls))
+    reflected = sagittal_mirror(env)(expected[0])
+    assert np.allclose(reflected, expected[1], rtol=1e-7, atol=1e-7)
+    assert not np.allclose(expected[0], expected[1])
 
 
 def test_actions_without_bounds_are_refused(tmp_path):

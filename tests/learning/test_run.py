@@ -88,7 +88,8 @@ def test_the_folder_has_the_curve_and_the_best_policy(runs):
     assert leaves_equal(best.layers, whole.best["policy"].layers)
     scores = [row["eval_return"] for row in whole.curve]
     assert best.about["score"] == max(scores) == whole.progress.best_score
-    assert best.about["recipe"] == "pendulum" and best.about["decisions"] == 4 * UPDATE
+    assert best.about["recipe"] == "pendulum"
+    assert best.about["decisions"] == UPDATE * (1 + int(np.argmax(scores)))
 
 
 def test_a_folder_is_neither_overwritten_nor_resumed_by_mistake(runs, tmp_path):

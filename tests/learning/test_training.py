@@ -11,6 +11,7 @@ import jaxosim
 from tests.learning.pendulum import UNROLL, leaves_equal, make_pendulum, trainer
 
 UPDATES = 150
+pytestmark = pytest.mark.slow  # two learners are compiled; test_run.py does it in the default run
 
 
 @pytest.fixture(scope="module")
