@@ -28,7 +28,7 @@ from jaxosim.envs.registry import make
 from jaxosim.envs.targets import velocity_at
 from jaxosim.learning.evaluation import check_policy
 from jaxosim.learning.gait import Gait, gait_of
-from jaxosim.learning.numpy_policy import Policy
+from jaxosim.learning.policy import Policy
 from jaxosim.pytree import tree_where
 from jaxosim.types import Options, State
 
