@@ -14,11 +14,12 @@ SCRIPTS = {
     "against_mujoco": "--worlds 4 --seconds 0.05 --repeats 1",
     "gradient_cost": "--steps 1 --worlds 4 --repeats 1",
     "first_order": "--worlds 4 --decisions 2 --repeats 1",
+    "learning": "--horizons 1 --repeats 1",
     "roofline": "--worlds 128 --repeats 1",
     "scaling": "--batches 4 --worlds 4 --repeats 1 --equal 1 7 18",
     "throughput": "--batch 4 --repeats 1 --starts 1",
 }
-TABLES_ONLY = ("first_order", "throughput")  # without --plot
+TABLES_ONLY = ("first_order", "learning", "throughput")  # without --plot
 
 
 @pytest.mark.slow
