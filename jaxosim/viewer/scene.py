@@ -20,7 +20,7 @@ from jaxosim.types import Model, Params, State
 from jaxosim.viewer.bones import BONE, Body, bone, torso_bones
 from jaxosim.viewer.meshes import find_mesh, read_mesh
 from jaxosim.viewer.scene_frame import SceneFrame, scene_frame_function
-from jaxosim.viewer.shapes import Mesh, box, ellipsoid, unit_cylinder
+from jaxosim.viewer.shapes import Mesh, box, ellipsoid, torus, unit_cylinder
 from jaxosim.viewer.visuals import VisualSpec, read_visuals
 
 CONTACT_COLOR, MARKER_COLOR = (0.2, 0.75, 0.75), (1.0, 0.4, 0.7)
@@ -182,6 +182,8 @@ def _solid(spec: VisualSpec) -> Mesh:
         upright = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # z onto y
         unit = unit_cylinder(24)
         return Mesh((unit.vertices * [x, z, 2 * half_height]) @ upright.T, unit.faces)
+    if spec.kind == "Torus":
+        return torus(spec.scale[0], spec.scale[2])
     return ellipsoid(np.zeros(3), np.array(spec.scale))
 
 

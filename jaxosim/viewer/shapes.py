@@ -107,6 +107,20 @@ def ellipsoid(center, radii, rotation: np.ndarray | None = None) -> Mesh:
     return Mesh(ball.vertices * radii, ball.faces).moved(turned, np.asarray(center, float))
 
 
+def torus(outer_radius: float, inner_radius: float, sides: int = 2 * _SIDES) -> Mesh:
+    """A ring about the z axis: radii (m) of the circle in the middle of its tube, and of that."""
+    around, across = np.arange(sides), np.arange(_SIDES)
+    turn, angle = 2 * np.pi * around / sides, 2 * np.pi * across / _SIDES
+    radius = outer_radius + inner_radius * np.cos(angle)
+    height = np.tile(inner_radius * np.sin(angle), sides)
+    x_y = (np.stack([np.cos(turn), np.sin(turn)], axis=1)[:, None] * radius[:, None]).reshape(-1, 2)
+    ring, after = around[:, None] * _SIDES, (around[:, None] + 1) % sides * _SIDES
+    beside = (across + 1) % _SIDES
+    a, b, c, d = (x.ravel() for x in (ring + across, after + across, after + beside, ring + beside))
+    faces = np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+    return Mesh(np.column_stack([x_y, height]), faces)
+
+
 def box(center, half_lengths) -> Mesh:
     """A box along the axes."""
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)

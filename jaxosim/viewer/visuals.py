@@ -27,19 +27,19 @@ _DIMENSIONS = {  # OpenSim's solids: the properties that give their half axes
     "Ellipsoid": ("radii",) * 3,
     "Cylinder": ("radius", "half_height", "radius"),
 }
-_WRAPS = ("WrapSphere", "WrapEllipsoid", "WrapCylinder")  # a torus is not drawn
+_WRAPS = ("WrapSphere", "WrapEllipsoid", "WrapCylinder", "WrapTorus")
 _WRAP_COLOR, _WRAP_OPACITY = (0.0, 1.0, 1.0), 0.5  # OpenSim's own
 _Y_ONTO_Z: tuple[Vec3, Vec3] = (ZERO, (math.pi / 2, 0.0, 0.0))
 
 
 @dataclass(frozen=True)
 class VisualSpec:
-    """One thing to draw: `kind` is Mesh, Brick, Sphere, Ellipsoid or Cylinder (along y)."""
+    """One thing to draw: Mesh, Brick, Sphere, Ellipsoid, Cylinder (along y) or Torus (about z)."""
 
     kind: str
     frame: FrameSpec
     file: str = ""  # of a mesh
-    scale: Vec3 = _ONE  # factors of a mesh, half axes (m) of a solid
+    scale: Vec3 = _ONE  # factors of a mesh, half axes (m) of a solid, radii of a torus
     color: Vec3 = _ONE
     opacity: float = 1.0
     name: str = ""  # of a wrap object; what only hangs on a body has none
@@ -199,9 +199,12 @@ def _read_wraps(model: Element) -> list[VisualSpec]:
 
 
 def _wrap_axes(wrap: Element) -> Vec3:
-    """Half axes (m); a cylinder's along its own y."""
+    """Half axes (m); a cylinder's along its own y; a torus's outer, outer and inner radius."""
     if wrap.tag == "WrapEllipsoid":
         return _vector(wrap, "dimensions", (0.05, 0.05, 0.05))
+    if wrap.tag == "WrapTorus":
+        outer = _numbers(wrap, "outer_radius", (0.05,))[0]
+        return outer, outer, _numbers(wrap, "inner_radius", (0.01,))[0]
     radius = _numbers(wrap, "radius", (0.05,))[0]
     if wrap.tag == "WrapSphere":
         return radius, radius, radius

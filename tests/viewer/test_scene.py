@@ -149,6 +149,7 @@ WRAPS = """<WrapObjectSet name="w"><objects>
 <xyz_body_rotation>0 1.5707963267948966 0</xyz_body_rotation></WrapCylinder>
 <WrapSphere name="ball"><radius>0.2</radius></WrapSphere>
 <WrapEllipsoid name="egg"><dimensions>0.1 0.2 0.3</dimensions></WrapEllipsoid>
+<WrapTorus name="ring"><inner_radius>0.1</inner_radius><outer_radius>0.3</outer_radius></WrapTorus>
 <WrapSphere name="idle"><active>false</active></WrapSphere>
 <WrapSphere name="hidden"><Appearance><visible>false</visible></Appearance></WrapSphere>
 </objects></WrapObjectSet>"""
@@ -159,12 +160,14 @@ def test_wrap_objects_are_drawn_beside_the_bone(tmp_path):
     model, params = jaxosim.load_model(tmp_path / "m.osim")
     shapes = build_scene(model, params).shapes
     wraps = {shape.name: shape for shape in shapes if shape.role == "wrap"}
-    assert set(wraps) == {"wrap/tube", "wrap/ball", "wrap/egg"}
+    assert set(wraps) == {"wrap/tube", "wrap/ball", "wrap/egg", "wrap/ring"}
     tube = wraps["wrap/tube"].mesh.vertices  # along z in its own frame, along x in the body's
     assert tube.max(axis=0) + tube.min(axis=0) == pytest.approx([2, 4, 6])
     assert np.ptp(tube, axis=0) == pytest.approx([0.6, 0.2, 0.2], rel=0.03)
     egg = np.ptp(wraps["wrap/egg"].mesh.vertices, axis=0)
     assert egg == pytest.approx([0.2, 0.4, 0.6], rel=0.05)
+    ring = np.ptp(wraps["wrap/ring"].mesh.vertices, axis=0)
+    assert ring == pytest.approx([0.8, 0.8, 0.2], rel=0.05)
     assert wraps["wrap/ball"].opacity == 0.5
     assert any(shape.role == "bone" and shape.body == 0 for shape in shapes)
 
