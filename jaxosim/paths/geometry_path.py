@@ -23,6 +23,7 @@ from jaxosim.arrays.spatial import compose, spatial
 from jaxosim.dynamics.instance import InstanceInfo
 from jaxosim.dynamics.kinematics import PositionInfo
 from jaxosim.paths.build import SegmentStructure
+from jaxosim.paths.build_wraps import WrapGroup
 from jaxosim.paths.points import conditions, current_locations, moving_derivatives, segment_flags
 from jaxosim.paths.wrapping import slot_forces, slot_lines, wrap_paths
 from jaxosim.pytree import array, pytree
@@ -211,16 +212,9 @@ def _wrapped(
     length = jnp.zeros(len(paths.names), point.dtype)
     lines, rests, from_others, from_own = [], [], [], []
     for group in paths.wrap_groups:
-        frame = take(position.pose, group.wrap_mobod)
-        local = concatenate(
-            [
-                take(instance.wrap_rotation, group.wrap_object),
-                take(instance.wrap_position, group.wrap_object)[..., None],
-            ],
-            axis=-1,
-        )
         places = take(point, np.searchsorted(paths.located, group.point))
-        wrapped, course = wrap_paths(group, params.paths, holds, places, compose(frame, local))
+        frames = wrap_frames(group, instance, position)
+        wrapped, course = wrap_paths(group, params.paths, holds, places, frames)
         length = length + put(course.length, group.paths, len(length))
         line, rest = slot_lines(group, wrapped, course)
         lines.append(line)
@@ -235,6 +229,18 @@ def _wrapped(
 
 
 @stage
+def wrap_frames(group: WrapGroup, instance: InstanceInfo, position: PositionInfo) -> jax.Array:
+    """Frames `[wrap, 3, 4]` of the objects of wraps, from the reference point."""
+    local = concatenate(
+        [
+            take(instance.wrap_rotation, group.wrap_object),
+            take(instance.wrap_position, group.wrap_object)[..., None],
+        ],
+        axis=-1,
+    )
+    return compose(take(position.pose, group.wrap_mobod), local)
+
+
 def _points(
     model: Model, params: Params, instance: InstanceInfo, position: PositionInfo, q: jax.Array
 ) -> tuple[jax.Array, jax.Array]:

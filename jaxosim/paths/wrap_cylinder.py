@@ -132,6 +132,13 @@ def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, rows: Rows) -> WrapL
     return WrapLine(inside, possible & there, mandatory & there, *ends, length)
 
 
+def on_surface(points: jax.Array, params: Params) -> jax.Array:
+    """Points `[row, point, 3]` (m) moved onto the cylinders, at their heights."""
+    distance = safe_norm(points[..., :2])
+    factor = safe_divide(params.radius[:, None], distance)[..., None]
+    return jnp.concatenate([factor * points[..., :2], points[..., 2:]], axis=-1)
+
+
 class _End(NamedTuple):
     """One end of the pieces: its squared distance from the axis, and its two tangent points."""
 

@@ -116,6 +116,12 @@ def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, rows: Rows) -> WrapL
     return WrapLine(inside, no, chord, found[:, :3], found[:, 3:6], found[:, 6])
 
 
+def on_surface(points: jax.Array, params: Params) -> jax.Array:
+    """Points `[row, point, 3]` (m) moved onto the ellipsoids, toward their centers."""
+    size = safe_norm(points / params.dimensions[:, None])
+    return safe_divide(jnp.ones_like(size), size)[..., None] * points
+
+
 def _inside(p1: jax.Array, p2: jax.Array, a: jax.Array) -> jax.Array:
     """Whether an end is in the ellipsoid, `[row]`."""
     return (dot(p1 / a, p1 / a) - 1 < _INSIDE) | (dot(p2 / a, p2 / a) - 1 < _INSIDE)

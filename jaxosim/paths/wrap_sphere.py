@@ -109,6 +109,11 @@ def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, rows: Rows) -> WrapL
     return WrapLine(inside, possible, mandatory, r1, r2, radius * angle)
 
 
+def on_surface(points: jax.Array, params: Params) -> jax.Array:
+    """Points `[row, point, 3]` (m) moved onto the spheres."""
+    return safe_divide(params.radius[:, None], safe_norm(points))[..., None] * points
+
+
 def _hits(p1: jax.Array, p2: jax.Array, radius: jax.Array) -> jax.Array:
     """Whether the line meets the sphere twice, both times between the ends, `[row]`."""
     back = p1 - p2

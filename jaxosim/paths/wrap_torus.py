@@ -128,6 +128,14 @@ def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, rows: Rows) -> WrapL
     return WrapLine(no, found, no, r1, r2, length)
 
 
+def on_surface(points: jax.Array, params: Params) -> jax.Array:
+    """Points `[row, point, 3]` (m) moved onto the tori, toward the circles in their tubes."""
+    flat = points * np.array([[[1.0, 1.0, 0.0]]], points.dtype)
+    center = safe_divide(params.outer_radius[:, None], safe_norm(flat))[..., None] * flat
+    apart = points - center
+    return center + safe_divide(params.inner_radius[:, None], safe_norm(apart))[..., None] * apart
+
+
 def _squared_distance(x: jax.Array, radius: jax.Array) -> jax.Array:
     """Squared distance `[row]` (m²) from points to the circle."""
     return dot(x, x) + radius**2 - 2 * radius * safe_norm(x[:, :2])

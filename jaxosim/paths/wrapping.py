@@ -246,21 +246,21 @@ def slot_lines(group: WrapGroup, wrapped: Wrapped, course: Course) -> tuple[jax.
 
 def _lines(group: WrapGroup, wrapped: Wrapped, course: Course, joined: np.ndarray) -> jax.Array:
     """Wrenches `[slot, 6]` of unit tension of some of the links."""
-    ahead, behind = _directions(group, wrapped, course, joined)
+    ahead, behind = directions(group, wrapped, course, joined)
     return spatial(cross(course.leave, ahead) - cross(course.enter, behind), ahead - behind)
 
 
 def slot_forces(group: WrapGroup, wrapped: Wrapped, course: Course) -> tuple[jax.Array, jax.Array]:
     """Forces of unit tension on all slots `[slot, 3]` (1), from other and from own bodies."""
-    others = _directions(group, wrapped, course, group.pulls)
-    own = _directions(group, wrapped, course, ~group.pulls)
+    others = directions(group, wrapped, course, group.pulls)
+    own = directions(group, wrapped, course, ~group.pulls)
     return others[0] - others[1], own[0] - own[1]
 
 
-def _directions(
+def directions(
     group: WrapGroup, wrapped: Wrapped, course: Course, joined: np.ndarray
 ) -> tuple[jax.Array, jax.Array]:
-    """Directions of the path ahead of and behind each slot, `[slot, 3]`, over some of the links."""
+    """Directions of the path ahead of and behind each slot, `[slot, 3]` (1), over some links."""
     goes = any_of(wrapped.link & joined, group.start, len(group.slot_path))
     ahead = masked(goes, course.direction)
     return ahead, _from_behind(group, wrapped, course.direction, joined)

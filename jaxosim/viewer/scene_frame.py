@@ -1,14 +1,13 @@
 """Poses of everything that is drawn, at one instant of one world: pure, jitted, vmapped.
 
 Only what is visible is computed: poses, contacts, and all points of the muscles' paths, as
-OpenSim's `GeometryPath::getCurrentPath` lists them (forces need the flexible segments only).
+OpenSim's `GeometryPath::getCurrentPath` lists them, with more of them where a path is on a surface.
 """
 
 import functools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxosim.arrays.linalg import matmul, matvec
 from jaxosim.dynamics.instance import InstanceInfo, realize_instance
@@ -20,10 +19,10 @@ from jaxosim.dynamics.kinematics import (
     realize_velocity_of_bodies,
 )
 from jaxosim.forces import hunt_crossley_force, present
-from jaxosim.paths.points import conditions, current_locations
 from jaxosim.pytree import array, pytree
 from jaxosim.system import kinematics_of
 from jaxosim.types import Model, Params, State
+from jaxosim.viewer.muscle_paths import muscle_points
 
 
 @pytree
@@ -33,7 +32,7 @@ class SceneFrame:
     time: jax.Array = array(unit="s")
     body_rotation: jax.Array = array("body", 3, 3, unit="1")
     body_position: jax.Array = array("body", 3, unit="m")
-    path: jax.Array = array("muscle", "slot", 3, unit="m")  # absent points lie on their predecessor
+    path: jax.Array = array("muscle", "slot", 3, unit="m")  # absent ones are where the last is
     activation: jax.Array = array("muscle", unit="1")
     contact_position: jax.Array = array("pair", 3, unit="m")
     contact_force: jax.Array = array("pair", 3, unit="N")  # on the second surface's body
@@ -58,7 +57,7 @@ def realize_scene_frame(model: Model, params: Params, state: State) -> SceneFram
         time=state.time,
         body_rotation=rotation[:-1],
         body_position=position[:-1],
-        path=_paths(model, params, instance, pose, state.q),
+        path=muscle_points(model, params, instance, pose, state.q),
         activation=state.activation,
         contact_position=contact_position + origin,
         contact_force=contact_force,
@@ -99,31 +98,3 @@ def scene_frame_function(model: Model):
 def scene_frames_function(model: Model):
     """The same over states stacked along their leading axis."""
     return jax.jit(jax.vmap(functools.partial(realize_scene_frame, model), in_axes=(None, 0)))
-
-
-@functools.cache
-def path_slots(model: Model) -> np.ndarray:
-    """Points of each muscle in order, `[muscle, slot]`; the last is repeated to fill up."""
-    points = [np.flatnonzero(model.paths.point_path == path) for path in model.muscle_path]
-    longest = max((len(own) for own in points), default=0)
-    rows = [np.pad(own, (0, longest - len(own)), mode="edge") for own in points]
-    return np.array(rows, dtype=np.int32).reshape(len(rows), longest)
-
-
-def _paths(
-    model: Model, params: Params, instance: InstanceInfo, pose: PositionInfo, q: jax.Array
-) -> jax.Array:
-    """Current points of every muscle, `[muscle, slot, 3]`, expressed in ground."""
-    paths, slots = model.paths, path_slots(model)
-    if not slots.size:
-        return jnp.zeros((*slots.shape, 3), q.dtype)
-    owner = np.concatenate([model.bodies.mobod, [-1]])[paths.point_body]
-    R, p = pose.pose[owner, :, :3], pose.pose[owner, :, 3] + pose.origin[None]
-    points = p + matvec(R, current_locations(model, params, instance, q))
-    order = np.arange(slots.shape[1])
-    inside = conditions(model, params, q)
-    active_points = jnp.ones(len(paths.point_path), bool).at[paths.conditional_point].set(inside)
-    here = active_points[slots]
-    before = jax.lax.cummax(jnp.where(here, order, -1), axis=1)
-    shown = jnp.where(before < 0, jnp.argmax(here, axis=1, keepdims=True), before)
-    return points[jnp.take_along_axis(jnp.asarray(slots), shown, axis=1)]

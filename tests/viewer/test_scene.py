@@ -11,12 +11,16 @@ import jaxosim
 from jaxosim.dynamics.instance import realize_instance
 from jaxosim.dynamics.joints import realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
+from jaxosim.fused import fused
 from jaxosim.models.catalog import resolve
 from jaxosim.paths.geometry_path import realize_paths
 from jaxosim.viewer.glyphs import activation_colors, arrows, path_points, segments
 from jaxosim.viewer.meshes import read_mesh
+from jaxosim.viewer.muscle_paths import path_slots
 from jaxosim.viewer.scene import build_scene, default_state, placed
-from jaxosim.viewer.scene_frame import path_slots, scene_frames_function
+from jaxosim.viewer.scene_frame import scene_frames_function
+from tests import hopper_model
+from tests.paths import wrap_models
 from tests.viewer.conftest import SQUARE
 from tests.viewer.originals import HOME, PROSTHETIC, needs_originals
 
@@ -203,6 +207,15 @@ def test_colors_go_from_blue_to_red():
     np.testing.assert_allclose(colors, [[0, 0, 1], [0.5, 0, 0.5], [1, 0, 0], [1, 0, 0], [0, 0, 1]])
 
 
+def path_lengths(model, params, q):
+    def lengths(q):
+        instance = realize_instance(model, params)
+        pose = realize_pose(model, instance, realize_joints(model, params, q))
+        return realize_paths(model, params, instance, pose, q).length
+
+    return jax.jit(fused(lengths))(q)
+
+
 def test_segments_join_the_points_of_the_path():
     model, params = jaxosim.load_model("gait14dof22musc_pros")
     scene = build_scene(model, params)
@@ -214,16 +227,22 @@ def test_segments_join_the_points_of_the_path():
     identity = np.einsum("rji,rjk->rik", glyphs.rotation, glyphs.rotation)
     np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
     lengths = glyphs.scale[:, 2].reshape(len(model.muscle_names), -1).sum(axis=1)
-
-    @jax.jit
-    def path_lengths(q):
-        instance = realize_instance(model, params)
-        pose = realize_pose(model, instance, realize_joints(model, params, q))
-        return realize_paths(model, params, instance, pose, q).length
-
-    expected = path_lengths(state.q)
-    np.testing.assert_allclose(lengths, expected, atol=1e-6)
+    np.testing.assert_allclose(lengths, path_lengths(model, params, state.q), atol=1e-6)
     assert len(path_points(scene, frame)[0]) == path_slots(model).size
+
+
+def test_muscles_that_wrap_follow_the_surface():
+    """What is drawn is as long as the path, but for the corners that are cut."""
+    model, params = hopper_model.load(wrap_models.alone("WrapCylinder", "WrapSphere"))
+    state = dataclasses.replace(default_state(params), q=jnp.array([0.0, 0.0, -0.3, 0.0, 0.0]))
+    points = np.asarray(build_scene(model, params).frame(state).path, float)
+    drawn = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(axis=1)
+    straight = np.linalg.norm(points[:, -1] - points[:, 0], axis=1)
+    lengths = np.asarray(path_lengths(model, params, state.q))
+    # With a quadrant, OpenSim's length on a surface may be negative, or of more than a turn.
+    free = [m.endswith("_0") for m in model.muscle_names]
+    assert (lengths - straight)[free].min() > 1e-4
+    np.testing.assert_allclose(drawn[free], lengths[free], rtol=0.01)
 
 
 def test_arrows_show_the_ground_carrying_the_model():
