@@ -290,10 +290,21 @@ def evaluate(
 
 def _at_time(params: Params, time: jax.Array) -> jax.Array:
     """The values of all columns `[external_column]`; beyond the data the end pieces go on."""
-    piece = jnp.sum(time >= params.knots[1:])
-    dt = time - jnp.take(params.knots, piece)
-    cubic = jnp.take(params.coefficients, piece, axis=0)
+    piece = _piece(params.knots, time)
+    dt = time - jnp.take(params.knots, piece, mode="clip")
+    cubic = jnp.take(params.coefficients, piece, axis=0, mode="clip")
     return cubic[:, 0] + dt * (cubic[:, 1] + dt * (cubic[:, 2] + dt * cubic[:, 3]))
+
+
+def _piece(knots: jax.Array, time: jax.Array) -> jax.Array:
+    """The last piece that begins at this time or before, by bisection: tables have many rows."""
+    last = len(knots) - 1
+    piece = jnp.zeros_like(time, int)
+    for power in reversed(range(last.bit_length())):
+        later = piece + (1 << power)
+        begun = (later <= last) & (time >= jnp.take(knots, later, mode="clip"))
+        piece = jnp.where(begun, later, piece)
+    return piece
 
 
 def jacobian(
