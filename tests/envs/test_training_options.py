@@ -45,7 +45,7 @@ def test_a_task_has_the_options_of_its_settings():
 def test_starts_are_mixed_of_rest_and_gait(monkeypatch):
     made = []
 
-    def make_pool(model, params, poses):
+    def make_pool(model, params, poses, drop=False):
         made.append(poses)
         q, u = (np.asarray(part) for part in poses)
         shape = (len(q), len(model.muscle_names))

@@ -117,6 +117,7 @@ def alone(model, params, time):
         hinge=none,
         path_length=none,
         lengthening_speed=none,
+        force_states=none,
     )
 
     @jax.jit
