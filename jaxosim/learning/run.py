@@ -182,7 +182,7 @@ class Run:
         """One update, and an evaluation where one is due; adds a row to the curve.
 
         Raises:
-          DivergedError: the networks are no longer finite.
+          DivergedError: the networks are no longer finite; the run is as before the update.
         """
         wall, cpu = time.perf_counter(), time.process_time()
         progress = self.progress
@@ -190,13 +190,14 @@ class Run:
         if progress.stage < last and progress.decisions >= self._stage.decisions:
             self._next_stage()
         trainer, update, _ = self._of_stage()
-        self.state, numbers = update(self.state)
+        state, numbers = update(self.state)
         row = {name: float(value) for name, value in jax.device_get(numbers).items()}
         if not row.pop("finite"):
             raise DivergedError(
                 f"{self.folder}: the networks are no longer finite: expected a smaller "
                 "learning_rate, or another seed"
             )
+        self.state = state
         before = progress.decisions // self.plan.interval
         progress.updates += 1
         progress.rows += 1

@@ -1,5 +1,6 @@
 """Runs in folders: stages, checkpoints that go on to the bit, curve and best policy."""
 
+import dataclasses
 import json
 
 import jax
@@ -109,9 +110,11 @@ def test_networks_that_are_not_finite_end_the_run(runs):
     broken._programs = whole._programs
     broken.resume()
     layers = jax.tree.map(lambda x: x * np.nan, broken.state.critics)
-    broken.state = type(broken.state)(**{**vars(broken.state), "critics": layers})
+    broken.state = before = dataclasses.replace(broken.state, critics=layers)
+    progress = dataclasses.replace(broken.progress)
     with pytest.raises(DivergedError, match="the networks are no longer finite"):
         broken.advance()
+    assert broken.state is before and broken.progress == progress  # what is saved then
 
 
 def test_a_curve_keeps_every_digit_and_what_a_row_lacks(tmp_path):
