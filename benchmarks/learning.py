@@ -61,7 +61,7 @@ def update_rows(trainers: dict[str, Trainer], repeats: int) -> dict[str, dict[st
     rows, timed = {}, {}
     for learner, trainer in trainers.items():
         timed[learner], compile_seconds = updater(trainer)
-        decisions = trainer.steps_per_update / trainer.env.action_repeat
+        decisions = trainer.decisions_per_update
         rows[learner] = {"decisions": decisions, "trace and compile (s)": compile_seconds}
     for learner, pairs in interleaved(timed, repeats).items():
         wall, processor = (sorted(times)[len(times) // 2] for times in zip(*pairs, strict=True))

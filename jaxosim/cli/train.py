@@ -15,6 +15,7 @@ import rich.progress
 
 from jaxosim.cli import report
 from jaxosim.envs.base import Env
+from jaxosim.envs.episode import OSIM_RL_STEP
 from jaxosim.errors import MissingExtraError
 from jaxosim.learning.curve import Row, draw_curve
 from jaxosim.learning.evaluation import record_episode
@@ -105,20 +106,15 @@ def _share(run: Run, minutes: float, decisions: int | None) -> float:
 
 def _line(run: Run, row: Row, seconds: float) -> str:
     """The latest row of the curve, short."""
-    steps = run.plan.env.action_repeat * run.plan.env.options.step_size / 0.01
-    learner = type(run.plan.stages[int(row["stage"])].learner).__name__
-    per_second = _new_decisions(run) * steps / seconds
+    steps = run.plan.env.action_repeat * run.plan.env.options.step_size / OSIM_RL_STEP
+    trainer = run.plan.trainer(int(row["stage"]))
+    learner = type(trainer.learner).__name__
+    per_second = trainer.decisions_per_update * steps / seconds
     return (
         f"{learner} {row['decisions'] * steps / 1e6:.2f} M env steps, {per_second:,.0f}/s; "
         f"return {_last(run, 'return'):.1f}, length {_last(run, 'length'):.0f}, "
         f"{row['speed']:.2f} m/s"
     )
-
-
-def _new_decisions(run: Run) -> float:
-    """Decisions of the latest update."""
-    earlier = run.curve[-2]["decisions"] if len(run.curve) > 1 else 0
-    return run.curve[-1]["decisions"] - earlier
 
 
 def _last(run: Run, name: str) -> float:

@@ -201,9 +201,8 @@ class Run:
         before = progress.decisions // self.plan.interval
         progress.updates += 1
         progress.rows += 1
-        count = trainer.steps_per_update // self.plan.env.action_repeat
-        progress.decisions += count
-        progress.total_decisions += count
+        progress.decisions += trainer.decisions_per_update
+        progress.total_decisions += trainer.decisions_per_update
         due = progress.decisions // self.plan.interval > before or progress.updates == 1
         evaluated = self._evaluate() if due else {}
         progress.seconds += time.perf_counter() - wall

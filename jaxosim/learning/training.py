@@ -156,10 +156,9 @@ class Trainer:
         }
 
     @property
-    def steps_per_update(self) -> int:
-        """Control steps of all worlds."""
-        unroll = self.learner.unroll
-        return unroll.worlds * unroll.horizon * self.env.action_repeat
+    def decisions_per_update(self) -> int:
+        """Decisions of all worlds."""
+        return self.learner.unroll.worlds * self.learner.unroll.horizon
 
     def evaluation_starts(self) -> Any:
         """The beginnings of the episodes of every evaluation."""
