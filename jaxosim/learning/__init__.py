@@ -2,8 +2,10 @@
 
 `numpy_policy` (the policy and its forward pass, without JAX), `policy` (the same as a pytree),
 `networks`, `normalization`, `worlds` (worlds under a noisy policy, and where they restart),
-`returns`, `shac` and `ppo` (the learners), `training` (both in one loop, with checkpoints),
-`evaluation` (without noise, from fixed seeds), `recipes` (tasks and settings as data).
+`returns`, `optimizer`, `shac` and `ppo` (the learners), `state` and `training` (an update of
+either), `evaluation` (without noise, from fixed seeds), `run` and `curve` (a run in its folder:
+stages, checkpoints, the best policy), `recipes` (tasks and settings as data), `scoring` (by
+osim-rl's rules, also in OpenSim), `gait` (measures of a motion).
 
 The public names are imported when they are first used: playing a policy needs no JAX.
 """

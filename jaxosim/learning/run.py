@@ -25,10 +25,8 @@ from jaxosim.learning.numpy_policy import Mirror, Policy
 from jaxosim.learning.state import TrainState
 from jaxosim.learning.training import Learner, Networks, Trainer
 
-_SETTINGS, _CHECKPOINT, _CURVE, _POLICY = (
-    *("settings.json", "checkpoint.npz"),
-    *("curve.csv", "policy.npz"),
-)
+_SETTINGS, _CHECKPOINT = "settings.json", "checkpoint.npz"
+_CURVE, _POLICY = "curve.csv", "policy.npz"
 
 
 class DivergedError(JaxosimError):

@@ -1,4 +1,4 @@
-"""Training: worlds, a learner, and evaluations, from which the best policy is kept."""
+"""Training: a task and a learner, whose updates move a train state on; and its evaluations."""
 
 import dataclasses
 from typing import Any

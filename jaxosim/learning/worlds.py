@@ -92,7 +92,8 @@ class Unroll:
         1804.02717).
       given_count: beginnings of the task that are kept.
       own_count: own states that are kept.
-      safe_decisions: after an own state no world may have terminated for so many decisions.
+      safe_decisions: after an own state no episode may have ended for so many decisions, or for
+        half the horizon where that is less.
     """
 
     worlds: int

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from tests.learning.pendulum import UNROLL, leaves_equal, make_pendulum, trainer
+from tests.learning.pendulum import leaves_equal, make_pendulum, trainer
 
 UPDATES = 150
 pytestmark = pytest.mark.slow  # two learners are compiled; test_run.py does it in the default run
@@ -74,7 +74,6 @@ def test_one_learner_starts_from_the_weights_of_the_other(env):
 
 def test_a_late_rate_follows_a_good_evaluation(env):
     shac = trainer(env, "shac").learner
-    assert dataclasses.replace(shac).unroll is UNROLL
     rate = jnp.asarray(2e-3)
     state = jax.eval_shape(trainer(env, "shac").init, jax.random.key(0))
     state = dataclasses.replace(state, learning_rate=rate)
