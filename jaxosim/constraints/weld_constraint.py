@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, stack, take
 from jaxosim.arrays.linalg import cross, dot, matmul, transpose
-from jaxosim.arrays.spatial import body_xyz_rotation, point_acceleration, spatial
+from jaxosim.arrays.spatial import point_acceleration, spatial
 from jaxosim.constraints.constraint import (
     BodyRows,
     Description,
@@ -132,7 +132,7 @@ def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -
 
 def _axes(frames: BodyFrames, owner: np.ndarray, orientation: jax.Array) -> jax.Array:
     """Axes of frames on bodies, one a row, in the frames of the mobilized bodies."""
-    return transpose(matmul(frames.rotation[owner], body_xyz_rotation(orientation)))
+    return transpose(frames.turned(owner, orientation))
 
 
 def _axis_pairs(

@@ -67,9 +67,7 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
         first_moment=first_moment,
         inertia=inertia,
         point_location=points,
-        moving_rotation=matmul(
-            frames.rotation[moving_body], body_xyz_rotation(params.paths.orientation)
-        ),
+        moving_rotation=frames.turned(moving_body, params.paths.orientation),
         rigid_length=safe_norm(rigid),
         wrap_rotation=wrap_rotation,
         wrap_position=wrap_position,
@@ -93,8 +91,7 @@ def _wrap_objects(model: Model, params: Params, frames: BodyFrames) -> tuple[jax
     body, paths = model.paths.wrap_body, params.paths
     if not len(body):
         return jnp.zeros((0, 3, 3), frames.rotation.dtype), paths.wrap_translation
-    rotation = matmul(frames.rotation[body], body_xyz_rotation(paths.wrap_orientation))
-    return rotation, frames.carried(body, paths.wrap_translation)
+    return frames.turned(body, paths.wrap_orientation), frames.carried(body, paths.wrap_translation)
 
 
 def _with_ground(values: jax.Array) -> jax.Array:

@@ -18,11 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import segment_sum, take, take_or_zero
+from jaxosim.arrays.indexing import take, take_or_zero
 from jaxosim.arrays.linalg import matmul, matvec, transpose
-from jaxosim.arrays.spatial import body_xyz_rotation
 from jaxosim.errors import OsimFormatError, OsimFormatWarning, quote
-from jaxosim.forces import two_frames
+from jaxosim.forces import wrenches
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
 from jaxosim.functions import piecewise_linear_function
 from jaxosim.functions.bank import LARGEST_TABLE
@@ -257,8 +256,10 @@ def coordinates(structure: Structure) -> np.ndarray:
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
     """The frames in the mobilized bodies that carry them."""
-    turned = matmul(frames.rotation[structure.body], body_xyz_rotation(params.orientation))
-    return Instance(rotation=turned, position=frames.carried(structure.body, params.translation))
+    return Instance(
+        rotation=frames.turned(structure.body, params.orientation),
+        position=frames.carried(structure.body, params.translation),
+    )
 
 
 def evaluate(
@@ -277,14 +278,12 @@ def evaluate(
     force, torque = matvec(rotation[1], force), matvec(rotation[1], torque)
     given = origin[2] + matvec(rotation[2], point)
     point = jnp.where(structure.given[:, 1:2], given, origin[0])
-    wrench = two_frames.line_wrench(point, force) + two_frames.pure_torque(torque)
-    count = len(kinematics.pose) - 1
-    owner = np.where(structure.mobod[0] < 0, count, structure.mobod[0])
+    wrench = wrenches.force_wrenches(point, force) + wrenches.torque_wrenches(torque)
     return Info(
         force=force,
         point=matvec(transpose(rotation[0]), point - origin[0]),
         torque=torque,
-        wrench=segment_sum(wrench, owner, count),
+        wrench=wrenches.on_bodies(wrench, structure.mobod[0], kinematics),
     )
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import jax
 
-from jaxosim.arrays.linalg import matvec
+from jaxosim.arrays.linalg import matmul, matvec
+from jaxosim.arrays.spatial import body_xyz_rotation
 from jaxosim.errors import quote
 from jaxosim.expressions import Expression, ExpressionError, parse
 from jaxosim.models.osim_xml import Element
@@ -36,6 +37,15 @@ class BodyFrames(NamedTuple):
           location: `[n, 3]` (m) in that body.
         """
         return matvec(self.rotation[owner], location) + self.position[owner]
+
+    def turned(self, owner, orientation: jax.Array) -> jax.Array:
+        """Axes of frames on bodies, `[n, 3, 3]`, in the mobilized bodies that carry these.
+
+        Args:
+          owner: `[n]` body of each frame, −1 for ground.
+          orientation: `[n, 3]` (rad) body-fixed XYZ angles of the frame in that body.
+        """
+        return matmul(self.rotation[owner], body_xyz_rotation(orientation))
 
 
 @pytree

@@ -13,10 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import segment_sum, take
+from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import matmul, matvec, transpose
-from jaxosim.arrays.spatial import body_xyz_rotation
-from jaxosim.forces import two_frames
+from jaxosim.forces import wrenches
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
 from jaxosim.functions import FunctionBank, FunctionParams, FunctionSpec
 from jaxosim.functions import evaluate as evaluate_functions
@@ -168,8 +167,10 @@ def coordinates(structure: Structure) -> np.ndarray:
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
     """The frames in the mobilized bodies that carry them."""
-    turned = matmul(frames.rotation[structure.body], body_xyz_rotation(params.orientation))
-    return Instance(rotation=turned, position=frames.carried(structure.body, params.translation))
+    return Instance(
+        rotation=frames.turned(structure.body, params.orientation),
+        position=frames.carried(structure.body, params.translation),
+    )
 
 
 def evaluate(
@@ -191,14 +192,12 @@ def evaluate(
     in_ground = (structure.point_is_global & structure.given[:, 1])[:, None]
     ground = kinematics.pose[-1:, :, 3]  # its origin from the common point
     point = jnp.where(in_ground, given_point + ground, origin + matvec(rotation, given_point))
-    wrench = two_frames.line_wrench(point, force) + two_frames.pure_torque(torque)
-    count = len(kinematics.pose) - 1
-    owner = np.where(structure.mobod < 0, count, structure.mobod)
+    wrench = wrenches.force_wrenches(point, force) + wrenches.torque_wrenches(torque)
     return Info(
         force=force,
         point=matvec(transpose(rotation), point - origin),
         torque=torque,
-        wrench=segment_sum(wrench, owner, count),
+        wrench=wrenches.on_bodies(wrench, structure.mobod, kinematics),
     )
 
 

@@ -26,7 +26,7 @@ from jaxosim.arrays.linalg import (
     matvec,
     weighted_gram,
 )
-from jaxosim.arrays.spatial import body_xyz_rotation, spatial
+from jaxosim.arrays.spatial import spatial
 from jaxosim.forces.force import BodyFrames, Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.spec import FrameSpec
@@ -75,8 +75,10 @@ def on_mobods(
     pairs: Pairs, translation: jax.Array, orientation: jax.Array, frames: BodyFrames
 ) -> Placement:
     """Frames given on bodies, in the mobilized bodies that carry them."""
-    rotation = matmul(frames.rotation[pairs.body], body_xyz_rotation(orientation))
-    return Placement(rotation=rotation, position=points_on_mobods(pairs, translation, frames))
+    return Placement(
+        rotation=frames.turned(pairs.body, orientation),
+        position=points_on_mobods(pairs, translation, frames),
+    )
 
 
 def points_on_mobods(pairs: Pairs, location: jax.Array, frames: BodyFrames) -> jax.Array:
