@@ -62,8 +62,7 @@ def quadric(p: jax.Array, a: jax.Array) -> jax.Array:
 
 def _rotated(v: jax.Array, axis: jax.Array) -> jax.Array:
     """The entries of `[3]` in cyclic order from an axis on."""
-    x, y, z = v[0], v[1], v[2]
-    second, third = stack([y, z, x]), stack([z, x, y])
+    second, third = _cycled(v)
     return jnp.where(axis == 1, second, jnp.where(axis == 2, third, v))
 
 
@@ -270,7 +269,8 @@ def _one_round(section: _Section, at: _Search) -> _Search:
     start = (here._replace(rounds=none), 0.5 * step)
     here, step = jax.lax.while_loop(is_lower, doubled, start)
     x = here.x - step  # the last did not help
-    return _Search(x, section.total(x), section.total(x), here.damping / 8, at.rounds + 1)
+    total = section.total(x)
+    return _Search(x, total, total, here.damping / 8, at.rounds + 1)
 
 
 def _slopes(section: _Section, r: jax.Array) -> jax.Array:

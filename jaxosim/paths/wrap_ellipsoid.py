@@ -32,6 +32,7 @@ from jaxosim.paths.ellipsoid import (
     closest_point,
     entry,
     largest,
+    quadric,
     tangent_point,
     unit,
 )
@@ -124,7 +125,7 @@ def on_surface(points: jax.Array, params: Params) -> jax.Array:
 
 def _inside(p1: jax.Array, p2: jax.Array, a: jax.Array) -> jax.Array:
     """Whether an end is in the ellipsoid, `[row]`."""
-    return (dot(p1 / a, p1 / a) - 1 < _INSIDE) | (dot(p2 / a, p2 / a) - 1 < _INSIDE)
+    return (quadric(p1, a) < _INSIDE) | (quadric(p2, a) < _INSIDE)
 
 
 def _roots(p1: jax.Array, p2: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
