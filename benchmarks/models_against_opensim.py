@@ -25,6 +25,7 @@ from kernels import batched, placed
 from opensim_comparison.compare import SETTINGS
 from opensim_comparison.controlled_world import ControlledWorld
 from opensim_comparison.processes import Worker, call_all
+from opensim_comparison.trajectories import OSIM_RL_ACCURACY
 from opensim_comparison.trajectory_error import largest_errors
 from patterns import SEED, random_held
 from record import PACKAGES, record
@@ -36,7 +37,6 @@ from jaxosim.cores import core_count
 from jaxosim.errors import MissingExtraError
 
 NAME = "models_against_opensim"
-OSIM_RL_ACCURACY = 5e-5
 ERROR_STEPS = 50  # control steps, half a second
 TIMES_OPENSIM = {  # targets by model
     "gait10dof18musc": 150.0,
@@ -203,25 +203,18 @@ def main() -> None:
     given = parser.parse_args()
     if given.worlds < core_count() or min(given.rounds, given.steps, given.seeds) < 1:
         parser.error(f"expected --worlds of at least {core_count()} and positive numbers")
+    plan = {key: value for key, value in vars(given).items() if key != "models"}
     results = {}
     for path in given.models:
         name = pathlib.Path(path).stem
-        plan = (
-            given.worlds,
-            given.rounds,
-            given.steps,
-            given.seeds,
-            given.reference,
-            given.setting,
-        )
-        results[name] = measure(path, *plan)
+        results[name] = measure(path, **plan)
         row = row_of(name, results[name])
-        print(dict(zip(COLUMNS, row, strict=False)), flush=True)
-    title = f"{given.worlds} worlds, {given.setting}, {core_count()} cores, OpenSim at 5e-05"
+        print(dict(zip(COLUMNS, row, strict=True)), flush=True)
+    title = f"{given.worlds} worlds, {given.setting}, {core_count()} cores"
+    title += f", OpenSim at {OSIM_RL_ACCURACY:g}"
     show_table(title, COLUMNS, (row_of(name, results[name]) for name in results))
     targets = targets_of(results)
     show_targets(targets)
-    plan = {key: value for key, value in vars(given).items() if key != "models"}
     record(NAME, {**plan, "models": results, "targets": record_of(targets)}, (*PACKAGES, "opensim"))
 
 
