@@ -23,7 +23,7 @@ def share(frame, red, blue):
     return np.mean((first > 110) & (second < 60) & (g < 60))
 
 
-# The planar walkers and the one on two sound legs have the bones of these.
+# Bones of the same bodies are drawn for the models that are not among these.
 OTHERS = {
     "arm26",
     "gait10dof18musc",
