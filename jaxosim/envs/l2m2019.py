@@ -176,7 +176,10 @@ class L2M2019Env(WalkingEnv):
         own = -now.state.q[lookup.coordinate(self.model, "pelvis_rotation")]
         is_clear = dot(target, target) > _SMALLEST_TARGET**2
         forward, right = jnp.where(is_clear, target, jnp.array([1.0, 0.0], target.dtype))
-        return jnp.where(is_clear, jnp.arctan2(right, forward), own)
+        # From the pelvis's own heading, which is not bounded: nowhere more than half a turn off.
+        c, s = jnp.cos(own), jnp.sin(own)
+        turn = jnp.arctan2(c * right - s * forward, c * forward + s * right)
+        return own + jnp.where(is_clear, turn, 0.0)
 
     def initial_pose(self, params: Params) -> tuple[jax.Array, jax.Array]:
         """`init_pose` as coordinates and speeds, `[coordinate]`; the rest as the model has it."""

@@ -124,6 +124,25 @@ def test_what_the_tasks_ask_for():
     assert jaxosim.make("L2RunEnv").target_velocity(world(None)) is None
 
 
+def test_the_heading_of_a_field_is_within_half_a_turn_of_the_pelvis():
+    env, field = jaxosim.make("L2M2019Env", difficulty=3), field_of(3)
+    names = env.model.coordinate_names
+    places = [names.index(name) for name in ("pelvis_tx", "pelvis_tz", "pelvis_rotation")]
+
+    @jax.jit
+    def aim(pose):
+        q = jnp.zeros(len(names)).at[np.array(places)].set(pose)
+        now = world(types.SimpleNamespace(field=field), q)
+        return env.target_heading(now), env.target_velocity(now)
+
+    for place in ((2.0, 3.0), (-9.0, 0.1), (0.0, 9.0)):
+        for yaw in (0.3, 3.3, -3.3, 7.0):
+            heading, (forward, _, right) = aim(jnp.array([*place, yaw]))
+            toward = np.array([forward, right]) / np.hypot(forward, right)
+            np.testing.assert_allclose([np.cos(heading), np.sin(heading)], toward, atol=1e-12)
+            assert abs(heading + yaw) <= math.pi + 1e-12
+
+
 # ---------------------------------------------------------------------------------- fields
 
 
