@@ -27,7 +27,7 @@ from jaxosim.envs.episode import (
 )
 from jaxosim.envs.model_source import read_model
 from jaxosim.envs.observation import Block, tree_of, vector_of
-from jaxosim.envs.pushes import pushed
+from jaxosim.envs.pushes import Push, pushed
 from jaxosim.envs.spaces import Spaces
 from jaxosim.envs.starts import check_pool, controls_at_reset, draw_start
 from jaxosim.forks import check_process
@@ -77,7 +77,7 @@ class Env(Copied, Spaces):
     reward: Callable[[Transition], Terms | jax.Array] | None = None
     ended: Callable[[Snapshot], jax.Array] | None = None
     starts: State | None = dataclasses.field(default=None, repr=False)
-    push: Callable[[Model, State, jax.Array], State] | None = None
+    push: Push | None = None
     randomize_pose: (
         Callable[[Model, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
     ) = None

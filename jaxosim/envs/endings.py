@@ -31,8 +31,13 @@ class Fallen:
         for name in ("pelvis_tilt", "pelvis_list"):
             if name in model.coordinate_names:
                 ended |= jnp.abs(q[lookup.coordinate(model, name)]) > self.tilt
-        if "pelvis_rotation" in model.coordinate_names:
-            # The angle is positive to the left, a target's heading to the right.
-            yaw = q[lookup.coordinate(model, "pelvis_rotation")]
-            ended |= jnp.abs(yaw + now.env.target_heading(now)) > self.heading
-        return ended
+        return ended | (jnp.abs(heading_miss(now)) > self.heading)
+
+
+def heading_miss(now: Snapshot) -> jax.Array:
+    """Angle (rad) of the pelvis about the vertical from the target's heading; 0 in a plane."""
+    model = now.env.model
+    if "pelvis_rotation" not in model.coordinate_names:
+        return jnp.zeros_like(now.state.time)
+    # The angle is positive to the left, a target's heading to the right.
+    return now.state.q[lookup.coordinate(model, "pelvis_rotation")] + now.env.target_heading(now)

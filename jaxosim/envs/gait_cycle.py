@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.checks import check_count, check_positive
+from jaxosim.envs import lookup
 from jaxosim.types import Model, State
 
 _PHASES = 100
@@ -81,7 +82,7 @@ class GaitCycle:
             raise ValueError(
                 f"{model.source}: expected the coordinates of a gait cycle, has no {missing}"
             )
-        return np.array([model.coordinate_names.index(name) for name in self.coordinate_names])
+        return lookup.places(lookup.coordinate(model, name) for name in self.coordinate_names)
 
     def at_speed(self, speed: float) -> "GaitCycle":
         """The same motion at another speed; the period goes with the square root of the speed.
@@ -179,9 +180,8 @@ def cycle_of_motion(
         )
     at = np.linspace(start, end, phases + 1)
     q = np.stack([np.interp(at, time, column) for column in q.T], axis=1)
-    forward = (
-        q[-1, model.coordinate_names.index(_FORWARD)] - q[0, model.coordinate_names.index(_FORWARD)]
-    )
+    forward = lookup.coordinate(model, _FORWARD)
+    distance = q[-1, forward] - q[0, forward]
     q = q - np.linspace(0.0, 1.0, phases + 1)[:, None] * (q[-1] - q[0])
     left_out = (_FORWARD, "pelvis_tz", "pelvis_rotation")
     kept = [i for i, name in enumerate(model.coordinate_names) if name not in left_out]
@@ -192,7 +192,7 @@ def cycle_of_motion(
         q=q,
         q_phase=q_phase,
         period=end - start,
-        speed=float(forward / (end - start)),
+        speed=float(distance / (end - start)),
     )
 
 

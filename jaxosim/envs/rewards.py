@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxosim.arrays.safe import clip
 from jaxosim.envs import lookup
+from jaxosim.envs.endings import heading_miss
 from jaxosim.envs.episode import Terms, Transition
 from jaxosim.envs.feet import CONTACT_LOAD, Feet, foot_loads, left_lead
 from jaxosim.envs.gait_cycle import GaitCycle, distance_to_cycle, textbook_gait
@@ -93,12 +94,7 @@ def tilt(step: Transition) -> jax.Array:
 
 def heading(step: Transition) -> jax.Array:
     """Squared angle of the pelvis about the vertical from the target's heading (rad²)."""
-    model = step.env.model
-    if "pelvis_rotation" not in model.coordinate_names:
-        return jnp.zeros_like(step.after.state.time)
-    # The angle is positive to the left, a target's heading to the right.
-    yaw = step.after.state.q[lookup.coordinate(model, "pelvis_rotation")]
-    miss = yaw + step.env.target_heading(step.after)
+    miss = heading_miss(step.after)
     return miss * miss
 
 

@@ -16,12 +16,11 @@ import numpy as np
 
 from jaxosim.opensim import reading
 from jaxosim.opensim.model import OpenSimModel
+from jaxosim.opensim.osim_rl_rules import Description
 from jaxosim.opensim.reading import Arrays
 
 STEP_SIZE = 0.01  # s
 STARTING_CONTROL = 1.0  # in force until the first action
-
-Description = dict[str, dict[str, Any]]
 
 
 class OpenSimWorld:

@@ -116,8 +116,8 @@ def _prepare(setting: Setting, policy: Policy, observe: Observer) -> None:
     """Make the world of a process."""
     from jaxosim.opensim.osim_rl_world import OpenSimWorld
 
-    _player.update(world=OpenSimWorld(setting.path), setting=setting, policy=policy)
-    _player.update(observe=observe)
+    world = OpenSimWorld(setting.path)
+    _player.update(world=world, setting=setting, policy=policy, observe=observe)
 
 
 def _play(episode: Episode) -> Outcome:
