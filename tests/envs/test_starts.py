@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.envs.arm2d import Arm2DEnv
 from jaxosim.envs.observation import Block
 from jaxosim.envs.pushes import RandomPush
 from tests.envs.plain import plain
@@ -56,7 +57,7 @@ def is_bent(now):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class BentArm(type(jaxosim.make("Arm2DEnv"))):
+class BentArm(Arm2DEnv):
     largest: float = 1.2
 
 
@@ -163,10 +164,8 @@ def test_the_option_ends_the_episode_in_place_of_the_task(arm):
 
 def test_pushes_change_the_speeds_that_they_are_told_to_change():
     env = jaxosim.make("Arm2DEnv")
-    push, state = (
-        RandomPush(SPEED, 0.5, ("r_elbow_flex",)),
-        jaxosim.initial_state(env.model, env.params),
-    )
+    push = RandomPush(SPEED, 0.5, ("r_elbow_flex",))
+    state = jaxosim.initial_state(env.model, env.params)
     keys = jax.random.split(jax.random.key(0), 400)
     change = jax.vmap(lambda key: push(env.model, state, key).u - state.u)(keys)
     assert np.all(change[:, 0] == 0)

@@ -6,7 +6,6 @@ import pytest
 from jaxosim.opensim.osim_rl_rules import L2RunRules, ProstheticsRules
 from tests.episodes import EPISODES, needs_episodes
 
-pytestmark = [pytest.mark.opensim, pytest.mark.usefixtures("opensim")]
 NAMES = [
     "L2Run",
     *(
