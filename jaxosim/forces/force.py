@@ -1,8 +1,8 @@
 """What the modules of all force classes share: arguments, contributions and Jacobians.
 
 A force contributes generalized forces on coordinates, wrenches on mobilized bodies or tensions of
-paths, which are summed without regard to its class. The stiff part of its Jacobian has the same
-three forms.
+paths, which are summed without regard to its class, and rates of states of its own. The stiff part
+of its Jacobian has the same four forms.
 
 Source: OpenSim `Force`, `ForceProducer`, `ForceConsumer`.
 """

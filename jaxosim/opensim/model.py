@@ -54,8 +54,10 @@ class OpenSimModel:
         Raises:
           RuntimeError: OpenSim refuses the model.
         """
-        self.model = opensim.Model(str(path))
-        restore_defaults()
+        try:
+            self.model = opensim.Model(str(path))
+        finally:
+            restore_defaults()
         self.model.finalizeFromProperties()
         if edit is not None:
             edit(self.model)

@@ -30,3 +30,15 @@ def test_defaults_of_one_file_are_not_those_of_the_next(opensim):
     assert strain_of(opensim, opensim.Model(str(muscle()))) == usual
     assert strain_of(opensim, OpenSimModel(muscle(strain=0.09)).model) == 0.09
     assert strain_of(opensim, OpenSimModel(muscle()).model) == usual
+
+
+def test_defaults_of_a_refused_file_are_dropped_too(opensim, tmp_path):
+    from jaxosim.opensim.model import OpenSimModel
+
+    usual = strain_of(opensim, opensim.Model(str(muscle())))
+    refused = tmp_path / "refused.osim"  # already by the constructor
+    text = muscle(strain=0.09).read_text(encoding="utf-8")
+    refused.write_text(text.replace("<mass>1<", "<mass>-1<"), encoding="utf-8")
+    with pytest.raises(RuntimeError):
+        OpenSimModel(refused)
+    assert strain_of(opensim, OpenSimModel(muscle()).model) == usual
