@@ -120,8 +120,13 @@ def test_muscles_of_one_class_are_not_copied():
         return length, thelen2003.realize_dynamics(own, length, velocity, activation, excitation)
 
     merged = functools.partial(stages, model, params)
+    kept = {"optimization_barrier", "batch_minor"}  # what a stage says of memory
     names, expected = (
-        [str(equation.primitive) for equation in jax.make_jaxpr(function)(*inputs(params)).eqns]
+        [
+            str(equation.primitive)
+            for equation in jax.make_jaxpr(function)(*inputs(params)).eqns
+            if str(equation.primitive) not in kept
+        ]
         for function in (merged, alone)
     )
     assert names == expected

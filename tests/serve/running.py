@@ -62,7 +62,11 @@ def serving(challenge):
 @contextlib.contextmanager
 def process(path, port=0):
     """`jaxosim serve` as a process of its own, and its port."""
-    command = [sys.executable, "-m", "jaxosim.cli", "serve", str(path), "--port", str(port)]
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from jaxosim.cli.__main__ import main; main()"
+    )  # a background job ignores the signal, and so do its children
+    command = [sys.executable, "-c", code, "serve", str(path), "--port", str(port)]
     fast = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     server = subprocess.Popen(command, cwd=ROOT, env=fast, stdout=subprocess.PIPE, text=True)
     try:
