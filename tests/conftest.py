@@ -9,11 +9,19 @@ time has to do so in a process of its own.
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 
 import jax
 import pytest
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",  # the tests may run as root
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -74,3 +82,17 @@ def renderer():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip("VTK cannot draw here: " + (done.stderr.strip().splitlines() or ["?"])[-1])
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, headless; Playwright runs an event loop in this thread until it ends."""
+    pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("no `chromium` on the PATH (Debian's package of this name)")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()

@@ -1,7 +1,6 @@
-"""What the viewer's tests need: a motion to show, and a browser; it skips with a reason."""
+"""What the viewer's tests need: models and a motion to show."""
 
 import dataclasses
-import shutil
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,12 +10,6 @@ import jaxosim
 from jaxosim.viewer.motion import Motion, write_motion
 from jaxosim.viewer.scene import default_state
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",  # the tests may run as root
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
 SQUARE = """<?xml version="1.0"?>
 <VTKFile type="PolyData" version="0.1" byte_order="LittleEndian">
 <PolyData><Piece NumberOfPoints="5" NumberOfPolys="2">
@@ -93,20 +86,6 @@ def run_file(made_up_run, tmp_path_factory):
     path = tmp_path_factory.mktemp("motion") / "made_up.npz"
     write_motion(path, made_up_run, {"source": "/etc/passwd"})
     return path
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Debian's Chromium, headless."""
-    pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("no `chromium` on the PATH (Debian's package of this name)")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
 
 
 def still_activated(params, level):
