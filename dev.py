@@ -55,7 +55,7 @@ NEWEST_EXTRAS = ["test", "gym"]
 NEWEST_TESTS = [
     *["tests/fused/test_rules.py", "tests/fused/test_transform.py"],
     *["tests/arrays/test_indexing.py", "tests/dynamics/test_multibody.py"],
-    *["tests/envs/test_batch.py", "tests/test_compilation_cache.py"],
+    *["tests/envs/test_batch.py", "tests/host/test_compilation_cache.py"],
 ]
 # XLA's optimizations may reorder arithmetic; the other runs leave them out to save time.
 OPTIMIZED_TESTS = ["tests/arrays", "tests/test_batching.py", "tests/parity/test_state_parity.py"]

@@ -29,9 +29,9 @@ from workload import MODEL, actions, start, walker
 
 import jaxosim
 from jaxosim.cli.rollout import HELD_STEPS
-from jaxosim.cores import core_count
 from jaxosim.errors import MissingExtraError
-from jaxosim.optional import require
+from jaxosim.host.cores import core_count
+from jaxosim.host.optional import require
 
 _STEP = 0.01  # s, a control step
 _PART = 64  # worlds of MuJoCo that are rolled out in one call, which keeps every state

@@ -26,8 +26,8 @@ from workload import MODEL
 
 import jaxosim
 from jaxosim.cli import report
-from jaxosim.cores import core_count
 from jaxosim.errors import MissingExtraError
+from jaxosim.host.cores import core_count
 
 NAME = "against_opensim"
 _COMPILE = 20  # s

@@ -24,7 +24,7 @@ from timing import compiled, interleaved
 from workload import TASK, start, walker
 
 import jaxosim
-from jaxosim.cores import core_count
+from jaxosim.host.cores import core_count
 
 _WIDTH = 64
 _RATE = 1e-4

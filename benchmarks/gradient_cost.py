@@ -35,7 +35,7 @@ from workload import MODEL
 
 import jaxosim
 from jaxosim.cli.rollout import HELD_STEPS
-from jaxosim.cores import core_count
+from jaxosim.host.cores import core_count
 
 COLUMNS = (
     *("control steps", "mode", "kernel", "ms", "of the value's time", "speed over XLA's"),

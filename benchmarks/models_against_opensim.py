@@ -33,8 +33,8 @@ from tables import Target, record_of, show_table, show_targets
 from timing import compiled, interleaved
 
 import jaxosim
-from jaxosim.cores import core_count
 from jaxosim.errors import MissingExtraError
+from jaxosim.host.cores import core_count
 
 NAME = "models_against_opensim"
 ERROR_STEPS = 50  # control steps, half a second

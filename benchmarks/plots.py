@@ -8,8 +8,8 @@ from typing import Any
 from record import RESULTS
 
 from jaxosim.errors import MissingExtraError
-from jaxosim.files import replacing
-from jaxosim.optional import require
+from jaxosim.host.files import replacing
+from jaxosim.host.optional import require
 
 
 class _Plot(argparse.Action):

@@ -32,7 +32,7 @@ from workload import actions, start, walker
 
 import jaxosim
 from jaxosim import fused
-from jaxosim.cores import core_count
+from jaxosim.host.cores import core_count
 
 _BLOCK = 128  # worlds; one block, of which there is no loop
 _CHAIN = 50  # evaluations per timed call, in one scan

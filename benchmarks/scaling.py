@@ -34,7 +34,7 @@ from timing import Program, compiled, medians
 from workload import MODEL, TASK, actions, start, walker
 
 import jaxosim
-from jaxosim.cores import core_count
+from jaxosim.host.cores import core_count
 
 _SAMPLE = 4096  # world-steps in a timed call, at least
 _LARGE = 256  # worlds from which on the time per world is to be flat

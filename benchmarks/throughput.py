@@ -28,7 +28,7 @@ from timing import compiled, medians
 from workload import MODEL, TASK, actions, start, walker
 
 import jaxosim
-from jaxosim.cores import core_count
+from jaxosim.host.cores import core_count
 
 _CHAIN = 50  # evaluations per timed call, in one scan
 DERIVATIVES, CONTROL, ENV = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.registry import ENVS, make
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "observations"
 VARIANTS = {  # those whose entries differ

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from jaxosim import bundled_models, load_model
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 from jaxosim.viewer.image import Camera, render_frame
 from jaxosim.viewer.scene import default_state
 

@@ -29,7 +29,7 @@ from optimizing.task import Task, Variables, leaning_walker
 
 import jaxosim
 from jaxosim import sto
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 
 
 def random_starts(task: Task, worlds: int, knots: int, seed: int) -> Variables:

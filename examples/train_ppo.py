@@ -29,7 +29,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 import jaxosim
 from jaxosim import sto
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 from jaxosim.pytree import tree_where
 
 try:

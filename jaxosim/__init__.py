@@ -11,8 +11,6 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from jaxosim.batching import batched as batched
     from jaxosim.batching import world_mesh as world_mesh
     from jaxosim.batching import world_sharding as world_sharding
-    from jaxosim.compilation_cache import use_compilation_cache as use_compilation_cache
-    from jaxosim.cores import use_cpu_devices as use_cpu_devices
     from jaxosim.envs.base import Env as Env
     from jaxosim.envs.batch import BatchEnv as BatchEnv
     from jaxosim.envs.episode import EnvState as EnvState
@@ -26,6 +24,8 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from jaxosim.errors import OsimFormatError as OsimFormatError
     from jaxosim.errors import TableFormatError as TableFormatError
     from jaxosim.errors import UnsupportedComponentError as UnsupportedComponentError
+    from jaxosim.host.compilation_cache import use_compilation_cache as use_compilation_cache
+    from jaxosim.host.cores import use_cpu_devices as use_cpu_devices
     from jaxosim.models.catalog import bundled_models as bundled_models
     from jaxosim.models.load import load_model as load_model
     from jaxosim.outputs import StateDescription as StateDescription
@@ -45,8 +45,8 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
 
 _NAMES = {
     "batching": ("batched", "world_mesh", "world_sharding"),
-    "compilation_cache": ("use_compilation_cache",),
-    "cores": ("use_cpu_devices",),
+    "host.compilation_cache": ("use_compilation_cache",),
+    "host.cores": ("use_cpu_devices",),
     "envs.base": ("Env",),
     "envs.batch": ("BatchEnv",),
     "envs.episode": ("EnvState",),

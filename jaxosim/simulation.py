@@ -15,8 +15,8 @@ from jax.typing import ArrayLike
 
 from jaxosim.arrays.indexing import take
 from jaxosim.dynamics.controls import total_controls
-from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
+from jaxosim.host.forks import check_process
 from jaxosim.integrators.explicit import euler_steps, rk4_steps
 from jaxosim.integrators.local_coordinates import from_local, to_local
 from jaxosim.integrators.merson import merson_integrate

@@ -34,8 +34,8 @@ from jaxosim.dynamics.multibody import (
 from jaxosim.errors import ModelMismatchError
 from jaxosim.forces import present
 from jaxosim.forces.force import ForceInfo, Kinematics, sum_of
-from jaxosim.forks import check_process
 from jaxosim.fused import fused
+from jaxosim.host.forks import check_process
 from jaxosim.muscles import rows as muscle_rows
 from jaxosim.muscles.muscle import FiberVelocityInfo, MuscleDynamicsInfo, MuscleLengthInfo
 from jaxosim.paths.geometry_path import (

@@ -183,7 +183,7 @@ def test_the_table_of_supported_classes_names_every_class_that_is_read():
     from jaxosim.controllers import CONTROLLERS
     from jaxosim.forces import FORCES
     from jaxosim.joints import JOINTS
-    from jaxosim.models.reader_functions import FUNCTION_CLASSES
+    from jaxosim.models.osim.functions import FUNCTION_CLASSES
     from jaxosim.muscles import MUSCLES
     from jaxosim.paths.wraps import WRAPS
 

@@ -17,18 +17,12 @@ PACKAGE = ROOT / "jaxosim"
 # floors in ONE_ROOM, whose modules are one subject in several files.
 FLOORS = {
     # tools: jax and numpy only
-    "jaxosim.archive": 0,
     "jaxosim.arrays": 0,
     "jaxosim.batching": 0,
-    "jaxosim.cache": 0,
     "jaxosim.checks": 0,
     "jaxosim.errors": 0,
-    "jaxosim.expressions": 0,
-    "jaxosim.files": 0,
-    "jaxosim.forks": 0,
     "jaxosim.fused": 0,
-    "jaxosim.interrupts": 0,
-    "jaxosim.optional": 0,
+    "jaxosim.host": 0,
     "jaxosim.pytree": 0,
     "jaxosim.sto.header": 0,
     "jaxosim.sto.table": 0,
@@ -36,14 +30,14 @@ FLOORS = {
     "jaxosim.functions": 1,
     "jaxosim.models.compile_functions": 1,
     "jaxosim.models.lookup": 1,
-    "jaxosim.models.osim_upgrade": 1,
-    "jaxosim.models.osim_values": 1,
-    "jaxosim.models.osim_xml": 1,
-    "jaxosim.models.reader_context": 1,
-    "jaxosim.models.reader_frames": 1,
-    "jaxosim.models.reader_functions": 1,
+    "jaxosim.models.osim.context": 1,
+    "jaxosim.models.osim.frames": 1,
+    "jaxosim.models.osim.functions": 1,
+    "jaxosim.models.osim.station_defined_frame": 1,
+    "jaxosim.models.osim.upgrade": 1,
+    "jaxosim.models.osim.values": 1,
+    "jaxosim.models.osim.xml": 1,
     "jaxosim.models.spec": 1,
-    "jaxosim.models.station_defined_frame": 1,
     "jaxosim.structure": 1,
     # one OpenSim class, one module: what the file says of it, its numbers, its law
     "jaxosim.paths.build": 2,
@@ -85,7 +79,7 @@ FLOORS = {
     "jaxosim.envs": 8,
     "jaxosim.opensim": 8,
     # adapters
-    "jaxosim.compilation_cache": 9,
+    "jaxosim.host.compilation_cache": 9,
     "jaxosim.learning": 9,
     "jaxosim.viewer": 9,
     "jaxosim.adapters": 10,
@@ -93,7 +87,7 @@ FLOORS = {
     # entry points
     "jaxosim": 11,
     "jaxosim.cli": 11,
-    "jaxosim.cores": 11,
+    "jaxosim.host.cores": 11,
     "jaxosim.gym_api": 11,
     "jaxosim.serve": 11,
 }
@@ -197,7 +191,7 @@ OWN_CLASSES = {
 }
 # It gives old names of classes their new ones.
 # Where OpenSim changes old files of one class alone.
-MAY_NAME_A_CLASS_OF_FORCES = {"jaxosim.models.osim_upgrade"}
+MAY_NAME_A_CLASS_OF_FORCES = {"jaxosim.models.osim.upgrade"}
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 each_module = pytest.mark.parametrize("name", MODULES)
 
@@ -338,7 +332,7 @@ def test_laws_leave_the_layout_of_arrays_to_the_stage_decorator(name):
 
 # Classes of muscles are named by their own modules, by Params, which has a field for each, and by
 # the changes of old files that OpenSim makes to this class alone.
-MAY_NAME_A_MUSCLE_CLASS = {"jaxosim.models.osim_upgrade", "jaxosim.types"}
+MAY_NAME_A_MUSCLE_CLASS = {"jaxosim.models.osim.upgrade", "jaxosim.types"}
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from optimizing.task import Outcome, Task, Variables
 
 import jaxosim
 from jaxosim import sto
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 from jaxosim.viewer.motion import Motion, write_motion
 
 

@@ -4,7 +4,7 @@ The commands take seconds to import; Ctrl-C is handled from the first line of `m
 then, and until the process has ended.
 """
 
-from jaxosim import interrupts
+from jaxosim.host import interrupts
 
 
 def main() -> None:

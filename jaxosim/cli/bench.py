@@ -13,7 +13,7 @@ import jaxosim
 from jaxosim import fused
 from jaxosim.cli import report
 from jaxosim.cli.rollout import ControlSignal
-from jaxosim.cores import core_count, use_cpu_devices
+from jaxosim.host.cores import core_count, use_cpu_devices
 from jaxosim.types import Options
 
 _TASK = "ProstheticsEnv"

@@ -24,7 +24,7 @@ import rich.console
 import rich.progress
 
 import jaxosim
-from jaxosim import cache, fused, interrupts, sto
+from jaxosim import fused, sto
 from jaxosim.cli import report, view
 from jaxosim.cli.bench import bench
 from jaxosim.cli.evaluate import evaluate
@@ -33,10 +33,11 @@ from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, 
 from jaxosim.cli.serve import regrade, serve
 from jaxosim.cli.submit import submit
 from jaxosim.cli.train import train
-from jaxosim.compilation_cache import use_compilation_cache
-from jaxosim.cores import use_cpu_devices
 from jaxosim.errors import JaxosimError, OsimFormatWarning, TableFormatWarning
-from jaxosim.files import replacing
+from jaxosim.host import cache, interrupts
+from jaxosim.host.compilation_cache import use_compilation_cache
+from jaxosim.host.cores import use_cpu_devices
+from jaxosim.host.files import replacing
 from jaxosim.models.catalog import bundled_models
 from jaxosim.models.load import load_model
 from jaxosim.types import Model, Params

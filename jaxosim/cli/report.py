@@ -6,8 +6,9 @@ import rich.console
 import rich.status
 import rich.table
 
-from jaxosim import cache, constraints, controllers
+from jaxosim import constraints, controllers
 from jaxosim.forces import present
+from jaxosim.host import cache
 from jaxosim.types import Model, Params
 
 _PLAIN_WIDTH = 120  # columns when the output is a file or a pipe, whose width nobody knows

@@ -6,8 +6,8 @@ from typing import Any
 import click
 import jax
 
-from jaxosim import interrupts
-from jaxosim.optional import require
+from jaxosim.host import interrupts
+from jaxosim.host.optional import require
 
 _challenge = click.argument(
     "challenge",

@@ -10,7 +10,7 @@ import click
 import rich.progress
 
 from jaxosim.cli import report
-from jaxosim.compilation_cache import use_compilation_cache
+from jaxosim.host.compilation_cache import use_compilation_cache
 from jaxosim.osim_rl.http import Client
 
 _MODULE = "jaxosim_submitted_policy"

@@ -10,9 +10,9 @@ import click
 import numpy as np
 import rich.progress
 
-from jaxosim import interrupts
 from jaxosim.cli import report
-from jaxosim.files import replacing
+from jaxosim.host import interrupts
+from jaxosim.host.files import replacing
 from jaxosim.models.load import load_model
 from jaxosim.viewer import image, plots, video, web
 from jaxosim.viewer.html import write_html

@@ -18,8 +18,8 @@ import numpy as np
 from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import matvec, transpose
 from jaxosim.arrays.spatial import skew, spatial
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_frame
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_frame
 from jaxosim.models.spec import ZERO, Vec3
 from jaxosim.pytree import array, pytree
 

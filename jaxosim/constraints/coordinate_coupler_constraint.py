@@ -29,10 +29,10 @@ from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import function_sizes
 from jaxosim.models.compile_functions import compile_functions, split_function
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.osim_values import words
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
-from jaxosim.models.reader_functions import argument_count, read_function
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.functions import argument_count, read_function
+from jaxosim.models.osim.values import words
 from jaxosim.models.spec import FunctionSpec
 from jaxosim.pytree import array, pytree
 

@@ -31,8 +31,8 @@ from jaxosim.constraints.constraint import (
 )
 from jaxosim.forces.force import BodyFrames
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.models.spec import ZERO, Vec3
 from jaxosim.pytree import array, pytree
 

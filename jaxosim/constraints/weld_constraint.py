@@ -29,8 +29,8 @@ from jaxosim.constraints.constraint import (
 )
 from jaxosim.forces.force import BodyFrames
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_frame
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_frame
 from jaxosim.models.spec import FrameSpec
 from jaxosim.pytree import array, pytree
 

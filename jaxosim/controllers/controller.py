@@ -10,8 +10,8 @@ from typing import NamedTuple, NoReturn
 
 import jax
 
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import CannotContinue, Context
+from jaxosim.models.osim.context import CannotContinue, Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ControlOwner
 
 _ALL = "ALL"  # in capitals or not

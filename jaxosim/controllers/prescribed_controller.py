@@ -17,9 +17,9 @@ from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import argument_count, function_sizes
 from jaxosim.functions.bank import build as compile_functions
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context, member_list
-from jaxosim.models.reader_functions import read_function_element
+from jaxosim.models.osim.context import Context, member_list
+from jaxosim.models.osim.functions import read_function_element
+from jaxosim.models.osim.xml import Element
 from jaxosim.pytree import pytree
 
 FIELD = "prescribed_controllers"

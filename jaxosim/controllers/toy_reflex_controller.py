@@ -16,8 +16,8 @@ from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.arrays.safe import clip
 from jaxosim.controllers.controller import Actuators, MuscleMotion, fail, read_actuators
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.pytree import array, pytree
 
 FIELD = "toy_reflex_controllers"

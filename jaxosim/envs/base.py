@@ -30,8 +30,8 @@ from jaxosim.envs.observation import Block, tree_of, vector_of
 from jaxosim.envs.pushes import Push, pushed
 from jaxosim.envs.spaces import Spaces
 from jaxosim.envs.starts import check_pool, controls_at_reset, draw_start
-from jaxosim.forks import check_process
 from jaxosim.fused import fused, using
+from jaxosim.host.forks import check_process
 from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.pytree import all_finite, tree_where
 from jaxosim.simulation import (

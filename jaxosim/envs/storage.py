@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.archive import Archive, write_archive
 from jaxosim.errors import ModelMismatchError, quote
+from jaxosim.host.archive import Archive, write_archive
 
 _Tree = TypeVar("_Tree")
 _KIND = "#"  # ends the name of what NumPy does not know, a typed key or bfloat16; its kind follows

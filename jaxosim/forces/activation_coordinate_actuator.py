@@ -24,8 +24,8 @@ from jaxosim.forces.force import (
     read_coordinate,
 )
 from jaxosim.models.lookup import Lookup, columns
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.models.spec import StateSpec
 from jaxosim.pytree import array, pytree
 

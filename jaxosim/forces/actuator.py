@@ -15,8 +15,8 @@ import jax
 import numpy as np
 
 from jaxosim.arrays.indexing import take
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ControlSpec
 
 

@@ -19,8 +19,8 @@ from jaxosim.forces import wrenches
 from jaxosim.forces.actuator import rows
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_body
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_body
 from jaxosim.models.spec import GROUND, ZERO, ControlSpec, Vec3
 from jaxosim.pytree import array, pytree
 

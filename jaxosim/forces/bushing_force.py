@@ -21,8 +21,8 @@ from jaxosim.forces import bushings, two_frames
 from jaxosim.forces.bushings import Info, Outputs, Structure, describe, realize_instance, records
 from jaxosim.forces.force import Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.models.spec import ZERO, FrameSpec, Vec3
 from jaxosim.pytree import array, pytree
 

@@ -21,8 +21,8 @@ from jaxosim.arrays.spatial import body_xyz_angles
 from jaxosim.forces import two_frames
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_frame
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_frame
 from jaxosim.models.spec import ZERO, FrameSpec, Vec3
 from jaxosim.pytree import array, pytree
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from jaxosim.arrays.indexing import stack
 from jaxosim.arrays.safe import clip
-from jaxosim.expressions import Expression, evaluate_each, slopes
 from jaxosim.forces import bushings, two_frames
 from jaxosim.forces.bushings import Deflection, Info, Outputs, describe, realize_instance, records
 from jaxosim.forces.force import Kinematics, MobilityJacobian, read_expression
+from jaxosim.functions.expressions import Expression, evaluate_each, slopes
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.models.spec import ZERO, FrameSpec, Vec3
 from jaxosim.pytree import array, pytree
 

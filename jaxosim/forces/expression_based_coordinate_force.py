@@ -15,7 +15,6 @@ import numpy as np
 
 from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.arrays.safe import clip
-from jaxosim.expressions import Expression, evaluate_each, slopes
 from jaxosim.forces.force import (
     BodyFrames,
     CoordinateJacobian,
@@ -25,9 +24,10 @@ from jaxosim.forces.force import (
     read_coordinate,
     read_expression,
 )
+from jaxosim.functions.expressions import Expression, evaluate_each, slopes
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.pytree import array, pytree
 
 FIELD = "coordinate_expressions"

@@ -18,7 +18,6 @@ import numpy as np
 
 from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
-from jaxosim.expressions import Expression, evaluate_each, slopes
 from jaxosim.forces.force import (
     BodyFrames,
     Description,
@@ -27,9 +26,10 @@ from jaxosim.forces.force import (
     PathJacobian,
     read_expression,
 )
+from jaxosim.functions.expressions import Expression, evaluate_each, slopes
 from jaxosim.models.lookup import Lookup, columns
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 

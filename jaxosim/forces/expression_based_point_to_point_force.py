@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from jaxosim.expressions import Expression, evaluate_each, slopes
 from jaxosim.forces import two_points
 from jaxosim.forces.force import Kinematics, MobilityJacobian, read_expression
 from jaxosim.forces.two_points import (
@@ -26,9 +25,10 @@ from jaxosim.forces.two_points import (
     realize_instance,
     records,
 )
+from jaxosim.functions.expressions import Expression, evaluate_each, slopes
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_frame
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_frame
 from jaxosim.models.spec import FrameSpec, Vec3
 from jaxosim.pytree import array, pytree
 

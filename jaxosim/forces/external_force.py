@@ -27,9 +27,9 @@ from jaxosim.functions import piecewise_linear_function
 from jaxosim.functions.bank import LARGEST_TABLE
 from jaxosim.functions.gcv_spline import natural_spline_pieces
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_named_frame
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_named_frame
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import GROUND, FrameSpec
 from jaxosim.pytree import array, pytree
 

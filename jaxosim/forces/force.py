@@ -17,9 +17,9 @@ import jax
 from jaxosim.arrays.linalg import matmul, matvec
 from jaxosim.arrays.spatial import body_xyz_rotation
 from jaxosim.errors import quote
-from jaxosim.expressions import Expression, ExpressionError, parse
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.functions.expressions import Expression, ExpressionError, parse
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.pytree import array, pytree
 
 

@@ -21,9 +21,9 @@ from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import build as compile_functions
 from jaxosim.functions.bank import function_sizes
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
-from jaxosim.models.reader_functions import argument_count, read_function
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.functions import argument_count, read_function
 from jaxosim.models.spec import ZERO, FrameSpec, Vec3
 from jaxosim.pytree import array, pytree
 

@@ -33,10 +33,10 @@ from jaxosim.forces.hunt_crossley_material import (
 from jaxosim.forces.hunt_crossley_records import Info, Instance, Outputs, Params, Structure
 from jaxosim.forces.hunt_crossley_surfaces import overlaps, stopped, surfaces
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.osim_values import words
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context, member_list
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context, member_list
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.values import words
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ContactGeometrySpec
 
 __all__ = ["FIELD", "TAGS", "Info", "Outputs", "Params", "Spec", "Structure", "jacobian"]

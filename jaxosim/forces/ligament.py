@@ -22,9 +22,9 @@ from jaxosim.functions.bank import build as build_functions
 from jaxosim.functions.bank import function_sizes
 from jaxosim.functions.simm_spline import Spec as SimmSplineSpec
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
-from jaxosim.models.reader_functions import FUNCTION_CLASSES, read_function
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.functions import FUNCTION_CLASSES, read_function
 from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 

@@ -22,8 +22,8 @@ from jaxosim.forces.actuator import (
 )
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
 from jaxosim.models.lookup import Lookup, columns
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 

@@ -21,9 +21,9 @@ from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, PathJacobian
 from jaxosim.models.lookup import Lookup, columns
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.xml import Element
 from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 

@@ -30,8 +30,8 @@ from jaxosim.forces.two_points import (
     records,
 )
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_frame
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_frame
 from jaxosim.models.spec import FrameSpec, Vec3
 from jaxosim.pytree import array, pytree
 

@@ -23,10 +23,10 @@ from jaxosim.functions.bank import build as compile_functions
 from jaxosim.functions.bank import function_sizes
 from jaxosim.functions.constant import Spec as ConstantSpec
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context, member_list
-from jaxosim.models.reader_frames import Component, resolve_frame
-from jaxosim.models.reader_functions import argument_count, read_function_element
+from jaxosim.models.osim.context import Context, member_list
+from jaxosim.models.osim.frames import Component, resolve_frame
+from jaxosim.models.osim.functions import argument_count, read_function_element
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec
 from jaxosim.pytree import array, pytree
 

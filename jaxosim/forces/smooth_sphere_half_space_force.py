@@ -25,8 +25,8 @@ from jaxosim.errors import quote
 from jaxosim.forces import two_frames
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup, columns
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_pose
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_pose
 from jaxosim.models.spec import FrameSpec
 from jaxosim.pytree import array, pytree
 

@@ -24,8 +24,8 @@ from jaxosim.forces.actuator import (
 )
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, resolve_named_frame
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, resolve_named_frame
 from jaxosim.models.spec import GROUND, FrameSpec, Vec3
 from jaxosim.pytree import array, pytree
 

@@ -12,8 +12,8 @@ from jaxosim.arrays.linalg import cross, matvec, scale_rows
 from jaxosim.arrays.safe import safe_divide, safe_norm
 from jaxosim.arrays.spatial import body_xyz_rotation, spatial
 from jaxosim.forces.force import BodyFrames, Kinematics
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import Vec3
 
 

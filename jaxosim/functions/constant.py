@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jaxosim.functions import polynomial_function
 from jaxosim.functions.function import Reader, ReadInner
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 
 TAG = "Constant"
 

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.models.osim_values import numbers
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.values import numbers
+from jaxosim.models.osim.xml import Element
 
 SMALLEST_KNOT_DISTANCE = 1e-7  # OpenSim's floor, so that repeated knots do not divide by zero
 
@@ -28,7 +28,7 @@ class FunctionSpec(Protocol):
 
 
 class Reader(Protocol):
-    """What functions need of `models.reader_context.Context`."""
+    """What functions need of `models.osim.context.Context`."""
 
     def property(self, element: Element, tag: str) -> Element | None:
         """The element of a property."""

@@ -6,7 +6,7 @@ Source: OpenSim `MultiplierFunction`; see docs/theory/joints.md, "Functions".
 from dataclasses import dataclass
 
 from jaxosim.functions.function import FunctionSpec, Reader, ReadInner
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 
 TAG = "MultiplierFunction"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jaxosim.functions import polynomial_function
 from jaxosim.functions.function import Reader, ReadInner, read_coefficients
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 
 TAG = "MultivariatePolynomialFunction"
 _LARGEST = 100  # dimension and order, against tables without end

@@ -24,7 +24,7 @@ from jaxosim.functions.function import (
     padded_knots,
     read_knots,
 )
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 from jaxosim.pytree import array, pytree
 
 FIELD = "piecewise_constant_function"

@@ -21,7 +21,7 @@ from jaxosim.functions.function import (
     padded,
     read_coefficients,
 )
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 from jaxosim.pytree import array, pytree
 
 FIELD = "polynomial_function"

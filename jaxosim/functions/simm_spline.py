@@ -28,7 +28,7 @@ from jaxosim.functions.function import (
     read_knots,
     refuse_vertical_ends,
 )
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 from jaxosim.pytree import array, pytree
 
 FIELD = "simm_spline"

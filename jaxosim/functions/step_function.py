@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxosim.arrays.safe import clip
 from jaxosim.functions.function import HostValues, Reader, ReadInner, Values
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 from jaxosim.pytree import array, pytree
 
 FIELD = "step_function"

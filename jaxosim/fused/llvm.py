@@ -1,7 +1,7 @@
 """LLVM in this process, by llvmlite: IR to machine code, kept on disk, no compiler needed.
 
 An object file is kept under a name that is a digest of the IR, the processor and LLVM's version, in
-the folder of `jaxosim.cache`.
+the folder of `jaxosim.host.cache`.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from typing import Any
 
-from jaxosim.cache import kernel_directory
+from jaxosim.host.cache import kernel_directory
 
 _LEVEL = 1  # of LLVM's code generator; 2 takes twice the time for a twentieth of speed
 _LEAST_VERSION = (0, 45)  # of llvmlite: before, its LLVM does not read `splat`

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from jaxosim.errors import quote
 from jaxosim.joints.joint import is_rotational
-from jaxosim.models.osim_values import words
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_functions import argument_count, is_constant, read_function
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.functions import argument_count, is_constant, read_function
+from jaxosim.models.osim.values import words
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import (
     CoordinateSpec,
     FunctionSpec,

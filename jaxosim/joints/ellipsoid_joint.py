@@ -25,8 +25,8 @@ from jaxosim.joints.joint import (
     required_numbers,
     with_coordinates,
 )
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec, JointSpec, TransformAxisSpec
 from jaxosim.pytree import array, pytree
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from jaxosim.functions.constant import Spec as ConstantSpec
 from jaxosim.functions.linear_function import Spec as LinearFunctionSpec
-from jaxosim.models.osim_values import numbers
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.values import numbers
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import CoordinateSpec, JointSpec, TransformAxisSpec, Vec3
 
 ROTATIONS = 3  # of Ball and Free joints, whose first speeds are an angular velocity

@@ -22,9 +22,9 @@ from jaxosim.arrays.linalg import cross, matmul, matvec, scale_rows
 from jaxosim.arrays.spatial import axis_angle_rotation, spatial
 from jaxosim.joints.ellipsoid_joint import on_surface, surface_bias
 from jaxosim.joints.joint import built_in_axes, required_numbers, with_coordinates
-from jaxosim.models.osim_values import numbers
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.values import numbers
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec, JointSpec, TransformAxisSpec
 from jaxosim.pytree import array, pytree
 

@@ -4,8 +4,8 @@ Source: OpenSim `SliderJoint`; see docs/theory/joints.md, "Joint classes".
 """
 
 from jaxosim.joints.joint import built_in_axes, is_rotational, with_coordinates
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import JointSpec, TransformAxisSpec
 
 KIND = "SliderJoint"

@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Sequence
 
 from jaxosim.errors import TableFormatError
-from jaxosim.files import replacing
-from jaxosim.optional import require
+from jaxosim.host.files import replacing
+from jaxosim.host.optional import require
 
 Row = dict[str, float]
 _DRAWN = {  # label and columns

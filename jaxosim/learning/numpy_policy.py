@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxosim.archive import Archive, write_archive
 from jaxosim.errors import TableFormatError
+from jaxosim.host.archive import Archive, write_archive
 
 FOLDER = pathlib.Path(__file__).with_name("policies")
 _LARGEST_INPUT = 5.0  # of a normalized entry; as in OpenAI Baselines' VecNormalize, where it is 10

@@ -16,10 +16,10 @@ import jax
 import numpy as np
 
 import jaxosim.envs.storage as storage
-from jaxosim.archive import Archive
 from jaxosim.envs.base import Env
 from jaxosim.errors import JaxosimError
-from jaxosim.files import replacing
+from jaxosim.host.archive import Archive
+from jaxosim.host.files import replacing
 from jaxosim.learning.curve import Row, read_curve, write_curve
 from jaxosim.learning.numpy_policy import Mirror, Policy
 from jaxosim.learning.state import TrainState

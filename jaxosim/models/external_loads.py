@@ -13,10 +13,10 @@ from pathlib import Path
 
 from jaxosim.errors import OsimFormatError, quote
 from jaxosim.forces.external_force import TAGS, DataSource
-from jaxosim.models.osim_upgrade import upgrade
-from jaxosim.models.osim_xml import Element, parse_document, read_bytes
-from jaxosim.models.reader_context import Context, member_list, name_components
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context, member_list, name_components
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.upgrade import upgrade
+from jaxosim.models.osim.xml import Element, parse_document, read_bytes
 from jaxosim.sto.table import read_table
 
 _OLDEST_VERSION = 20301  # before, the forces were of another class

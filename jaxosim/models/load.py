@@ -7,13 +7,13 @@ from collections import OrderedDict
 
 import numpy as np
 
-from jaxosim.forks import check_process
+from jaxosim.host.forks import check_process
 from jaxosim.models.catalog import resolve
 from jaxosim.models.compile import compile_model
 from jaxosim.models.external_loads import ExternalLoads, read_external_loads
-from jaxosim.models.osim_xml import read_bytes
+from jaxosim.models.osim.reader import parse_model
+from jaxosim.models.osim.xml import read_bytes
 from jaxosim.models.precision import in_working_precision
-from jaxosim.models.reader import parse_model
 from jaxosim.types import Model, Params
 
 _KEPT = 64  # models

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxosim.functions import evaluate_on_host
 from jaxosim.joints import LAWS
-from jaxosim.models.reader_frames import rotation
+from jaxosim.models.osim.frames import rotation
 from jaxosim.structure import BodyStructure, TreeStructure
 from jaxosim.types import BodyParams, CoordinateParams, JointParams
 

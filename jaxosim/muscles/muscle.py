@@ -15,9 +15,9 @@ from typing import Any, Protocol, TypeVar
 
 import jax
 
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ControlSpec
 from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree

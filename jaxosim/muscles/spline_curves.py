@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from jaxosim.functions import simm_spline
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_functions import FUNCTION_CLASSES, read_function_element
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.functions import FUNCTION_CLASSES, read_function_element
+from jaxosim.models.osim.xml import Element
 
 Spline = simm_spline.Spec
 SplineParams = simm_spline.Params

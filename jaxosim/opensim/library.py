@@ -7,7 +7,7 @@ Raises:
 import contextlib
 import tempfile
 
-from jaxosim.optional import require
+from jaxosim.host.optional import require
 
 with (
     tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as _folder,

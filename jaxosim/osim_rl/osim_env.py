@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
+from jaxosim.host.compilation_cache import use_compilation_cache
 from jaxosim.osim_rl.box import Box
 from jaxosim.osim_rl.compiled_env import CompiledEnv, compiled_env
 from jaxosim.osim_rl.osim_model import OsimModel

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.starts import STARTING_CONTROL
-from jaxosim.forks import check_process
+from jaxosim.host.forks import check_process
 from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.simulation import init_integrator
 from jaxosim.types import Params, State

@@ -7,10 +7,10 @@ docs/theory/paths.md, "Points".
 from dataclasses import dataclass
 
 from jaxosim.errors import quote
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context, member_list, name_components
-from jaxosim.models.reader_frames import Component, resolve_frame, resolve_point
-from jaxosim.models.reader_functions import argument_count, is_constant, read_function
+from jaxosim.models.osim.context import Context, member_list, name_components
+from jaxosim.models.osim.frames import Component, resolve_frame, resolve_point
+from jaxosim.models.osim.functions import argument_count, is_constant, read_function
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec, FunctionSpec, Vec3
 from jaxosim.paths.read_wraps import PathWrapSpec, read_wraps, refuse_wraps
 

@@ -6,10 +6,10 @@ Source: OpenSim `PathWrap`, `WrapObject`, `PhysicalFrame`; see docs/theory/paths
 from dataclasses import dataclass
 
 from jaxosim.errors import quote
-from jaxosim.models.osim_values import numbers
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context, member_list, name_components
-from jaxosim.models.reader_frames import Component, compose, frame_of
+from jaxosim.models.osim.context import Context, member_list, name_components
+from jaxosim.models.osim.frames import Component, compose, frame_of
+from jaxosim.models.osim.values import numbers
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ZERO, FrameSpec
 from jaxosim.paths.wrap_object import WrapObjectSpec
 from jaxosim.paths.wraps import WRAPS

@@ -22,8 +22,8 @@ import numpy as np
 from jaxosim.arrays.indexing import stack
 from jaxosim.arrays.linalg import cross, dot
 from jaxosim.arrays.safe import safe_divide, safe_norm
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec
 from jaxosim.paths.wrap_object import (
     Rows,

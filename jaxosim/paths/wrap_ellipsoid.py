@@ -21,8 +21,8 @@ from jaxosim.arrays.forward import with_forward_jacobian
 from jaxosim.arrays.indexing import concatenate, stack
 from jaxosim.arrays.linalg import cross, dot, matvec, transpose
 from jaxosim.arrays.safe import safe_divide, safe_norm
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec
 from jaxosim.paths.ellipsoid import (
     NO_PLANE,

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.errors import quote
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec
 
 _ALL = ("all", "All", "ALL", "Unassigned", "")

@@ -21,8 +21,8 @@ from jaxosim.arrays.forward import with_forward_jacobian
 from jaxosim.arrays.indexing import stack
 from jaxosim.arrays.linalg import dot, matvec, transpose
 from jaxosim.arrays.safe import safe_divide, safe_norm
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec
 from jaxosim.paths import wrap_cylinder
 from jaxosim.paths.wrap_object import (

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.episode import EnvState
-from jaxosim.forks import check_process
 from jaxosim.fused.operation import operation_p
+from jaxosim.host.forks import check_process
 from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.osim_rl.osim_model import OsimModel
 

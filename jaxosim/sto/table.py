@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxosim.errors import TableFormatError, TableFormatWarning, quote
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 from jaxosim.sto.header import Header, Notes, in_degrees, name_line, read_header
 
 MAX_BYTES = 512 * 1024 * 1024

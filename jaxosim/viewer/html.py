@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 from jaxosim.viewer.motion import Motion
 from jaxosim.viewer.scene import build_scene
 from jaxosim.viewer.scene_frame import scene_frames_function

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxosim.errors import OsimFormatError
-from jaxosim.optional import require
+from jaxosim.host.optional import require
 from jaxosim.viewer.shapes import Mesh
 from jaxosim.viewer.vtp import parse_vtp
 

@@ -14,10 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxosim.archive import Archive, write_archive
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.errors import ModelMismatchError, TableFormatError
+from jaxosim.host.archive import Archive, write_archive
 from jaxosim.models.catalog import bundled_models
 from jaxosim.models.load import load_model
 from jaxosim.sto import read_motion, read_table

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from jaxosim.errors import ModelMismatchError
-from jaxosim.files import replacing
-from jaxosim.optional import require
+from jaxosim.host.files import replacing
+from jaxosim.host.optional import require
 from jaxosim.types import Model
 from jaxosim.viewer.motion import Motion
 from jaxosim.viewer.scene_frame import scene_frames_function

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.models.catalog import bundled_models, resolve
-from jaxosim.models.reader_frames import rotation
+from jaxosim.models.osim.frames import rotation
 from jaxosim.state_variables import default_states
 from jaxosim.structure import GROUND
 from jaxosim.types import Model, Params, State

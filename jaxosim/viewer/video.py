@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxosim.files import replacing
-from jaxosim.optional import require
+from jaxosim.host.files import replacing
+from jaxosim.host.optional import require
 from jaxosim.types import State
 from jaxosim.viewer.image import VIDEO_SUFFIXES, Camera, Renderer
 from jaxosim.viewer.motion import Motion

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxosim.optional import require
+from jaxosim.host.optional import require
 from jaxosim.viewer.glyphs import Glyphs, arrows, path_points, segments
 from jaxosim.viewer.scene import Scene
 from jaxosim.viewer.scene_frame import SceneFrame

@@ -13,11 +13,11 @@ import os
 from dataclasses import dataclass
 
 from jaxosim.errors import OsimFormatError
-from jaxosim.models.osim_upgrade import upgrade
-from jaxosim.models.osim_values import numbers
-from jaxosim.models.osim_xml import Element, parse_document, read_bytes
-from jaxosim.models.reader_context import CannotContinue, Context, member_list
-from jaxosim.models.reader_frames import Component, component_tree, compose, resolve_frame
+from jaxosim.models.osim.context import CannotContinue, Context, member_list
+from jaxosim.models.osim.frames import Component, component_tree, compose, resolve_frame
+from jaxosim.models.osim.upgrade import upgrade
+from jaxosim.models.osim.values import numbers
+from jaxosim.models.osim.xml import Element, parse_document, read_bytes
 from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
 
 _ONE: Vec3 = (1.0, 1.0, 1.0)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.optional import require
+from jaxosim.host.optional import require
 from jaxosim.simulation import equilibrate_muscles, step
 from jaxosim.types import State
 from jaxosim.viewer.motion import Motion

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
-from jaxosim.optional import require
+from jaxosim.host.optional import require
 
 
 class Window(Protocol):

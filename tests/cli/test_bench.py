@@ -11,7 +11,7 @@ from jaxosim.cli import main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = "--setting", "default", "--batch", "4", "--rounds", "1"
-TWO_CORES = "import jaxosim.cores; jaxosim.cores.core_count = lambda: 2;"
+TWO_CORES = "import jaxosim.host.cores; jaxosim.host.cores.core_count = lambda: 2;"
 INTERRUPTED = """
 import signal, time, jaxosim.cli.bench
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it

@@ -11,9 +11,9 @@ import pytest
 from jaxosim.errors import OsimFormatError
 from jaxosim.functions import evaluate, evaluate_on_host
 from jaxosim.functions.bank import LAWS, build, module_of
-from jaxosim.models.osim_xml import parse_document
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_functions import read_function
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.functions import read_function
+from jaxosim.models.osim.xml import parse_document
 from tests import hopper_model
 from tests.functions.live import live_function, live_values
 from tests.models.osim_text import document, element

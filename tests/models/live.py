@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxosim.models.reader_frames import rotation
+from jaxosim.models.osim.frames import rotation
 
 # Numbers of the file come through exactly; poses are multiplied out by both sides.
 POSE_TOLERANCE = 1e-15

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxosim.models.catalog import bundled_models, resolve
-from jaxosim.models.reader import read_model
+from jaxosim.models.osim.reader import read_model
 
 ORIGINALS = {
     "arm26": "opensim-models/arm26",

@@ -9,7 +9,7 @@ import pytest
 
 import jaxosim
 from jaxosim.errors import OsimFormatError
-from jaxosim.models.reader import parse_model
+from jaxosim.models.osim.reader import parse_model
 from jaxosim.sto import read_states, write_states
 from tests import hopper_model
 from tests.models.osim_text import (

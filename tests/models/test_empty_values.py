@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
-from jaxosim.models.reader import parse_model
+from jaxosim.models.osim.reader import parse_model
 from tests import hopper_model
 from tests.models import osim_text as osim
 from tests.models.live import assert_same_bodies, assert_same_joints

@@ -7,7 +7,7 @@ import pytest
 
 from jaxosim.errors import OsimFormatError
 from jaxosim.models.compile import compile_model
-from jaxosim.models.reader import parse_model
+from jaxosim.models.osim.reader import parse_model
 from tests.models.osim_text import (
     axis,
     body,

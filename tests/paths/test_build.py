@@ -5,7 +5,7 @@ import types
 import numpy as np
 
 from jaxosim.models.compile_tree import compile_tree
-from jaxosim.models.reader import parse_model
+from jaxosim.models.osim.reader import parse_model
 from jaxosim.paths.build import build
 from jaxosim.paths.read import ConditionalPathPointSpec, PathPointSpec, PathSpec
 from tests.models import osim_text as osim

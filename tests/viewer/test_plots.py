@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxosim.errors import MissingExtraError
-from jaxosim.optional import require
+from jaxosim.host.optional import require
 from jaxosim.viewer.plots import coordinate_series, ground_reaction_series, plot_motions
 from tests.full_disk import full_disk
 

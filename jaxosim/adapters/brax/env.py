@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from brax.envs.base import Env, State
 
-from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env as Task
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
+from jaxosim.host.compilation_cache import use_compilation_cache
 
 
 class BraxEnv(Env):

@@ -16,11 +16,11 @@ from jaxosim.adapters.gymnasium.spaces import (
     observation_space,
     within,
 )
-from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
-from jaxosim.forks import check_process
+from jaxosim.host.compilation_cache import use_compilation_cache
+from jaxosim.host.forks import check_process
 from jaxosim.viewer.window import Window, check_renderer, open_window, render_world, show_in
 
 PICTURE_SIZE = (640, 480)

@@ -30,7 +30,7 @@ from jaxosim.batching import world_mesh
 from jaxosim.envs.base import Env
 from jaxosim.envs.batch import BatchEnv
 from jaxosim.envs.episode import EnvState
-from jaxosim.forks import check_process
+from jaxosim.host.forks import check_process
 from jaxosim.pytree import tree_where
 from jaxosim.viewer.window import render_world
 

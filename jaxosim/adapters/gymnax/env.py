@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from gymnax.environments import environment, spaces
 
 from jaxosim.adapters.gymnax.autoreset import autoreset_step, begin
-from jaxosim.compilation_cache import use_compilation_cache
 from jaxosim.envs.base import Env
 from jaxosim.envs.episode import EnvState
 from jaxosim.envs.registry import make
+from jaxosim.host.compilation_cache import use_compilation_cache
 
 
 class _Task(environment.Environment):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import jax
 
 from jaxosim.models.lookup import columns
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.muscles.muscle import OPTIONS, Expectation, MuscleParams, MuscleSpec, read_muscle
 from jaxosim.pytree import array, pytree
 

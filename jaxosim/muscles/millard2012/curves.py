@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from jaxosim.models.osim_values import numbers
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.values import numbers
+from jaxosim.models.osim.xml import Element
 
 _ROOT_EPSILON = float(np.sqrt(np.finfo(float).eps))
 _LEAST_FORCE_WITHOUT_DAMPING = 0.1  # of the active curve: without overlap a velocity is infinite

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from jaxosim.models.lookup import columns
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.muscles.millard2012.curves import (
     ActiveForceLengthCurve,
     FiberForceLengthCurve,

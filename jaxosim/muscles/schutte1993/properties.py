@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component
 from jaxosim.muscles.muscle import Expectation, MuscleParams, MuscleSpec, read_muscle
 from jaxosim.muscles.spline_curves import Spline, SplineParams, build_splines, read_spline
 from jaxosim.pytree import array, pytree

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxosim.errors import OsimFormatError
-from jaxosim.models.reader import parse_model
+from jaxosim.models.osim.reader import parse_model
 from jaxosim.muscles.millard2012.curves import TendonForceLengthCurve
 from jaxosim.muscles.millard2012.properties import Spec, build
 from tests.models import osim_text as osim

@@ -6,8 +6,8 @@ Source: OpenSim `StationDefinedFrame`; see docs/theory/model_files.md, "Frames a
 import numpy as np
 
 from jaxosim.errors import quote
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import Vec3
 
 TAG = "StationDefinedFrame"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from jaxosim.errors import OsimFormatError, quote
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.xml import Element
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
 _SPECIAL = re.compile(r"([+-]?)(nan|inf|infinity)", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """An `.osim` file → what it says, as a ModelSpec.
 
-The file is parsed (`osim_xml`), brought to the newest dialect (`osim_upgrade`) and read set by
+The file is parsed (`xml`), brought to the newest dialect (`upgrade`) and read set by
 set. What would change the dynamics and is not simulated is listed in `ModelSpec.unsupported`; what
 OpenSim itself would not accept, or would simulate as NaN, is an `OsimFormatError`. No other file is
 ever opened, whatever the file refers to.
@@ -10,19 +10,11 @@ import os
 import warnings
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
-from jaxosim.models import reader_constraints, reader_controllers
 from jaxosim.models.external_loads import ExternalLoads
-from jaxosim.models.osim_upgrade import upgrade
-from jaxosim.models.osim_values import noting_commas, numbers
-from jaxosim.models.osim_xml import (
-    LATEST_VERSION,
-    Document,
-    Element,
-    parse_document,
-    read_bytes,
-)
-from jaxosim.models.reader_context import CannotContinue, Context
-from jaxosim.models.reader_frames import (
+from jaxosim.models.osim.constraints import read_constraints
+from jaxosim.models.osim.context import CannotContinue, Context
+from jaxosim.models.osim.controllers import read_controllers
+from jaxosim.models.osim.frames import (
     Component,
     component_paths,
     component_tree,
@@ -30,9 +22,9 @@ from jaxosim.models.reader_frames import (
     resolve_pose,
     set_members,
 )
-from jaxosim.models.reader_graph import complete_tree
-from jaxosim.models.reader_joints import read_joint
-from jaxosim.models.reader_refusals import (
+from jaxosim.models.osim.graph import complete_tree
+from jaxosim.models.osim.joints import read_joint
+from jaxosim.models.osim.refusals import (
     BODIES,
     FORCE_READERS,
     GEOMETRY,
@@ -41,6 +33,15 @@ from jaxosim.models.reader_refusals import (
     refuse_force,
     refuse_other_files,
     refuse_parts,
+)
+from jaxosim.models.osim.upgrade import upgrade
+from jaxosim.models.osim.values import noting_commas, numbers
+from jaxosim.models.osim.xml import (
+    LATEST_VERSION,
+    Document,
+    Element,
+    parse_document,
+    read_bytes,
 )
 from jaxosim.models.spec import (
     GROUND,
@@ -137,8 +138,8 @@ def _read_document(
         geometry = _read_geometry(context, tree)
         forces, force_paths = _read_forces(context, tree)
         markers = _read_markers(context, tree)
-        constraints = reader_constraints.read_constraints(context, tree, joints)
-        controllers = reader_controllers.read_controllers(context, tree, forces, document.version)
+        constraints = read_constraints(context, tree, joints)
+        controllers = read_controllers(context, tree, forces, document.version)
         if external_loads is not None:
             forces += _read_external_forces(context, tree, external_loads, forces)
     except CannotContinue:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
-from jaxosim.models.reader import parse_model
-from jaxosim.models.reader_frames import rotation
+from jaxosim.models.osim.frames import rotation
+from jaxosim.models.osim.reader import parse_model
 from tests import hopper_model
 from tests.models import live
 from tests.models import osim_text as osim

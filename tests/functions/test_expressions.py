@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxosim import expressions
-from jaxosim.expressions import ExpressionError, evaluate, parse
+from jaxosim.functions import expressions
+from jaxosim.functions.expressions import ExpressionError, evaluate, parse
 
 # A formula, and its value at q = 0.7, qdot = -1.3.
 VALUES = {

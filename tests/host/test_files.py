@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 from tests.full_disk import full_disk
 
 
@@ -62,7 +62,7 @@ def test_it_is_synced_before_it_is_renamed(old, monkeypatch):
 
 def test_a_kill_leaves_the_old_file_and_does_not_block_the_next_write(old):
     code = (
-        "import os, signal, sys\nfrom jaxosim.files import replacing\n"
+        "import os, signal, sys\nfrom jaxosim.host.files import replacing\n"
         "with replacing(sys.argv[1]) as unfinished:\n"
         "    unfinished.write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

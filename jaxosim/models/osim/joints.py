@@ -7,10 +7,10 @@ import math
 
 from jaxosim.errors import quote
 from jaxosim.joints import JOINTS
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context, member_list
-from jaxosim.models.reader_frames import Component, resolve_frame
-from jaxosim.models.reader_functions import read_function
+from jaxosim.models.osim.context import Context, member_list
+from jaxosim.models.osim.frames import Component, resolve_frame
+from jaxosim.models.osim.functions import read_function
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ConstantSpec, CoordinateSpec, JointSpec
 
 _OTHER_JOINT = "joints of this class are not simulated"

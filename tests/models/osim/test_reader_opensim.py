@@ -10,7 +10,7 @@ import pytest
 from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
 from jaxosim.functions import FUNCTIONS
 from jaxosim.models import spec
-from jaxosim.models.reader import read_model
+from jaxosim.models.osim.reader import read_model
 from jaxosim.muscles import thelen2003
 from jaxosim.muscles.thelen2003.properties import PROPERTY_TAGS
 from tests.models.live import assert_pose, assert_same_bodies, assert_same_joints, vec

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jaxosim.models.osim_values import boolean, numbers
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.values import boolean, numbers
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import UnsupportedSpec, Vec3
 
 

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxosim import interrupts
+from jaxosim.host import interrupts
 
 _TOKEN_BYTES = 8
 _STEM_LENGTH = 40  # of the name that goes on: file systems allow 255 bytes

@@ -8,8 +8,8 @@ Source: the `updateFromXMLNode` methods of OpenSim 4.6; see docs/theory/model_fi
 
 from collections.abc import Iterable
 
-from jaxosim.models.osim_values import boolean, number, numbers
-from jaxosim.models.osim_xml import Element
+from jaxosim.models.osim.values import boolean, number, numbers
+from jaxosim.models.osim.xml import Element
 
 # Old class names that are still read.
 _RENAMED = {

@@ -2,8 +2,8 @@
 
 from jaxosim.functions import FUNCTIONS, FunctionSpec, argument_count, is_constant
 from jaxosim.functions.constant import Spec as ConstantSpec
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.xml import Element
 
 __all__ = ["FUNCTION_CLASSES", "argument_count", "is_constant", "read_function"]
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from jaxosim.errors import TableFormatError
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 
 _SUFFIX = ".npy"
 _SMALL = 64 * 1024 * 1024  # bytes that any archive may unpack to

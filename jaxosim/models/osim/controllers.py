@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from jaxosim.controllers import CONTROLLERS
 from jaxosim.controllers.controller import Actuators
 from jaxosim.forces import FORCES
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, set_members
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, set_members
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ControllerSpec, ControlOwner, ForceSpec
 from jaxosim.muscles import MUSCLES
 from jaxosim.muscles.muscle import MuscleSpec

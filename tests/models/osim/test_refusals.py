@@ -9,7 +9,7 @@ import pytest
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.models.catalog import resolve
 from jaxosim.models.compile import compile_model
-from jaxosim.models.reader import parse_model, read_model
+from jaxosim.models.osim.reader import parse_model, read_model
 from tests.models.osim_text import (
     SHAPES,
     axis,

@@ -5,9 +5,9 @@ import pytest
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.forces import coordinate_actuator, point_actuator, torque_actuator
 from jaxosim.models import spec as specs
-from jaxosim.models.osim_upgrade import upgrade
-from jaxosim.models.osim_xml import parse_document
-from jaxosim.models.reader import parse_model
+from jaxosim.models.osim.reader import parse_model
+from jaxosim.models.osim.upgrade import upgrade
+from jaxosim.models.osim.xml import parse_document
 from jaxosim.models.spec import FrameSpec, SimmSplineSpec
 from jaxosim.paths import read as paths
 from tests.models.live import assert_same_bodies, assert_same_joints

@@ -10,8 +10,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxosim.archive import Archive, write_archive
 from jaxosim.errors import TableFormatError
+from jaxosim.host.archive import Archive, write_archive
 
 ARRAYS = {
     "numbers": np.arange(6.0).reshape(2, 3),
@@ -123,7 +123,7 @@ def test_files_that_are_no_archives_are_refused(tmp_path):
 def test_a_kill_while_writing_leaves_a_whole_archive(tmp_path):
     path = tmp_path / "state.npz"
     code = (
-        "import sys, numpy as np\nfrom jaxosim.archive import write_archive\n"
+        "import sys, numpy as np\nfrom jaxosim.host.archive import write_archive\n"
         "for number in range(10**6):\n"
         "    write_archive(sys.argv[1], {'a': np.full(10**6, number)})\n"
         "    print(number, flush=True)\n"

@@ -15,9 +15,9 @@ from typing import cast
 import numpy as np
 
 from jaxosim.errors import quote
-from jaxosim.models import station_defined_frame
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import CannotContinue, Context, member_list, name_components
+from jaxosim.models.osim import station_defined_frame
+from jaxosim.models.osim.context import CannotContinue, Context, member_list, name_components
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
 from jaxosim.structure import ComponentPath
 

@@ -8,7 +8,7 @@ import pytest
 from jaxosim.errors import OsimFormatError
 from jaxosim.forces import coordinate_limit_force, hunt_crossley_force, spring_generalized_force
 from jaxosim.models import spec as specs
-from jaxosim.models.reader import parse_model
+from jaxosim.models.osim.reader import parse_model
 from jaxosim.models.spec import ConstantSpec, CoordinateSpec, FrameSpec, LinearFunctionSpec
 from jaxosim.muscles import thelen2003
 from jaxosim.paths import read as paths

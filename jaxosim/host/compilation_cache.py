@@ -11,8 +11,8 @@ import platform
 import jax
 import jaxlib.version
 
-from jaxosim import cache
 from jaxosim.fused import llvm
+from jaxosim.host import cache
 
 
 def use_compilation_cache() -> None:

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from jaxosim import cache
+from jaxosim.host import cache
 
 DIGEST = "0123456789abcdef" * 2
 

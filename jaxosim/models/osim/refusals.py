@@ -5,11 +5,12 @@ Everything is noted in the context, so that a file's list is complete.
 
 from jaxosim.forces import FORCES
 from jaxosim.joints import JOINTS
-from jaxosim.models import reader_constraints, reader_controllers
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context, member_list
-from jaxosim.models.reader_frames import Component
-from jaxosim.models.reader_joints import refuse_joint
+from jaxosim.models.osim.constraints import CONSTRAINT_CLASSES, refuse_constraint
+from jaxosim.models.osim.context import Context, member_list
+from jaxosim.models.osim.controllers import CONTROLLER_CLASSES, refuse_controller
+from jaxosim.models.osim.frames import Component
+from jaxosim.models.osim.joints import refuse_joint
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import GROUND
 from jaxosim.muscles import MUSCLES
 from jaxosim.muscles.muscle import refuse_options
@@ -49,10 +50,10 @@ JOINT_CLASSES = tuple(JOINTS)
 GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
 
 
-CONSTRAINTS = tuple(reader_constraints.CONSTRAINT_CLASSES)
+CONSTRAINTS = tuple(CONSTRAINT_CLASSES)
 
 
-CONTROLLERS = tuple(reader_controllers.CONTROLLER_CLASSES)
+CONTROLLERS = tuple(CONTROLLER_CLASSES)
 
 
 FORCE_READERS = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in force.TAGS}
@@ -110,9 +111,9 @@ def refuse_classes(context: Context, model: Element) -> None:
     for force in member_list(model, "ForceSet"):
         refuse_force(context, force)
     for constraint in member_list(model, "ConstraintSet"):
-        reader_constraints.refuse_constraint(context, constraint)
+        refuse_constraint(context, constraint)
     for controller in member_list(model, "ControllerSet"):
-        reader_controllers.refuse_controller(context, controller)
+        refuse_controller(context, controller)
 
 
 def refuse_force(context: Context, force: Element) -> None:

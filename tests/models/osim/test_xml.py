@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from jaxosim.errors import OsimFormatError
-from jaxosim.models import osim_xml
-from jaxosim.models.osim_xml import MAX_BYTES, parse_document, read_bytes
+from jaxosim.models.osim import xml
+from jaxosim.models.osim.xml import MAX_BYTES, parse_document, read_bytes
 
 MINIMAL = '<OpenSimDocument Version="40600"><Model name="m"/></OpenSimDocument>'
 # Generous: on an idle machine the worst case takes two seconds.
@@ -198,14 +198,14 @@ def test_memory_is_bounded():
     code = f"""
 import resource
 from jaxosim.errors import OsimFormatError
-from jaxosim.models import osim_xml
+from jaxosim.models.osim import xml
 resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 start = b'{MINIMAL[:-20]}'.replace(b"/>", b">")
 for piece in (b"<a/>", b"\\xf0\\x9f\\x98\\x80 "):
-    data = (start + piece * (osim_xml.MAX_BYTES // len(piece)))[: osim_xml.MAX_BYTES]
+    data = (start + piece * (xml.MAX_BYTES // len(piece)))[: xml.MAX_BYTES]
     try:
-        osim_xml.parse_document(data)
+        xml.parse_document(data)
     except OsimFormatError:
         continue
     raise SystemExit(f"read {{piece}}")
@@ -215,8 +215,8 @@ for piece in (b"<a/>", b"\\xf0\\x9f\\x98\\x80 "):
 
 
 def test_depth_and_count_of_honest_files_pass(monkeypatch):
-    monkeypatch.setattr(osim_xml, "MAX_ELEMENTS", 12)
-    monkeypatch.setattr(osim_xml, "MAX_DEPTH", 5)
+    monkeypatch.setattr(xml, "MAX_ELEMENTS", 12)
+    monkeypatch.setattr(xml, "MAX_DEPTH", 5)
     model_of(inside("<a/>" * 10))
     assert "elements" in refusal(inside("<a/>" * 11))
     model_of(inside("<a><b><c/></b></a>"))

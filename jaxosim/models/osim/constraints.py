@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from jaxosim.constraints import CONSTRAINTS, locked_angle, prescribed_motion
 from jaxosim.joints import locked_angles
-from jaxosim.models.osim_xml import Element
-from jaxosim.models.reader_context import Context
-from jaxosim.models.reader_frames import Component, set_members
+from jaxosim.models.osim.context import Context
+from jaxosim.models.osim.frames import Component, set_members
+from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ConstraintSpec, JointSpec
 
 CONSTRAINT_CLASSES = {tag: one.read for one in CONSTRAINTS for tag in one.TAGS}

@@ -5,7 +5,7 @@ Source: Simbody `MultibodyGraphMaker`, OpenSim `Model`; see docs/theory/model_fi
 """
 
 from jaxosim.joints.joint import default_coordinates
-from jaxosim.models.reader_context import Context
+from jaxosim.models.osim.context import Context
 from jaxosim.models.spec import GROUND, BodySpec, FrameSpec, JointSpec
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 START = """
 import contextlib, pathlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
-from jaxosim import interrupts
+from jaxosim.host import interrupts
 from jaxosim.cli.__main__ import main
 def interrupt():
     signal.raise_signal(signal.SIGINT)
@@ -93,7 +93,7 @@ def test_an_unfinished_file_is_removed_and_the_old_one_stays(tmp_path):
     out = tmp_path / "run.npz"
     out.write_text("old")
     code = """
-from jaxosim.files import replacing
+from jaxosim.host.files import replacing
 interrupts.install()
 with replacing(pathlib.Path(sys.argv[1])) as unfinished:
     unfinished.write_text("half")
