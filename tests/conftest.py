@@ -7,6 +7,7 @@ Compiled programs are kept between runs in pytest's cache directory, so a test t
 time has to do so in a process of its own.
 """
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -26,6 +27,7 @@ CHROMIUM_FLAGS = [
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+gc.set_threshold(100_000, 50, 100)  # tracing makes many small objects: a tenth of a run otherwise
 if not os.environ.get("JAXOSIM_TESTS_OPTIMIZED"):
     jax.config.update("jax_disable_most_optimizations", True)
     if jax.__version_info__ < (0, 11):  # later ones end the process at an unknown flag
