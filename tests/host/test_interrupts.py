@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 20  # s; a moment, on a machine that has other work
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 

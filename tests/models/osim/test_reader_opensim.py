@@ -15,7 +15,7 @@ from jaxosim.muscles import thelen2003
 from jaxosim.muscles.thelen2003.properties import PROPERTY_TAGS
 from tests.models.live import assert_pose, assert_same_bodies, assert_same_joints, vec
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "models"
+SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "reference" / "models"
 FILES = sorted(SHARED.glob("*/*.osim"))
 
 pytestmark = [
