@@ -5,6 +5,8 @@
   python3 dev.py run ARGUMENTS...    the same environment, any `jaxosim` command
   python3 dev.py check               lint, formatting, types, tests with live OpenSim parity
   python3 dev.py check ARGUMENTS...  the same, arguments go to pytest
+  python3 dev.py thorough            tests of other kernels and larger models, which CI runs too
+  python3 dev.py thorough ARGUMENTS... the same, arguments go to pytest
   python3 dev.py oldest              some tests, and Brax's PPO, with the oldest JAX we support
   python3 dev.py oldest ARGUMENTS... the same environment, arguments go to pytest
   python3 dev.py newest              the same tests with the newest JAX, on Python 3.12 or later
@@ -57,6 +59,7 @@ NEWEST_TESTS = [
     *["tests/arrays/test_indexing.py", "tests/dynamics/test_multibody.py"],
     *["tests/envs/test_batch.py", "tests/host/test_compilation_cache.py"],
 ]
+THOROUGH = "thorough and not slow"
 # XLA's optimizations may reorder arithmetic; the other runs leave them out to save time.
 OPTIMIZED_TESTS = ["tests/arrays", "tests/test_batching.py", "tests/parity/test_state_parity.py"]
 DOCS_EXTRAS = ["docs"]
@@ -79,6 +82,9 @@ def main(arguments):
     if arguments[:1] == ["check"]:
         set_up(extras=CHECK_EXTRAS)
         return check(arguments[1:])
+    if arguments[:1] == ["thorough"]:
+        set_up(extras=CHECK_EXTRAS)
+        return call([*pytest_on_all_cores(), "-m", THOROUGH, *arguments[1:]])
     if arguments[:1] == ["oldest"]:
         set_up(extras=OLDEST_EXTRAS, pins=lowest_requirements())
         chosen = arguments[1:] or ["-m", "not slow or trainer", *OLDEST_TESTS]
@@ -108,12 +114,11 @@ def check(pytest_arguments):
     if not opensim_works and os.environ.get("CI"):
         return 1  # CI must not pass with its parity tests skipped
     module = [PYTHON, "-m"]
-    workers = str(min(os.cpu_count() or 1, 4))
     steps = {
         "ruff check": [*module, "ruff", "check", "."],
         "ruff format": [*module, "ruff", "format", "--check", "."],
         "pyright": [*module, "pyright", "--pythonpath", PYTHON],
-        "pytest": [*module, "pytest", "-n", workers, "--dist", "loadfile", *pytest_arguments],
+        "pytest": [*pytest_on_all_cores(), *pytest_arguments],
     }
     failed = []
     for name, command in steps.items():
@@ -123,6 +128,12 @@ def check(pytest_arguments):
     if failed:
         say("FAILED: " + ", ".join(failed))
     return 1 if failed else 0
+
+
+def pytest_on_all_cores():
+    """The command; tests of one file share what they compile, so a file stays in one process."""
+    workers = str(min(os.cpu_count() or 1, 4))
+    return [PYTHON, "-m", "pytest", "-n", workers, "--dist", "loadfile"]
 
 
 def set_up(extras, pins=()):

@@ -9,7 +9,7 @@ import jaxosim
 from jaxosim import fused
 from tests import hopper_model
 
-KERNELS = ("fused", "xla")
+KERNELS = ("fused", pytest.param("xla", marks=pytest.mark.thorough))
 SUBSTEPS = {"ros3w": 1, "merson": 1, "rk4": 40}
 MODELS = ("gait14dof22musc_pros", "gait9dof18musc", "arm2dof6musc")
 

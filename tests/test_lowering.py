@@ -30,6 +30,7 @@ def exported():
     )(es, action)
 
 
+@pytest.mark.thorough
 def test_a_step_lowers_for_cuda_and_tpu(exported):
     assert exported.platforms == ("cuda", "tpu")
     assert exported.in_avals[-1].shape == (WORLDS, 19)

@@ -79,6 +79,7 @@ def test_objective_is_the_sum_of_what_was_asked(example, task):
     assert outcome.total == pytest.approx(sum(outcome.terms))
 
 
+@pytest.mark.thorough
 def test_gradient_is_the_difference_quotient(example, task, optimizer):
     """Of worlds 0 and 1 along random directions; 2 and 3 are beside them."""
     variables = starts(example, task)

@@ -28,6 +28,7 @@ from tests.models import osim_text as osim
 BASE = {"1", "m", "rad", "s", "kg", "N", "J"}
 POWERS = r"[²³]?(\^\([0-9]/[0-9]\))?"
 BATCH = 2
+KERNELS = ("fused", pytest.param("xla", marks=pytest.mark.thorough))
 
 
 def records(name):
@@ -181,7 +182,7 @@ def small_model():
     return hopper_model.load(osim.model(osim.muscle(points=points)))
 
 
-@pytest.mark.parametrize("kernel", ["fused", "xla"])
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_jax_takes_models_and_options_as_arguments(kernel):
     model, params = small_model()
     options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)
@@ -204,7 +205,7 @@ def test_jax_takes_models_and_options_as_arguments(kernel):
     chex.assert_trees_all_close(one, alone[0], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("kernel", ["fused", "xla"])
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_models_and_options_pass_through_scan_and_grad(kernel):
     model, params = small_model()
     options = jaxosim.Options(method="euler", substeps=1, kernel=kernel)

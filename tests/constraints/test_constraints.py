@@ -247,6 +247,7 @@ def test_gradients_through_projection_and_accelerations_equal_differences(linkag
     assert_gradient(scalar, differentiated(params), h=1e-4, tolerance=1e-7)
 
 
+@pytest.mark.thorough
 def test_the_gradient_of_a_step_equals_differences(linkage):
     """By a short difference: where the constraints move, the projection strains the tendon.
 
@@ -308,6 +309,7 @@ def test_another_pose_is_assembled_by_the_same_program(linkage, monkeypatch):
     assert constraint_error(model, params, other) < 1e-12
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("x64", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_single_precision_steps_stay_on_the_constraints(x64):
     """In both of JAX's modes, with both kernels."""

@@ -172,6 +172,7 @@ def test_gradients_equal_differences(world):
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_batches_of_fused_kernels_equal_single_worlds_and_are_traced_once():
     joints = coordinates(locked("x", "0.4"), "y", locked("z", "-0.3"))
     text = osim.model(

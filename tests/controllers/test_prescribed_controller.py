@@ -250,6 +250,7 @@ def test_gradients_by_functions_time_and_controls_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     model, params = hopper_model.load(ACTUATED)
     at = [

@@ -129,6 +129,7 @@ def test_gradients_equal_differences_also_where_the_speed_is_zero(world):
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_batches_of_fused_kernels_equal_single_worlds_and_are_traced_once(world):
     model, params, state = world
     starts = [dataclasses.replace(state, u=jnp.array([speed])) for speed in (2.0, -1.0)]

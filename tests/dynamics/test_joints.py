@@ -46,7 +46,13 @@ def transforms_of(model):
 
 
 @pytest.mark.opensim
-@pytest.mark.parametrize("name", FORESTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.thorough if "reversed" in name else ())
+        for name in FORESTS
+    ],
+)
 def test_poses_velocities_and_accelerations_are_opensims(opensim, name):
     model, params = hopper_model.load(FORESTS[name])
     states = hopper_model.states_at(model, params, *poses(model, PARITY_STATES, seed=1))

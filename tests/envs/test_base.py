@@ -26,10 +26,15 @@ SIZES = {
 
 
 TRACED = [  # one of each class: tracing takes seconds
-    ("ProstheticsEnv", (("difficulty", 1), ("observe_target", True))),
+    pytest.param(
+        *("ProstheticsEnv", (("difficulty", 1), ("observe_target", True))),
+        marks=pytest.mark.thorough,
+    ),
     ("L2RunEnv", ()),
     ("Arm2DEnv", ()),
-    ("L2M2019Env", (("variant", "2D"), ("difficulty", 1))),
+    pytest.param(
+        *("L2M2019Env", (("variant", "2D"), ("difficulty", 1))), marks=pytest.mark.thorough
+    ),
 ]
 
 

@@ -19,6 +19,10 @@ WAYS = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
+LARGER = [
+    pytest.param(name, marks=pytest.mark.thorough)
+    for name in ("L2RunEnv", "ProstheticsEnv", "L2M2019Env")
+]
 # Reads a task, a state and an action, and writes the next state, in another process.
 ELSEWHERE = """
 import pickle, sys, jax
@@ -29,7 +33,7 @@ pickle.dump(jax.jit(task.step)(es, action), sys.stdout.buffer)
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["Arm2DEnv", "L2RunEnv", "ProstheticsEnv", "L2M2019Env"])
+@pytest.mark.parametrize("name", ["Arm2DEnv", *LARGER])
 def test_a_task_is_copied_at_any_moment(name, way):
     env = jaxosim.make(name, options=OPTIONS, time_limit=7)
     fresh = WAYS[way](env)

@@ -179,6 +179,7 @@ def test_weights_and_thresholds_are_finite_numbers(name, option, value):
         jaxosim.make(name, **{option: value})
 
 
+@pytest.mark.thorough
 def test_reward_weights_scale_their_terms():
     usual = jaxosim.make("ProstheticsEnv", difficulty=1, options=OPTIONS)
     changed = dataclasses.replace(
@@ -194,6 +195,7 @@ def test_reward_weights_scale_their_terms():
         np.testing.assert_allclose(after[name], factor * before[name], rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_the_speed_of_round_1_is_an_option():
     env = jaxosim.make("ProstheticsEnv", speed=1.0, options=OPTIONS)
     es = jax.jit(env.reset)(jax.random.key(0))

@@ -73,6 +73,7 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     model, params = hopper_model.load(WORLD)
     at = [checks.state_at(model, params, seed) for seed in range(3)]

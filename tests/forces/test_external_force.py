@@ -306,6 +306,7 @@ def test_gradients_equal_differences(world):
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_of_steps_equals_single_ones_and_traces_once(world):
     model, params, _ = world
     at = [at_time(model, params, time, seed) for seed, time in enumerate((-0.1, 0.6, 2.5))]

@@ -156,6 +156,7 @@ def test_gradients_without_constant_force_at_rest_on_the_surface_are_finite():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     model, params = hopper_model.load(WORLD)
     at = [checks.state_at(model, params, seed, spread=0.3) for seed in range(3)]

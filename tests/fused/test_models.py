@@ -120,6 +120,7 @@ def test_a_step_of_each_method_is_that_of_xla(method):
     close(both(step, states, excitation), 1e-9)
 
 
+@pytest.mark.thorough
 def test_a_gradient_is_that_of_xla_in_both_modes():
     model, params, states, excitation = worlds("arm2dof6musc")
 

@@ -48,7 +48,9 @@ def run(program, directory, **variables):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("program", [OSIM_RL, XLA], ids=["osim-rl", "xla"])
+@pytest.mark.parametrize(
+    "program", [pytest.param(OSIM_RL, marks=pytest.mark.thorough), XLA], ids=["osim-rl", "xla"]
+)
 def test_a_second_process_compiles_nothing_and_has_the_same_bits(program, tmp_path):
     first, second = run(program, tmp_path), run(program, tmp_path)
     assert first[0] == second[0] and first[0].startswith(str(tmp_path / "programs"))
@@ -57,6 +59,7 @@ def test_a_second_process_compiles_nothing_and_has_the_same_bits(program, tmp_pa
     assert first[3] == second[3]
 
 
+@pytest.mark.thorough
 def test_damaged_and_foreign_files_are_no_error(tmp_path):
     first = run(OSIM_RL, tmp_path)
     kept = list((tmp_path / "programs").rglob("*-cache"))

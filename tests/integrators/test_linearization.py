@@ -216,6 +216,7 @@ def test_angles_of_free_joints_move_with_their_speeds(g):
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradient_of_the_solve_equals_differences():
     model, params = hopper_model.load(hopper_model.HOPPER)
     state = hopper_model.random_state(model, params, seed=4, spread=0.05)

@@ -60,6 +60,7 @@ def runs(tmp_path_factory):
     return whole, part
 
 
+@pytest.mark.thorough
 def test_a_resumed_run_is_the_same_to_the_bit(runs):
     whole, part = runs
     assert leaves_equal(whole.state, part.state)

@@ -94,6 +94,7 @@ def test_each_class_computes_its_own_muscles(monkeypatch):
     )
 
 
+@pytest.mark.thorough
 def test_equilibrium_is_found_for_the_muscles_of_all_classes(monkeypatch):
     model, mixed, params = of_two_classes(monkeypatch)
     path, _, activation, _ = inputs(params)

@@ -208,6 +208,7 @@ def test_gradient_is_finite_at_the_awkward_points():
 # batch, compile
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
 def test_vmap_equals_loop_by_both_kernels(dtype):
     model, params = world()

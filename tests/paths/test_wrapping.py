@@ -59,7 +59,9 @@ def states_of(text, count, seed=0, spread=1.5):
 
 
 SOME_SLOW = [
-    *("alone", "alone, by search", "several"),
+    "alone",
+    pytest.param("alone, by search", marks=pytest.mark.thorough),
+    pytest.param("several", marks=pytest.mark.thorough),
     pytest.param("several, by search", marks=pytest.mark.slow),
 ]
 

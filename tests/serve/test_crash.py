@@ -18,6 +18,7 @@ from tests.serve.running import arm_challenge, local_reset, process
 STEPS = 60
 
 
+@pytest.mark.thorough
 def test_a_client_goes_on_after_the_server_was_killed_twice(tmp_path):
     text = f'task = "Arm2DEnv"\nseeds = [3, 5]\n[options]\ntime_limit = {STEPS}'
     challenge = arm_challenge(tmp_path, text=text)

@@ -158,6 +158,7 @@ def test_each_muscle_is_solved_alone():
         np.testing.assert_allclose(together[one], alone, rtol=0, atol=1e-14)
 
 
+@pytest.mark.thorough
 def test_vmap_equals_a_loop_and_traces_once():
     chex.clear_trace_counter()
     one = jax.jit(chex.assert_max_traces(lambda *given: equilibrium(*given)[0], n=1))
