@@ -16,6 +16,7 @@ import numpy as np
 
 import jaxosim
 from jaxosim.forces.force import Kinematics
+from jaxosim.fused import using
 from jaxosim.simulation import find_initial_state
 from tests.models import osim_text as osim
 
@@ -202,6 +203,37 @@ def slope_along(function, at, direction, h):
 def inner(a, b):
     """Scalar product of two pytrees."""
     return sum(float(jnp.sum(x * y)) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
+
+
+def assert_batches_equal_single_worlds(
+    function, model, params, states, controls=None, tolerances=(1e-10, 1e-4)
+):
+    """A batch by the fused kernel, in double and single precision, is single worlds by XLA.
+
+    Args:
+      function: of model, params, state and controls; traced once for the single worlds.
+      model: static structure.
+      params: model parameters.
+      states: of the worlds.
+      controls: of all worlds; zero by default.
+      tolerances: in double and in single precision.
+    """
+    controls = jnp.zeros(len(model.control_names)) if controls is None else controls
+    one = jax.jit(lambda state: function(model, params, state, controls))
+    with using("xla"):
+        alone = stack([one(state) for state in states])
+    assert one._cache_size() == 1
+    for dtype, tolerance in zip((jnp.float64, jnp.float32), tolerances, strict=True):
+        numbers, batch, given = jax.tree.map(
+            lambda x, dtype=dtype: jnp.asarray(x, dtype), (params, stack(states), controls)
+        )
+        with using("fused"):
+            together = jax.jit(
+                jax.vmap(lambda state, n=numbers, c=given: function(model, n, state, c))
+            )(batch)
+        for ours, theirs in zip(*map(jax.tree.leaves, (together, alone)), strict=True):
+            assert ours.dtype == dtype
+            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
 # ---------------------------------------------------------------------------------- worlds

@@ -9,7 +9,6 @@ import pytest
 
 import jaxosim
 from jaxosim.dynamics.joints import coordinate_rates, realize_joints
-from jaxosim.fused import using
 from jaxosim.integrators.projection import assemble, project
 from tests import hopper_model
 from tests.constraints.worlds import coupler, function
@@ -184,18 +183,4 @@ def test_batches_of_fused_kernels_equal_single_worlds_and_are_traced_once():
     starts = [
         dataclasses.replace(start, q=start.q.at[1].set(y), u=jnp.full(3, y)) for y in (0.5, -0.2)
     ]
-    run = jax.jit(lambda s: jaxosim.state_derivative(model, params, s, jnp.zeros(0)))
-    with using("xla"):
-        alone = hopper_model.stack([run(one) for one in starts])
-    assert run._cache_size() == 1
-    for dtype, tolerance in ((jnp.float64, 1e-10), (jnp.float32, 1e-4)):
-        numbers, states = jax.tree.map(
-            lambda x, dtype=dtype: jnp.asarray(x, dtype), (params, hopper_model.stack(starts))
-        )
-        none = jnp.zeros(0, dtype)
-        with using("fused"):
-            together = jax.jit(
-                jax.vmap(lambda s, n=numbers, c=none: jaxosim.state_derivative(model, n, s, c))
-            )(states)
-        for ours, theirs in zip(*map(jax.tree.leaves, (together, alone)), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    hopper_model.assert_batches_equal_single_worlds(jaxosim.state_derivative, model, params, starts)

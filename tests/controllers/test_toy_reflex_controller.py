@@ -10,7 +10,6 @@ import pytest
 import jaxosim
 from jaxosim.dynamics.controls import total_controls
 from jaxosim.errors import OsimFormatError
-from jaxosim.fused import using
 from tests import hopper_model
 from tests.models import osim_text as osim
 
@@ -133,18 +132,6 @@ def test_gradients_equal_differences_also_where_the_speed_is_zero(world):
 def test_batches_of_fused_kernels_equal_single_worlds_and_are_traced_once(world):
     model, params, state = world
     starts = [dataclasses.replace(state, u=jnp.array([speed])) for speed in (2.0, -1.0)]
-    run = jax.jit(lambda s: jaxosim.state_derivative(model, params, s, jnp.zeros(3)))
-    with using("xla"):
-        alone = hopper_model.stack([run(one) for one in starts])
-    assert run._cache_size() == 1
-    for dtype, tolerance in ((jnp.float64, 1e-9), (jnp.float32, 1e-3)):
-        numbers, states = jax.tree.map(
-            lambda x, dtype=dtype: jnp.asarray(x, dtype), (params, hopper_model.stack(starts))
-        )
-        still = jnp.zeros(3, dtype)
-        with using("fused"):
-            together = jax.jit(
-                jax.vmap(lambda s, n=numbers, c=still: jaxosim.state_derivative(model, n, s, c))
-            )(states)
-        for ours, theirs in zip(*map(jax.tree.leaves, (together, alone)), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    hopper_model.assert_batches_equal_single_worlds(
+        jaxosim.state_derivative, model, params, starts, tolerances=(1e-9, 1e-3)
+    )

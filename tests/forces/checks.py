@@ -86,8 +86,17 @@ def no_controls():
     return jnp.zeros(0)
 
 
-def assert_gradients_equal_differences(model, params, field, state, h=1e-4):
-    """By the numbers of a class, coordinates and speeds, of the sum of all accelerations."""
+def assert_gradients_equal_differences(model, params, field, state, h=1e-4, others=()):
+    """By the numbers of a class, coordinates and speeds, of the sum of all accelerations.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      field: of the class.
+      state: where the gradients equal differences.
+      h: of the differences.
+      others: states in which the gradients have to be finite.
+    """
 
     def scalar(x):
         numbers = dataclasses.replace(params, **{field: x[0]})
@@ -97,30 +106,20 @@ def assert_gradients_equal_differences(model, params, field, state, h=1e-4):
     at = (getattr(params, field), state.q, state.u)
     rng = np.random.default_rng(2)
     direction = jax.tree.map(lambda x: rng.standard_normal(x.shape) * (0.1 + jnp.abs(x)), at)
-    slopes = jax.jit(jax.grad(scalar))(at)
+    slopes_at = jax.jit(jax.grad(scalar))
+    slopes = slopes_at(at)
     expected = hopper_model.slope_along(scalar, at, direction, h)
     assert hopper_model.all_finite(slopes) and hopper_model.nonzero(slopes[1])
     assert hopper_model.inner(slopes, direction) == pytest.approx(float(expected), rel=1e-6)
+    for other in others:
+        assert hopper_model.all_finite(slopes_at((at[0], other.q, other.u)))
 
 
 def assert_batches_equal_single_steps(model, params, at):
     """A batch by the fused kernel, in both precisions, and single steps by XLA, traced once."""
-    xla, fused = (jaxosim.Options(kernel=kernel) for kernel in ("xla", "fused"))
-    controls = jnp.zeros(len(model.control_names))
-    step = jax.jit(lambda s: jaxosim.step(model, params, s, controls, xla))
-    alone = hopper_model.stack([step(state) for state in at])
-    assert step._cache_size() == 1
-    batch = hopper_model.stack(at)
-    for dtype, tolerance in ((jnp.float64, 1e-10), (jnp.float32, 1e-3)):
-        numbers, states, none = jax.tree.map(
-            lambda x, dtype=dtype: jnp.asarray(x, dtype), (params, batch, controls)
-        )
-        together = jax.jit(
-            jax.vmap(lambda s, n=numbers, c=none: jaxosim.step(model, n, s, c, fused))
-        )(states)
-        for ours, theirs in zip(*map(jax.tree.leaves, (together, alone)), strict=True):
-            assert ours.dtype == dtype
-            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    hopper_model.assert_batches_equal_single_worlds(
+        jaxosim.step, model, params, at, tolerances=(1e-10, 1e-3)
+    )
 
 
 def power_on_bodies(model, params, state, field):

@@ -218,18 +218,7 @@ def test_gradients_equal_differences(world):
 
 def test_batches_of_fused_kernels_equal_single_steps_and_are_traced_once(world):
     model, params, state = world
-    run = hopper_model.step_of(model, jaxosim.Options(kernel="xla"))
     starts = [state, dataclasses.replace(state, force_states=-state.force_states)]
-    alone = hopper_model.stack([run(params, one, CONTROLS) for one in starts])
-    assert run._cache_size() == 1
-    fused = jaxosim.Options(kernel="fused")
-    for dtype, tolerance in ((jnp.float64, 1e-11), (jnp.float32, 1e-4)):
-        numbers, states, controls = jax.tree.map(
-            lambda x, dtype=dtype: jnp.asarray(x, dtype),
-            (params, hopper_model.stack(starts), CONTROLS),
-        )
-        together = jax.jit(
-            jax.vmap(lambda s, n=numbers, c=controls: jaxosim.step(model, n, s, c, fused))
-        )(states)
-        for ours, theirs in zip(*map(jax.tree.leaves, (together, alone)), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    hopper_model.assert_batches_equal_single_worlds(
+        jaxosim.step, model, params, starts, CONTROLS, tolerances=(1e-11, 1e-4)
+    )
