@@ -18,7 +18,7 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, stack
 from jaxosim.arrays.linalg import cross, matmul, matmul_nt, matrices, matvec, transpose
 from jaxosim.arrays.spatial import body_xyz_angles
-from jaxosim.forces import two_frames
+from jaxosim.forces import two_frames, wrenches
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.osim.context import Context
@@ -136,8 +136,8 @@ def realize_deflection(
     (first, second), (start, end) = at.rotation, at.position
     angles = body_xyz_angles(matmul(transpose(first), second))
     position = matvec(transpose(first), end - start)
-    turning = two_frames.pure_torque(matmul_nt(_angle_rates(angles), second))
-    shifting = two_frames.line_wrench(
+    turning = wrenches.torque_wrenches(matmul_nt(_angle_rates(angles), second))
+    shifting = wrenches.force_wrenches(
         jnp.broadcast_to(end[:, None], (len(end), 3, 3)), transpose(first)
     )
     unit_wrench = concatenate([turning, shifting], axis=1)

@@ -22,7 +22,7 @@ from jaxosim.arrays.linalg import dot, scale_rows
 from jaxosim.arrays.safe import clip, safe_divide
 from jaxosim.arrays.spatial import point_velocity
 from jaxosim.errors import quote
-from jaxosim.forces import two_frames
+from jaxosim.forces import two_frames, wrenches
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
@@ -213,7 +213,7 @@ def evaluate(
     normal_force = _normal_force(material, depth, approach)
     slope = normal_force * _friction_per_slip(material, tangential)
     force = -scale_rows(normal, normal_force) - scale_rows(tangential, slope)
-    on_sphere = two_frames.line_wrench(point, force)
+    on_sphere = wrenches.force_wrenches(point, force)
     return Info(
         position=point,
         normal=normal,
@@ -283,7 +283,7 @@ def jacobian(
     return two_frames.jacobian(
         structure.pairs,
         kinematics,
-        two_frames.line_wrench(points, directions),
+        wrenches.force_wrenches(points, directions),
         stack([press - slip, slip, slip, slip], axis=-1),
         stack([stiffness, none, none, none], axis=-1),
     )

@@ -113,16 +113,6 @@ def relative_velocity(pairs: Pairs, velocity: jax.Array) -> jax.Array:
     return second - first
 
 
-def line_wrench(point: jax.Array, direction: jax.Array) -> jax.Array:
-    """Wrench `[…, 6]` of a force along a line through a point, about the common point."""
-    return spatial(cross(point, direction), direction)
-
-
-def pure_torque(axis: jax.Array) -> jax.Array:
-    """Wrench `[…, 6]` of a torque."""
-    return spatial(axis, jnp.zeros_like(axis))
-
-
 def on_both(pairs: Pairs, wrench: jax.Array, count: int) -> jax.Array:
     """Wrenches on all mobilized bodies `[mobod, 6]` (N·m, N), about the common point.
 

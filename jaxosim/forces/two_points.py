@@ -18,7 +18,7 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, stack
 from jaxosim.arrays.linalg import dot, scale_rows
 from jaxosim.arrays.safe import clip, safe_divide, safe_norm
-from jaxosim.forces import two_frames
+from jaxosim.forces import two_frames, wrenches
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.osim.context import Context
@@ -132,7 +132,7 @@ def realize_line(structure: Structure, instance: Instance, kinematics: Kinematic
     velocity = two_frames.relative_velocity(pairs, kinematics.velocity)
     return Line(
         length=length,
-        lengthening_speed=dot(two_frames.line_wrench(end, direction), velocity),
+        lengthening_speed=dot(wrenches.force_wrenches(end, direction), velocity),
         direction=direction,
         end=end,
         reported=two_frames.points_in_ground(pairs, instance.reported_location, kinematics),
@@ -141,7 +141,7 @@ def realize_line(structure: Structure, instance: Instance, kinematics: Kinematic
 
 def info(structure: Structure, line: Line, tension: jax.Array, kinematics: Kinematics) -> Info:
     """What tensions `[force]` (N), which pull the points together, do."""
-    on_second = two_frames.line_wrench(line.end, scale_rows(line.direction, -tension))
+    on_second = wrenches.force_wrenches(line.end, scale_rows(line.direction, -tension))
     count = len(kinematics.pose) - 1
     wrench = two_frames.on_both(structure.pairs, on_second, count)
     return Info(line=line, tension=tension, wrench=wrench)
@@ -171,7 +171,7 @@ def jacobian(
     return two_frames.jacobian(
         structure.pairs,
         kinematics,
-        two_frames.line_wrench(ends, directions),
+        wrenches.force_wrenches(ends, directions),
         stack([damping, zero, zero, zero], axis=-1),
         stack([along - across, across, across, across], axis=-1),
     )

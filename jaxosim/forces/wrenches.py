@@ -60,12 +60,12 @@ def points(kinematics: Kinematics, mobod: np.ndarray, location: jax.Array) -> ja
 
 
 def torque_wrenches(torque: jax.Array) -> jax.Array:
-    """Wrenches `[n, 6]` of torques `[n, 3]` (N·m)."""
+    """Wrenches `[…, 6]` of torques `[…, 3]` (N·m)."""
     return spatial(torque, jnp.zeros_like(torque))
 
 
 def force_wrenches(point: jax.Array, force: jax.Array) -> jax.Array:
-    """Wrenches `[n, 6]`, about the common point, of forces `[n, 3]` (N) at points `[n, 3]` (m)."""
+    """Wrenches `[…, 6]`, about the common point, of forces `[…, 3]` (N) at points `[…, 3]` (m)."""
     return spatial(cross(point, force), force)
 
 
