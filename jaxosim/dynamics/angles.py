@@ -11,7 +11,7 @@ speeds".
 import jax
 import numpy as np
 
-from jaxosim.arrays.indexing import concatenate, put, take
+from jaxosim.arrays.indexing import concatenate, take
 from jaxosim.arrays.linalg import cross, matvec
 from jaxosim.constraints.constraint import CoordinateRows
 from jaxosim.dynamics.joints import JointInfo
@@ -45,7 +45,7 @@ def by_speeds(model: Model, joints: JointInfo, rows: CoordinateRows) -> Coordina
 
 
 def angle_bias(model: Model, joints: JointInfo, u: jax.Array) -> jax.Array:
-    """N_dot u of these angles, zero of other coordinates, `[coordinate]` (rad/s²).
+    """N_dot u of these angles, `[angle]` (rad/s²) in the order of `angles_by_spin`.
 
     Args:
       model: static structure.
@@ -60,4 +60,4 @@ def angle_bias(model: Model, joints: JointInfo, u: jax.Array) -> jax.Array:
     turned = axes * rate[..., None]
     first, second = turned[:, 0], turned[:, 1]
     lost = cross(first, second) + cross(first + second, turned[:, 2])
-    return put(-matvec(N, lost).reshape(-1), angles, len(u))
+    return -matvec(N, lost).reshape(-1)

@@ -3,6 +3,8 @@
 Source: Simbody `SimbodyMatterSubsystem`, constraint equations; see docs/theory/constraints.md.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from jaxosim.arrays.constrained import constrained_system, solve_constrained
 from jaxosim.arrays.indexing import concatenate, segment_sum, take
 from jaxosim.arrays.layout import stage
-from jaxosim.arrays.linalg import matmul_nt
+from jaxosim.arrays.linalg import matmul_nt, matvec
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.constraints import present
 from jaxosim.constraints.constraint import (
@@ -36,6 +38,8 @@ class ConstraintInfo:
     error: jax.Array = array("equation", unit="rad | m | 1")  # e
     jacobian: jax.Array = array("equation", "mobility", unit="mixed")  # G: ė = G u + error_rate
     error_rate: jax.Array = array("equation", unit="mixed")  # ∂e/∂t
+    # ∂e/∂q of the angles whose rates are no speeds; None where there is none in an equation
+    by_angles: jax.Array | None = array("equation", "angle", unit="mixed")
 
 
 def is_constrained(model: Model) -> bool:
@@ -74,7 +78,32 @@ def realize_constraints(
         error=concatenate([part.error for part in parts]),
         jacobian=concatenate(jacobian),
         error_rate=concatenate(rates),
+        by_angles=_angle_columns(model, parts),
     )
+
+
+def _angle_columns(model: Model, parts: Sequence[Equations]) -> jax.Array | None:
+    """Derivatives of the errors by the angles whose rates are no speeds, `[equation, angle]`."""
+    angles = angles_by_spin(model)
+    on_coordinates = [part.rows for part in parts if isinstance(part.rows, CoordinateRows)]
+    if not any(np.isin(rows.coordinate, angles).any() for rows in on_coordinates):
+        return None
+    return concatenate(
+        [
+            _columns(part.rows, angles, len(part.error))
+            if isinstance(part.rows, CoordinateRows)
+            else jnp.zeros((len(part.error), len(angles)), part.error.dtype)
+            for part in parts
+        ]
+    )
+
+
+def _columns(rows: CoordinateRows, coordinates: np.ndarray, count: int) -> jax.Array:
+    """The entries of these coordinates as a matrix `[equation, coordinate]` of count rows."""
+    entry, column = np.nonzero(rows.coordinate[:, None] == coordinates)
+    cells = rows.equation[entry] * len(coordinates) + column
+    entries = segment_sum(take(rows.value, entry), cells, count * len(coordinates))
+    return entries.reshape(count, -1)
 
 
 def _mobility_rows(
@@ -82,15 +111,8 @@ def _mobility_rows(
 ) -> jax.Array:
     """Rows of G, `[equation, mobility]`."""
     tree, rows, count = model.tree, part.rows, len(part.error)
-    if isinstance(rows, CoordinateRows):
-        rows = by_speeds(model, joints, rows)
-        place = np.full(len(model.coordinate_names), -1)
-        place[tree.mobility] = np.arange(len(tree.mobility))
-        own = place[rows.coordinate]
-        kept = np.flatnonzero(own >= 0)  # locked coordinates do not move
-        cells = rows.equation[kept] * len(tree.mobility) + own[kept]
-        entries = segment_sum(take(rows.value, kept), cells, count * len(tree.mobility))
-        return entries.reshape(count, -1)
+    if isinstance(rows, CoordinateRows):  # locked coordinates do not move
+        return _columns(by_speeds(model, joints, rows), tree.mobility, count)
     assert isinstance(rows, BodyRows)
     moved = np.concatenate([tree.support, np.zeros((1, len(tree.mobility)))])  # ground does not
     sign = moved[rows.second] - moved[rows.first]
@@ -115,17 +137,21 @@ def realize_bias(
         velocity=velocity.velocity_of_frames,
         acceleration=concatenate([velocity.bias_acceleration, rest]),
     )
-    parts = []
-    for one in present(model):
-        structure = getattr(model, one.FIELD)
-        given = getattr(params, one.FIELD), instance.constraints[one.FIELD], info.placement
-        bias = one.bias(structure, *given, motion)
-        if np.isin(one.coordinates(structure), angles_by_spin(model)).any():
-            rows = one.evaluate(structure, *given).rows
-            bent = rows.value * take(angle_bias(model, joints, u), rows.coordinate)
-            bias = bias + segment_sum(bent, rows.equation, len(bias))
-        parts.append(bias)
-    return concatenate(parts)
+    bias = concatenate(
+        [
+            one.bias(
+                getattr(model, one.FIELD),
+                getattr(params, one.FIELD),
+                instance.constraints[one.FIELD],
+                info.placement,
+                motion,
+            )
+            for one in present(model)
+        ]
+    )
+    if info.by_angles is None:
+        return bias
+    return bias + matvec(info.by_angles, angle_bias(model, joints, u))
 
 
 def accelerations(
