@@ -33,6 +33,7 @@ from jaxosim.forces import (
     bushing_force,
     coordinate_actuator,
     coordinate_limit_force,
+    elastic_foundation_force,
     expression_based_bushing_force,
     expression_based_coordinate_force,
     expression_based_path_force,
@@ -121,6 +122,7 @@ class Model:
     path_expressions: expression_based_path_force.Structure
     activation_coordinate_actuators: activation_coordinate_actuator.Structure
     external_forces: external_force.Structure
+    elastic_foundations: elastic_foundation_force.Structure
     coordinate_couplers: coordinate_coupler_constraint.Structure
     point_constraints: point_constraint.Structure
     weld_constraints: weld_constraint.Structure
@@ -272,6 +274,7 @@ class Params:
     path_expressions: expression_based_path_force.Params = dataclasses.field()
     activation_coordinate_actuators: activation_coordinate_actuator.Params = dataclasses.field()
     external_forces: external_force.Params = dataclasses.field()
+    elastic_foundations: elastic_foundation_force.Params = dataclasses.field()
     coordinate_couplers: coordinate_coupler_constraint.Params = dataclasses.field()
     point_constraints: point_constraint.Params = dataclasses.field()
     weld_constraints: weld_constraint.Params = dataclasses.field()

@@ -170,6 +170,7 @@ OWN_CLASSES = {
     "PathSpring": "jaxosim.forces.path_spring",
     "ExpressionBasedPathForce": "jaxosim.forces.expression_based_path_force",
     "PrescribedForce": "jaxosim.forces.prescribed_force",
+    "ElasticFoundationForce": "jaxosim.forces.elastic_foundation_force",
     "ExternalForce": "jaxosim.forces.external_force",
     "SmoothSphereHalfSpaceForce": "jaxosim.forces.smooth_sphere_half_space_force",
     "CoordinateActuator": "jaxosim.forces.coordinate_actuator",

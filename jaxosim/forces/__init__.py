@@ -23,6 +23,7 @@ from jaxosim.forces import (
     bushing_force,
     coordinate_actuator,
     coordinate_limit_force,
+    elastic_foundation_force,
     expression_based_bushing_force,
     expression_based_coordinate_force,
     expression_based_path_force,
@@ -63,6 +64,7 @@ FORCES: tuple[ModuleType, ...] = (
     expression_based_path_force,
     activation_coordinate_actuator,
     external_force,
+    elastic_foundation_force,
 )
 
 

@@ -22,7 +22,12 @@ from jaxosim.arrays.indexing import take
 from jaxosim.arrays.linalg import constant_matmul, cross, dot, matvec, scale_rows
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.arrays.spatial import body_xyz_rotation, point_velocity, spatial
-from jaxosim.errors import OsimFormatError, quote
+from jaxosim.errors import OsimFormatError
+from jaxosim.forces.contact_parameters import (
+    ContactParametersSpec,
+    read_contact_parameters,
+    read_transition_velocity,
+)
 from jaxosim.forces.force import BodyFrames, Description, Kinematics
 from jaxosim.forces.hunt_crossley_jacobian import jacobian
 from jaxosim.forces.hunt_crossley_material import (
@@ -33,10 +38,8 @@ from jaxosim.forces.hunt_crossley_material import (
 from jaxosim.forces.hunt_crossley_records import Info, Instance, Outputs, Params, Structure
 from jaxosim.forces.hunt_crossley_surfaces import overlaps, stopped, surfaces
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.osim.context import Context, member_list
+from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
-from jaxosim.models.osim.values import words
-from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import ContactGeometrySpec
 
 __all__ = ["FIELD", "TAGS", "Info", "Outputs", "Params", "Spec", "Structure", "jacobian"]
@@ -46,18 +49,6 @@ TAGS = ("HuntCrossleyForce",)
 MAX_PAIRS = 500_000  # of contact geometries
 _CONTACT_SET = "HuntCrossleyForce_ContactParametersSet"
 _HALF_SPACE, _SPHERE = "ContactHalfSpace", "ContactSphere"
-
-
-@dataclass(frozen=True)
-class ContactParametersSpec:
-    """One material of a force and the names of the geometries made of it."""
-
-    geometry: tuple[str, ...]
-    stiffness: float
-    dissipation: float
-    static_friction: float
-    dynamic_friction: float
-    viscous_friction: float
 
 
 @dataclass(frozen=True)
@@ -75,39 +66,17 @@ def read(context: Context, component: Component) -> Spec:
     element = component.element
     assert element is not None
     applies_force = context.boolean(element, "appliesForce", True)
-    velocity = context.number(element, "transition_velocity", 0.01)
-    if velocity <= 0.0:
-        # OpenSim differs: it divides by it.
-        raise element.error(f"expected a transition_velocity above 0, found {velocity}")
-    holder = context.object_property(element, "contact_parameters", (_CONTACT_SET,))
-    materials = member_list(holder, "objects")
-    parameters = tuple(_read_material(context, material) for material in materials)
+    velocity = read_transition_velocity(context, element)
+    parameters = read_contact_parameters(context, element, _CONTACT_SET)
+    for material in parameters:
+        if material.geometry and material.stiffness <= 0.0:
+            # OpenSim differs: it raises the stiffness to 2/3, divides by it, and forces become NaN.
+            raise element.error(f"expected a stiffness above 0, found {material.stiffness}")
     for name in (name for material in parameters for name in material.geometry):
         shape = context.contact_geometry[name].tag
         if applies_force and shape not in (_HALF_SPACE, _SPHERE):
             context.refuse(shape, name, "contact of this shape is not simulated; put spheres")
     return Spec(element.name, parameters, velocity, applies_force)
-
-
-def _read_material(context: Context, element: Element) -> ContactParametersSpec:
-    names = words(context.property(element, "geometry"))
-    # A path to the geometry is as good as its name.
-    names = tuple(name.removeprefix("/").removeprefix("contactgeometryset/") for name in names)
-    for name in names:
-        if name not in context.contact_geometry:
-            raise element.error(f"expected the name of a contact geometry, found {quote(name)}")
-    stiffness = context.number(element, "stiffness", 0.0)
-    if names and stiffness <= 0.0:
-        # OpenSim differs: it raises the stiffness to 2/3 and divides by it, and forces become NaN.
-        raise element.error(f"expected a stiffness above 0, found {stiffness}")
-    return ContactParametersSpec(
-        geometry=names,
-        stiffness=stiffness,
-        dissipation=context.number(element, "dissipation", 0.0),
-        static_friction=context.number(element, "static_friction", 0.0),
-        dynamic_friction=context.number(element, "dynamic_friction", 0.0),
-        viscous_friction=context.number(element, "viscous_friction", 0.0),
-    )
 
 
 def _pairs(

@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import os
 from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +19,8 @@ from jaxosim.models.precision import in_working_precision
 from jaxosim.types import Model, Params
 
 _KEPT = 64  # models
-_compiled: OrderedDict[tuple[str, bytes, bytes], tuple[Model, Params]] = OrderedDict()
+_Digests = dict[Path, bytes]
+_compiled: OrderedDict[tuple[str, bytes, bytes], tuple[Model, Params, _Digests]] = OrderedDict()
 
 
 def _compile_once(
@@ -28,15 +31,30 @@ def _compile_once(
     loads = external_loads.digest if external_loads is not None else b""
     key = home, hashlib.sha256(content).digest(), loads
     found = _compiled.get(key)
+    if found is not None and found[2] != _digests(found[2]):
+        _compiled.pop(key, None)
+        found = None
     if found is None:
+        spec = parse_model(content, path, external_loads, Path(home).parent)
         with np.errstate(over="ignore", invalid="ignore"):  # said below
-            model, numbers = compile_model(parse_model(content, path, external_loads))
+            model, numbers = compile_model(spec)
         # What a relative path means may change before somebody looks for the file's meshes.
-        found = dataclasses.replace(model, source=home), numbers
+        found = dataclasses.replace(model, source=home), numbers, _digests(spec.files)
     # Last in the queue again; the same Model to threads that load it at once.
     found = _compiled[key] = _compiled.pop(key, found)
     if len(_compiled) > _KEPT:
         _compiled.popitem(last=False)
+    return found[:2]
+
+
+def _digests(files: Iterable[Path]) -> _Digests:
+    """Digests of the contents of files; of one that cannot be read, an empty one."""
+    found = {}
+    for path in files:
+        try:
+            found[path] = hashlib.sha256(path.read_bytes()).digest()
+        except OSError:
+            found[path] = b""
     return found
 
 

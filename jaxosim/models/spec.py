@@ -8,6 +8,7 @@ makes them unique, and defaults are filled in.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxosim.functions import FunctionSpec
@@ -117,7 +118,7 @@ class BodySpec:
 
 @dataclass(frozen=True)
 class ContactGeometrySpec:
-    """A ContactSphere or ContactHalfSpace (`kind`); `frame` is its pose on its body."""
+    """A ContactSphere, ContactHalfSpace or ContactMesh (`kind`); `frame` is its pose."""
 
     kind: str
     name: str
@@ -238,3 +239,4 @@ class ModelSpec:
     contact_geometry: tuple[ContactGeometrySpec, ...] = ()
     markers: tuple[MarkerSpec, ...] = ()
     unsupported: tuple[UnsupportedSpec, ...] = ()
+    files: tuple[Path, ...] = ()  # others that were read for it

@@ -6,6 +6,7 @@ A *property* is a child element that OpenSim would read by name; if it is missin
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jaxosim.models.osim.values import boolean, numbers
@@ -27,6 +28,8 @@ class Context:
     contact_geometry: dict[str, Element] = field(default_factory=dict)  # by name, of any shape
     notes: dict[str, list[Element]] = field(default_factory=dict)  # by message, where it holds
     wrap_objects: dict[str, Any] = field(default_factory=dict)  # frame and element, by name
+    home: Path | None = None  # the folder of the file, in which meshes are looked for
+    files: list[Path] = field(default_factory=list)  # other files that were read
     external_data: Any = None  # the table of external forces, while these are read
 
     def refuse(self, class_name: str, name: str, reason: str) -> None:

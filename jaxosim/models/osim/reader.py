@@ -3,11 +3,12 @@
 The file is parsed (`xml`), brought to the newest dialect (`upgrade`) and read set by
 set. What would change the dynamics and is not simulated is listed in `ModelSpec.unsupported`; what
 OpenSim itself would not accept, or would simulate as NaN, is an `OsimFormatError`. No other file is
-ever opened, whatever the file refers to.
+opened, whatever the file refers to, but for contact meshes within its folder.
 """
 
 import os
 import warnings
+from pathlib import Path
 
 from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.models.external_loads import ExternalLoads
@@ -67,16 +68,22 @@ def read_model(path: str | os.PathLike) -> ModelSpec:
     Raises:
       OsimFormatError: the file is not a readable OpenSim model.
     """
-    return parse_model(read_bytes(path), os.fspath(path))
+    return parse_model(read_bytes(path), os.fspath(path), home=Path(path).parent)
 
 
-def parse_model(data: bytes, source: str, external_loads: ExternalLoads | None = None) -> ModelSpec:
+def parse_model(
+    data: bytes,
+    source: str,
+    external_loads: ExternalLoads | None = None,
+    home: Path | None = None,
+) -> ModelSpec:
     """Read a model from the bytes of a file.
 
     Args:
       data: The whole file.
       source: What to call it in messages and in the spec.
       external_loads: Forces of another file, which act on the model too.
+      home: The folder of the file, in which contact meshes are looked for; None to open no file.
 
     Raises:
       OsimFormatError: the bytes are not a readable OpenSim model.
@@ -85,7 +92,7 @@ def parse_model(data: bytes, source: str, external_loads: ExternalLoads | None =
         with noting_commas() as noted:
             document = parse_document(data)
             upgrade(document.model, document.version)
-            context = Context()
+            context = Context(home=home)
             spec = _read_document(context, document, source, external_loads)
     except OsimFormatError as error:
         raise OsimFormatError(f"{source}: {error}") from error
@@ -159,6 +166,7 @@ def _read_document(
         contact_geometry=geometry,
         markers=markers,
         unsupported=tuple(context.unsupported),
+        files=tuple(context.files),
     )
 
 
@@ -250,10 +258,10 @@ def _read_geometry(context: Context, tree: Component) -> tuple[ContactGeometrySp
 
 
 def _read_shape(context: Context, geometry: Component) -> ContactGeometrySpec | None:
-    """A sphere or half-space; None for any other shape, which is inert unless a force names it."""
+    """A sphere, half-space or mesh; None for any other shape: inert unless a force names it."""
     element = geometry.element
     assert element is not None
-    if element.tag not in ("ContactSphere", "ContactHalfSpace"):
+    if element.tag not in GEOMETRY:
         return None
     frame = resolve_pose(context, geometry, "socket_frame")
     radius = context.number(element, "radius", 0.0) if element.tag == "ContactSphere" else 0.0

@@ -85,11 +85,6 @@ REFUSED = {
         "m1/p",
     ),
     "force": (model(element("MeyerFregly2016Force", "b")), "MeyerFregly2016Force", "b"),
-    "contact of meshes": (
-        model(element("ElasticFoundationForce", "f")),
-        "ElasticFoundationForce",
-        "f",
-    ),
     "contact with states": (
         model(element("ExponentialContactForce", "f")),
         "ExponentialContactForce",
