@@ -5,29 +5,44 @@ r"""Which of a folder's models load, do they move as OpenSim moves them, and if 
     python benchmarks/census.py FOLDER --states 16   compared at more states
     python benchmarks/census.py FOLDER --no-opensim  only what jaxosim says
 
-One line for each file, then how many files each unsupported class keeps out, and how many it alone.
-A file agrees if every quantity of the acceptance table (docs/fidelity.md) is within its bound at
-random states. Each file has a process of its own: OpenSim keeps a file's defaults for the next one,
-and some files end it. Appends a line to benchmarks/results/census.jsonl.
+One line for each file, then the tables of docs/fidelity.md in Markdown, by source: the folder
+within FOLDER that holds the file. Then how many files each unsupported class keeps out, and how
+many it alone. A file moves as in OpenSim if all accelerations of coordinates at random states are
+within 1e-8 of OpenSim's, relative to max(1, |OpenSim's value|). Where OpenSim's accelerations miss
+its own equations of motion by more than 1e-8, they are refined by one step of iteration first (see
+jaxosim/opensim/refinement.py); states in which these equations are near singular are left out.
+Other quantities of the acceptance table (docs/fidelity.md) beyond their bounds are named. Each file
+has a process of its own: OpenSim keeps a file's defaults for the next one, and some files end it.
+Appends a line to benchmarks/results/census.jsonl.
 """  # noqa: D301, for click \b begins a block of code
 
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import jax
+import numpy as np
 from record import PACKAGES, record
 
 jax.config.update("jax_enable_x64", True)
 
 import jaxosim  # noqa: E402
 
+if TYPE_CHECKING:
+    from opensim_comparison.states import Comparison
+
 AGREES, DIFFERS, LOADS = "agrees", "differs", "loads"
 UNSUPPORTED, REFUSED, FAILED = "unsupported", "refused", "failed"
+BOUND = 1e-8  # of accelerations, and of what OpenSim misses its own equations of motion by
+SINGULAR = 1e6  # condition of these equations, beyond which neither program keeps eight digits
+MOTION = ("accelerations", "OpenSim's residual", "states")  # of a row that was compared
 OUTCOMES = {
     AGREES: "load and move as in OpenSim",
     DIFFERS: "load and do not move as in OpenSim",
@@ -65,34 +80,36 @@ def _ask(path: Path, states: int, timeout: int, live: bool) -> dict:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     except subprocess.TimeoutExpired:
-        return {"outcome": FAILED, "why": f"more than {timeout} s", "classes": {}}
+        return _row(FAILED, f"more than {timeout} s")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [""])[-1]
-        return {"outcome": FAILED, "why": f"exit {done.returncode}: {last}", "classes": {}}
+        return _row(FAILED, f"exit {done.returncode}: {last}")
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _row(outcome: str, why: str, **more: object) -> dict:
+    """What is said of one file."""
+    return {"outcome": outcome, "why": " ".join(why.split()), "classes": {}, **more}
 
 
 def row_of(path: Path, states: int, live: bool) -> dict:
     """What becomes of one file: an outcome, why, and the numbers of unsupported parts by class."""
-    classes: dict[str, int] = {}
     try:
         structure, _ = jaxosim.load_model(path)
     except jaxosim.UnsupportedComponentError as error:
         named = {(item.class_name, item.name): None for item in error.unsupported}
         classes = dict(Counter(class_name for class_name, _ in named))
         parts = (f"{class_name} ({count})" for class_name, count in classes.items())
-        outcome, why = UNSUPPORTED, ", ".join(parts) or str(error)
+        row = _row(UNSUPPORTED, ", ".join(parts) or str(error)) | {"classes": classes}
     except jaxosim.OsimFormatError as error:
-        outcome, why = REFUSED, str(error).removeprefix(f"{path}: ")
+        row = _row(REFUSED, str(error).removeprefix(f"{path}: "))
     else:
-        outcome, why = _compared(path, structure, states) if live else (LOADS, "")
-    if live and outcome == REFUSED:
-        why += f" [OpenSim: {_opensim_says(path)}]"
-    return {"outcome": outcome, "why": " ".join(why.split()), "classes": classes}
+        return _compared(path, structure, states) if live else _row(LOADS, "")
+    return row | (_opensim_says(path) if live else {})
 
 
-def _compared(path: Path, structure: jaxosim.Model, count: int) -> tuple[str, str]:
-    """Outcome of the comparison with live OpenSim, and the quantities over their bounds."""
+def _compared(path: Path, structure: jaxosim.Model, count: int) -> dict:
+    """The row of a file that loads, compared with live OpenSim."""
     from opensim_comparison import states as comparison
 
     from jaxosim.opensim.model import OpenSimModel
@@ -102,7 +119,7 @@ def _compared(path: Path, structure: jaxosim.Model, count: int) -> tuple[str, st
         oracle = OpenSimModel(path)
         states = random_states(oracle, count, 1)
     except RuntimeError as error:
-        return LOADS, f"OpenSim: {error}"
+        return _row(LOADS, "", opensim=str(error).splitlines()[0])
     compared = comparison.compare(oracle, str(path), states)
     # Ball and Free joints have an unused fourth q in Simbody, past which the oracle cannot count.
     uneven = bool(structure.tree.angular_velocity.any())
@@ -112,10 +129,32 @@ def _compared(path: Path, structure: jaxosim.Model, count: int) -> tuple[str, st
         error = compared.error(dataclasses.replace(quantity, parts=parts))
         if not error.value <= quantity.tolerance:
             over.append(f"{quantity.name} {error.value:.1e} ({error.place})")
-    return (DIFFERS if over else AGREES), ", ".join(over)
+    motion = _motion(compared)
+    agrees = motion["accelerations"] <= BOUND
+    return _row(AGREES if agrees else DIFFERS, ", ".join(over), opensim="loads it", **motion)
 
 
-def _opensim_says(path: Path) -> str:
+def _motion(compared: "Comparison") -> dict:
+    """How far accelerations of coordinates are from OpenSim's, and those from its own equations.
+
+    Returns:
+      The largest error over the states that are not near singular; the largest residual that
+      OpenSim leaves there; and how many states there are of all.
+    """
+    free = ~compared.oracle.locked
+    sound = compared.expected["condition"] < SINGULAR
+    residual = compared.expected["own_residual"]
+    reported, refined = (compared.expected[key] for key in ("u_dot", "refined_u_dot"))
+    expected = np.where((residual < BOUND)[:, None], reported, refined)[sound][:, free]
+    error = np.abs(compared.obtained["u_dot"][sound][:, free] - expected)
+    error = error / np.maximum(1.0, np.abs(expected))
+    largest = float(np.max(np.where(np.isfinite(error), error, math.inf), initial=0.0))
+    states = f"{int(sound.sum())} of {len(sound)}"
+    figures = largest, float(np.max(residual[sound], initial=0.0)), states
+    return dict(zip(MOTION, figures, strict=True))
+
+
+def _opensim_says(path: Path) -> dict:
     """Whether OpenSim takes a file."""
     from jaxosim.opensim.library import opensim
 
@@ -123,12 +162,49 @@ def _opensim_says(path: Path) -> str:
         model = opensim.Model(str(path))
         model.initSystem()
     except RuntimeError as error:
-        return f"refuses it too: {error}"
-    return "loads it"
+        return {"opensim": f"refuses it too: {str(error).splitlines()[0]}"}
+    return {"opensim": "loads it"}
+
+
+def _markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table."""
+    for row in (columns, ["---"] * len(columns), *rows):
+        click.echo("| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |")
+
+
+def _by_source(rows: dict[str, dict]) -> None:
+    """Print how many files of each source load, and move as in OpenSim; and the misses."""
+    sources: dict[str, list[dict]] = {}
+    for name, row in rows.items():
+        sources.setdefault(name.rpartition("/")[0] or ".", []).append(row)
+    table = []
+    for source, own in sources.items():
+        taken = [row for row in own if row.get("opensim") == "loads it"]
+        outcomes = Counter(row["outcome"] for row in taken)
+        loaded = outcomes[AGREES] + outcomes[DIFFERS]
+        table.append((source, len(own), len(taken), loaded, outcomes[AGREES]))
+    click.echo("")
+    _markdown(("source", "files", "OpenSim loads", "of these load here", "agree"), table)
+    click.echo("")
+    compared = [(name, row) for name, row in rows.items() if "states" in row]
+    figures = ("file", "accelerations", "OpenSim's own residual", "states", "beyond their bounds")
+    _markdown(
+        figures,
+        (
+            (name, f"{row[MOTION[0]]:.1e}", f"{row[MOTION[1]]:.1e}", row[MOTION[2]], row["why"])
+            for name, row in compared
+        ),
+    )
+    missed = [(name, row) for name, row in rows.items() if "states" not in row]
+    if missed:
+        click.echo("")
+        columns = ("not compared", "outcome", "OpenSim", "cause")
+        _markdown(columns, ((n, r["outcome"], r.get("opensim", ""), r["why"]) for n, r in missed))
 
 
 def _sum_up(rows: dict[str, dict]) -> None:
-    """Print how many files have each outcome, and how many each class keeps out."""
+    """Print how many files have each outcome, the tables, and how many each class keeps out."""
+    _by_source(rows)
     outcomes = Counter(row["outcome"] for row in rows.values())
     click.echo(f"\n{len(rows)} files")
     for outcome, meaning in OUTCOMES.items():

@@ -182,9 +182,9 @@ class OpenSimModel:
           force_states_rate`, zero for a muscle without such a state; `body_…` as position,
           rotation, angles, velocity, angular_velocity, acceleration, angular_acceleration;
           `mass_center_…` and `marker_…` as position, velocity, acceleration; `muscle_…` as in
-          reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], the generalized
-          force at unit tension; `refined_…` accelerations, see `refinement`; `records`, a dict
-          from force name to record values.
+          reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], see `_moment_arm`;
+          `refined_…` accelerations, see `refinement`; `records`, a dict from force name to record
+          values.
         """
         state = self.state_of(values)
         self.model.realizeAcceleration(state)
@@ -228,7 +228,7 @@ class OpenSimModel:
         state = self.state_of(values)
         self.model.realizeAcceleration(state)
         free = ~self.locked
-        missing = self._refinement.residual(state, np.where(free, u_dot, 0.0))[free]
+        missing = self._refinement.missing(state, np.where(free, u_dot, 0.0))
         force = self._refinement.residual(state, np.zeros_like(u_dot))[free]
         return float(np.abs(missing).max() / max(1.0, np.abs(force).max()))
 
@@ -246,7 +246,16 @@ class OpenSimModel:
         }
 
     def _moment_arm(self, state: opensim.State) -> np.ndarray:
-        """Generalised force of each path at unit tension, [muscle, coordinate] (m | 1)."""
+        """Generalised force of each path at unit tension, [muscle, coordinate] (m | 1).
+
+        In a model with constraints it is OpenSim's moment arm, that of the coordinate together with
+        those that they couple to it: zero where they do not let it move.
+        """
+        if self.model.getConstraintSet().getSize():
+            pairs = ((m, c) for m in self._muscles for c in self._coordinates)
+            arms = np.array([muscle.computeMomentArm(state, c) for muscle, c in pairs])
+            arms = np.where(np.isfinite(arms), arms, 0.0)
+            return arms.reshape(len(self._muscles), len(self._coordinates))
         matter = self.model.getMatterSubsystem()
         jacobian = opensim.Matrix()
         matter.calcSystemJacobian(state, jacobian)

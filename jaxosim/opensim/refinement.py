@@ -3,8 +3,9 @@
 OpenSim holds a locked coordinate by a constraint: it lets the coordinate fall freely, often at
 1e7 rad/s², and pulls it back, and what is left of the cancellation shows in every acceleration
 (residues of 1e-7 N·m in its own equations of motion). Deleting the locked coordinates from those
-equations is the same thing without the cancellation. So we take OpenSim's mass matrix and its
-inverse dynamics, and do one step of iterative refinement from the values it reports.
+equations is the same thing without the cancellation. So we take OpenSim's mass matrix, the Jacobian
+and errors of its other constraints, and its inverse dynamics, and do one step of iterative
+refinement from the values it reports.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 from jaxosim.opensim import reading
 from jaxosim.opensim.library import opensim
 from jaxosim.opensim.reading import Arrays
+
+_REDUNDANT = 1e-10  # relative singular value below which a constraint equation follows from others
 
 
 class Refinement:
@@ -42,35 +45,95 @@ class Refinement:
           report: what OpenSim says at that state.
 
         Returns:
-          Also `condition`, of the free coordinates' mass matrix scaled to a unit diagonal: near
-          gimbal lock no solver keeps all digits; and `own_residual` (N·m | N), the largest force
+          Also `condition`, of the free coordinates' equations: near gimbal lock no solver keeps all
+          digits; and `own_residual` (N·m | N, or of constraint equations), the largest force
           missing in OpenSim's equations of motion for the accelerations that it reports.
         """
         matter, free = self._model.getMatterSubsystem(), self._free
         u_dot = np.where(free, report["u_dot"], 0.0)
-        residual = self.residual(state, u_dot)
+        residual = self.residual(state, u_dot)[free]
         mass, jacobian = opensim.Matrix(), opensim.Matrix()
         matter.calcM(state, mass)
         mass = mass.to_numpy()[np.ix_(self._mobility[free], self._mobility[free])]
-        u_dot[free] -= np.linalg.solve(mass, residual[free])
+        rows, error = self._equations(state, u_dot - report["u_dot"])
+        change, own_residual, condition = _correction(mass, rows, residual, error)
+        u_dot[free] += change
         matter.calcSystemJacobian(state, jacobian)
         change = jacobian.to_numpy()[:, self._mobility] @ (u_dot - report["u_dot"])
         angular, linear = change.reshape(-1, 2, 3)[self._body].swapaxes(0, 1)
         arm = np.einsum("bij,bj->bi", report["body_rotation"], self._mass_center)
         of_mass_center = self._mass @ (linear + np.cross(angular, arm)) / self._mass.sum()
-        scale = np.sqrt(np.diag(mass))
         return {
             "refined_u_dot": u_dot,
             "refined_body_acceleration": report["body_acceleration"] + linear,
             "refined_body_angular_acceleration": report["body_angular_acceleration"] + angular,
             "refined_mass_center_acceleration": report["mass_center_acceleration"] + of_mass_center,
-            "condition": np.linalg.cond(mass / np.outer(scale, scale)),
-            "own_residual": np.abs(residual[free]).max(initial=0.0),
+            "condition": np.asarray(condition),
+            "own_residual": np.asarray(own_residual),
         }
 
+    def _equations(self, state: opensim.State, change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the constraint Jacobian `[equation, free]`, and errors after a change of u_dot.
+
+        Equations that move no free coordinate, such as those of locked ones, are left out.
+        """
+        jacobian = opensim.Matrix()
+        self._model.getMatterSubsystem().calcG(state, jacobian)
+        if not jacobian.nrow():
+            return np.zeros((0, int(self._free.sum()))), np.zeros(0)
+        whole = jacobian.to_numpy()[:, self._mobility]
+        error = state.getUDotErr().to_numpy() + whole @ change
+        rows = whole[:, self._free]
+        kept = np.abs(rows).max(axis=1, initial=0.0) > 0
+        return rows[kept], error[kept]
+
+    def missing(self, state: opensim.State, u_dot: np.ndarray) -> np.ndarray:
+        """Force missing for these accelerations that no multiplier provides, `[free]` (N·m | N)."""
+        rows, _ = self._equations(state, np.zeros_like(u_dot))
+        return _unprovided(rows, self.residual(state, u_dot)[self._free])
+
     def residual(self, state: opensim.State, u_dot: np.ndarray) -> np.ndarray:
-        """Force missing for these accelerations, `[coordinate]` (N·m | N)."""
+        """Force missing for these accelerations, multipliers aside, `[coordinate]` (N·m | N)."""
         udot = opensim.Vector(state.getNU(), 0.0)
         for place, value in zip(self._mobility, u_dot, strict=True):
             udot.set(int(place), float(value))
         return self._inverse_dynamics.solve(state, udot).to_numpy()[self._mobility]
+
+
+def _correction(
+    mass: np.ndarray, rows: np.ndarray, residual: np.ndarray, error: np.ndarray
+) -> tuple[np.ndarray, float, float]:
+    """Change of accelerations that satisfies M x + Gᵀ λ = −residual and G x = −error.
+
+    Args:
+      mass: `[free, free]` M.
+      rows: `[equation, free]` G, whose rows may depend on one another.
+      residual: `[free]` force missing at the present accelerations, multipliers aside.
+      error: `[equation]` of the present accelerations.
+
+    Returns:
+      x `[free]`; the largest part of residual that no multiplier provides, or of error; and the
+      condition of M scaled to a unit diagonal or, if it is larger, of G M⁻¹ Gᵀ.
+    """
+    scale = 1 / np.sqrt(np.diag(mass))
+    scaled = mass * np.outer(scale, scale)
+    condition = np.linalg.cond(scaled) if len(mass) else 1.0
+    if not len(rows):
+        return -np.linalg.solve(mass, residual), np.abs(residual).max(initial=0.0), condition
+    lengths = np.linalg.norm(rows * scale, axis=1)
+    unit, error_of_unit = rows * scale / lengths[:, None], error / lengths
+    response = np.linalg.solve(scaled, unit.T)
+    schur = np.linalg.svd(unit @ response, compute_uv=False)
+    condition = max(condition, schur[0] / schur[schur > _REDUNDANT * schur[0]].min())
+    free = np.linalg.solve(scaled, -residual * scale)
+    wanted = unit @ free + error_of_unit
+    multipliers = np.linalg.lstsq(unit @ response, wanted, rcond=_REDUNDANT)[0]
+    own_residual = max(np.abs(_unprovided(rows, residual)).max(), np.abs(error).max())
+    return scale * (free - response @ multipliers), own_residual, condition
+
+
+def _unprovided(rows: np.ndarray, force: np.ndarray) -> np.ndarray:
+    """The part of a force `[free]` that is no sum of rows of G `[equation, free]`."""
+    if not len(rows):
+        return force
+    return force - rows.T @ np.linalg.lstsq(rows.T, force, rcond=_REDUNDANT)[0]

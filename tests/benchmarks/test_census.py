@@ -67,6 +67,10 @@ def test_a_census_without_opensim_gives_outcomes_and_reasons(tmp_path):
 @pytest.mark.opensim
 @pytest.mark.slow
 def test_a_census_with_opensim_compares_what_loads(tmp_path):
-    _, files = census(tmp_path, "--states", "2")
-    assert files["sound.osim"] == {"outcome": "agrees", "why": "", "classes": {}}
-    assert "OpenSim: refuses it too" in files["massless.osim"]["why"]
+    printed, files = census(tmp_path, "--states", "2")
+    row = files["sound.osim"]
+    assert (row["outcome"], row["why"], row["states"]) == ("agrees", "", "2 of 2")
+    assert row["accelerations"] <= 1e-12 and row["OpenSim's residual"] <= 1e-12
+    assert "refuses it too" in files["massless.osim"]["opensim"]
+    assert files["below/muscle.osim"]["opensim"] == "loads it"
+    assert "| below | 2 | 2 | 0 | 0 |" in printed.splitlines()
