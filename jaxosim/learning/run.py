@@ -1,8 +1,9 @@
 """A training run in its folder: stages, evaluations, checkpoints, and the best policy.
 
-A folder holds `settings.json`; `checkpoint.npz`, all that training depends on; `curve.csv`; and
-`policy.npz`, the best policy of all evaluations. A run that was stopped goes on exactly from its
-last checkpoint.
+A folder holds `settings.json`; `checkpoint.npz`, all that training depends on; `curve.csv`; and,
+once one has been evaluated, `policy.npz`, the best policy of all evaluations. The first checkpoint
+is written before the first update and after all else: a folder without one holds no run. A run that
+was stopped goes on exactly from its last checkpoint.
 """
 
 import dataclasses
@@ -134,20 +135,21 @@ class Run:
         self._programs: tuple[int, Trainer, Any, Any] | None = None
 
     def begin(self) -> None:
-        """Start at the beginning; the folder must hold no run.
+        """Start at the beginning, and write the first checkpoint; the folder must hold no run.
 
         Raises:
           FileExistsError: it holds one.
           OSError: it cannot be written to.
         """
-        if (self.folder / _SETTINGS).exists():
+        if (self.folder / _CHECKPOINT).exists():
             raise FileExistsError(f"{self.folder} holds a run: resume it, or give another folder")
         self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder / _SETTINGS) as part:
-            part.write_text(json.dumps(self.plan.settings, indent=1) + "\n")
         trainer = self._of_stage()[0]
         self.state = trainer.init(jax.random.key(self.plan.seed))
         self.best = _networks(self.state)
+        with replacing(self.folder / _SETTINGS) as part:
+            part.write_text(json.dumps(self.plan.settings, indent=1) + "\n")
+        self.save()
 
     def resume(self) -> None:
         """Go on from the last checkpoint.
@@ -157,6 +159,9 @@ class Run:
           ValueError: the folder holds a run of other settings.
           ModelMismatchError: the checkpoint is of another version or precision.
         """
+        path = self.folder / _CHECKPOINT
+        if not path.exists():
+            raise FileNotFoundError(f"{self.folder} holds no run: expected {path}")
         written = json.loads((self.folder / _SETTINGS).read_text())
         own = json.loads(json.dumps(self.plan.settings))
         if written != own:
@@ -164,7 +169,6 @@ class Run:
             raise ValueError(
                 f"{self.folder}: expected a run of the same settings, its {', '.join(names)} differ"
             )
-        path = self.folder / _CHECKPOINT
         with Archive(path) as archive:
             self.progress.stage = int(archive.read("progress/stage"))
         trainer = self._of_stage()[0]
@@ -220,16 +224,17 @@ class Run:
         return row
 
     def save(self) -> None:
-        """Write checkpoint, curve and best policy, each in one piece.
+        """Write curve, best policy if there is one, and checkpoint, each in one piece.
 
         Raises:
           OSError: a file cannot be written.
         """
         write_curve(self.folder / _CURVE, self.curve)
+        if np.isfinite(self.progress.best_score):
+            self.best_policy.save(self.folder / _POLICY)
         progress = dataclasses.asdict(self.progress)
         stored = {"state": self.state, "best": self.best, "progress": progress}
         storage.save_state(self.folder / _CHECKPOINT, stored)
-        self.best_policy.save(self.folder / _POLICY)
 
     @property
     def best_policy(self) -> Policy:

@@ -93,4 +93,4 @@ def test_there_is_nothing_to_resume_in_an_empty_folder(recipe, tmp_path, capsys)
     status, _, said = run(
         capsys, "SmallPendulum", "--recipe", recipe, "--out", tmp_path / "run", "--resume"
     )
-    assert status == 1 and "settings.json" in said
+    assert status == 1 and "holds no run: expected" in said

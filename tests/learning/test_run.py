@@ -101,8 +101,26 @@ def test_a_folder_is_neither_overwritten_nor_resumed_by_mistake(runs, tmp_path):
     other = plan(tmp_path, settings={"recipe": "pendulum", "seed": 1})
     with pytest.raises(ValueError, match="expected a run of the same settings, its seed differ"):
         Run(other, whole.folder).resume()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="nothing holds no run: expected .*checkpoint.npz"):
         Run(other, tmp_path / "nothing").resume()
+
+
+def test_a_run_that_was_killed_before_its_first_update_is_resumed_or_begun_anew(runs, tmp_path):
+    whole, _ = runs
+    killed = Run(whole.plan, tmp_path)
+    killed._programs = (0, whole.plan.trainer(0), None, None)  # nothing is updated here
+    killed.begin()
+    assert not (tmp_path / "policy.npz").exists()  # none has been evaluated
+    again = Run(whole.plan, tmp_path)
+    again._programs = killed._programs
+    again.resume()
+    assert leaves_equal(again.state, killed.state) and again.curve == []
+    assert again.progress == killed.progress
+    (tmp_path / "checkpoint.npz").unlink()  # killed while it was written
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        again.resume()
+    again.begin()
+    assert leaves_equal(again.state, killed.state)
 
 
 def test_networks_that_are_not_finite_end_the_run(runs):
