@@ -1,32 +1,33 @@
-"""The training script: what it refuses, and that a run which was stopped goes on exactly."""
+"""The example of a trainer of one's own: the recipe's task, logits for actions, and a run."""
 
-import csv
-import json
 import os
 import pathlib
+import re
 import runpy
 import subprocess
 import sys
 
-import click
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim import sto
+from jaxosim.learning.numpy_policy import load_numpy_policy
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "examples" / "train_ppo.py"
-OWN = {"seed": 0, "worlds": 16, "unroll": 4, "action_repeat": 2, "learning_rate": 1e-3}
-TASK = {"env": "Arm2DEnv", "options": {"time_limit": 10}}
-
-
-@pytest.fixture(scope="module")
-def script():
-    pytest.importorskip(
-        "rejax", reason="rejax is not installed (extra `rejax`)", exc_type=ImportError
-    )
-    return runpy.run_path(str(SCRIPT))
+RECIPE = """
+task = "Arm2DEnv"
+[env]
+time_limit = 8
+[env.reward]
+effort = -1.0
+[integrator]
+method = "euler"
+substeps = 50
+[[stages]]
+learner = "ppo"
+"""
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
@@ -35,90 +36,38 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
         runpy.run_path(str(SCRIPT))
 
 
-@pytest.mark.parametrize(
-    "changes, message",
-    [
-        ({"env": "Arm2D"}, "did you mean Arm2DEnv"),
-        ({"options": {"goal": 1}}, "Arm2DEnv has no option goal"),
-        ({"options": {"time_limit": "long"}}, "time_limit: expected a positive whole number"),
-        ({"options": {"action_repeat": 3}}, "multiple values for keyword argument"),
-        ({"options": {"observation": "dict"}}, "observation: expected 'vector'"),
-    ],
-)
-def test_a_task_that_is_none_is_refused(script, tmp_path, changes, message):
-    settings = script["Settings"](**{**OWN, **TASK, **changes})
-    with pytest.raises(click.UsageError, match=message):
-        script["open_run"](settings, tmp_path, resume=False)
-
-
-def test_a_folder_is_neither_overwritten_nor_resumed_by_mistake(script, tmp_path):
-    settings = script["Settings"](**OWN, **TASK)
-    with pytest.raises(click.UsageError, match="expected a run with .*'seed': 0.*, got none"):
-        script["open_run"](settings, tmp_path, resume=True)
-    (tmp_path / "settings.json").write_text(json.dumps({**OWN, **TASK, "seed": 1}))
-    with pytest.raises(click.UsageError, match="'seed': 0.*, got .*'seed': 1"):
-        script["open_run"](settings, tmp_path, resume=True)
-    with pytest.raises(click.UsageError, match="holds a run: add --resume"):
-        script["open_run"](settings, tmp_path, resume=False)
-
-
-def train(folder, *more):
-    """Run the script in a process of its own; what it printed."""
-    words = [str(x) for name, x in OWN.items() for x in (f"--{name.replace('_', '-')}", x)]
-    task = ["Arm2DEnv", "--option", "time_limit", "10", "--episodes", "3", "--cores", "2"]
-    command = [sys.executable, str(SCRIPT), *task, *words, "--out", str(folder), *more]
-    cache = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "cache")}
-    done = subprocess.run(command, env=os.environ | cache, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def stored_in(folder):
-    with np.load(folder / "checkpoint.npz") as file:
-        return {name: file[name] for name in file.files if name != "seconds"}
-
-
-def curve_in(folder):
-    with (folder / "curve.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+def test_its_actions_are_those_of_our_own_policies():
+    pytest.importorskip("rejax", reason="rejax is not installed (extra `rejax`)")
+    script = runpy.run_path(str(SCRIPT))
+    env = jaxosim.make("L2RunEnv")
+    policy = load_numpy_policy("walk_planar")
+    logits = np.random.default_rng(0).normal(size=(3, env.action_size))
+    own = [script["excitations"](env, jnp.asarray(row)) for row in logits]
+    np.testing.assert_allclose(np.stack(own), policy.action(logits), atol=1e-6)
+    assert script["BIAS"] == policy.bias
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
-    pytest.importorskip(
-        "rejax", reason="rejax is not installed (extra `rejax`)", exc_type=ImportError
+@pytest.mark.trainer
+def test_it_trains_by_a_recipe_and_writes_what_it_learned(tmp_path):
+    pytest.importorskip("rejax", reason="rejax is not installed (extra `rejax`)")
+    (tmp_path / "small.toml").write_text(RECIPE)
+    done = subprocess.run(
+        [
+            *(sys.executable, str(SCRIPT), "small.toml", "--worlds", "4"),
+            *("--updates", "3", "--every", "2", "--out", "learned.npz"),
+        ],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    at_once, in_two = tmp_path / "at_once", tmp_path / "in_two"
-    said = train(at_once, "--updates", "3", "--checkpoint-every", "1")
-    train(in_two, "--updates", "2")
-    halfway = stored_in(in_two)
-    train(in_two, "--updates", "3", "--resume")
-
-    once, twice = stored_in(at_once), stored_in(in_two)
-    assert once.keys() == twice.keys() and once["updates"] == 3
-    for name, array in once.items():
-        np.testing.assert_array_equal(twice[name], array, err_msg=name)
-    weights = "train_state/actor_ts/params/params/action_mean/kernel"
-    assert (halfway[weights] != once[weights]).any()
-
-    # 16 worlds, 4 decisions, 2 control steps each; an episode is 10 control steps, 5 decisions.
-    curves = [curve_in(folder) for folder in (at_once, in_two)]
-    for name in ("update", "steps", "episodes", "return", "length", "noise"):
-        np.testing.assert_array_equal(*(curve[name] for curve in curves), err_msg=name)
-    assert curves[0]["steps"].tolist() == [128, 256, 384]
-    assert curves[0]["episodes"].tolist() == [0, 16, 16]
-    assert curves[0]["length"][1:].tolist() == [10, 10]
-    assert (curves[0]["return"][1:] < 10).all() and f"return {curves[0]['return'][2]:.2f}" in said
-
-    results = [json.loads((folder / "evaluation.json").read_text()) for folder in (at_once, in_two)]
-    train(at_once, "--updates", "3", "--resume")  # nothing is left to do but to evaluate
-    results.append(json.loads((at_once / "evaluation.json").read_text()))
-    assert results[0] == results[1] == results[2]
-    assert list(results[0]) == ["untrained", "trained", "trained, no noise"]
-    assert all(result["length"] == [10, 10, 10] for result in results[0].values())
-    returns = np.array([result["return"] for result in results[0].values()])
-    assert returns.shape == (3, 3) and len(np.unique(returns)) == 9 and (returns < 10).all()
-
-    states = sto.read_states(at_once / "episode.sto", *jaxosim.load_model("arm2dof6musc"))
-    np.testing.assert_allclose(states.time, [0.0, 0.02, 0.04, 0.06, 0.08, 0.1], atol=1e-7)
+    assert done.returncode == 0, done.stderr[-3000:]
+    returns = re.findall(r"update (\d), \d+ s: eval_return (-\d\.\d+)", done.stdout)
+    assert [number for number, _ in returns] == ["2", "3"]
+    effort = 8 * 0.1**2  # of excitations near sigmoid(-2.2), which the recipe's reward counts
+    assert all(float(value) == pytest.approx(-effort, abs=0.06) for _, value in returns)
+    with np.load(tmp_path / "learned.npz") as file:
+        assert file["actor/params/action_mean/kernel"].shape == (128, 6)
+        assert all(np.isfinite(file[name]).all() for name in file.files)

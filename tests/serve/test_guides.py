@@ -7,11 +7,13 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="Starlette is not installed (extra `serve`)")
 
 from jaxosim.cli import main
+from jaxosim.learning.numpy_policy import load_numpy_policy
 from jaxosim.serve.database import Database
 from tests.serve.running import ROOT, process
 
@@ -49,7 +51,7 @@ def test_the_guides_lead_from_nothing_to_a_regraded_submission(tmp_path):
     token = run(add, tmp_path, 0).strip()
     with process(tmp_path / "challenge.toml") as (_, port):
         total = float(run(submit, tmp_path, port, token).split()[-1])
-        (program,) = blocks(PART, "python")
+        program, _ = blocks(PART, "python")
         program = program.replace(":8000", f":{port}").replace("TOKEN", token)
         exec(compile(program, "take_part.md", "exec"), {})
     database = Database(tmp_path / "challenge.sqlite")
@@ -60,6 +62,16 @@ def test_the_guides_lead_from_nothing_to_a_regraded_submission(tmp_path):
     assert first.total == pytest.approx(total, abs=1e-6)
     lines = run(regrade, tmp_path, 0).splitlines()
     assert len(lines) == 2 and all(line.endswith(": same") for line in lines)
+
+
+def test_a_trained_policy_can_be_submitted():
+    _, program = blocks(PART, "python")
+    names = {}
+    exec(compile(program, "take_part.md", "exec"), names)
+    policy = load_numpy_policy("walk_planar")
+    act = names["trained"]("walk_planar")
+    observation = [0.1] * len(policy.observation_names)
+    assert list(act(observation)) == list(policy(np.full(len(observation), 0.1)))
 
 
 def test_every_key_and_limit_is_in_the_table():
