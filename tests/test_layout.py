@@ -23,6 +23,7 @@ FLOORS = {
     "jaxosim.errors": 0,
     "jaxosim.fused": 0,
     "jaxosim.host": 0,
+    "jaxosim.osim_rl.constants": 0,
     "jaxosim.pytree": 0,
     "jaxosim.sto.header": 0,
     "jaxosim.sto.table": 0,

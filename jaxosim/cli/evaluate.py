@@ -20,20 +20,24 @@ from jaxosim.learning.scoring import (
     scoring_env,
 )
 
-_TASKS = ("ProstheticsEnv", "L2RunEnv")
+_NOTHING = "–"  # where no episode has the measure
 _SHARES = {"rest": 1.0, "gait": 0.0}  # of the starts at rest, by the name of the starts
 
 
 @click.command(short_help="Score POLICY in TASK, also in live OpenSim.")
 @click.argument("policy")
-@click.argument("task", type=click.Choice(_TASKS), metavar="TASK")
+@click.argument("task")
 @click.option("--episodes", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option(
     "--in", "place", type=click.Choice(["jaxosim", "opensim"]), default="jaxosim",
-    show_default=True, help="opensim: play the same episodes in live OpenSim as well.",
+    show_default=True,
+    help="opensim: play the same episodes in live OpenSim as well (ProstheticsEnv, L2RunEnv, "
+    "Arm2DEnv).",
 )  # fmt: skip
-@click.option("--difficulty", type=click.IntRange(0, 1), help="Of ProstheticsEnv.")
-@click.option("--variant", type=click.Choice(["3D", "2D"]), help="Of ProstheticsEnv.")
+@click.option(
+    "--difficulty", type=click.IntRange(0, 3), help="Of ProstheticsEnv (0, 1) or L2M2019Env."
+)
+@click.option("--variant", type=click.Choice(["3D", "2D"]), help="Of ProstheticsEnv or L2M2019Env.")
 @click.option("--speed", type=float, help="Target of ProstheticsEnv's Round 1 (m/s).")
 @click.option(
     "--starts", type=click.Choice(["task", *_SHARES]), default="task", show_default=True,
@@ -75,12 +79,14 @@ def evaluate(
             if starts in _SHARES:
                 pool = walking_starts(env, count=episodes, rest=_SHARES[starts], seed=seed)
             start = begin(env, episodes, seed, pool)
+            played = None
+            if place == "opensim":
+                played = score_in_opensim(env, chosen, start, processes=processes)
             columns = {"jaxosim": score(env, chosen, start)}
     except (ValueError, TypeError) as error:
         raise click.UsageError(f"{error}.") from error
-    if place == "opensim":
+    if played is not None:
         with rich.progress.Progress(console=errors) as bar:
-            played = score_in_opensim(env, chosen, start, processes=processes)
             shown = bar.track(played, total=episodes, description="playing in OpenSim")
             columns["OpenSim"] = list(shown)
     report.output_console().print(score_table(f"{policy} in {task}", columns))
@@ -106,6 +112,8 @@ def _of(one: Scored, name: str) -> float:
 def score_table(title: str, columns: Mapping[str, Sequence[Scored]]) -> rich.table.Table:
     """Mean, standard deviation, least and largest value over the episodes of each column.
 
+    Measures that no episode has, such as those of the gait of an arm, are left out.
+
     Args:
       title: of the table.
       columns: episodes by the name of the simulator.
@@ -114,7 +122,8 @@ def score_table(title: str, columns: Mapping[str, Sequence[Scored]]) -> rich.tab
     table = report.plain_table(title, ("", "left"), *heads)
     for label, value, form in _ROWS:
         cells = [_cell([value(one) for one in episodes], form) for episodes in columns.values()]
-        table.add_row(label, *cells)
+        if any(cell != _NOTHING for cell in cells):
+            table.add_row(label, *cells)
     done = [
         f"{sum(one.completed for one in episodes)} of {len(episodes)}"
         for episodes in columns.values()
@@ -127,7 +136,7 @@ def _cell(values: Sequence[float], form: str) -> str:
     """The distribution of those values that are numbers."""
     known = np.array([value for value in values if math.isfinite(value)])
     if not len(known):
-        return "–"
+        return _NOTHING
     mean, spread, least, most = (
         form.format(number) for number in (known.mean(), known.std(), known.min(), known.max())
     )

@@ -13,15 +13,16 @@ import numpy as np
 import rich.console
 import rich.progress
 
+from jaxosim.batching import batched
 from jaxosim.cli import report
 from jaxosim.envs.base import Env
-from jaxosim.envs.episode import OSIM_RL_STEP
 from jaxosim.errors import MissingExtraError
 from jaxosim.learning.curve import Row, draw_curve
-from jaxosim.learning.evaluation import record_episode
+from jaxosim.learning.evaluation import decisions, trajectories
 from jaxosim.learning.policy import Policy
 from jaxosim.learning.recipes import LEARNERS, find_recipe, plan_of, recipe_names
 from jaxosim.learning.run import DivergedError, Run
+from jaxosim.osim_rl.constants import OSIM_RL_STEP
 from jaxosim.viewer.motion import Motion, write_motion
 from jaxosim.viewer.video import render_motion
 
@@ -163,13 +164,12 @@ def episode_of(env: Env, policy: Policy, seed: int) -> Motion:
 
     @jax.jit
     def play(policy: Policy, key: jax.Array) -> Any:
-        return record_episode(env, policy, env.reset(key))
+        return trajectories(env, policy, batched(env.reset)(key[None]))
 
-    states, controls, count = jax.device_get(play(policy, jax.random.key(seed)))
-    count = int(count)
-    held = jax.tree.map(lambda leaf: np.asarray(leaf)[: count + 1, None], states)
+    last, states, controls = jax.device_get(play(policy, jax.random.key(seed)))
+    count = int(decisions(env, last.step_count[0]))
     seconds = env.options.step_size * env.action_repeat
+    held = jax.tree.map(lambda leaf: leaf[: count + 1], states)
     held = dataclasses.replace(held, time=np.round(np.arange(count + 1) * seconds, 9))
     assert env.params is not None
-    controls = np.asarray(controls)[:count, None]
-    return Motion(type(env).__name__, env.model, env.params, held, controls)
+    return Motion(type(env).__name__, env.model, env.params, held, controls[:count])

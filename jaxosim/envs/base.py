@@ -18,7 +18,6 @@ from jax.core import Tracer
 from jaxosim import checks
 from jaxosim.envs.copying import Copied
 from jaxosim.envs.episode import (
-    OSIM_RL_STEP,
     EnvState,
     Snapshot,
     Terms,
@@ -32,6 +31,7 @@ from jaxosim.envs.spaces import Spaces
 from jaxosim.envs.starts import check_pool, controls_at_reset, draw_start
 from jaxosim.fused import fused, using
 from jaxosim.host.forks import check_process
+from jaxosim.osim_rl.constants import OSIM_RL_STEP
 from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.pytree import all_finite, tree_where
 from jaxosim.simulation import (

@@ -12,8 +12,6 @@ from jaxosim.pytree import pytree
 from jaxosim.simulation import IntegratorState
 from jaxosim.types import Params, State
 
-OSIM_RL_STEP = 0.01  # s, a control step of osim-rl's tasks
-
 Terms = Mapping[str, jax.Array]
 """Reward terms by name; their sum is the reward."""
 
@@ -105,14 +103,3 @@ class Transition:
     def env(self) -> Any:
         """The task: an `Env`."""
         return self.after.env
-
-    @property
-    def previous(self) -> Snapshot:
-        """The instant at its beginning."""
-        return Snapshot(
-            self.before,
-            self.description_before,
-            self.after.task_state,
-            self.previous_controls,
-            self.env,
-        )

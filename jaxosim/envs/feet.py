@@ -1,30 +1,36 @@
 """The two feet of a walker: their loads, and which of them is ahead."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.linalg import matvec
 from jaxosim.envs import lookup
+from jaxosim.envs.sides import SIDES
 from jaxosim.forces import hunt_crossley_force
 from jaxosim.outputs import StateDescription
-from jaxosim.types import Model
+from jaxosim.types import Model, Params
 
 CONTACT_LOAD = 20.0  # N, from which on a foot is on the ground
-SIDES = ("l", "r")
 _PELVIS = "pelvis"
 
 
 class Feet(NamedTuple):
-    """The spheres under each foot, the left one first."""
+    """The spheres under each foot, the left one first; arrays of each are `[sphere]`."""
 
-    spheres: tuple[np.ndarray, np.ndarray]  # places in `[geometry]` arrays
-    bodies: tuple[np.ndarray, np.ndarray]  # that carry them, places in `[body]` arrays
+    spheres: tuple[np.ndarray, ...]  # places in `[geometry]` arrays
+    bodies: tuple[np.ndarray, ...]  # that carry them, places in `[body]` arrays
+    shares: tuple[np.ndarray, ...]  # (1) of each sphere in the middle of the foot
 
     @classmethod
     def of(cls, model: Model) -> "Feet":
         """The feet of a model, by the ends of the names of the bodies that carry spheres.
+
+        The middle of a foot is that of the middles of its bodies' spheres: two spheres under the
+        toes count as one, so the middle is as far ahead of the ankle as that of a prosthetic foot.
 
         Raises:
           ValueError: a side has no spheres.
@@ -40,9 +46,15 @@ class Feet(NamedTuple):
             raise ValueError(
                 f"{model.source}: expected contact spheres on bodies whose names end in _l and _r"
             )
-        left, right = (lookup.places(places) for places in of_side)
-        bodies = [lookup.places(sorted({int(owner[p]) for p in side})) for side in (left, right)]
-        return cls((left, right), (bodies[0], bodies[1]))
+        shares = []
+        for spheres in of_side:
+            _, place, count = np.unique(owner[spheres], return_inverse=True, return_counts=True)
+            shares.append(1.0 / (len(count) * count[place]))
+        return cls(
+            tuple(lookup.places(spheres) for spheres in of_side),
+            tuple(lookup.places(owner[spheres]) for spheres in of_side),
+            tuple(shares),
+        )
 
 
 def foot_loads(feet: Feet, description: StateDescription) -> jax.Array:
@@ -56,8 +68,28 @@ def forward_axis(model: Model, description: StateDescription) -> jax.Array:
     return description.bodies.rotation[lookup.body(model, _PELVIS), :, 0]
 
 
-def left_lead(model: Model, feet: Feet, description: StateDescription) -> jax.Array:
-    """How far the left foot is ahead of the right one, along the pelvis's forward axis (m)."""
-    position = description.bodies.position
-    left, right = (jnp.mean(position[places], axis=0) for places in feet.bodies)
-    return jnp.sum((left - right) * forward_axis(model, description))
+def sphere_centers(
+    feet: Feet, params: Params, description: StateDescription
+) -> tuple[jax.Array, ...]:
+    """Centers of each foot's spheres in ground, `[sphere, 3]` (m), the left foot first."""
+    bodies = description.bodies
+    return tuple(
+        bodies.position[carriers]
+        + matvec(bodies.rotation[carriers], params.contacts.location[places])
+        for places, carriers in zip(feet.spheres, feet.bodies, strict=True)
+    )
+
+
+def left_lead(feet: Feet, centers: Sequence[jax.Array], forward: jax.Array) -> jax.Array:
+    """How far the middle of the left foot is ahead of that of the right one (m).
+
+    Args:
+      feet: of the model.
+      centers: of each foot's spheres, `[sphere, 3]` (m) in ground, the left foot first.
+      forward: `[3]` (1) in ground, the direction ahead.
+    """
+    left, right = (
+        jnp.sum(center * jnp.asarray(share, center.dtype)[:, None], axis=0)
+        for center, share in zip(centers, feet.shares, strict=True)
+    )
+    return jnp.sum((left - right) * forward)

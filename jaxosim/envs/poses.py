@@ -5,13 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxosim.envs.gait_cycle import GaitCycle
+from jaxosim.envs.sides import LATERAL, counterparts
 from jaxosim.types import Model
 
 _FORWARD = "pelvis_tx"
 _POSITION = ("pelvis_tx", "pelvis_ty", "pelvis_tz")  # noise would lift the feet, or changes nothing
-# Change their sign in a reflection in the sagittal plane.
-LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
-_OTHER_SIDE = {"_l": "_r", "_r": "_l"}
 
 
 class Poses(NamedTuple):
@@ -93,19 +91,14 @@ def mirrored(model: Model, poses: Poses) -> Poses:
     """The poses reflected in the sagittal plane: right and left change places.
 
     Args:
-      model: whose coordinates end in `_r` and `_l` where they belong to a side.
+      model: the names of whose coordinates say to which side they belong (see `sides.side_of`).
       poses: as they are.
 
     Raises:
-      ValueError: a coordinate has no counterpart on the other side.
+      ModelMismatchError: a coordinate has no counterpart on the other side.
     """
-    names = model.coordinate_names
-    others = [name[:-2] + _OTHER_SIDE.get(name[-2:], name[-2:]) for name in names]
-    missing = [name for name, other in zip(names, others, strict=True) if other not in names]
-    if missing:
-        raise ValueError(f"{model.source}: expected a coordinate of the other side for {missing}")
-    places = [names.index(other) for other in others]
-    sign = np.where(np.isin(names, LATERAL), -1.0, 1.0)
+    places = counterparts(f"coordinates of {model.source}", model.coordinate_names)
+    sign = np.where(np.isin(model.coordinate_names, LATERAL), -1.0, 1.0)
     return Poses(sign * poses.q[:, places], sign * poses.u[:, places])
 
 

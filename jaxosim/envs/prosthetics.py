@@ -14,10 +14,11 @@ import numpy as np
 
 from jaxosim.checks import check_choice, check_finite, check_functions
 from jaxosim.envs import lookup
-from jaxosim.envs.episode import OSIM_RL_STEP, EnvState, Snapshot, Terms, Transition
+from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition
 from jaxosim.envs.observation import Block
 from jaxosim.envs.targets import TargetTrack, draw_track, speed_and_heading, velocity_at
 from jaxosim.envs.walking import GAIT_MODELS, VARIANTS, WalkingEnv
+from jaxosim.osim_rl.constants import OSIM_RL_STEP
 from jaxosim.outputs import StateDescription
 from jaxosim.pytree import pytree
 from jaxosim.types import State

@@ -24,7 +24,14 @@ from jaxosim.arrays.safe import clip
 from jaxosim.envs import lookup
 from jaxosim.envs.endings import heading_miss
 from jaxosim.envs.episode import Terms, Transition
-from jaxosim.envs.feet import CONTACT_LOAD, Feet, foot_loads, left_lead
+from jaxosim.envs.feet import (
+    CONTACT_LOAD,
+    Feet,
+    foot_loads,
+    forward_axis,
+    left_lead,
+    sphere_centers,
+)
 from jaxosim.envs.gait_cycle import GaitCycle, distance_to_cycle, textbook_gait
 from jaxosim.forces import coordinate_limit_force
 from jaxosim.types import Model
@@ -172,7 +179,8 @@ def feet_passing(step: Transition, most: float = 0.3) -> jax.Array:
     landed = (foot_loads(feet, now) > CONTACT_LOAD) & (
         foot_loads(feet, step.description_before) <= CONTACT_LOAD
     )
-    lead = left_lead(model, feet, now)
+    centers = sphere_centers(feet, step.env.params, now)
+    lead = left_lead(feet, centers, forward_axis(model, now))
     leads = clip(jnp.stack([lead, -lead]), -most, most)
     return jnp.sum(jnp.where(landed, leads, 0.0))
 

@@ -11,10 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.batching import batched
+from jaxosim.envs.contact_pose import contact_pose
 from jaxosim.envs.poses import Poses
 from jaxosim.errors import ModelMismatchError
-from jaxosim.forces import hunt_crossley_force
-from jaxosim.forces.hunt_crossley_surfaces import overlaps, surfaces
 from jaxosim.simulation import find_initial_state
 from jaxosim.system import realize_position
 from jaxosim.types import Model, Params, State
@@ -80,12 +79,9 @@ def _ground_pairs(model: Model) -> np.ndarray:
 
 def _lift_off(model: Model, params: Params, state: State) -> jax.Array:
     """How far up (m) the model has to move for its lowest sphere to just touch the ground."""
-    position = realize_position(model, params, state)
-    instance = position.instance.forces[hunt_crossley_force.FIELD]
-    center, normal = surfaces(model.contacts, instance, position.bodies.pose)
-    depth, outward, _, _ = overlaps(model.contacts, params.contacts, center, normal)
+    contact = contact_pose(model, params, realize_position(model, params, state))
     pairs = np.flatnonzero(_ground_pairs(model))
-    return jnp.max(depth[pairs] / outward[pairs, 1])
+    return jnp.max(contact.depth[pairs] / contact.normal[pairs, 1])
 
 
 def _check_equilibrium(model: Model, found: np.ndarray) -> None:
@@ -104,13 +100,18 @@ def _check_equilibrium(model: Model, found: np.ndarray) -> None:
         )
 
 
-def mix_pools(pools: Sequence[State], shares: Sequence[float], count: int) -> State:
-    """One pool of several, each with its share; a pool that is too small is repeated.
+def mix_pools(
+    pools: Sequence[State], shares: Sequence[float], count: int, *, seed: int = 0
+) -> State:
+    """One pool of several, each with its share.
+
+    The states of a pool are taken equally often, at random where that does not come out even.
 
     Args:
       pools: `[start]` leads in each.
       shares: (1) of each; they sum to 1.
       count: states of the result.
+      seed: of the choice of states.
 
     Raises:
       ValueError: the shares are not as many as the pools, negative, or do not sum to 1.
@@ -123,7 +124,11 @@ def mix_pools(pools: Sequence[State], shares: Sequence[float], count: int) -> St
         )
     ends = np.round(np.cumsum(given) * count).astype(int)
     sizes = np.diff(ends, prepend=0)
-    rows = [np.arange(size) % len(pool.time) for pool, size in zip(pools, sizes, strict=True)]
+    rng = np.random.default_rng(seed)
+    rows = [
+        np.resize(rng.permutation(len(pool.time)), size)
+        for pool, size in zip(pools, sizes, strict=True)
+    ]
 
     def joined(*leaves: jax.Array) -> jax.Array:
         return jnp.concatenate([leaf[own] for leaf, own in zip(leaves, rows, strict=True)])

@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.checks import check_kind
+from jaxosim.osim_rl.constants import STARTING_CONTROL
 from jaxosim.pytree import check_dtypes, check_shapes
 from jaxosim.types import Model, State
-
-STARTING_CONTROL = 1.0  # osim-rl: in force until the first action
 
 
 def check_pool(option: str, pool: object, model: Model) -> None:
@@ -46,7 +45,7 @@ def draw_start(pool: State, key: jax.Array, dtype: jnp.dtype) -> State:
       dtype: of the state's numbers.
     """
     index = jax.random.randint(key, (), 0, len(pool.time))
-    state = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype)[index], pool)
+    state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[index].astype(dtype), pool)
     return dataclasses.replace(state, time=jnp.zeros_like(state.time))
 
 

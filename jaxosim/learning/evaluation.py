@@ -1,6 +1,8 @@
 """Policies without noise, played from fixed seeds."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -94,43 +96,68 @@ def play(env: Env, policy: Policy, start: EnvState, mesh: Mesh | None = None) ->
     return jax.lax.while_loop(unfinished, decide, (start, zeros))
 
 
-def record_episode(env: Env, policy: Policy, start: EnvState) -> tuple[State, jax.Array, jax.Array]:
-    """Every state of one episode.
+def trajectories(
+    env: Env, policy: Policy, start: EnvState, mesh: Mesh | None = None
+) -> tuple[EnvState, State, jax.Array]:
+    """Play episodes to their ends, and keep every state.
 
     Args:
       env: the task.
       policy: decides without noise.
-      start: of one world, from `reset`.
+      start: `[episode]` from `reset`.
+      mesh: devices that share the episodes.
 
     Returns:
-      States `[decision + 1, ...]`, controls `[decision, control]` (1), and the number of decisions
-      until the episode ended; what follows repeats its last state.
+      The worlds at the ends of their episodes; states `[decision + 1, episode, ...]` and controls
+      `[decision, episode, control]` (1), of which those after an episode's end mean nothing.
     """
+    step, controls_of = batched(env.step, mesh=mesh), jax.vmap(env.controls_of)
 
     def decide(es: EnvState, _: None) -> tuple[EnvState, tuple[State, jax.Array]]:
         action = policy(es.obs)
-        after = tree_where(es.done, es, env.step(es, action))
-        return after, (after.state, env.controls_of(action))
+        after = tree_where(es.done, es, step(es, action))
+        return after, (after.state, controls_of(action))
 
-    count = -(-(env.time_limit or 1) // env.action_repeat)
+    assert env.time_limit is not None
+    count = decisions(env, env.time_limit)
     last, (states, controls) = jax.lax.scan(decide, start, None, length=count)
     states = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start.state, states)
-    return states, controls, -(-last.step_count // env.action_repeat)
+    return last, states, controls
 
 
-def evaluation_of(env: Env, start: EnvState, last: EnvState, metrics: Any) -> Evaluation:
-    """The numbers of episodes that were played, on the host."""
-    distance = forward_position(env, last.state) - forward_position(env, start.state)
-    host = jax.device_get
-    lengths = np.asarray(host(last.step_count))
-    return Evaluation(
-        returns=np.asarray(host(last.episode_return)),
-        lengths=lengths,
-        seconds=lengths * env.options.step_size,
-        terminated=np.asarray(host(last.info["terminated"])),
-        distance=np.asarray(host(distance)),
-        metrics={name: np.asarray(value) for name, value in host(metrics).items()},
-    )
+def decisions(env: Env, steps: Any) -> Any:
+    """How many decisions take so many control steps; an episode may end within the last one."""
+    return -(-steps // env.action_repeat)
+
+
+def evaluator(
+    env: Env, *, episodes: int, seed: int, mesh: Mesh | None = None
+) -> Callable[[Policy], Evaluation]:
+    """A function that plays a policy's episodes, always from the same beginnings.
+
+    Args:
+      env: the task.
+      episodes: number of them.
+      seed: from which their beginnings follow.
+      mesh: devices that share the episodes.
+    """
+    keys = jax.random.split(jax.random.key(seed), episodes)
+    start = jax.jit(batched(env.reset, mesh=mesh))(keys)
+    run = jax.jit(functools.partial(play, env, mesh=mesh))
+
+    def evaluated(policy: Policy) -> Evaluation:
+        last, metrics = jax.device_get(run(policy, start))
+        distance = forward_position(env, last.state) - forward_position(env, start.state)
+        return Evaluation(
+            returns=last.episode_return,
+            lengths=last.step_count,
+            seconds=last.step_count * env.options.step_size,
+            terminated=last.info["terminated"],
+            distance=np.asarray(distance),
+            metrics=metrics,
+        )
+
+    return evaluated
 
 
 def evaluate(env: Env, policy: Policy, *, episodes: int, seed: int) -> Evaluation:
@@ -146,14 +173,7 @@ def evaluate(env: Env, policy: Policy, *, episodes: int, seed: int) -> Evaluatio
       ValueError: the policy is of another task.
     """
     check_policy(env, policy)
-
-    @jax.jit
-    def run(policy: Policy) -> Any:
-        start = batched(env.reset)(jax.random.split(jax.random.key(seed), episodes))
-        return start, play(env, policy, start)
-
-    start, (last, metrics) = run(policy)
-    return evaluation_of(env, start, last, metrics)
+    return evaluator(env, episodes=episodes, seed=seed)(policy)
 
 
 def check_policy(env: Env, policy: Policy) -> None:

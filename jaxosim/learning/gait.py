@@ -14,9 +14,8 @@ import numpy as np
 
 from jaxosim.batching import batched
 from jaxosim.envs import lookup
-from jaxosim.envs.feet import Feet
-from jaxosim.forces import hunt_crossley_force
-from jaxosim.forces.hunt_crossley_surfaces import overlaps, surfaces
+from jaxosim.envs.contact_pose import contact_pose
+from jaxosim.envs.feet import Feet, left_lead
 from jaxosim.state_variables import default_states
 from jaxosim.system import realize_position
 from jaxosim.types import Model, Params, State
@@ -24,6 +23,7 @@ from jaxosim.types import Model, Params, State
 _PASSED = 0.02  # m, from which on a foot has passed the other
 _SHORTEST_SWING = 0.06  # s; a shorter one is a foot that rattles
 _ROWS = 256  # to whose multiple a motion is filled up
+_LEVEL = ("pelvis_tx", "pelvis_tz")  # coordinates; a planar model has the first alone
 _KNEES = ("knee_angle_l", "knee_angle_r")
 
 
@@ -73,11 +73,9 @@ def gait_of(model: Model, params: Params, q: np.ndarray, dt: float) -> Gait:
     largest = max(abs(means[0]), abs(means[1]))
     knees = np.asarray(q)[:, [lookup.coordinate(model, name) for name in _KNEES]]
     seconds = dt * (len(q) - 1)
-    level = [n for n in ("pelvis_tx", "pelvis_tz") if n in model.coordinate_names]
-    shift = [q[-1, lookup.coordinate(model, n)] - q[0, lookup.coordinate(model, n)] for n in level]
     every = np.concatenate(lengths)
     return Gait(
-        speed=float(np.hypot.reduce(shift) / seconds),
+        speed=distance_along_ground(model, q) / seconds,
         step_count=len(every),
         cadence=len(every) / seconds,
         passing=float(np.mean(every > _PASSED)) if len(every) else float("nan"),
@@ -86,6 +84,25 @@ def gait_of(model: Model, params: Params, q: np.ndarray, dt: float) -> Gait:
         knee_hyperextension=float(np.maximum(knees, 0.0).sum(axis=1).mean()),
         knee_flexion=(float(-knees[:, 0].min()), float(-knees[:, 1].min())),
     )
+
+
+def distance_along_ground(model: Model, q: np.ndarray) -> float:
+    """How far (m) the pelvis went in a straight line, from the first to the last instant.
+
+    Args:
+      model: of the motion.
+      q: `[time, coordinate]` (rad | m).
+
+    Returns:
+      NaN where the model has no pelvis that moves.
+    """
+    level = [lookup.coordinate(model, name) for name in _LEVEL if name in model.coordinate_names]
+    return float(np.linalg.norm(q[-1, level] - q[0, level])) if level else float("nan")
+
+
+def is_walker(model: Model) -> bool:
+    """Whether a model has two knees, named as in osim-rl's models."""
+    return set(_KNEES) <= set(model.coordinate_names)
 
 
 def _steps(touches: np.ndarray, lead: np.ndarray, dt: float) -> list[tuple[int, float]]:
@@ -115,7 +132,7 @@ def feet_over_time(model: Model, params: Params, q: np.ndarray) -> tuple[np.ndar
       q: `[time, coordinate]` (rad | m).
 
     Returns:
-      `[time]` (m) along the pelvis's forward axis, between the means of the feet's spheres; and
+      `[time]` (m) along the pelvis's forward axis, between the middles of the feet; and
       `[time, 2]` (m) depth of the deepest sphere, left and right, negative in the air.
 
     Raises:
@@ -143,15 +160,11 @@ def _feet_at(model: Model, feet: Feet, params: Params, q: jax.Array) -> tuple[ja
         **default_states(params),
     )
     position = realize_position(model, params, state)
-    instance, pose = position.instance, position.bodies.pose
-    contacts = model.contacts
-    center, normal = surfaces(contacts, instance.forces[hunt_crossley_force.FIELD], pose)
-    depth, *_ = overlaps(contacts, params.contacts, center, normal)
+    contact = contact_pose(model, params, position)
     pelvis = lookup.body(model, "pelvis")
-    mobod = model.bodies.mobod[pelvis]
-    forward = pose[mobod, :, :3] @ instance.body_rotation[pelvis, :, 0]
-    left, right = (jnp.mean(center[places], axis=0) for places in feet.spheres)
-    second = np.asarray(contacts.second)
+    rotation = position.bodies.pose[model.bodies.mobod[pelvis], :, :3]
+    forward = rotation @ position.instance.body_rotation[pelvis, :, 0]
+    second = np.asarray(model.contacts.second)
     pairs = [np.flatnonzero(np.isin(second, places)) for places in feet.spheres]
-    deepest = jnp.stack([jnp.max(depth[own]) for own in pairs])
-    return jnp.sum((left - right) * forward), deepest
+    deepest = jnp.stack([jnp.max(contact.depth[own]) for own in pairs])
+    return left_lead(feet, [contact.center[own] for own in feet.spheres], forward), deepest

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.base import Env
-from jaxosim.envs.poses import LATERAL
+from jaxosim.envs.sides import LATERAL, counterparts, side_of
 from jaxosim.errors import ModelMismatchError
 from jaxosim.learning.numpy_policy import Layers, Mirror, Policy, load_numpy_policy
 
@@ -74,16 +74,15 @@ def initial_policy(env: Env, layers: Layers, *, bias: float, mirror: Mirror | No
 def sagittal_mirror(env: Env) -> Mirror:
     """The reflection of a symmetric model in its sagittal plane, by the names of the entries.
 
-    A name's side is the part `l` or `r` between `_`, `/` and `.`. Signs change in the lateral
-    components of vectors, in the other two of angular velocities, and in the pelvis's and the
-    trunk's coordinates out of the plane.
+    Signs change in the lateral components of vectors, in the other two of angular velocities, and
+    in the pelvis's and the trunk's coordinates out of the plane.
 
     Raises:
       ModelMismatchError: an entry or action has no counterpart on the other side.
     """
-    entry = _counterparts("observation", env.observation_names)
-    action = _counterparts("action", env.action_names)
-    own = [i for i, name in enumerate(env.action_names) if _side(name) == "l"]
+    entry = counterparts("observation", env.observation_names)
+    action = counterparts("action", env.action_names)
+    own = [i for i, name in enumerate(env.action_names) if side_of(name) == "l"]
     other = [int(action[i]) for i in own]
     if len(own) + len(other) != len(action):
         raise ModelMismatchError(f"{type(env).__name__}: expected actions of two legs only")
@@ -101,30 +100,3 @@ def _changes_sign(name: str) -> bool:
     if "angular_velocity" in parts:
         return parts[-1] in _FORWARD_AND_UP
     return parts[0] in LATERAL or parts[-1] in _SIDEWAYS
-
-
-def _parts(name: str) -> list[str]:
-    """A name cut at its separators, which stay."""
-    for separator in "_/.":
-        name = name.replace(separator, f"\0{separator}\0")
-    return name.split("\0")
-
-
-def _side(name: str) -> str | None:
-    return next((part for part in _parts(name) if part in ("l", "r")), None)
-
-
-def _counterparts(kind: str, names: tuple[str, ...]) -> np.ndarray:
-    """For each name the place of the same name with the sides swapped.
-
-    Raises:
-      ModelMismatchError: there is none.
-    """
-    swap = {"l": "r", "r": "l"}
-    others = ["".join(swap.get(part, part) for part in _parts(name)) for name in names]
-    missing = [name for name, other in zip(names, others, strict=True) if other not in names]
-    if missing:
-        raise ModelMismatchError(
-            f"{kind}: expected an entry of the other side for each of {', '.join(missing[:5])}"
-        )
-    return np.array([names.index(other) for other in others])

@@ -14,10 +14,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxosim.envs.base import Env
-from jaxosim.learning.networks import critic_loss, values
+from jaxosim.learning.networks import critic_loss
 from jaxosim.learning.numpy_policy import Policy
 from jaxosim.learning.optimizer import Optimizer, fit, minibatches
-from jaxosim.learning.returns import advantages
+from jaxosim.learning.returns import advantages_of
 from jaxosim.learning.worlds import Record, Unroll, unroll
 
 if TYPE_CHECKING:
@@ -124,17 +124,8 @@ class PPO:
     ) -> tuple[dict[str, jax.Array], jax.Array]:
         """What is learned from, `[sample, ...]`; and the critics' unexplained variance (1)."""
         policy = state.policy
-        x = policy.normalized(record.obs)
-        value = values(state.critics, x, policy.mirror)
-        after = values(state.critics, policy.normalized(record.next_obs), policy.mirror)
-        advantage = advantages(
-            (1 - self.discount) * record.reward,
-            value,
-            after,
-            record.terminated,
-            record.done,
-            discount=self.discount,
-            trace=self.trace,
+        x, value, advantage = advantages_of(
+            record, policy, state.critics, discount=self.discount, trace=self.trace
         )
         deviation = jnp.std(advantage) + 1e-6
         samples = {

@@ -3,6 +3,40 @@
 import jax
 import jax.numpy as jnp
 
+from jaxosim.learning.networks import values
+from jaxosim.learning.numpy_policy import Layers, Policy
+from jaxosim.learning.worlds import Record
+
+
+def advantages_of(
+    record: Record, policy: Policy, critics: tuple[Layers, ...], *, discount: float, trace: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """What the critics say of a record, of rewards scaled by 1 − γ.
+
+    Args:
+      record: of an unroll.
+      policy: normalizes the observations.
+      critics: weights of each.
+      discount: (1) γ, per decision.
+      trace: (1) λ.
+
+    Returns:
+      Normalized observations `[decision, world, entry]`, their values and the decisions' advantages
+      `[decision, world]`.
+    """
+    x = policy.normalized(record.obs)
+    value = values(critics, x, policy.mirror)
+    own = advantages(
+        (1 - discount) * record.reward,
+        value,
+        values(critics, policy.normalized(record.next_obs), policy.mirror),
+        record.terminated,
+        record.done,
+        discount=discount,
+        trace=trace,
+    )
+    return x, value, own
+
 
 def advantages(
     reward: jax.Array,

@@ -8,6 +8,7 @@ targets.
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 import jax
@@ -15,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.batching import batched
+from jaxosim.envs.arm2d import Arm2DEnv
 from jaxosim.envs.base import Env
-from jaxosim.envs.episode import OSIM_RL_STEP, EnvState
+from jaxosim.envs.episode import EnvState
 from jaxosim.envs.heading_observation import (
     HeadingLayout,
     heading_observation,
@@ -26,13 +28,14 @@ from jaxosim.envs.l2run import L2RunEnv
 from jaxosim.envs.prosthetics import ProstheticsEnv
 from jaxosim.envs.registry import make
 from jaxosim.envs.targets import velocity_at
-from jaxosim.learning.evaluation import check_policy
-from jaxosim.learning.gait import Gait, gait_of
+from jaxosim.learning.evaluation import check_policy, decisions, trajectories
+from jaxosim.learning.gait import Gait, distance_along_ground, gait_of, is_walker
 from jaxosim.learning.policy import Policy
-from jaxosim.pytree import tree_where
+from jaxosim.osim_rl.constants import OSIM_RL_STEP
 from jaxosim.types import Options, State
 
 _STATES = ("q", "u", "activation", "fiber_length")
+_IN_OPENSIM = (ProstheticsEnv, L2RunEnv, Arm2DEnv)  # whose rules are known there
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,8 +46,9 @@ class Scored:
       score: sum of osim-rl's rewards.
       seconds: (s) until it ended.
       completed: whether it ran to the time limit.
-      distance: (m) that the pelvis went along the ground.
-      gait: measures of the motion; None where the episode was too short for any.
+      distance: (m) that the pelvis went along the ground; NaN where the model has none.
+      gait: measures of the motion; None where the episode was too short for any, or the model is no
+        walker.
     """
 
     score: float
@@ -113,27 +117,16 @@ def score(env: Env, policy: Policy, start: EnvState) -> list[Scored]:
       policy: decides, without noise.
       start: from `begin`.
     """
-    decisions = -(-_limit(env) // env.action_repeat)
-
-    def decide(es: EnvState, _: None) -> tuple[EnvState, jax.Array]:
-        after = tree_where(es.done, es, batched(env.step)(es, policy(es.obs)))
-        return after, after.state.q
-
-    @jax.jit
-    def run(start: EnvState) -> tuple[EnvState, jax.Array]:
-        return jax.lax.scan(decide, start, None, length=decisions)
-
-    last, q = jax.device_get(run(start))
-    q = np.concatenate([np.asarray(start.state.q)[None], q])
+    last, states, _ = jax.device_get(jax.jit(functools.partial(trajectories, env))(policy, start))
     return [
         _scored(
             env,
             float(last.episode_return[episode]),
-            int(last.step_count[episode]),
+            int(steps),
             bool(last.info["terminated"][episode]),
-            q[: -(-int(last.step_count[episode]) // env.action_repeat) + 1, episode],
+            states.q[: decisions(env, int(steps)) + 1, episode],
         )
-        for episode in range(q.shape[1])
+        for episode, steps in enumerate(last.step_count)
     ]
 
 
@@ -149,14 +142,15 @@ def score_in_opensim(
       processes: at the same time; as many as cores if None.
 
     Raises:
-      ValueError: osim-rl's rules are not known for this task.
+      ValueError: osim-rl's rules are not known in OpenSim for this task.
       MissingExtraError: OpenSim is not installed, or does not load.
     """
+    rules = _rules(env, start)
+    import_module("jaxosim.opensim.library")  # where it is missing, this process says so
     from jaxosim.opensim.play import Episode, Setting, play
 
     host = jax.device_get(dataclasses.replace(start, key=None))
     order = np.asarray(env.muscle_order)
-    rules = _rules(env, start)
     episodes = [
         Episode(
             values={name: np.asarray(getattr(host.state, name)[i], float) for name in _STATES},
@@ -167,11 +161,15 @@ def score_in_opensim(
     ]
     setting = Setting(path=env.model.source, order=order, hold=env.action_repeat, limit=_limit(env))
     plain = jax.tree.map(np.asarray, policy)
-    for outcome in play(setting, plain, _observer(env), episodes, processes=processes):
-        q = outcome.states["q"]
-        last = -(-outcome.steps // env.action_repeat) * env.action_repeat
-        rows = np.minimum(np.arange(0, last + 1, env.action_repeat), outcome.steps)
-        yield _scored(env, outcome.score, outcome.steps, outcome.terminated, q[rows])
+    outcomes = play(setting, plain, _observer(env), episodes, processes=processes)
+    return (_scored_outcome(env, outcome) for outcome in outcomes)
+
+
+def _scored_outcome(env: Env, outcome: Any) -> Scored:
+    """The record of an episode that was played in OpenSim."""
+    rows = np.arange(decisions(env, outcome.steps) + 1) * env.action_repeat
+    q = outcome.states["q"][np.minimum(rows, outcome.steps)]
+    return _scored(env, outcome.score, outcome.steps, outcome.terminated, q)
 
 
 def _limit(env: Env) -> int:
@@ -182,15 +180,14 @@ def _limit(env: Env) -> int:
 def _scored(env: Env, total: float, steps: int, terminated: bool, q: np.ndarray) -> Scored:
     """The record of an episode, `q` `[decision + 1, coordinate]`."""
     seconds = env.options.step_size * env.action_repeat
-    names = env.model.coordinate_names
-    level = [names.index(name) for name in ("pelvis_tx", "pelvis_tz") if name in names]
+    walks = is_walker(env.model)
     assert env.params is not None
     return Scored(
         score=total,
         seconds=steps * env.options.step_size,
         completed=not terminated,
-        distance=float(np.linalg.norm(q[-1, level] - q[0, level])),
-        gait=gait_of(env.model, env.params, q, seconds) if len(q) > 1 else None,
+        distance=distance_along_ground(env.model, q),
+        gait=gait_of(env.model, env.params, q, seconds) if walks and len(q) > 1 else None,
     )
 
 
@@ -200,16 +197,21 @@ def _rules(env: Env, start: EnvState) -> Sequence[Any]:
     Raises:
       ValueError: they are not known for this task.
     """
-    from jaxosim.opensim.osim_rl_rules import L2RunRules, ProstheticsRules
+    from jaxosim.opensim.osim_rl_rules import Arm2DRules, L2RunRules, ProstheticsRules
 
-    count = len(start.done)
-    if type(env) is L2RunEnv:
-        return [L2RunRules()] * count
-    if type(env) is not ProstheticsEnv:
+    kind, count = type(env), len(start.done)
+    if kind not in _IN_OPENSIM:
+        known = ", ".join(task.__name__ for task in _IN_OPENSIM)
         raise ValueError(
-            f"{type(env).__name__}: expected ProstheticsEnv or L2RunEnv, whose rules are known in "
-            "OpenSim"
+            f"{kind.__name__}: expected one of {known}: of no other task are observation and "
+            "rewards known as functions of what OpenSim reports about two instants (those of "
+            "L2M2019Env also depend on its field of targets and on the footsteps before)"
         )
+    if kind is L2RunEnv:
+        return [L2RunRules()] * count
+    if kind is Arm2DEnv:
+        return [Arm2DRules(place) for place in np.asarray(start.task_state, float)]
+    assert isinstance(env, ProstheticsEnv)
     if env.difficulty == 0:
         return [ProstheticsRules(speed=env.speed)] * count
     steps = jnp.arange(_limit(env) + 1)
@@ -220,17 +222,21 @@ def _rules(env: Env, start: EnvState) -> Sequence[Any]:
 
 def _observer(env: Env) -> Any:
     """What gives the policy its observation in OpenSim; can be pickled."""
-    from jaxosim.opensim.osim_rl_rules import L2RunRules, ProstheticsRules
-
     if env.observation is heading_observation:
-        return functools.partial(observe_dictionary, HeadingLayout.of(env))
-    if type(env) is ProstheticsEnv:
-        return functools.partial(_own_observation, ProstheticsRules(), env.observe_target)
-    return functools.partial(_own_observation, L2RunRules(), False)
+        return functools.partial(_heading_observation, HeadingLayout.of(env))
+    with_target = isinstance(env, ProstheticsEnv) and env.observe_target
+    return functools.partial(_own_observation, with_target)
+
+
+def _heading_observation(
+    layout: HeadingLayout, described: Any, action: Any, rules: Any, step: int
+) -> np.ndarray:
+    """The heading observation from a description."""
+    return observe_dictionary(layout, described, action, rules.target(step))
 
 
 def _own_observation(
-    rules: Any, with_target: bool, described: Any, action: np.ndarray, target: Any
+    with_target: bool, described: Any, action: np.ndarray, rules: Any, step: int
 ) -> np.ndarray:
     """The task's own observation from a description."""
-    return np.array([*rules.observation(described), *(target if with_target else ())])
+    return np.array([*rules.observation(described), *(rules.target(step) if with_target else ())])

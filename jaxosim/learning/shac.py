@@ -19,7 +19,7 @@ from jaxosim.envs.base import Env
 from jaxosim.learning.networks import critic_loss, values
 from jaxosim.learning.numpy_policy import Layers
 from jaxosim.learning.optimizer import Optimizer, fit, minibatches
-from jaxosim.learning.returns import advantages, discounted_return
+from jaxosim.learning.returns import advantages_of, discounted_return
 from jaxosim.learning.worlds import Record, Unroll, Worlds, unroll
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ class SHAC:
         adjoints, worlds, record = self.adjoints(env, state, unroll_key, mesh)
         clipped, numbers = bounded(adjoints, self.adjoint_bound)
         policy = state.policy
-        x = policy.normalized(record.obs)
+        x, value, advantage = advantages_of(
+            record, policy, state.critics, discount=self.discount, trace=self.trace
+        )
 
         def surrogate(layers: Layers) -> jax.Array:
             logits = dataclasses.replace(policy, layers=layers).logits(x)
@@ -101,8 +103,7 @@ class SHAC:
         gradient = jax.grad(surrogate)(policy.layers)
         own, of_critics = state.optimizer
         layers, own = self._optimizer.step(gradient, own, policy.layers, state.learning_rate)
-        target = self._targets(state, x, record)
-        samples = (x.reshape(-1, x.shape[-1]), target.reshape(-1))
+        samples = (x.reshape(-1, x.shape[-1]), (value + advantage).reshape(-1))
         places = minibatches(
             critic_key, self.critic_epochs, self.critic_minibatches, len(samples[1])
         )
@@ -158,21 +159,6 @@ class SHAC:
         zeros = jnp.zeros((self.unroll.horizon, *noise.shape), noise.dtype)
         gradient, (worlds, record) = jax.grad(loss, has_aux=True)(zeros)
         return gradient, worlds, record
-
-    def _targets(self, state: "TrainState", x: jax.Array, record: Record) -> jax.Array:
-        """TD(λ) targets of the critics, `[decision, world]`."""
-        mirror = state.policy.mirror
-        value = values(state.critics, x, mirror)
-        after = values(state.critics, state.policy.normalized(record.next_obs), mirror)
-        return value + advantages(
-            (1 - self.discount) * record.reward,
-            value,
-            after,
-            record.terminated,
-            record.done,
-            discount=self.discount,
-            trace=self.trace,
-        )
 
     def after_evaluation(self, state: "TrainState", completed: float) -> "TrainState":
         """The state after an evaluation, of which this share of episodes was completed."""

@@ -1,19 +1,19 @@
 """Training: a task and a learner, whose updates move a train state on; and its evaluations."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jaxosim.batching import batched
 from jaxosim.envs.base import Env
 from jaxosim.learning import normalization
-from jaxosim.learning.evaluation import Evaluation, evaluation_of, forward_position, play
+from jaxosim.learning.evaluation import Evaluation, evaluator, forward_position
 from jaxosim.learning.networks import initial_layers
 from jaxosim.learning.numpy_policy import Mirror
-from jaxosim.learning.policy import initial_policy
+from jaxosim.learning.policy import Policy, initial_policy
 from jaxosim.learning.ppo import PPO
 from jaxosim.learning.shac import SHAC
 from jaxosim.learning.state import TrainState
@@ -144,12 +144,12 @@ class Trainer:
         forward = forward_position(self.env, record.es.state)
         moved = jnp.where(record.done[:-1], 0.0, forward[1:] - forward[:-1])
         seconds = self.env.options.step_size * self.env.action_repeat
-        terms = {f"term_{name}": jnp.mean(term) for name, term in record.metrics.items()}
+        terms = {f"term_{name}": jnp.mean(term) for name, term in record.es.metrics.items()}
         return {
             "reward": jnp.mean(record.reward),
             "falls": jnp.mean(record.terminated.astype(done.dtype)),
-            "return": of_ended(record.episode_return),
-            "length": of_ended(record.length),
+            "return": of_ended(record.es.episode_return),
+            "length": of_ended(record.es.step_count),
             "speed": jnp.sum(moved) / (seconds * jnp.sum(1 - done[:-1])),
             "noise": jnp.mean(jnp.exp(state.log_deviation)),
             **terms,
@@ -160,17 +160,8 @@ class Trainer:
         """Decisions of all worlds."""
         return self.learner.unroll.worlds * self.learner.unroll.horizon
 
-    def evaluation_starts(self) -> Any:
-        """The beginnings of the episodes of every evaluation."""
-        keys = jax.random.split(jax.random.key(self.evaluation_seed), self.episodes)
-        return jax.jit(batched(self.env.reset, mesh=self.mesh))(keys)
-
-    def evaluator(self) -> Any:
+    def evaluator(self) -> Callable[[Policy], Evaluation]:
         """A function of a policy: its `Evaluation`, always from the same beginnings."""
-        start = self.evaluation_starts()
-        run = jax.jit(lambda policy: play(self.env, policy, start, self.mesh))
-
-        def evaluated(policy: Any) -> Evaluation:
-            return evaluation_of(self.env, start, *run(policy))
-
-        return evaluated
+        return evaluator(
+            self.env, episodes=self.episodes, seed=self.evaluation_seed, mesh=self.mesh
+        )

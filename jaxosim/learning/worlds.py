@@ -57,12 +57,8 @@ class Record:
       logits: that were acted upon.
       prior: the part of the noise that was known before the decision.
       reward: of the decision.
-      terminated: bool, the episode ended by failure or success.
-      done: bool, terminated or truncated.
-      metrics: terms of the reward.
-      length: control steps of the episode so far.
-      episode_return: sum of the episode's rewards so far.
-      es: after the decision, before any restart; without gradient.
+      es: after the decision, before any restart; without the gradient that `next_obs` and `reward`
+        have.
     """
 
     obs: jax.Array = dataclasses.field()
@@ -70,12 +66,17 @@ class Record:
     logits: jax.Array = dataclasses.field()
     prior: jax.Array = dataclasses.field()
     reward: jax.Array = dataclasses.field()
-    terminated: jax.Array = dataclasses.field()
-    done: jax.Array = dataclasses.field()
-    metrics: dict[str, jax.Array] = dataclasses.field()
-    length: jax.Array = dataclasses.field()
-    episode_return: jax.Array = dataclasses.field()
     es: EnvState = dataclasses.field()
+
+    @property
+    def terminated(self) -> jax.Array:
+        """Whether the episode ended by failure or success: bool."""
+        return self.es.info["terminated"]
+
+    @property
+    def done(self) -> jax.Array:
+        """Whether it was terminated or truncated: bool."""
+        return self.es.done
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -202,11 +203,6 @@ def unroll(
             logits=logits,
             prior=prior,
             reward=after.reward,
-            terminated=after.info["terminated"],
-            done=after.done,
-            metrics=after.metrics,
-            length=after.step_count,
-            episode_return=after.episode_return,
             es=jax.lax.stop_gradient(after),
         )
 

@@ -1,9 +1,9 @@
-"""osim-rl's observation, reward and ending of its walkers, from a state description.
+"""osim-rl's observation, reward and ending of its tasks, from a state description.
 
 NumPy and plain lists alone, so that an episode in OpenSim is scored without any of jaxosim's
 mechanics.
 
-Source: osim-rl 2.1.0 `ProstheticsEnv`, `L2RunEnv`.
+Source: osim-rl 2.1.0 `ProstheticsEnv`, `L2RunEnv`, `Arm2DEnv`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _RELATIVE = (0, 1, 6)  # of a body's nine numbers, those that are given from the
 _RUNNER_JOINTS = ("ground_pelvis", "hip_l", "hip_r", "knee_l", "knee_r", "ankle_l", "ankle_r")
 _RUNNER_BODIES = ("head", "pelvis", "torso", "toes_l", "toes_r", "talus_l", "talus_r")
 _RUNNER_UNUSED = 5
+_ARM_JOINTS = ("r_shoulder", "r_elbow")
+_HAND = "r_radius_styloid"  # the marker at the wrist
 
 
 class Rules(Protocol):
@@ -129,6 +131,38 @@ class L2RunRules:
     def is_done(self, now: Description) -> bool:
         """Whether the pelvis is too low."""
         return now["body_pos"]["pelvis"][1] < _LOWEST_PELVIS
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Arm2DRules:
+    """Reach a target.
+
+    Attributes:
+      place: `[2]` (m) of the target in ground, forward and up.
+    """
+
+    place: np.ndarray
+
+    def observation(self, now: Description) -> list[float]:
+        """osim-rl's vector, 16 numbers."""
+        entries = list(self.place)
+        for joint in _ARM_JOINTS:
+            entries += now["joint_pos"][joint] + now["joint_vel"][joint] + now["joint_acc"][joint]
+        entries += [now["muscles"][muscle]["activation"] for muscle in sorted(now["muscles"])]
+        return entries + list(now["markers"][_HAND]["pos"][:2])
+
+    def target(self, step: int) -> None:
+        """There is no target velocity."""
+        return None
+
+    def reward(self, before: Description, now: Description, step: int) -> float:
+        """1, less the squared distance (m²) of the wrist from the target."""
+        miss = np.array(now["markers"][_HAND]["pos"][:2]) - self.place
+        return float(1.0 - miss @ miss)
+
+    def is_done(self, now: Description) -> bool:
+        """It ends at the time limit alone."""
+        return False
 
 
 def _motion(now: Description, body: str) -> list[float]:

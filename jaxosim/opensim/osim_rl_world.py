@@ -18,9 +18,7 @@ from jaxosim.opensim import reading
 from jaxosim.opensim.model import OpenSimModel
 from jaxosim.opensim.osim_rl_rules import Description
 from jaxosim.opensim.reading import Arrays
-
-STEP_SIZE = 0.01  # s
-STARTING_CONTROL = 1.0  # in force until the first action
+from jaxosim.osim_rl.constants import OSIM_RL_STEP, STARTING_CONTROL
 
 
 class OpenSimWorld:
@@ -89,11 +87,11 @@ class OpenSimWorld:
         if self._fresh:
             self._start_from(self._state)
         self.step_count += 1
-        self._state = self._manager.integrate(self.step_count * STEP_SIZE)
+        self._state = self._manager.integrate(self.step_count * OSIM_RL_STEP)
 
     def _start_from(self, state: Any) -> None:
         """A new integrator, at a copy of a state."""
-        seconds = self.step_count * STEP_SIZE
+        seconds = self.step_count * OSIM_RL_STEP
         self._manager = self.live.manager_at(state, seconds, self._accuracy)
         self._state = self._manager.getState()
 

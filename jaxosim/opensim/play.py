@@ -19,8 +19,9 @@ import numpy as np
 from jaxosim.opensim.osim_rl_rules import Description, Rules
 
 Policy = Callable[[np.ndarray], np.ndarray]
-Observer = Callable[[Description, np.ndarray, np.ndarray | None], np.ndarray]
-"""From a description, the latest action and the target velocity to the policy's observation."""
+Observer = Callable[[Description, np.ndarray, Rules, int], np.ndarray]
+"""From a description, the latest action, the rules and the number of control steps so far to the
+policy's observation."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,8 +94,8 @@ def play_episode(
     now, samples, score, terminated = world.describe(), [world.read()], 0.0, False
     while world.step_count < setting.limit and not terminated:
         if world.step_count % setting.hold == 0:
-            action = np.asarray(policy(observe(now, action, rules.target(world.step_count))), float)
-            action = np.clip(action, 0.0, 1.0)
+            decided = policy(observe(now, action, rules, world.step_count))
+            action = np.clip(np.asarray(decided, float), 0.0, 1.0)
         world.integrate(action[setting.order])
         before, now = now, world.describe()
         score += rules.reward(before, now, world.step_count)

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.episode import EnvState
-from jaxosim.envs.starts import STARTING_CONTROL
 from jaxosim.host.forks import check_process
 from jaxosim.osim_rl.compiled_env import CompiledEnv
+from jaxosim.osim_rl.constants import STARTING_CONTROL
 from jaxosim.simulation import init_integrator
 from jaxosim.types import Params, State
 

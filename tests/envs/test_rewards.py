@@ -37,8 +37,11 @@ def described(env, q, loads=(0.0, 0.0), lead=0.0, limit=0.0):
     model = env.model
     position = jnp.zeros((len(model.body_names), 3))
     position = position.at[model.body_names.index("pelvis"), 1].set(place(env, q, "pelvis_ty"))
-    for name in ("calcn_l", "toes_l"):
-        position = position.at[model.body_names.index(name), 0].set(lead)
+    for name, ahead in (("calcn_l", lead), ("toes_l", lead), ("pros_foot_r", 0.0)):
+        body = model.body_names.index(name)
+        spheres = np.flatnonzero(np.asarray(model.contacts.geometry_body) == body)
+        middle = jnp.mean(env.params.contacts.location[spheres, 0])
+        position = position.at[body, 0].set(ahead - middle)
     rotation = jnp.zeros((len(model.body_names), 3, 3)) + jnp.eye(3)[None]
     force = jnp.zeros((len(model.contacts.geometry_names), 3))
     for name, load in zip(("l_heel", "r_pros_heel"), loads, strict=True):

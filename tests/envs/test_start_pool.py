@@ -219,17 +219,31 @@ def test_the_height_of_a_pool_stays_if_it_is_told_to(env, pool):
     np.testing.assert_array_equal(states.q, pool[0].q)
 
 
+def rows_of(states, mixed):
+    """Which states those of a mixed pool are."""
+    return [int(np.argmin(np.abs(states.q[:, 0] - q))) for q in mixed.q[:, 0]]
+
+
 def test_pools_are_mixed_by_their_shares(pool):
     states = pool[1]
     parts = [
         jax.tree.map(lambda leaf, rows=rows: leaf[rows], states)
         for rows in (slice(0, 2), slice(2, 5))
     ]
-    mixed = mix_pools(parts, (0.4, 0.6), 10)
-    rows = [int(np.argmin(np.abs(states.q[:, 0] - q))) for q in mixed.q[:, 0]]
-    assert rows == [0, 1, 0, 1, 2, 3, 4, 2, 3, 4]
+    rows = rows_of(states, mix_pools(parts, (0.4, 0.6), 10))
+    assert sorted(rows[:4]) == [0, 0, 1, 1] and sorted(rows[4:]) == [2, 2, 3, 3, 4, 4]
     with pytest.raises(ValueError, match="shares: expected one for each of 2 pools"):
         mix_pools(parts, (0.4, 0.4), 10)
+
+
+def test_every_state_of_a_pool_is_as_likely_to_be_mixed_in(pool):
+    states = pool[1]
+    few = [rows_of(states, mix_pools([states], (1.0,), 2, seed=seed)) for seed in range(60)]
+    assert all(len(set(rows)) == 2 for rows in few)
+    counts = np.bincount(np.ravel(few), minlength=COUNT)  # of 120, 20 ± 4 each
+    assert counts.min() > 6 and counts.max() < 34
+    many = np.bincount(rows_of(states, mix_pools([states], (1.0,), COUNT + 2)))
+    assert sorted(many) == [1] * (COUNT - 2) + [2, 2]
 
 
 def test_pools_that_cannot_be_made_are_refused(env, pool):

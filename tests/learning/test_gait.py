@@ -1,9 +1,15 @@
 """Measures of gaits whose steps are known."""
 
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxosim
+from jaxosim.envs.feet import Feet, forward_axis, left_lead, sphere_centers
 from jaxosim.envs.gait_cycle import textbook_gait
 from jaxosim.envs.poses import Poses, mirrored
 from jaxosim.learning.gait import feet_over_time, gait_of
@@ -67,6 +73,30 @@ def test_the_mirrored_motion_has_the_mirrored_measures(walker):
     np.testing.assert_allclose(there.step_length[::-1], here.step_length, atol=1e-9)
     assert there.knee_flexion[::-1] == pytest.approx(here.knee_flexion)
     assert there.step_count == here.step_count
+
+
+@pytest.mark.parametrize("name", ["gait9dof18musc", "gait14dof22musc_pros"])
+def test_neither_foot_is_ahead_where_the_legs_stand_alike(name):
+    model, params = jaxosim.load_model(name)
+    q = np.array(params.coordinates.default_value)
+    for joint in ("hip_flexion", "knee_angle", "ankle_angle"):
+        for side in ("l", "r"):
+            q[model.coordinate_names.index(f"{joint}_{side}")] = 0.0
+    lead, _ = feet_over_time(model, params, q[None])
+    assert abs(lead[0]) < 1e-3  # m; of sound feet and of a prosthetic one
+
+
+def test_the_reward_and_the_measure_see_the_same_foot_ahead(walker):
+    model, params = walker
+    q, _ = textbook_motion(model, params, strides=1)
+    state = dataclasses.replace(jaxosim.initial_state(model, params), q=jnp.asarray(q[3]))
+    controls = jnp.zeros(len(model.control_names))
+    now = jax.jit(functools.partial(jaxosim.describe, model))(params, state, controls)
+    feet = Feet.of(model)
+    own = left_lead(feet, sphere_centers(feet, params, now), forward_axis(model, now))
+    lead, _ = feet_over_time(model, params, q[3:4])
+    assert abs(own) > 0.1
+    np.testing.assert_allclose(own, lead[0], rtol=1e-9)
 
 
 def test_knees_beyond_straight_are_measured(walker):

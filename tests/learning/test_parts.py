@@ -167,9 +167,9 @@ def test_kept_states_are_those_that_no_fall_follows(env, state, unrolled):
     _, record = unrolled(jnp.zeros((UNROLL.horizon, UNROLL.worlds, env.action_size)))
     marked = dataclasses.replace(
         record,
-        done=jnp.zeros_like(record.done).at[:, 4].set(True),
         es=dataclasses.replace(
             record.es,
+            done=jnp.zeros_like(record.done).at[:, 4].set(True),
             reward=jnp.broadcast_to(jnp.arange(100.0, 100.0 + UNROLL.worlds), record.reward.shape),
         ),
     )

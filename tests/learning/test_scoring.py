@@ -1,6 +1,8 @@
 """A policy scored in jaxosim and, from the same starts, in live OpenSim."""
 
 import dataclasses
+import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +49,22 @@ def test_an_action_is_held_as_long_as_in_training():
     assert hold_of(policy_of(own)) == 1
     metadata = '{"settings": {"integrator": {"step_size": 0.04}}}'
     assert hold_of(policy_of(own, metadata=metadata)) == 4
+
+
+def test_what_opensim_cannot_score_is_refused_with_the_reason():
+    env = jaxosim.make("L2M2019Env")
+    start = types.SimpleNamespace(done=np.zeros(1))  # it is refused before anything is looked at
+    with pytest.raises(ValueError, match="L2M2019Env: expected one of ProstheticsEnv, .* also dep"):
+        score_in_opensim(env, policy_of(env), start)
+
+
+def test_where_opensim_is_missing_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensim", None)
+    monkeypatch.delitem(sys.modules, "jaxosim.opensim.library", raising=False)
+    env = jaxosim.make("L2RunEnv")
+    start = types.SimpleNamespace(done=np.zeros(1))
+    with pytest.raises(jaxosim.MissingExtraError, match=r"pip install 'jaxosim\[opensim\]'"):
+        score_in_opensim(env, policy_of(env), start)
 
 
 @pytest.mark.slow  # the kernel of a decision compiles for a minute

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from jaxosim.opensim.osim_rl_rules import L2RunRules, ProstheticsRules
+from jaxosim.opensim.osim_rl_rules import Arm2DRules, L2RunRules, ProstheticsRules
 from tests.episodes import EPISODES, needs_episodes
 
 NAMES = [
-    "L2Run",
+    *("Arm2D", "L2Run"),
     *(
         f"Prosthetics-{variant}-{leg}-difficulty{difficulty}"
         for variant in ("3D", "2D")
@@ -39,6 +39,9 @@ def test_a_recorded_episode_is_scored_as_osim_rl_scored_it(name, pattern):
         data = {key: file[key] for key in file.files}
     names = [str(one) for one in data["description_names"]]
     rules = L2RunRules() if name == "L2Run" else ProstheticsRules()
+    if name == "Arm2D":
+        rules = Arm2DRules(np.array([data["target_x"], data["target_y"]]))
+        data["observation"][0, :2] = rules.place  # osim-rl shows the target of the episode before
     if name.endswith("difficulty1"):
         rules = ProstheticsRules(data["targets"])
     limit = len(data["q"])
