@@ -79,8 +79,8 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=25)
     given = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    env = jaxosim.make("ProstheticsEnv", model=given.model)
-    model, params = env.model, env.params
+    model, params = jaxosim.load_model(given.model)
+    env = jaxosim.make("ProstheticsEnv", model=(model, params))
     start = walking_starts(env, count=given.worlds, rest=0.0)
     shape = (given.decisions, len(start.time), len(model.control_names))
     controls = jnp.asarray(np.random.default_rng(0).uniform(0.0, 0.5, shape))
