@@ -19,10 +19,13 @@ from jaxosim.arrays.linalg import cross, matmul, matvec
 from jaxosim.arrays.positive_definite import diagonal
 from jaxosim.arrays.safe import safe_divide
 from jaxosim.arrays.spatial import body_xyz_angles, point_acceleration, point_velocity
+from jaxosim.constraints import present as present_constraints
+from jaxosim.dynamics.constraints import BodyReactions, reactions
 from jaxosim.forces import present
 from jaxosim.fused import fused
 from jaxosim.paths.geometry_path import moment_arms
 from jaxosim.pytree import array, pytree
+from jaxosim.structure import GROUND
 from jaxosim.system import (
     AccelerationInfo,
     Dynamics,
@@ -102,6 +105,7 @@ class StateDescription:
     muscles: MuscleOutputs
     forces: dict[str, Any]  # by the forces' fields: their Outputs
     markers: PointOutputs
+    constraints: dict[str, Any]  # by the constraints' fields: CoordinateReactions, BodyReactions
 
 
 @jax.named_scope("describe")
@@ -129,6 +133,7 @@ def _describe(model: Model, params: Params, state: State, controls: jax.Array) -
     mobility = model.tree.mobility
     zero = jnp.zeros_like(state.u)
     bodies = _bodies(model, position, velocity, acceleration)
+    origin = _origins(position, bodies)
     return StateDescription(
         coordinates=CoordinateOutputs(
             value=state.q,
@@ -138,8 +143,17 @@ def _describe(model: Model, params: Params, state: State, controls: jax.Array) -
         bodies=bodies,
         mass_center=_mass_center(model, params, bodies),
         muscles=_muscles(model, state, position, velocity, dynamics),
-        forces=_forces(model, position, dynamics, bodies),
+        forces=_forces(model, dynamics, origin),
         markers=_points(bodies, model.marker_body, params.marker_location),
+        constraints=reactions(
+            model,
+            params,
+            position.instance,
+            position.joints,
+            position.constraints,
+            acceleration.multiplier,
+            origin,
+        ),
     )
 
 
@@ -232,12 +246,14 @@ def _coupling(jacobian: jax.Array) -> jax.Array:
     return safe_divide(moved, jnp.where(still, 0.0, own)[None])
 
 
-def _forces(
-    model: Model, position: Position, dynamics: Dynamics, bodies: BodyOutputs
-) -> dict[str, Any]:
-    """What every class of forces that the model has reports."""
+def _origins(position: Position, bodies: BodyOutputs) -> jax.Array:
+    """Origins of all bodies from the common point, ground's last, `[body + 1, 3]` (m)."""
     ground = jnp.zeros_like(bodies.position, shape=(1, 3))
-    origin = jnp.concatenate([bodies.position, ground]) - position.bodies.origin[None]
+    return jnp.concatenate([bodies.position, ground]) - position.bodies.origin[None]
+
+
+def _forces(model: Model, dynamics: Dynamics, origin: jax.Array) -> dict[str, Any]:
+    """What every class of forces that the model has reports."""
     return {
         force.FIELD: force.outputs(
             getattr(model, force.FIELD), dynamics.forces[force.FIELD], origin
@@ -258,6 +274,45 @@ def force_records(model: Model, info: StateDescription) -> dict[str, list[float]
     for force in present(model):
         records |= force.records(getattr(model, force.FIELD), info.forces[force.FIELD])
     return {name: records[name] for name in model.force_names}
+
+
+def constraint_records(model: Model, info: StateDescription) -> dict[str, list[float]]:
+    """Record values of every constraint by name, as OpenSim's `getRecordValues`.
+
+    They are the opposite of what acts, Gᵀ λ: force and torque on the first and the second body,
+    expressed in their nearest common ancestor; of a coupler, the generalized forces on all
+    coordinates of the joints that it couples. OpenSim keeps no record of prescribed coordinates.
+
+    Args:
+      model: static structure.
+      info: of one world.
+    """
+    rotation = np.concatenate([np.asarray(info.bodies.rotation), np.eye(3)[None]])
+    records = {}
+    for one in (one for one in present_constraints(model) if one.TAGS):
+        structure, acts = getattr(model, one.FIELD), info.constraints[one.FIELD]
+        for row, name in enumerate(structure.names):
+            if isinstance(acts, BodyReactions):
+                pair = int(structure.first_body[row]), int(structure.second_body[row])
+                sides = np.concatenate([acts.force[row], acts.torque[row]], axis=1)
+                values = sides.reshape(-1, 3) @ rotation[_common_ancestor(model, *pair)]
+            else:
+                joints = dict.fromkeys(model.tree.coordinate_joint[structure.coupled[row]].tolist())
+                own = [c for joint in joints for c in model.joint_coordinates[joint]]
+                values = np.asarray(acts.force[row])[own]
+            records[name] = (-np.asarray(values)).reshape(-1).tolist()
+    return records
+
+
+def _common_ancestor(model: Model, first: int, second: int) -> int:
+    """The nearest body that two bodies both are or hang on; GROUND (−1) at the end."""
+    inboard = np.append(model.bodies.inboard, GROUND)
+    chain = [first]
+    while chain[-1] != GROUND:
+        chain.append(int(inboard[chain[-1]]))
+    while second not in chain:
+        second = int(inboard[second])
+    return second
 
 
 def to_dict(model: Model, info: StateDescription) -> dict[str, dict]:

@@ -109,6 +109,7 @@ class AccelerationInfo:
 
     u_dot: jax.Array = array("mobility", unit="rad/s² | m/s²")
     acceleration: jax.Array = array("mobod", 6, unit="rad/s², m/s²")  # A, about the common point
+    multiplier: jax.Array | None = array("equation", unit="mixed")  # λ, where there are constraints
 
 
 @jax.named_scope("realize_position")
@@ -287,10 +288,13 @@ def realize_acceleration(
     """Accelerations of coordinates and bodies."""
     force = net_generalized_force(model, params, position, velocity, dynamics)
     mass = mass_matrix(model, position.bodies, position.inertia)
-    u_dot = constraints.accelerations(mass, force, position.constraints, velocity.constraint_bias)
+    u_dot, multiplier = constraints.accelerations(
+        mass, force, position.constraints, velocity.constraint_bias
+    )
     return AccelerationInfo(
         u_dot=u_dot,
         acceleration=body_accelerations(model, position.bodies, velocity.bodies, u_dot),
+        multiplier=multiplier,
     )
 
 

@@ -57,6 +57,7 @@ class Structure:
 
     names: tuple[str, ...]
     dependent: np.ndarray  # [coupler]
+    coupled: tuple[np.ndarray, ...]  # of each coupler, in its order, the dependent one last
     functions: FunctionBank  # the terms
     term_coupler: np.ndarray  # [term]
     term_coordinate: np.ndarray  # [term]
@@ -114,6 +115,7 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     structure = Structure(
         names=tuple(spec.name for spec in specs),
         dependent=lookup.coordinates([spec.dependent for spec in specs]),
+        coupled=tuple(lookup.coordinates([*s.independent, s.dependent]) for s in specs),
         functions=bank,
         term_coupler=np.array([row for row, _, _ in terms], int),
         term_coordinate=np.array([coordinate for _, coordinate, _ in terms], int),

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.constrained import constrained_system, solve_constrained
-from jaxosim.arrays.indexing import concatenate, segment_sum, take
+from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take
 from jaxosim.arrays.layout import stage
-from jaxosim.arrays.linalg import matmul_nt, matvec
+from jaxosim.arrays.linalg import cross, matmul_nt, matvec, scale_rows
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
 from jaxosim.constraints import present
 from jaxosim.constraints.constraint import (
@@ -20,6 +20,7 @@ from jaxosim.constraints.constraint import (
     CoordinateRows,
     Equations,
     Motion,
+    PairStructure,
     Placement,
 )
 from jaxosim.dynamics.angles import angle_bias, angles_by_spin, by_speeds
@@ -28,6 +29,21 @@ from jaxosim.dynamics.joints import JointInfo, coordinate_rates
 from jaxosim.dynamics.kinematics import PositionInfo, VelocityInfo
 from jaxosim.pytree import array, pytree
 from jaxosim.types import Model, Params, State
+
+
+@pytree
+class CoordinateReactions:
+    """What constraints between coordinates do."""
+
+    force: jax.Array = array("constraint", "coordinate", unit="N·m | N")
+
+
+@pytree
+class BodyReactions:
+    """What constraints do to their first and second body, about its origin, in ground."""
+
+    force: jax.Array = array("constraint", 2, 3, unit="N")
+    torque: jax.Array = array("constraint", 2, 3, unit="N·m")
 
 
 @pytree
@@ -159,17 +175,77 @@ def accelerations(
     force: jax.Array,
     constraints: ConstraintInfo | None,
     bias: jax.Array | None,
-) -> jax.Array:
-    """The accelerations `[mobility]` of M u_dot + Gᵀ λ = force under G u_dot + bias = 0.
+) -> tuple[jax.Array, jax.Array | None]:
+    """Accelerations `[mobility]` and multipliers λ of M u_dot + Gᵀ λ = force, G u_dot + bias = 0.
 
     Args:
       mass: `[mobility, mobility]` M, lower triangle.
       force: `[mobility]`.
       constraints: with G; None where there is no constraint.
       bias: `[equation]`, or None.
+
+    Returns:
+      The multipliers are `[equation]`, or None where there is no constraint.
     """
     inverse = inverse_positive(mass)
     if constraints is None or bias is None:
-        return solve_positive(mass, inverse, force)
+        return solve_positive(mass, inverse, force), None
     system = constrained_system(mass, inverse, constraints.jacobian)
-    return solve_constrained(system, force, -bias)[0]
+    return solve_constrained(system, force, -bias)
+
+
+def reactions(
+    model: Model,
+    params: Params,
+    instance: InstanceInfo,
+    joints: JointInfo,
+    info: ConstraintInfo | None,
+    multiplier: jax.Array | None,
+    body_position: jax.Array,
+) -> dict[str, CoordinateReactions | BodyReactions]:
+    """What the constraints of each class do, −Gᵀ λ, by their field; nothing where there are none.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      instance: what follows from params alone.
+      joints: position stage.
+      info: equations.
+      multiplier: `[equation]` λ.
+      body_position: `[body + 1, 3]` (m) origins from the common point, ground's last.
+    """
+    if info is None or multiplier is None:
+        return {}
+    found, start = {}, 0
+    for one in present(model):
+        structure = getattr(model, one.FIELD)
+        given = getattr(params, one.FIELD), instance.constraints[one.FIELD], info.placement
+        rows = one.evaluate(structure, *given).rows
+        count, owners = one.equation_count(structure), len(structure.names)
+        of = np.repeat(np.arange(owners), count // owners)
+        force = -multiplier[start : start + count]
+        start += count
+        if isinstance(rows, CoordinateRows):
+            by_speed = by_speeds(model, joints, rows)
+            values = by_speed.value * take(force, by_speed.equation)
+            size = len(model.coordinate_names)
+            cells = of[by_speed.equation] * size + by_speed.coordinate
+            entries = segment_sum(values, cells, owners * size)
+            found[one.FIELD] = CoordinateReactions(force=entries.reshape(owners, size))
+        else:
+            wrench = segment_sum(scale_rows(rows.wrench, force), of, owners)
+            found[one.FIELD] = _on_bodies(structure, wrench, body_position)
+    return found
+
+
+def _on_bodies(
+    structure: PairStructure, wrench: jax.Array, body_position: jax.Array
+) -> BodyReactions:
+    """Wrenches on second bodies, about the common point, as what both bodies feel."""
+    force = stack([-wrench[:, 3:], wrench[:, 3:]], axis=1)
+    arm = stack(
+        [take(body_position, body) for body in (structure.first_body, structure.second_body)],
+        axis=1,
+    )
+    torque = stack([-wrench[:, :3], wrench[:, :3]], axis=1)
+    return BodyReactions(force=force, torque=torque - cross(arm, force))
