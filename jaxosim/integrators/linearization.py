@@ -107,7 +107,9 @@ class Evaluation:
     def rates(self) -> StateDerivative:
         """The state derivative, accelerations included."""
         stages = self.stages
-        u_dot = accelerations(stages.mass, stages.force, stages.constraints, stages.constraint_bias)
+        u_dot, _ = accelerations(
+            stages.mass, stages.force, stages.constraints, stages.constraint_bias
+        )
         u = segment_sum(u_dot, self.model.tree.mobility, len(stages.rates.u))
         return dataclasses.replace(stages.rates, u=u)
 
