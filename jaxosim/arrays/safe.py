@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxosim.arrays.linalg import dot
+from jaxosim.arrays.linalg import dot, scale_rows
 
 
 def safe_norm(v: jax.Array) -> jax.Array:
@@ -11,6 +11,12 @@ def safe_norm(v: jax.Array) -> jax.Array:
     squared = dot(v, v)
     positive = squared > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
+
+
+def unit(v: jax.Array) -> jax.Array:
+    """Directions of vectors `[..., k]`; zero of the zero vector, with gradient zero."""
+    size = safe_norm(v)
+    return scale_rows(v, safe_divide(jnp.ones_like(size), size))
 
 
 def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:

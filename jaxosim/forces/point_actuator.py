@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from jaxosim.arrays.linalg import matvec, scale_rows
+from jaxosim.arrays.safe import unit
 from jaxosim.forces import wrenches
 from jaxosim.forces.actuator import (
     ActuatorSpec,
@@ -138,7 +139,7 @@ def coordinates(structure: Structure) -> np.ndarray:
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
     """Points and directions in the frames of the mobilized bodies that carry them."""
-    direction = wrenches.unit(params.direction)
+    direction = unit(params.direction)
     return Instance(
         point=frames.carried(structure.point_body, params.point),
         direction=matvec(frames.rotation[structure.direction_body], direction),

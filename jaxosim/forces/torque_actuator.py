@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxosim.arrays.indexing import concatenate
 from jaxosim.arrays.linalg import scale_rows
+from jaxosim.arrays.safe import unit
 from jaxosim.forces import wrenches
 from jaxosim.forces.actuator import (
     ActuatorSpec,
@@ -139,7 +140,7 @@ def coordinates(structure: Structure) -> np.ndarray:
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
     """Axes in the frames of the mobilized bodies that carry them."""
-    axis = wrenches.unit(params.axis)
+    axis = unit(params.axis)
     return Instance(
         axis=wrenches.carried_directions(frames, structure.axis_body, params.orientation, axis)
     )

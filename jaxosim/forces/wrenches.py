@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import segment_sum, take
-from jaxosim.arrays.linalg import cross, matvec, scale_rows
-from jaxosim.arrays.safe import safe_divide, safe_norm
+from jaxosim.arrays.linalg import cross, matvec
 from jaxosim.arrays.spatial import body_xyz_rotation, spatial
 from jaxosim.forces.force import BodyFrames, Kinematics
 from jaxosim.models.osim.context import Context
@@ -27,11 +26,6 @@ def read_direction(context: Context, element: Element, tag: str, default: Vec3) 
     if not any(direction):
         raise element.error(f"expected a {tag} other than zero")
     return direction
-
-
-def unit(vectors: jax.Array) -> jax.Array:
-    """Vectors `[n, 3]` of length 1 along others."""
-    return scale_rows(vectors, safe_divide(jnp.ones_like(vectors[:, 0]), safe_norm(vectors)))
 
 
 def carried_directions(

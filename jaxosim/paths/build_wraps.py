@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jaxosim.paths.read_wraps import PathWrapSpec
-from jaxosim.paths.wrap_object import Rows
+from jaxosim.paths.wrap_object import Sides, sides_of
 from jaxosim.paths.wraps import WRAPS
 from jaxosim.structure import GROUND
 
@@ -31,7 +31,8 @@ class WrapRows:
     kind: int  # class, as WRAPS counts them
     object: np.ndarray  # [candidate] among the wrap objects of the class
     frame: np.ndarray  # [candidate] wrap whose frame is that of the object
-    rows: Rows  # [candidate]
+    sides: Sides  # [candidate]
+    alone: bool  # whether each is the only PathWrap of its path
     slot: np.ndarray  # [candidate] that the wrap would follow
     wrap: np.ndarray  # [candidate] the wrap
     first: np.ndarray  # [candidate] lowest point after which the wrap may lie
@@ -382,12 +383,8 @@ def _rows(
         kind=kind,
         object=np.array([owner.object_of_kind for owner in owners], int),
         frame=np.array([w - count for _, w in pairs], int),
-        rows=Rows(
-            axis=np.array([spec.quadrant[0] for spec in specs], int),
-            sign=np.array([spec.quadrant[1] for spec in specs], int),
-            method=tuple(owner.spec.method for owner in owners),
-            alone=alone,
-        ),
+        sides=sides_of([spec.quadrant for spec in specs], [owner.spec.method for owner in owners]),
+        alone=alone,
         slot=np.array([s for s, _ in pairs], int),
         wrap=np.array([w - count for _, w in pairs], int),
         first=np.array([owner.spec.range[0] for owner in owners], float),

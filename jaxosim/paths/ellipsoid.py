@@ -18,7 +18,7 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, stack
 from jaxosim.arrays.linalg import cross, dot, matmul_nt, matvec
 from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
-from jaxosim.arrays.safe import safe_divide, safe_norm
+from jaxosim.arrays.safe import safe_divide, safe_norm, unit
 
 # OpenSim's constants.
 _ON_PLANE = 2e-13  # coordinate below which a point is in a coordinate plane
@@ -38,11 +38,6 @@ _MOST_SEGMENTS = 499
 _DAMPINGS = 60
 
 NO_PLANE = -1
-
-
-def unit(v: jax.Array) -> jax.Array:
-    """Direction of a vector `[3]`; zero of zero."""
-    return v * safe_divide(jnp.ones_like(v[0]), safe_norm(v))
 
 
 def entry(v: jax.Array, axis: jax.Array) -> jax.Array:

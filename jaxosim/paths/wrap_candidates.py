@@ -5,7 +5,9 @@ docs/theory/paths.md, "Wrapping".
 """
 
 import functools
-from typing import NamedTuple
+from dataclasses import replace
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +15,11 @@ import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, segment_sum, take, take_columns, take_or_zero
 from jaxosim.arrays.linalg import matvec, transpose
+from jaxosim.arrays.loops import over_rows
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.paths.build_wraps import WrapGroup, WrapRows, WrapStep
 from jaxosim.paths.params import PathParams
-from jaxosim.paths.wrap_object import NEVER
+from jaxosim.paths.wrap_object import NEVER, Sides, WrapLine
 from jaxosim.paths.wraps import WRAPS
 
 
@@ -119,32 +122,53 @@ def candidates(
     own_low = take(low, rows.slot)
     first, last = (x.astype(place.dtype) for x in (rows.first, rows.last))
     exists = exists & (own_low >= first) & (next_high <= last)
-    pose = take(given.pose, rows.frame)
-    to_frame, origin = transpose(pose[..., :3]), pose[..., 3]
-
-    def local(values: jax.Array) -> jax.Array:
-        return matvec(to_frame, values - origin)
-
-    p1, p2 = local(take(leave, rows.slot)), local(of_next(enter))
-    wrap = WRAPS[rows.kind]
-    params = jax.tree.map(
-        lambda values: take(values, rows.object), getattr(given.params, wrap.FIELD)
+    ends = (take(leave, rows.slot), of_next(enter))
+    measured = ends if rows.alone else (take(kept_leave, rows.slot), of_next(kept_enter))
+    line, change = over_rows(
+        functools.partial(_wrapped, WRAPS[rows.kind], rows.alone),
+        _Piece(
+            *(take(given.pose, rows.frame), ends, measured),
+            params=jax.tree.map(
+                lambda values: take(values, rows.object),
+                getattr(given.params, WRAPS[rows.kind].FIELD),
+            ),
+            sides=replace(rows.sides, direction=rows.sides.direction.astype(place.dtype)),
+        ),
     )
-    line = wrap.wrap_line(p1, p2, params, rows.rows)
-    if not rows.rows.alone:
-        p1, p2 = local(take(kept_leave, rows.slot)), local(of_next(kept_enter))
-    straight = safe_norm(line.r1 - p1) + safe_norm(p2 - line.r2)
-    r1, r2 = (origin + matvec(pose[..., :3], r) for r in (line.r1, line.r2))
     rest = [line.length, own_low, next_high, 0.5 * (order + next_place)]
     return Candidates(
         exists=exists,
         inside=line.inside & exists,
         possible=line.possible & exists,
         mandatory=line.mandatory & exists,
-        change=straight + line.length - safe_norm(p2 - p1),
+        change=change,
         order=order,
-        values=concatenate([r1, r2, jnp.stack(rest, axis=-1)], axis=1),
+        values=concatenate([line.r1, line.r2, jnp.stack(rest, axis=-1)], axis=1),
     )
+
+
+class _Piece(NamedTuple):
+    """A straight piece of a path and the object over which it may wrap."""
+
+    pose: jax.Array  # [3, 4] of the object, from the reference point
+    ends: tuple[jax.Array, jax.Array]  # [3] (m) from the reference point
+    measured: tuple[jax.Array, jax.Array]  # [3] (m) the ends from which is measured
+    params: Any  # of the object
+    sides: Sides
+
+
+def _wrapped(wrap: ModuleType, alone: bool, piece: _Piece) -> tuple[WrapLine, jax.Array]:
+    """What becomes of a piece, from the reference point, and the change (m) of the length."""
+    rotation, origin = piece.pose[:, :3], piece.pose[:, 3]
+
+    def local(point: jax.Array) -> jax.Array:
+        return matvec(transpose(rotation), point - origin)
+
+    line = wrap.wrap_line(*map(local, piece.ends), piece.params, piece.sides, alone)
+    p1, p2 = map(local, piece.measured)
+    straight = safe_norm(line.r1 - p1) + safe_norm(p2 - line.r2)
+    r1, r2 = (origin + matvec(rotation, r) for r in (line.r1, line.r2))
+    return line._replace(r1=r1, r2=r2), straight + line.length - safe_norm(p2 - p1)
 
 
 def choice(

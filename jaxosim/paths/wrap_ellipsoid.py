@@ -20,7 +20,7 @@ import numpy as np
 from jaxosim.arrays.forward import with_forward_jacobian
 from jaxosim.arrays.indexing import concatenate, stack
 from jaxosim.arrays.linalg import cross, dot, matvec, transpose
-from jaxosim.arrays.safe import safe_divide, safe_norm
+from jaxosim.arrays.safe import safe_divide, safe_norm, unit
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec
@@ -34,9 +34,8 @@ from jaxosim.paths.ellipsoid import (
     largest,
     quadric,
     tangent_point,
-    unit,
 )
-from jaxosim.paths.wrap_object import Rows, WrapLine, WrapObjectSpec, read_quadrant, sqrt_or_zero
+from jaxosim.paths.wrap_object import Sides, WrapLine, WrapObjectSpec, read_quadrant, sqrt_or_zero
 from jaxosim.pytree import array, pytree
 
 FIELD = "wrap_ellipsoids"
@@ -84,37 +83,27 @@ def build(specs: Sequence[Spec]) -> Params:
     return Params(dimensions=np.array([spec.dimensions for spec in specs], float).reshape(-1, 3))
 
 
-def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, rows: Rows) -> WrapLine:
-    """Wrap straight pieces from p1 to p2 around ellipsoids.
+def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, sides: Sides, alone: bool) -> WrapLine:
+    """Wrap a straight piece from p1 to p2 around an ellipsoid.
 
     Args:
-      p1: `[row, 3]` (m) in the frame of the ellipsoid.
-      p2: `[row, 3]` (m) likewise.
-      params: of the ellipsoid of each row.
-      rows: quadrants and methods.
+      p1: `[3]` (m) in the frame of the ellipsoid.
+      p2: `[3]` (m) likewise.
+      params: of the ellipsoid.
+      sides: quadrant and method.
+      alone: whether no other wrap shares the path, which makes no difference here.
 
     Returns:
       Tangent points and the length between them; every wrap is mandatory.
     """
-    scale = safe_divide(jnp.full_like(p1[:, 0], 3.0), jnp.sum(params.dimensions, axis=-1))
-    chord = _chord(p1, p2, params.dimensions)
-    direction = np.eye(3)[rows.axis] * np.asarray(rows.sign)[:, None]
-    methods = np.array([[m == "axial", m == "midpoint"] for m in rows.method])
-    static = np.concatenate([direction, methods], axis=1).astype(p1.dtype)
-    given = concatenate([p1, p2, params.dimensions], axis=1)
-    given = given * scale[:, None]
-    there = jnp.where(chord, 1.0, 0.0).astype(p1.dtype)
-    constants = concatenate(
-        [jnp.asarray(static), there[:, None], jax.lax.stop_gradient(scale)[:, None]], axis=1
-    )
-
-    def one(_: None, row: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
-        return None, _wrapped(*row)
-
-    found = jax.lax.scan(one, None, (given, constants))[1] / scale[:, None]
-    no = jnp.zeros(len(p1), bool)
-    inside = _inside(p1, p2, params.dimensions)
-    return WrapLine(inside, no, chord, found[:, :3], found[:, 3:6], found[:, 6])
+    a = params.dimensions
+    scale = safe_divide(jnp.full_like(a[0], 3.0), a[0] + a[1] + a[2])
+    chord = _chord(p1, p2, a)
+    flags = stack([sides.is_axial, sides.is_midpoint, chord]).astype(p1.dtype)
+    constants = [sides.direction, flags, jax.lax.stop_gradient(scale)[None]]
+    found = _wrapped(concatenate([p1, p2, a]) * scale, concatenate(constants)) / scale
+    no = jnp.zeros((), bool)
+    return WrapLine(_inside(p1, p2, a), no, chord, found[:3], found[3:6], found[6])
 
 
 def on_surface(points: jax.Array, params: Params) -> jax.Array:
@@ -124,12 +113,12 @@ def on_surface(points: jax.Array, params: Params) -> jax.Array:
 
 
 def _inside(p1: jax.Array, p2: jax.Array, a: jax.Array) -> jax.Array:
-    """Whether an end is in the ellipsoid, `[row]`."""
+    """Whether an end is in the ellipsoid."""
     return (quadric(p1, a) < _INSIDE) | (quadric(p2, a) < _INSIDE)
 
 
 def _roots(p1: jax.Array, p2: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Where the line p2 + l (p1 - p2) meets the ellipsoid: whether, larger and smaller l `[…]`."""
+    """Where the line p2 + l (p1 - p2) meets the ellipsoid: whether, larger and smaller l."""
     along, end = (p1 - p2) / a, p2 / a
     square, double, rest = dot(along, along), 2 * dot(along, end), dot(end, end) - 1
     disc = double * double - 4 * square * rest
@@ -139,7 +128,7 @@ def _roots(p1: jax.Array, p2: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.A
 
 
 def _chord(p1: jax.Array, p2: jax.Array, a: jax.Array) -> jax.Array:
-    """Whether both places at which a line meets the ellipsoid lie between its ends, `[row]`."""
+    """Whether both places at which a line meets the ellipsoid lie between its ends."""
     size = safe_norm(p1) * safe_norm(p2)
     apart = jnp.abs(safe_divide(dot(p1, p2), size) - 1) >= _COLLINEAR
     meets, high, low = _roots(p1, p2, a)

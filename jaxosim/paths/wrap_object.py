@@ -3,6 +3,7 @@
 Source: OpenSim `WrapObject`, `WrapResult`; see docs/theory/paths.md, "Wrapping".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxosim.arrays.linalg import dot
 from jaxosim.errors import quote
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.xml import Element
@@ -34,25 +36,39 @@ class WrapObjectSpec:
     quadrant: tuple[int, int]
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """What is static about the wraps that a law is evaluated for, one row each."""
+class Sides:
+    """What is static about a wrap that a law is evaluated for; with a leading axis, about many."""
 
-    axis: np.ndarray  # [row] of the quadrant
-    sign: np.ndarray  # [row] of the quadrant, 0 if there is none
-    method: tuple[str, ...]  # [row] of the PathWrap
-    alone: bool  # whether each is the only PathWrap of its path
+    direction: jax.Array  # [3] of the axis of the quadrant; zero if there is none
+    is_axial: jax.Array  # bool: the method of the PathWrap, as the next
+    is_midpoint: jax.Array  # bool
+
+    @property
+    def limited(self) -> jax.Array:
+        """Whether wrapping is limited to a quadrant."""
+        return jnp.any(self.direction != 0)
+
+
+def sides_of(quadrants: Sequence[tuple[int, int]], methods: Sequence[str]) -> Sides:
+    """Quadrants and methods of wraps `[wrap]`, as arrays with that axis in front."""
+    return Sides(
+        direction=np.array([sign * np.eye(3)[axis] for axis, sign in quadrants]),
+        is_axial=np.array([method == "axial" for method in methods]),
+        is_midpoint=np.array([method == "midpoint" for method in methods]),
+    )
 
 
 class WrapLine(NamedTuple):
     """What becomes of one straight piece at a wrap object, in the frame of that object."""
 
-    inside: jax.Array  # [row] bool: an end lies within the object
-    possible: jax.Array  # [row] bool: a wrap, to be compared with those of the other pieces
-    mandatory: jax.Array  # [row] bool: a wrap that excludes those of later pieces
-    r1: jax.Array  # [row, 3] (m) point at which the path meets the surface
-    r2: jax.Array  # [row, 3] (m) point at which it leaves the surface
-    length: jax.Array  # [row] (m) of the path on the surface
+    inside: jax.Array  # bool: an end lies within the object
+    possible: jax.Array  # bool: a wrap, to be compared with those of the other pieces
+    mandatory: jax.Array  # bool: a wrap that excludes those of later pieces
+    r1: jax.Array  # [3] (m) point at which the path meets the surface
+    r2: jax.Array  # [3] (m) point at which it leaves the surface
+    length: jax.Array  # (m) of the path on the surface
 
 
 def read_quadrant(context: Context, element: Element) -> tuple[int, int]:
@@ -72,11 +88,10 @@ def read_quadrant(context: Context, element: Element) -> tuple[int, int]:
     return _AXES.index(name), sign
 
 
-def on_active_side(points: jax.Array, rows: Rows) -> jax.Array:
-    """Whether points `[row, 3]` lie on the side of the quadrant; as in OpenSim, 0 is positive."""
-    axes = np.eye(3, dtype=points.dtype)[rows.axis]
-    along = jnp.sum(points * axes, axis=-1)
-    return jnp.where(rows.sign > 0, along >= 0, along < 0)
+def on_active_side(point: jax.Array, sides: Sides) -> jax.Array:
+    """Whether a point `[3]` lies on the side of the quadrant; as in OpenSim, 0 is positive."""
+    along = dot(point, sides.direction)
+    return (along > 0) | ((along == 0) & jnp.any(sides.direction > 0))
 
 
 def sqrt_or_zero(x: jax.Array) -> jax.Array:
@@ -91,21 +106,16 @@ def nearest_pair(
     """Which tangent points of both ends are nearest to each other, in OpenSim's order.
 
     Args:
-      a1: `[row, 3]` from the center, as all.
+      a1: `[3]` from the center, as all.
       b1: the other of the same end.
       a2: of the other end.
       b2: the other of that end.
 
     Returns:
-      `[row]` bool: whether it is a of the first, and a of the second end.
+      Whether it is a of the first, and a of the second end.
     """
-    aa, ab, ba, bb = (jnp.sum(x * y, axis=-1) for x in (a1, b1) for y in (a2, b2))
+    aa, ab, ba, bb = (dot(x, y) for x in (a1, b1) for y in (a2, b2))
     is_aa = (aa > ab) & (aa > ba) & (aa > bb)
     is_ab = ~is_aa & (ab > ba) & (ab > bb)
     is_ba = ~is_aa & ~is_ab & (ba > bb)
     return is_aa | is_ab, is_aa | is_ba
-
-
-def choose(condition: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
-    """Rows `[row, 3]` of a where the condition `[row]` holds, else of b."""
-    return jnp.where(condition[:, None], a, b)

@@ -20,17 +20,16 @@ import numpy as np
 from jaxosim.arrays.forward import with_forward_jacobian
 from jaxosim.arrays.indexing import stack
 from jaxosim.arrays.linalg import dot, matvec, transpose
-from jaxosim.arrays.safe import safe_divide, safe_norm
+from jaxosim.arrays.safe import safe_divide, safe_norm, unit
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec
 from jaxosim.paths import wrap_cylinder
 from jaxosim.paths.wrap_object import (
     NEVER,
-    Rows,
+    Sides,
     WrapLine,
     WrapObjectSpec,
-    choose,
     on_active_side,
     read_quadrant,
 )
@@ -89,14 +88,15 @@ def build(specs: Sequence[Spec]) -> Params:
     )
 
 
-def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, rows: Rows) -> WrapLine:
-    """Wrap straight pieces from p1 to p2 through tori.
+def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, sides: Sides, alone: bool) -> WrapLine:
+    """Wrap a straight piece from p1 to p2 through a torus.
 
     Args:
-      p1: `[row, 3]` (m) in the frame of the torus.
-      p2: `[row, 3]` (m) likewise.
-      params: of the torus of each row.
-      rows: quadrants.
+      p1: `[3]` (m) in the frame of the torus.
+      p2: `[3]` (m) likewise.
+      params: of the torus.
+      sides: quadrant.
+      alone: whether no other wrap shares the path.
 
     Returns:
       Tangent points and length; no wrap is mandatory. As in OpenSim a piece that finds no wrap at
@@ -104,23 +104,21 @@ def wrap_line(p1: jax.Array, p2: jax.Array, params: Params, rows: Rows) -> WrapL
     """
     radius = params.outer_radius
     first, second = _nearest(p1, p2, radius), _nearest(p2, p1, radius)
-    sides = [on_active_side(x, rows) | (rows.sign == 0) for x in (first, second)]
+    active = [on_active_side(x, sides) | ~sides.limited for x in (first, second)]
     closer = _squared_distance(first, radius) < _squared_distance(second, radius)
-    nearest = choose(sides[0] & (closer | ~sides[1]), first, second)
-    found = sides[0] | sides[1]
+    nearest = jnp.where(active[0] & (closer | ~active[1]), first, second)
+    found = active[0] | active[1]
 
-    flat = nearest * np.array([[1.0, 1.0, 0.0]], p1.dtype)
-    size = safe_norm(flat)
-    outward = flat * safe_divide(jnp.ones_like(size), size)[:, None]
-    center = radius[:, None] * outward
-    x, none, one = -outward, jnp.zeros_like(size), jnp.ones_like(size)
-    y = stack([none, none, -one], axis=-1)
-    z = stack([-x[:, 1], x[:, 0], none], axis=-1)
-    to_cylinder = stack([x, y, z], axis=1)
-    cylinders = wrap_cylinder.Params(radius=params.inner_radius, length=_LENGTH * one)
-    inward = replace(rows, axis=np.zeros_like(rows.axis), sign=np.ones_like(rows.sign))
+    outward = unit(nearest * np.array([1.0, 1.0, 0.0], p1.dtype))
+    center = radius * outward
+    x, none, one = -outward, jnp.zeros_like(radius), jnp.ones_like(radius)
+    y = stack([none, none, -one])
+    z = stack([-x[1], x[0], none])
+    to_cylinder = stack([x, y, z])
+    cylinder = wrap_cylinder.Params(radius=params.inner_radius, length=_LENGTH * one)
+    inward = replace(sides, direction=jnp.asarray([1.0, 0.0, 0.0], p1.dtype))
     end1, end2 = (matvec(to_cylinder, p - center) for p in (p1, p2))
-    line = wrap_cylinder.wrap_line(end1, end2, cylinders, inward)
+    line = wrap_cylinder.wrap_line(end1, end2, cylinder, inward, alone)
     wraps = line.possible | line.mandatory
     r1, r2 = (center + matvec(transpose(to_cylinder), r) for r in (line.r1, line.r2))
     no = jnp.zeros_like(found)
@@ -137,15 +135,14 @@ def on_surface(points: jax.Array, params: Params) -> jax.Array:
 
 
 def _squared_distance(x: jax.Array, radius: jax.Array) -> jax.Array:
-    """Squared distance `[row]` (m²) from points to the circle."""
-    return dot(x, x) + radius**2 - 2 * radius * safe_norm(x[:, :2])
+    """Squared distance (m²) from a point to the circle."""
+    return dot(x, x) + radius**2 - 2 * radius * safe_norm(x[:2])
 
 
 def _nearest(a: jax.Array, b: jax.Array, radius: jax.Array) -> jax.Array:
-    """The point `[row, 3]` of the line from a to b that is nearest to the circle."""
-    size = safe_norm(b - a)
-    direction = (b - a) * safe_divide(jnp.ones_like(size), size)[:, None]
-    flat, flat_direction = a[:, :2], direction[:, :2]
+    """The point `[3]` of the line from a to b that is nearest to the circle."""
+    direction = unit(b - a)
+    flat, flat_direction = a[:2], direction[:2]
     line = stack(
         [
             dot(a, direction),
@@ -153,15 +150,9 @@ def _nearest(a: jax.Array, b: jax.Array, radius: jax.Array) -> jax.Array:
             dot(flat_direction, flat_direction),
             dot(flat, flat),
             radius,
-        ],
-        axis=-1,
+        ]
     )
-
-    def one(_: None, row: jax.Array) -> tuple[None, jax.Array]:
-        return None, _place(row, jnp.zeros(0, row.dtype))
-
-    place = jax.lax.scan(one, None, line)[1]
-    return a + place * direction
+    return a + _place(line, jnp.zeros(0, line.dtype)) * direction
 
 
 class _Search(NamedTuple):

@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, segment_sum, take, take_columns, take_or_zero
 from jaxosim.arrays.linalg import cross, scale_rows
+from jaxosim.arrays.loops import rounds
 from jaxosim.arrays.safe import safe_divide, safe_norm
 from jaxosim.arrays.spatial import spatial
 from jaxosim.paths.build_wraps import WrapGroup, WrapStep
@@ -68,13 +69,10 @@ def wrap_paths(
         for step, _ in group.steps:
             wrapped, kept, _ = _place(group, step, given, wrapped, kept, None)
         return wrapped, _course(group, given, wrapped, kept)
-
-    def one_pass(carry: _Pass, is_first: jax.Array) -> tuple[_Pass, None]:
-        return _one_pass(group, given, carry, is_first), None
-
     going = jnp.ones(len(group.paths), bool)
     start = _Pass(wrapped, kept, jnp.full(len(going), NEVER, point.dtype), ~going, going)
-    end, _ = jax.lax.scan(one_pass, start, np.arange(group.passes) == 0)
+    one_pass = functools.partial(_one_pass, group)
+    end = rounds(one_pass, given, start, lambda carry: jnp.any(carry.going), group.passes)
     return end.wrapped, _course(group, given, end.wrapped, end.kept)
 
 
@@ -88,7 +86,7 @@ class _Pass(NamedTuple):
     going: jax.Array  # [group path] bool
 
 
-def _one_pass(group: WrapGroup, given: Given, carry: _Pass, is_first: jax.Array) -> _Pass:
+def _one_pass(group: WrapGroup, given: Given, carry: _Pass, number: jax.Array) -> _Pass:
     """Place every wrap of the paths that are not settled, and measure."""
     wrapped, kept, _, swapped, going = carry
     results = {}
@@ -108,7 +106,7 @@ def _one_pass(group: WrapGroup, given: Given, carry: _Pass, is_first: jax.Array)
         # and the first is taken from the path.
         at = _placed_first_two(group)
         empty, inside = take_or_zero(results[0][0], at[0]), take_or_zero(results[1][1], at[1])
-        changes = is_first & empty & inside
+        changes = (number == 0) & empty & inside
         first, swapped = group.steps[0][0], swapped | changes
         turned = take(changes, first.path_of_link)
         link = jnp.where(turned, without(first, wrapped.link), wrapped.link)

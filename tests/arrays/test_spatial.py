@@ -68,6 +68,7 @@ def test_all_parts_of_a_vector_are_turned():
 def test_safe_norm_and_division():
     v = jnp.array([[3.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
     np.testing.assert_array_equal(safe.safe_norm(v), [5.0, 0.0])
+    close(safe.unit(v), [[0.6, 0.0, 0.8], [0.0, 0.0, 0.0]])
     quotient = safe.safe_divide(jnp.array([1.0, 1.0, 0.0]), jnp.array([2.0, 0.0, 0.0]))
     np.testing.assert_array_equal(quotient, [0.5, 0.0, 0.0])
 
@@ -129,6 +130,7 @@ def test_gradients_at_zero_are_zero_not_nan():
     slopes = jax.grad(safe.safe_divide, argnums=(0, 1))(jnp.asarray(1.0), jnp.asarray(0.0))
     assert hopper_model.all_finite(slopes)
     assert hopper_model.all_finite(jax.hessian(safe.safe_norm)(zero))
+    np.testing.assert_array_equal(jax.jacrev(safe.unit)(zero), np.zeros((3, 3)))
 
 
 @pytest.mark.parametrize("angles", [[0.0, 0.0, 0.0], [0.3, -0.8, 2.0]])
