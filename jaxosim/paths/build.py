@@ -191,7 +191,7 @@ def _arms(
     moving: dict[int, int],
     tree: TreeStructure,
 ) -> tuple[ArmStructure, MovingEndStructure]:
-    """Entries of the moment-arm matrix, of flexible segments and of slots of paths with wraps."""
+    """Entries of the moment-arm matrix, of flexible segments and of paths with wraps."""
     support = np.concatenate([tree.support, np.zeros((1, len(tree.mobility)))])  # row −1 is ground
     lines = [
         Line(s.path, support[points[s.start].mobod] - support[points[s.end].mobod])
@@ -200,10 +200,9 @@ def _arms(
     mobility = {int(c): i for i, c in enumerate(tree.mobility)}
     ends = _moving_ends(flexible, points, moving, mobility)
     places = {point: place for place, point in enumerate(moving)}
-    slot_count = sum(len(group.slot_path) for group in groups)
+    slot_count, first = sum(len(group.slot_path) for group in groups), len(flexible)
     for group in groups:
-        first = len(lines)
-        for number, mobod in zip(group.slot_path.tolist(), group.slot_mobod.tolist(), strict=True):
+        for number, mobod in group.lines.tolist():
             moved = support[group.slot_mobod[group.slot_path == number]]
             # A coordinate that moves all of a path has no moment arm, unless OpenSim's tensions
             # are out of balance, see `wrapping`.
@@ -214,6 +213,7 @@ def _arms(
                 path, drives = points[point].path, mobility[moving[point]]
                 for row, pulls in ((first + slot, True), (first + slot + slot_count, False)):
                     ends.append(MovingEnd(path, places[point], row, 1, drives, pulls))
+        first += len(group.slot_path)
     return build_arms(source, lines, ends, len(owners), len(tree.mobility))
 
 

@@ -21,7 +21,7 @@ class ArmStructure:
 
     path: np.ndarray  # [arm]
     mobility: np.ndarray  # [arm] coordinate
-    segment: np.ndarray  # [arm, term] flexible segments and slots of wrapped paths that contribute
+    segment: np.ndarray  # [arm, term] that contribute: flexible segments, bodies of wrapped paths
     sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
     table: np.ndarray  # [path, mobility] number of the entry; the number of entries if none
 
@@ -54,7 +54,7 @@ class MovingEnd:
 
 @dataclass(frozen=True)
 class Line:
-    """What of a path acts on coordinates: a segment, or a slot of a path with wraps."""
+    """What of a path acts on coordinates: a segment, or, of a path with wraps, all on one body."""
 
     path: int
     crossed: np.ndarray  # [mobility] sign of its contribution to each coordinate

@@ -75,13 +75,13 @@ class WrapGroup:
     slot_mobod: np.ndarray  # [slot]
     slot_path: np.ndarray  # [slot] of the group
     wrap_path: np.ndarray  # [wrap] of the group
+    line: np.ndarray  # [slot] which of `lines`
+    lines: np.ndarray  # [line, 2] pairs of a path of the group and a mobilized body
     start: np.ndarray  # [link] slot
     end: np.ndarray  # [link] slot
     needed: np.ndarray  # [link, condition] as `SegmentStructure.needed`
     straight: np.ndarray  # [link] bool: from point to point
-    one_object: (
-        np.ndarray
-    )  # [link] bool: two wraps of one object, between which nothing is measured
+    one_object: np.ndarray  # [link] bool: joins wraps of one object: nothing is measured there
     pulls: np.ndarray  # [link] bool: joins two mobilized bodies
     steps: tuple[tuple[WrapStep, bool | None], ...]  # whether for swapped paths; None: for all
     passes: int
@@ -211,7 +211,9 @@ def build_group(
     """
     links = _links(points, wraps)
     objects = [None] * len(points) + [wrap.object for wrap in wraps]
-    mobods = np.array([p.mobod for p in points] + [w.mobod for w in wraps], int)
+    slots = np.array([(slot.path, slot.mobod) for slot in (*points, *wraps)], int)
+    lines, line = np.unique(slots, axis=0, return_inverse=True)
+    mobods = slots[:, 1]
     start, end = (np.array([link[i] for link in links], int) for i in (0, 1))
     steps = {
         position: _step(position, points, wraps, links, objects, alone)
@@ -231,8 +233,10 @@ def build_group(
         wrap_mobod=np.array([w.mobod for w in wraps], int),
         index=np.array([p.index for p in points], float),
         slot_mobod=mobods,
-        slot_path=np.array([p.path for p in points] + [w.path for w in wraps], int),
+        slot_path=slots[:, 0],
         wrap_path=np.array([w.path for w in wraps], int),
+        line=line.reshape(-1),
+        lines=lines,
         start=start,
         end=end,
         needed=_needed(points, links, conditional_count),

@@ -151,8 +151,8 @@ def _arms(
     Args:
       model: static structure.
       position: poses.
-      line: `[segment + slot, 6]` (m, 1) wrench of unit tension at the start of each segment, zero
-        if it does not exist, and on each slot of paths with wraps.
+      line: `[segment + line, 6]` (m, 1) wrench of unit tension at the start of each segment, zero
+        if it does not exist, and on each body of paths with wraps.
       direction: `[segment + 2 slot, 3]` (1) its linear part, for the slots once from other bodies
         and once from their own.
       derivative: `[moving, 3]` of the moving points by their coordinates.
@@ -171,7 +171,7 @@ def _arms(
 
 
 def _entries(model: Model, position: PositionInfo, line: jax.Array) -> jax.Array:
-    """Generalized forces `[arm]` of wrenches `[segment + slot, 6]` at the starts of segments."""
+    """Generalized forces `[arm]` of wrenches `[segment + line, 6]` at the starts of segments."""
     arms = model.paths.arms
     sign = arms.sign.astype(line.dtype)
     lines = take_columns(line, arms.segment)
@@ -194,8 +194,8 @@ class _Wrapped(NamedTuple):
     """The paths with wraps."""
 
     length: jax.Array  # [path] (m), zero of the others
-    line: jax.Array  # [slot, 6] (m, 1) wrench of unit tension on each slot
-    rest: jax.Array  # [slot, 6] (m, 1) the others that belong to the lengthening speed
+    line: jax.Array  # [line, 6] (m, 1) wrench of unit tension on each body of a path
+    rest: jax.Array  # [line, 6] (m, 1) the others that belong to the lengthening speed
     force: jax.Array  # [2 slot, 3] (1) from other bodies and from its own; none without moving ends
 
 

@@ -32,6 +32,7 @@ from jaxosim.paths.wrap_candidates import (
     candidates,
     choice,
     masked,
+    picked,
     without,
 )
 from jaxosim.paths.wrap_object import NEVER
@@ -163,7 +164,7 @@ def _place(
     on = any_of(onward, step.onward_link, len(link))
     cut = take_or_zero(chosen, step.cut)
     new = jnp.where(step.own, jnp.where(step.into, cut, on), link & ~cut)
-    values = segment_sum(masked(chosen, found.values), step.placed, len(step.wraps))
+    values = picked(chosen, found.values, step.placed, len(step.wraps))
     old = concatenate([wrapped.enter, wrapped.leave, jnp.stack(wrapped[3:], axis=-1)], axis=1)
     index = np.arange(len(old))
     index[step.wraps] = len(old) + np.arange(len(step.wraps))
@@ -203,7 +204,7 @@ def _course(group: WrapGroup, given: Given, wrapped: Wrapped, kept: Kept) -> Cou
     """Lengths and directions of what the links join."""
     enter, leave = (concatenate([given.point, x]) for x in kept.of(wrapped))
     count = len(group.slot_path)
-    ahead = segment_sum(masked(wrapped.link, take(enter, group.end)), group.start, count)
+    ahead = picked(wrapped.link, take(enter, group.end), group.start, count)
     apart = masked(any_of(wrapped.link, group.start, count), ahead - leave)
     distance = safe_norm(apart)
     # OpenSim differs: two coincident points of different bodies give it a force of NaN, us none.
@@ -224,13 +225,20 @@ def _course(group: WrapGroup, given: Given, wrapped: Wrapped, kept: Kept) -> Cou
 
 
 def slot_lines(group: WrapGroup, wrapped: Wrapped, course: Course) -> tuple[jax.Array, jax.Array]:
-    """Wrenches `[slot, 6]` (m, 1) of unit tension about the reference point.
+    """Wrenches `[line, 6]` (m, 1) of unit tension about the reference point.
 
     Returns:
       Those that act on the bodies of the slots, through pieces that join two bodies; and those that
       make up the rest of the lengthening speed, of pieces that join points of one body, whose kept
-      and last locations differ.
+      and last locations differ. Those of the slots of one path on one body are summed.
     """
+    lines, rest = _slot_lines(group, wrapped, course)
+    total = len(group.lines)
+    return segment_sum(lines, group.line, total), segment_sum(rest, group.line, total)
+
+
+def _slot_lines(group: WrapGroup, wrapped: Wrapped, course: Course) -> tuple[jax.Array, jax.Array]:
+    """The same of each slot `[slot, 6]`."""
     lines = _lines(group, wrapped, course, group.pulls)
     if group.passes == 1:
         return lines, jnp.zeros_like(lines)
@@ -268,5 +276,5 @@ def _from_behind(
     group: WrapGroup, wrapped: Wrapped, values: jax.Array, joined: np.ndarray
 ) -> jax.Array:
     """Values of the slots `[slot, …]` before each, `[slot, …]`; zeros if there is none."""
-    here = masked(wrapped.link & joined, take(values, group.start))
-    return segment_sum(here, group.end, len(group.slot_path))
+    here = take(values, group.start)
+    return picked(wrapped.link & joined, here, group.end, len(group.slot_path))
