@@ -29,8 +29,10 @@ from jaxosim.constraints import (
 from jaxosim.controllers import prescribed_controller, toy_reflex_controller
 from jaxosim.forces import (
     activation_coordinate_actuator,
+    blankevoort1991_ligament,
     body_actuator,
     bushing_force,
+    clutched_path_spring,
     coordinate_actuator,
     coordinate_limit_force,
     elastic_foundation_force,
@@ -45,6 +47,7 @@ from jaxosim.forces import (
     path_actuator,
     path_spring,
     point_actuator,
+    point_to_point_actuator,
     point_to_point_spring,
     prescribed_force,
     smooth_sphere_half_space_force,
@@ -58,6 +61,7 @@ from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointP
 from jaxosim.muscles.degroote_fregly2016 import Params as DeGrooteFregly2016Params
 from jaxosim.muscles.millard2012 import Params as Millard2012Params
 from jaxosim.muscles.muscle import MuscleParams
+from jaxosim.muscles.rigid_tendon import Params as RigidTendonParams
 from jaxosim.muscles.schutte1993 import Params as Schutte1993Params
 from jaxosim.muscles.thelen2003 import Params as Thelen2003Params
 from jaxosim.paths.build import PathStructure
@@ -123,6 +127,9 @@ class Model:
     activation_coordinate_actuators: activation_coordinate_actuator.Structure
     external_forces: external_force.Structure
     elastic_foundations: elastic_foundation_force.Structure
+    point_to_point_actuators: point_to_point_actuator.Structure
+    clutched_path_springs: clutched_path_spring.Structure
+    blankevoort1991_ligaments: blankevoort1991_ligament.Structure
     coordinate_couplers: coordinate_coupler_constraint.Structure
     point_constraints: point_constraint.Structure
     weld_constraints: weld_constraint.Structure
@@ -252,6 +259,7 @@ class Params:
     thelen2003: Thelen2003Params = dataclasses.field()
     degroote_fregly2016: DeGrooteFregly2016Params = dataclasses.field()
     schutte1993: Schutte1993Params = dataclasses.field()
+    rigid_tendon: RigidTendonParams = dataclasses.field()
     millard2012: Millard2012Params = dataclasses.field()
     contacts: hunt_crossley_force.Params = dataclasses.field()
     limits: coordinate_limit_force.Params = dataclasses.field()
@@ -275,6 +283,9 @@ class Params:
     activation_coordinate_actuators: activation_coordinate_actuator.Params = dataclasses.field()
     external_forces: external_force.Params = dataclasses.field()
     elastic_foundations: elastic_foundation_force.Params = dataclasses.field()
+    point_to_point_actuators: point_to_point_actuator.Params = dataclasses.field()
+    clutched_path_springs: clutched_path_spring.Params = dataclasses.field()
+    blankevoort1991_ligaments: blankevoort1991_ligament.Params = dataclasses.field()
     coordinate_couplers: coordinate_coupler_constraint.Params = dataclasses.field()
     point_constraints: point_constraint.Params = dataclasses.field()
     weld_constraints: weld_constraint.Params = dataclasses.field()

@@ -187,6 +187,9 @@ OWN_CLASSES = {
     "BodyActuator": "jaxosim.forces.body_actuator",
     "PathActuator": "jaxosim.forces.path_actuator",
     "Ligament": "jaxosim.forces.ligament",
+    "PointToPointActuator": "jaxosim.forces.point_to_point_actuator",
+    "ClutchedPathSpring": "jaxosim.forces.clutched_path_spring",
+    "Blankevoort1991Ligament": "jaxosim.forces.blankevoort1991_ligament",
     "ToyReflexController": "jaxosim.controllers.toy_reflex_controller",
     "PrescribedController": "jaxosim.controllers.prescribed_controller",
     "CoordinateCouplerConstraint": "jaxosim.constraints.coordinate_coupler_constraint",
@@ -380,7 +383,7 @@ def strings_and_names(name):
 @pytest.mark.parametrize("opensim_class", OWN_CLASSES)
 def test_a_class_of_forces_is_known_to_its_own_module_only(opensim_class):
     home = OWN_CLASSES[opensim_class]
-    word = re.compile(f"(?<![A-Za-z]){opensim_class}")  # not the end of another class's name
+    word = re.compile(f"(?<![A-Za-z0-9]){opensim_class}")  # not the end of another class's name
     knowing = {name for name in MODULES if word.search(strings_and_names(name))}
     assert any(name.startswith(home) for name in knowing)
     assert {name for name in knowing if not name.startswith(home)} <= MAY_NAME_A_CLASS_OF_FORCES

@@ -7,7 +7,7 @@ Every module has the same names:
 - `Structure`, `Params` and `build`: its arrays, with `sizes` and `names` of their axes and the
   `coordinates` that the force depends on other than through poses;
 - `realize_instance`: what follows from the params alone;
-- `Info` and `evaluate`: the force, and `jacobian`: its stiff part;
+- `Info` and `evaluate`: the force, and `jacobian`: its stiff part, a list if it has several forms;
 - `Outputs`, `outputs` and `records`: what OpenSim reports;
 - `describe`: for `jaxosim info`.
 
@@ -19,8 +19,10 @@ from typing import Any
 
 from jaxosim.forces import (
     activation_coordinate_actuator,
+    blankevoort1991_ligament,
     body_actuator,
     bushing_force,
+    clutched_path_spring,
     coordinate_actuator,
     coordinate_limit_force,
     elastic_foundation_force,
@@ -35,6 +37,7 @@ from jaxosim.forces import (
     path_actuator,
     path_spring,
     point_actuator,
+    point_to_point_actuator,
     point_to_point_spring,
     prescribed_force,
     smooth_sphere_half_space_force,
@@ -65,6 +68,9 @@ FORCES: tuple[ModuleType, ...] = (
     activation_coordinate_actuator,
     external_force,
     elastic_foundation_force,
+    point_to_point_actuator,
+    clutched_path_spring,
+    blankevoort1991_ligament,
 )
 
 

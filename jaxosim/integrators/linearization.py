@@ -260,7 +260,7 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
     """The structured Jacobian, in parts, for a step of h (s)."""
     model, params, stages = evaluation.model, evaluation.params, evaluation.stages
     inertia = diagonal(stages.mass)
-    parts = [
+    found = [
         force.jacobian(
             getattr(model, force.FIELD),
             getattr(params, force.FIELD),
@@ -271,6 +271,7 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
         )
         for force in present(model)
     ]
+    parts = [part for own in found for part in (own if isinstance(own, list) else [own])]
     of_states = _total(parts, StateJacobian)
     damping, stiffness = _on_mobilities(
         model, stages.position.paths, parts, jnp.zeros_like(stages.mass)
