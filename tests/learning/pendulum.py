@@ -38,7 +38,7 @@ class Pendulum(jaxosim.Env):
 
     @property
     def default_time_limit(self):
-        return 20
+        return 100  # of 10 ms: 20 control steps of 50 ms
 
     @functools.cached_property
     def blocks(self):

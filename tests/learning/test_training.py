@@ -36,10 +36,19 @@ def test_it_learns(learned):
     own, _, states, numbers = learned
     assert all(row["finite"] for row in numbers)
     evaluated = own.evaluator()
-    first, last = evaluated(states[0].policy), evaluated(states[-1].policy)
-    assert first.score + 1.5 < last.score  # of 20
+    last = evaluated(states[-1].policy)
+    blind = [evaluated(constant(states[0].policy, logit)).score for logit in np.linspace(-2, 2, 9)]
+    assert np.argmax(blind) not in (0, 8)  # the best constant torque is among them
+    assert last.score > max(blind) + 1.0  # of 20; it has learned to see
+    assert last.completed == 1.0 and (last.lengths == own.env.time_limit).all()
     assert np.allclose(last.metrics["angle"], last.returns)
     assert np.allclose(last.seconds, own.env.options.step_size * last.lengths)
+
+
+def constant(policy, logit):
+    """A policy that always does the same."""
+    *hidden, (weight, bias) = policy.layers
+    return dataclasses.replace(policy, layers=(*hidden, (0 * weight, 0 * bias + logit)))
 
 
 def test_it_is_traced_once(learned):
@@ -59,6 +68,7 @@ def test_what_is_reported_of_the_worlds_is_what_happened(learned):
     _, _, _, numbers = learned
     ended = [row for row in numbers if not np.isnan(row["return"])]
     assert ended and all(0 < row["length"] <= 20 for row in ended)
+    assert max(row["length"] for row in ended) > 15  # episodes of a second, not cut short
     assert all(np.isclose(row["term_angle"], row["reward"]) for row in numbers)
     assert all(np.isnan(row["speed"]) for row in numbers)  # it has no pelvis
 
