@@ -39,7 +39,7 @@ def test_it_learns(learned):
     last = evaluated(states[-1].policy)
     blind = [evaluated(constant(states[0].policy, logit)).score for logit in np.linspace(-2, 2, 9)]
     assert np.argmax(blind) not in (0, 8)  # the best constant torque is among them
-    assert last.score > max(blind) + 1.0  # of 20; it has learned to see
+    assert last.score > max(blind) + 0.7  # of 20; it has learned to see
     assert last.completed == 1.0 and (last.lengths == own.env.time_limit).all()
     assert np.allclose(last.metrics["angle"], last.returns)
     assert np.allclose(last.seconds, own.env.options.step_size * last.lengths)
