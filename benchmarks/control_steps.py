@@ -86,16 +86,19 @@ def main() -> None:
     controls = jnp.asarray(np.random.default_rng(0).uniform(0.0, 0.5, shape))
     exact = run(decider(model, params, REFERENCE), start, controls)
     before = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b[:-1]]), start, exact)
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), (before, controls, exact))
+    count = given.decisions * len(start.time)  # the rows of a field may be empty
+    flat = jax.tree.map(
+        lambda leaf: leaf.reshape(count, *leaf.shape[2:]), (before, controls, exact)
+    )
     rows = []
     for name, options in SETTINGS.items():
         decide = decider(model, params, options)
         once = jax.jit(jaxosim.batched(decide))(*flat[:2])
         single = largest(np.asarray(once.q - flat[2].q))
         end = largest(np.asarray(run(decide, start, controls).q[-1] - exact.q[-1]))
-        count = options.substeps * round(DECISION * OSIM_RL_STEP / options.step_size)
+        substeps = options.substeps * round(DECISION * OSIM_RL_STEP / options.step_size)
         numbers = [*np.percentile(single, (50, 99, 100)), *np.percentile(end, (50, 90))]
-        rows.append([name, count, *map(float, numbers)])
+        rows.append([name, substeps, *map(float, numbers)])
     title = f"error of coordinates (rad | m), {len(start.time)} worlds, {given.decisions} decisions"
     show_table(title, COLUMNS, rows)
     found = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
