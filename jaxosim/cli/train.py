@@ -70,6 +70,7 @@ def train(
             run.resume() if resume else run.begin()
     except (ValueError, TypeError) as error:
         raise click.UsageError(f"{error}.") from error
+    console.print(f"{folder}: {chosen.name}; a stage begins with a minute or more of compiling")
     try:
         _train(run, minutes, decisions, console)
     except DivergedError as error:

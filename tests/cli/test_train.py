@@ -61,6 +61,7 @@ def test_a_run_is_kept_in_a_folder_and_resumed(recipe, tmp_path, capsys, without
     status, shown, progress = run(capsys, *task, "--decisions", 64)
     assert status == 0, progress
     assert "best return" in shown and "completed" in progress
+    assert "small; a stage begins" in " ".join(progress.split())
     assert len(read_curve(out / "curve.csv")) == 2
     status, shown, progress = run(capsys, *task, "--decisions", 96, "--resume")
     assert status == 0, progress

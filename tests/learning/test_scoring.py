@@ -90,3 +90,20 @@ def test_both_simulators_give_the_same_scores():
         assert here.score == pytest.approx(there.score, abs=1e-4)
         assert here.gait.knee_flexion == pytest.approx(there.gait.knee_flexion, abs=1e-3)
     assert ours[1].score - ours[0].score > 0.05  # the one in motion goes further
+
+
+@pytest.mark.slow  # likewise
+@pytest.mark.opensim
+@pytest.mark.usefixtures("opensim")
+def test_an_arm_reaches_for_the_same_targets_in_both_simulators():
+    own = jaxosim.make("Arm2DEnv")
+    policy = policy_of(own)
+    env = scoring_env(policy, "Arm2DEnv", hold=2, time_limit=5)
+    start = begin(env, 2, 0)
+    ours = score(env, policy, start)
+    theirs = list(score_in_opensim(env, policy, start, processes=1))
+    for here, there in zip(ours, theirs, strict=True):
+        assert here.completed and there.completed and here.gait is there.gait is None
+        assert here.seconds == there.seconds == pytest.approx(0.05)
+        assert here.score == pytest.approx(there.score, abs=1e-4)
+    assert abs(ours[0].score - ours[1].score) > 1e-3  # two targets
