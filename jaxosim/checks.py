@@ -47,6 +47,17 @@ def check_finite(option: str, value: object) -> None:
         raise ValueError(f"{option}: expected a finite number, got {value!r}")
 
 
+def check_share(option: str, value: object) -> None:
+    """Refuse an option's value that is no number from 0 to 1.
+
+    Raises:
+      ValueError: it is not.
+    """
+    is_share = isinstance(value, numbers.Real) and 0 <= float(value) <= 1
+    if not is_share or isinstance(value, bool):
+        raise ValueError(f"{option}: expected a share from 0 to 1, got {value!r}")
+
+
 def check_kind(option: str, value: object, kind: type) -> None:
     """Refuse an option's value that is no object of a class of ours.
 

@@ -28,7 +28,7 @@ from jaxosim.envs.model_source import read_model
 from jaxosim.envs.observation import Block, tree_of, vector_of
 from jaxosim.envs.pushes import Push, pushed
 from jaxosim.envs.spaces import Spaces
-from jaxosim.envs.starts import check_pool, controls_at_reset, draw_start
+from jaxosim.envs.starts import Beginning, beginning_in_pool, beginning_in_pose, check_pool
 from jaxosim.fused import fused, using
 from jaxosim.host.forks import check_process
 from jaxosim.osim_rl.constants import OSIM_RL_STEP
@@ -36,7 +36,6 @@ from jaxosim.outputs import StateDescription, describe, to_dict
 from jaxosim.pytree import all_finite, tree_where
 from jaxosim.simulation import (
     IntegratorState,
-    find_initial_state,
     init_integrator,
     step_with_state,
     warn_without_equilibrium,
@@ -62,6 +61,7 @@ class Env(Copied, Spaces):
       ended: `(Snapshot) -> bool`, ends the episode in place of the task's own termination.
       starts: a pool of states, `[start]` leading in every array, of which each episode begins in
         one drawn at random, as it is; the task's own initial pose if None.
+      pool_share: (1) of the episodes that begin in a state of the pool, not in the initial pose.
       push: `(model, state, key) -> state`, changes the state before each decision.
       randomize_pose: `(model, q, u, key) -> (q, u)`, changes the initial pose of each episode.
       randomize: `(params, key) -> params`, draws each episode's numbers.
@@ -77,6 +77,7 @@ class Env(Copied, Spaces):
     reward: Callable[[Transition], Terms | jax.Array] | None = None
     ended: Callable[[Snapshot], jax.Array] | None = None
     starts: State | None = dataclasses.field(default=None, repr=False)
+    pool_share: float = 1.0
     push: Push | None = None
     randomize_pose: (
         Callable[[Model, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]] | None
@@ -102,6 +103,7 @@ class Env(Copied, Spaces):
         checks.check_count("action_repeat", self.action_repeat)
         if not callable(self.observation):
             checks.check_choice("observation", self.observation, _OBSERVATIONS)
+        checks.check_share("pool_share", self.pool_share)
         checks.check_functions(self, _FUNCTIONS)
         given = self.model_name if self.model is None else self.model
         model, params = read_model(given, self.params)
@@ -167,17 +169,10 @@ class Env(Copied, Spaces):
         """
         check_process()
         own, pose_key, params_key, task_key = jax.random.split(key, 4)
-        pool = self._pool(starts)
-        usual = self.randomize is None and self.randomize_pose is None and pool is None
-        if usual and self._is_concrete:
-            params, (state, found, description) = self._nominal, self._usual_start
-            warn_without_equilibrium(self.model, found)
-        else:
-            # Without the barrier XLA would work out the equilibrium while compiling, for minutes.
-            params = jax.lax.optimization_barrier(self._nominal)
-            params = params if self.randomize is None else self.randomize(params, params_key)
-            state, found, description = self._start(params, pose_key, pool)
-        controls = controls_at_reset(self.model, state, pool is not None)
+        # Without the barrier XLA would work out the equilibrium while compiling, for minutes.
+        params = jax.lax.optimization_barrier(self._nominal)
+        params = params if self.randomize is None else self.randomize(params, params_key)
+        state, controls, found, description = self._begin(params, pose_key, self._pool(starts))
         task = self.init_task(task_key, state, description)
         snapshot = Snapshot(state, description, task, controls, self)
         zero, no = jnp.zeros_like(state.time), jnp.zeros((), bool)
@@ -338,24 +333,31 @@ class Env(Copied, Spaces):
         """Whether the numbers are known, and not those of a program that is being traced."""
         return not any(isinstance(x, Tracer) for x in jax.tree.leaves(self.params))
 
-    @functools.cached_property
-    def _usual_start(self) -> tuple[State, jax.Array, StateDescription]:
-        """Where every episode begins if nothing about it is random; a reset then compiles fast."""
-        with jax.ensure_compile_time_eval():
-            return jax.jit(self._start)(self._nominal, jax.random.key(0))
-
-    def _start(
-        self, params: Params, key: jax.Array, pool: State | None = None
-    ) -> tuple[State, jax.Array, StateDescription]:
-        """A state at the beginning of an episode, its muscles with equilibrium, its description."""
+    def _begin(self, params: Params, key: jax.Array, pool: State | None) -> Beginning:
+        """The beginning of an episode, in a state of the pool or in the task's own pose."""
         if pool is None:
-            q, u = self._varied_pose(*self.initial_pose(params), key)
-            state, found = find_initial_state(self.model, params, q, u)
-        else:
-            state = draw_start(pool, key, params.gravity.dtype)
-            found = jnp.ones(len(self.model.muscle_names), bool)
-        controls = controls_at_reset(self.model, state, pool is not None)
-        return state, found, describe(self.model, params, state, controls)
+            return self._own_beginning(params, key)
+        pool_key, choice_key = jax.random.split(key)
+        drawn = beginning_in_pool(self.model, params, pool, pool_key)
+        if self.pool_share == 1.0:
+            return drawn
+        is_drawn = jax.random.uniform(choice_key, (), params.gravity.dtype) < self.pool_share
+        return tree_where(is_drawn, drawn, self._own_beginning(params, pool_key))
+
+    def _own_beginning(self, params: Params, key: jax.Array) -> Beginning:
+        """The beginning in the task's own pose, or what `randomize_pose` makes of it."""
+        if self.randomize is None and self.randomize_pose is None and self._is_concrete:
+            warn_without_equilibrium(self.model, self._usual_beginning.has_equilibrium)
+            return self._usual_beginning
+        pose = self._varied_pose(*self.initial_pose(params), key)
+        return beginning_in_pose(self.model, params, *pose)
+
+    @functools.cached_property
+    def _usual_beginning(self) -> Beginning:
+        """Where every episode begins if nothing about it is random; a reset then compiles fast."""
+        begin = functools.partial(beginning_in_pose, self.model)
+        with jax.ensure_compile_time_eval():
+            return jax.jit(begin)(self._nominal, *self.initial_pose(self._nominal))
 
     def _pool(self, starts: State | None) -> State | None:
         """Where episodes may begin: the states given, those of the option, or None."""

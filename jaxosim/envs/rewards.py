@@ -37,6 +37,7 @@ from jaxosim.forces import coordinate_limit_force
 from jaxosim.types import Model
 
 Term = Callable[[Transition], jax.Array]
+_SLOWEST = 0.1  # m/s, for steps in place
 _KNEES = ("knee_angle_l", "knee_angle_r")
 
 
@@ -174,6 +175,34 @@ def feet_passing(step: Transition, most: float = 0.3) -> jax.Array:
       step: the control step.
       most: (m) bound of the distance, either way.
     """
+    landed, leads = _landings(step)
+    return jnp.sum(jnp.where(landed, clip(leads, -most, most), 0.0))
+
+
+def step_length(step: Transition, speed: float | None = None) -> jax.Array:
+    """For a foot that has just touched down 1 − ((l − l*)/l*)², at least −1; 0 at other times.
+
+    l is how far it is ahead of the other one, and l* that of the textbook gait at the target speed.
+    Of two steps that make one stride, equal ones have the largest sum.
+
+    Args:
+      step: the control step.
+      speed: (m/s) in place of that of the task's target velocity.
+
+    Raises:
+      ValueError: the task has no target velocity, and no speed is given.
+    """
+    target = level_target(step, speed)
+    size = jnp.sqrt(jnp.sum(target * target) + _SLOWEST**2)
+    usual = textbook_gait(step.env.model)
+    expected = usual.speed * usual.period / 2 * jnp.sqrt(size / usual.speed)
+    landed, leads = _landings(step)
+    miss = leads / expected - 1.0
+    return jnp.sum(jnp.where(landed, clip(1.0 - miss * miss, low=-1.0), 0.0))
+
+
+def _landings(step: Transition) -> tuple[jax.Array, jax.Array]:
+    """Which feet have just touched down, and how far each is ahead of the other (m), `[2]`."""
     model, now = step.env.model, step.after.description
     feet = Feet.of(model)
     landed = (foot_loads(feet, now) > CONTACT_LOAD) & (
@@ -181,8 +210,7 @@ def feet_passing(step: Transition, most: float = 0.3) -> jax.Array:
     )
     centers = sphere_centers(feet, step.env.params, now)
     lead = left_lead(feet, centers, forward_axis(model, now))
-    leads = clip(jnp.stack([lead, -lead]), -most, most)
-    return jnp.sum(jnp.where(landed, leads, 0.0))
+    return landed, jnp.stack([lead, -lead])
 
 
 def tracking(step: Transition, cycle: GaitCycle | None = None, width: float = 2.0) -> jax.Array:
@@ -210,7 +238,8 @@ TERMS: dict[str, Term] = {
     function.__name__: function
     for function in (
         *(velocity, velocity_miss, alive, task, tilt, heading, height, joint_limit),
-        *(knee_hyperextension, effort, activation, control_change, feet_passing, tracking),
+        *(knee_hyperextension, effort, activation, control_change, feet_passing, step_length),
+        tracking,
     )
 }
 """The terms by name."""

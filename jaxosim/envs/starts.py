@@ -1,14 +1,55 @@
-"""Pools of states in which episodes begin: `[start]` leads in every array of a `State`."""
+"""Where episodes begin: in a pose, or in a state of a pool, `[start]` leading in every array."""
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxosim.checks import check_kind
 from jaxosim.osim_rl.constants import STARTING_CONTROL
+from jaxosim.outputs import StateDescription, describe
 from jaxosim.pytree import check_dtypes, check_shapes
-from jaxosim.types import Model, State
+from jaxosim.simulation import find_initial_state
+from jaxosim.types import Model, Params, State
+
+
+class Beginning(NamedTuple):
+    """The beginning of an episode."""
+
+    state: State
+    controls: jax.Array  # [control] (1), before the first action
+    has_equilibrium: jax.Array  # [muscle] bool, whether fiber and tendon balance
+    description: StateDescription
+
+
+def beginning_in_pose(model: Model, params: Params, q: jax.Array, u: jax.Array) -> Beginning:
+    """The beginning in a pose: default activations, muscles in equilibrium.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      q: `[coordinate]` (rad | m).
+      u: `[coordinate]` (rad/s | m/s).
+    """
+    state, found = find_initial_state(model, params, q, u)
+    controls = controls_at_reset(model, state, is_drawn=False)
+    return Beginning(state, controls, found, describe(model, params, state, controls))
+
+
+def beginning_in_pool(model: Model, params: Params, pool: State, key: jax.Array) -> Beginning:
+    """The beginning in a state drawn from a pool, as it is.
+
+    Args:
+      model: static structure.
+      params: model parameters.
+      pool: `[start]` leads.
+      key: JAX random key.
+    """
+    state = draw_start(pool, key, params.gravity.dtype)
+    controls = controls_at_reset(model, state, is_drawn=True)
+    found = jnp.ones(len(model.muscle_names), bool)
+    return Beginning(state, controls, found, describe(model, params, state, controls))
 
 
 def check_pool(option: str, pool: object, model: Model) -> None:

@@ -24,7 +24,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxosim.checks import check_count
+from jaxosim.checks import check_count, check_share
 from jaxosim.envs import rewards
 from jaxosim.envs.base import Env
 from jaxosim.envs.endings import Fallen
@@ -127,8 +127,7 @@ def walking_starts(
       ValueError: the share is not in [0, 1], or the task has no walker.
     """
     check_count("count", count)
-    if not 0.0 <= rest <= 1.0:
-        raise ValueError(f"rest: expected a share from 0 to 1, got {rest}")
+    check_share("rest", rest)
     resting = round(rest * count)
     cycle = textbook_gait(env.model, speed)
     moving = cycle_poses(env, cycle, count - resting, seed=seed + 1, spread=spread)

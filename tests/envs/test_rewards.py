@@ -150,6 +150,23 @@ def test_feet_that_land_ahead_of_the_other_are_rewarded(env, loads, before, lead
     assert rewards.feet_passing(step) == pytest.approx(value)
 
 
+def test_steps_as_long_as_those_of_the_textbook_gait_are_rewarded_most(env):
+    usual = textbook_gait(env.model, np.hypot(1.25, 0.1))  # where there is no target: 0.1 m/s
+    length = usual.speed * usual.period / 2
+
+    def reward(lead, loads=(300.0, 0.0), before=(0.0, 0.0)):
+        step = transition(env, loads=loads, lead=lead, start={"loads": before, "lead": lead})
+        return float(rewards.step_length(step))
+
+    assert reward(length) == pytest.approx(1.0)
+    assert reward(-length, (0.0, 300.0)) == pytest.approx(1.0)  # the right foot
+    assert [reward(share * length) for share in (0.5, 1.5)] == pytest.approx([0.75, 0.75])
+    assert reward(0.0) == pytest.approx(0.0)
+    assert reward(-length) == -1.0  # a limp, bounded
+    assert reward(length, before=(200.0, 0.0)) == 0.0  # it stood already
+    assert reward(0.3) + reward(0.3) > reward(0.1) + reward(0.5)  # equal steps of one stride
+
+
 def test_tracking_is_one_on_the_reference(env):
     cycle = textbook_gait(env.model)
     pose = dict(zip(cycle.coordinate_names, cycle.q[23], strict=True))

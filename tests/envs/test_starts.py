@@ -110,6 +110,20 @@ def test_a_pool_given_at_reset_takes_the_place_of_the_options(arm):
     assert drawn(other, es.state) in (0, 1)
 
 
+def test_a_share_of_the_episodes_begins_in_the_pool_and_the_others_in_the_tasks_own_pose(arm):
+    env = jaxosim.make(arm.env, pool_share=0.75)
+    es = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), 200))
+    own = jax.jit(jaxosim.make(arm.env, starts=None).reset)(jax.random.key(0))
+    is_own = np.all(np.asarray(es.state.q) == np.asarray(own.state.q)[None], axis=1)
+    assert 0.15 < np.mean(is_own) < 0.35
+    for name in ("state", "integrator_state", "obs"):
+        one = row(getattr(es, name), int(np.flatnonzero(is_own)[0]))
+        chex.assert_trees_all_equal(one, getattr(own, name))
+    assert np.all(own.integrator_state.controls == 1.0)
+    drawn_rows = {drawn(arm.pool, row(es.state, world)) for world in np.flatnonzero(~is_own)}
+    assert drawn_rows == set(range(SIZE))
+
+
 def test_a_batch_begins_its_episodes_in_the_pool_that_it_is_given(arm):
     other = pool_of(arm.env, [0.3, 0.4])
     batch = jaxosim.BatchEnv(arm.env, 4, 2)
@@ -185,6 +199,7 @@ def test_the_draws_of_pushes_go_on_from_step_to_step(arm):
     ("options", "error", "words"),
     [
         ({"starts": 3}, ValueError, "starts: expected jaxosim.State, got 3"),
+        ({"pool_share": 1.5}, ValueError, "pool_share: expected a share from 0 to 1, got 1.5"),
         ({"ended": 3}, ValueError, "ended: expected a function or None, got 3"),
         ({"push": 0.3}, ValueError, "push: expected a function or None"),
         ({"observation": 3}, ValueError, "observation: expected one of"),
