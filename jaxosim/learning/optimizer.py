@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxosim.pytree import tree_where
+
 
 class Optimizer(NamedTuple):
     """Adam (Kingma & Ba 2015, arXiv 1412.6980).
@@ -48,6 +50,7 @@ def fit(
     samples: Any,
     places: jax.Array,
     rate: jax.Array | float,
+    goes_on: Callable[[Any, Any], jax.Array] | None = None,
 ) -> tuple[Any, Any]:
     """Steps on minibatches of samples.
 
@@ -59,6 +62,7 @@ def fit(
       samples: a tree of arrays `[sample, ...]`.
       places: `[step, sample]` which samples each step takes.
       rate: learning rate.
+      goes_on: of parameters and a minibatch; a step is left out where it is False.
 
     Returns:
       The parameters and the state of the optimizer.
@@ -67,7 +71,10 @@ def fit(
     def one(carry: tuple[Any, Any], chosen: jax.Array) -> tuple[tuple[Any, Any], None]:
         batch = jax.tree.map(lambda leaf: leaf[chosen], samples)
         gradient = jax.grad(loss)(carry[0], batch)
-        return optimizer.step(gradient, carry[1], carry[0], rate), None
+        after = optimizer.step(gradient, carry[1], carry[0], rate)
+        if goes_on is not None:
+            after = tree_where(goes_on(carry[0], batch), after, carry)
+        return after, None
 
     return jax.lax.scan(one, (parameters, state), places)[0]
 

@@ -1,8 +1,10 @@
 """Proximal policy optimization with correlated noise and a learning rate that follows the KL.
 
 Source: Schulman et al. 2017 (arXiv 1707.06347); the rate by the KL as in rsl_rl (Rudin et al. 2022,
-arXiv 2109.11978). The noise is an AR(1) process, so the likelihood of an action is conditional on
-the noise before. Values of the settings without another source are a prototype's.
+arXiv 2109.11978). An update ends by the KL as in OpenAI's Spinning Up, so that the first ones,
+whose rate is not yet the right one, do not carry a trained policy away. The noise is an AR(1)
+process, so the likelihood of an action is conditional on the noise before. Values of the settings
+without another source are a prototype's.
 """
 
 import dataclasses
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from jaxosim.learning.state import TrainState
 
 _LARGEST_LOG_RATIO = 10.0  # of likelihoods, so that its exponential stays finite
+_STOP = 1.5  # times the largest divergence, from which on an update changes the policy no more
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,8 @@ class PPO:
       learning_rate: of the policy at first.
       rate_range: smallest and largest learning rate.
       rate_factor: by which the rate changes (rsl_rl: 1.5).
-      kl_range: mean KL divergence of an update below and above which the rate changes.
+      kl_range: mean KL divergence of an update below and above which the rate changes; from 1.5
+        times the upper end on (Spinning Up: 1.5) the policy is changed no more.
       clip: of the ratio of likelihoods (Schulman et al.: 0.2).
       trace: (1) λ (Schulman et al.: 0.95).
       epochs: passes over the samples of an update.
@@ -152,6 +156,9 @@ class PPO:
             bounded = (actor[0], jnp.clip(actor[1], low, high))
             return self.loss(policy, bounded, batch)
 
+        def near(actor: Any, batch: Any) -> jax.Array:
+            return self._divergence(policy, actor, batch) <= _STOP * self.kl_range[1]
+
         actor, own = fit(
             loss,
             self._optimizer,
@@ -160,6 +167,7 @@ class PPO:
             samples,
             places,
             state.learning_rate,
+            near,
         )
         critics, of_critics = fit(
             lambda critics, batch: critic_loss(critics, batch["x"], batch["target"], policy.mirror),

@@ -94,6 +94,21 @@ def test_a_fit_finds_the_least_squares():
     assert np.allclose(w, [1, -2], atol=1e-3)
 
 
+def test_a_fit_leaves_out_the_steps_that_it_is_told_to():
+    samples, optimizer = jnp.zeros(4), Optimizer(1.0)
+    start = jnp.zeros(()), optimizer.init(jnp.zeros(()))
+    places = minibatches(jax.random.key(0), 10, 1, 4)
+
+    def fitted(*goes_on):
+        slope = lambda w, _: -w  # noqa: E731
+        return fit(slope, optimizer, *start, samples, places, 0.1, *goes_on)
+
+    assert np.isclose(fitted()[0], 1.0)
+    w, kept = fitted(lambda w, _: w < 0.45)
+    assert np.isclose(w, 0.5)
+    assert kept[1].count == 5
+
+
 @pytest.fixture(scope="module")
 def env(tmp_path_factory):
     return make_pendulum(tmp_path_factory.mktemp("pendulum"), time_limit=8)
@@ -212,6 +227,32 @@ def test_the_likelihood_is_conditional_on_the_noise_before(env, state):
     mean = policy.logits(x) + prior
     density = jax.scipy.stats.norm.logpdf(logits, mean, deviation)[:, 0]
     assert np.allclose(np.diff(own), np.diff(density))  # up to a constant
+
+
+def test_an_update_ends_where_the_policy_has_gone_too_far(env, state, unrolled):
+    _, record = unrolled(jnp.zeros((UNROLL.horizon, UNROLL.worlds, env.action_size)))
+
+    def divergence(**settings):
+        ppo = PPO(unroll=UNROLL, epochs=10, minibatches=2, **settings)
+        actor = state.policy.layers, state.log_deviation
+        own = dataclasses.replace(
+            state,
+            optimizer=ppo.init(actor, state.critics),
+            learning_rate=jnp.asarray(2e-3),
+        )
+
+        @jax.jit
+        def learned(record):
+            samples, _ = ppo._samples(own, record)
+            places = minibatches(jax.random.key(0), 10, 2, len(samples["target"]))
+            after = ppo._learn(own, samples, places, places)[0]
+            return ppo._divergence(own.policy, after, samples)
+
+        return learned(record)
+
+    most = 0.004
+    assert divergence(kl_range=(0.001, np.inf)) > 4 * most
+    assert most < divergence(kl_range=(0.001, most)) < 2.5 * most
 
 
 def test_the_rate_follows_the_divergence():
