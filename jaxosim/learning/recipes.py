@@ -2,9 +2,10 @@
 
 A recipe is a TOML file. Its comments say where each number comes from. `task` is the task's name
 and `[env]` its options, as `jaxosim.envs.training_options` reads them; `[integrator]` are the
-`Options` of a decision; `symmetric` says that the policy has one network for either leg;
-`[[stages]]` are the learners, one after the other, with their settings and the decisions after
-which the next one begins.
+`Options` of a decision; `[evaluation]` are the options of the task in which policies are evaluated,
+`[env]` if there are none; `symmetric` says that the policy has one network for either leg;
+`[[stages]]` are the learners, one after the other, with their settings, the decisions after which
+the next one begins, and in `env` the options of the task that are others than those of `[env]`.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ _LEARNERS: dict[str, type[SHAC] | type[PPO]] = {"shac": SHAC, "ppo": PPO}
 LEARNERS = tuple(_LEARNERS)
 _KEYS = (
     *("task", "symmetric", "interval", "episodes"),
-    *("env", "integrator", "networks", "stages"),
+    *("env", "evaluation", "integrator", "networks", "stages"),
 )
 
 
@@ -105,15 +106,20 @@ def find_recipe(task: str, source: str | os.PathLike[str] | None = None) -> Reci
     return own[0]
 
 
-def env_of(recipe: Recipe) -> Env:
-    """The training task of a recipe.
+def env_of(recipe: Recipe, part: str = "env", changes: Mapping[str, Any] | None = None) -> Env:
+    """A task of a recipe.
+
+    Args:
+      recipe: that has it.
+      part: of the recipe that has its options: "env" or "evaluation".
+      changes: options in place of those, such as a stage's.
 
     Raises:
       ValueError, TypeError: there is no such task or option; the message lists them.
     """
     data = recipe.data
     options = _record("integrator", Options, data.get("integrator", {}))
-    return training_task(data["task"], data.get("env", {}), options=options)
+    return training_task(data["task"], {**data.get(part, {}), **(changes or {})}, options=options)
 
 
 def plan_of(recipe: Recipe, *, learner: str | None = None, seed: int = 0) -> Plan:
@@ -134,7 +140,7 @@ def plan_of(recipe: Recipe, *, learner: str | None = None, seed: int = 0) -> Pla
     env = env_of(recipe)
     return Plan(
         env=env,
-        stages=tuple(_stage(one) for one in chosen),
+        stages=tuple(_stage(recipe, one) for one in chosen),
         settings={
             "recipe": recipe.name,
             "learner": learner,
@@ -146,12 +152,14 @@ def plan_of(recipe: Recipe, *, learner: str | None = None, seed: int = 0) -> Pla
         interval=data.get("interval", Plan.interval),
         episodes=data.get("episodes", Plan.episodes),
         seed=seed,
+        evaluation=env_of(recipe, "evaluation") if "evaluation" in data else None,
     )
 
 
-def _stage(data: Mapping[str, Any]) -> Stage:
+def _stage(recipe: Recipe, data: Mapping[str, Any]) -> Stage:
     """A stage; every setting that it does not name has the learner's default."""
     given = dict(data)
+    changes = given.pop("env", None)
     kind, decisions = given.pop("learner", None), given.pop("decisions", math.inf)
     if kind not in _LEARNERS:
         raise ValueError(f"stages: expected learner as one of {LEARNERS}, got {kind!r}")
@@ -163,6 +171,7 @@ def _stage(data: Mapping[str, Any]) -> Stage:
     return Stage(
         learner=dataclasses.replace(settings, unroll=dataclasses.replace(usual, **unroll)),
         decisions=decisions,
+        env=None if changes is None else env_of(recipe, changes=changes),
     )
 
 

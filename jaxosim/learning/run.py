@@ -41,10 +41,12 @@ class Stage:
     Attributes:
       learner: of the stage. It begins with the best networks of the stage before.
       decisions: of all worlds, after which the next stage begins.
+      env: the task in which it learns; the plan's if None.
     """
 
     learner: Learner
     decisions: float
+    env: Env | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,6 +63,7 @@ class Plan:
       interval: decisions between two evaluations.
       episodes: of an evaluation.
       seed: of everything random.
+      evaluation: the task in which all stages are evaluated; `env` if None.
     """
 
     env: Env
@@ -71,11 +74,17 @@ class Plan:
     interval: int = 125_000
     episodes: int = 64
     seed: int = 0
+    evaluation: Env | None = None
+
+    def env_of(self, stage: int) -> Env:
+        """The task in which a stage learns."""
+        return self.stages[stage].env or self.env
 
     def trainer(self, stage: int) -> Trainer:
         """The trainer of a stage."""
         return Trainer(
-            env=self.env,
+            env=self.env_of(stage),
+            evaluation_env=self.evaluation or self.env,
             learner=self.stages[stage].learner,
             networks=self.networks,
             mirror=self.mirror,
@@ -264,13 +273,17 @@ class Run:
         return self._programs[1:]
 
     def _next_stage(self) -> None:
-        """Go on with the best networks and the starts that were reached."""
+        """Go on with the best networks, and in the same task with the starts that were reached."""
         assert self.state is not None
         former = dataclasses.replace(self.state, **self.best)
+        before = self.plan.env_of(self.progress.stage)
         self.progress.stage += 1
         self.progress.updates = self.progress.decisions = 0
         key = jax.random.fold_in(jax.random.key(self.plan.seed), self.progress.stage)
-        self.state = self._of_stage()[0].init_from(former, key)
+        trainer = self._of_stage()[0]
+        if trainer.env is not before:
+            former = dataclasses.replace(former, starts=trainer.initial_starts(key))
+        self.state = trainer.init_from(former, key)
 
     def _evaluate(self) -> Row:
         """Play the evaluation's episodes; keep the networks if they are the best so far."""

@@ -1,6 +1,7 @@
 """Training: a task and a learner, whose updates move a train state on; and its evaluations."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from jaxosim.learning.policy import Policy, initial_policy
 from jaxosim.learning.ppo import PPO
 from jaxosim.learning.shac import SHAC
 from jaxosim.learning.state import TrainState
-from jaxosim.learning.worlds import Record, initial_starts, initial_worlds, keep_own
+from jaxosim.learning.worlds import Record, Starts, initial_starts, initial_worlds, keep_own
 from jaxosim.pytree import all_finite
 
 Learner = SHAC | PPO
@@ -52,6 +53,7 @@ class Trainer:
       learner: `SHAC` or `PPO`, with its settings.
       networks: their sizes.
       mirror: reflection of a symmetric model, or None.
+      evaluation_env: the task in which policies are evaluated; `env` if None.
       episodes: of an evaluation.
       evaluation_seed: of their beginnings.
       mesh: devices that share the worlds; one if None.
@@ -61,6 +63,7 @@ class Trainer:
     learner: Learner
     networks: Networks = Networks()
     mirror: Mirror | None = None
+    evaluation_env: Env | None = None
     episodes: int = 64
     evaluation_seed: int = 1000
     mesh: Mesh | None = None
@@ -68,9 +71,7 @@ class Trainer:
     def init(self, key: jax.Array) -> TrainState:
         """Networks that have learned nothing, and worlds at the beginnings of episodes."""
         starts_key, policy_key, critic_key, own_key = jax.random.split(key, 4)
-        starts = jax.jit(lambda key: initial_starts(self.env, self.learner.unroll, key, self.mesh))(
-            starts_key
-        )
+        starts = self.initial_starts(starts_key)
         dtype = starts.given.obs.dtype
         outputs = self.env.action_size // (1 if self.mirror is None else 2)
         sizes = (self.env.observation_size, *self.networks.hidden)
@@ -86,6 +87,11 @@ class Trainer:
             self.mirror,
         )
         return self._begin(policy, critics, normalizer, starts, own_key)
+
+    def initial_starts(self, key: jax.Array) -> Starts:
+        """Beginnings of the task, none reached by a policy yet."""
+        make = functools.partial(initial_starts, self.env, self.learner.unroll, mesh=self.mesh)
+        return jax.jit(make)(key)
 
     def init_from(self, former: TrainState, key: jax.Array) -> TrainState:
         """The networks and starts of another learner's state, with new worlds and optimizers."""
@@ -162,6 +168,5 @@ class Trainer:
 
     def evaluator(self) -> Callable[[Policy], Evaluation]:
         """A function of a policy: its `Evaluation`, always from the same beginnings."""
-        return evaluator(
-            self.env, episodes=self.episodes, seed=self.evaluation_seed, mesh=self.mesh
-        )
+        env = self.evaluation_env or self.env
+        return evaluator(env, episodes=self.episodes, seed=self.evaluation_seed, mesh=self.mesh)

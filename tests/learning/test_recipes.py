@@ -14,6 +14,8 @@ task = "Arm2DEnv"
 interval = 500
 [env]
 time_limit = 50
+[evaluation]
+time_limit = 70
 [integrator]
 step_size = 0.02
 [networks]
@@ -27,6 +29,8 @@ betas = [0.8, 0.9]
 worlds = 64
 [[stages]]
 learner = "ppo"
+[stages.env]
+time_limit = 60
 """
 
 
@@ -39,6 +43,10 @@ def written(folder, text):
 def test_a_plan_has_what_the_recipe_says_and_else_the_defaults(tmp_path):
     plan = plan_of(load_recipe(written(tmp_path, TEXT)), seed=3)
     assert plan.env.time_limit == 50 and plan.env.options == jaxosim.Options(step_size=0.02)
+    assert plan.evaluation.time_limit == 70 and plan.evaluation.options == plan.env.options
+    assert plan.env_of(0) is plan.env and plan.trainer(0).env is plan.env
+    assert plan.env_of(1).time_limit == 60 and plan.env_of(1) is plan.trainer(1).env
+    assert plan.trainer(0).evaluation_env is plan.trainer(1).evaluation_env is plan.evaluation
     first, second = (stage.learner for stage in plan.stages)
     assert isinstance(first, SHAC) and isinstance(second, PPO)
     assert (first.noise, first.betas, first.unroll.worlds) == (0.4, (0.8, 0.9), 64)
@@ -68,12 +76,14 @@ def test_the_stages_of_one_learner_can_be_chosen(tmp_path):
         ("hidden", "width", "networks: has no width; expected hidden"),
         ("step_size", "step", "integrator: has no step; expected method"),
         ("time_limit = 50", 'time_limit = "long"', "time_limit: expected a positive whole number"),
+        ("time_limit = 60", "time = 60", "Arm2DEnv has no option time"),
+        ("time_limit = 70", "time = 70", "Arm2DEnv has no option time"),
         ("Arm2DEnv", "Arm3DEnv", "did you mean Arm2DEnv"),
     ],
 )
 def test_what_nobody_reads_is_refused(tmp_path, old, new, message):
     path = written(tmp_path, TEXT.replace(old, new))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         plan_of(load_recipe(path))
 
 

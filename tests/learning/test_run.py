@@ -22,7 +22,11 @@ TIMES = ("seconds", "cpu_seconds")
 def plan(folder, **changes):
     stages = (
         Stage(learner=SHAC(unroll=UNROLL, noise=0.5), decisions=2 * UPDATE),
-        Stage(learner=PPO(unroll=UNROLL, noise=0.5), decisions=np.inf),
+        Stage(
+            learner=PPO(unroll=UNROLL, noise=0.5),
+            decisions=np.inf,
+            env=make_pendulum(folder, time_limit=3),
+        ),
     )
     given = {
         "env": make_pendulum(folder),
@@ -80,6 +84,13 @@ def test_stages_follow_each_other_with_the_best_networks(runs):
     assert [row["decisions"] for row in whole.curve] == [UPDATE * n for n in (1, 2, 3, 4)]
     assert ["adjoint_max" in row for row in whole.curve] == [True, True, False, False]
     assert ["eval_return" in row for row in whole.curve] == [True, True, True, True]
+
+
+def test_a_stage_may_have_a_task_of_its_own_and_all_are_evaluated_in_one(runs):
+    whole, _ = runs
+    assert whole.curve[-1]["length"] <= 3 < whole.curve[1]["length"]
+    assert all(row["eval_seconds"] > 3 * 0.05 for row in whole.curve)
+    assert np.all(jax.device_get(whole.state.worlds.es.step_count) <= 3)
 
 
 def test_the_folder_has_the_curve_and_the_best_policy(runs):
