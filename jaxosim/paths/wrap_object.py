@@ -3,6 +3,9 @@
 Source: OpenSim `WrapObject`, `WrapResult`; see docs/theory/paths.md, "Wrapping".
 """
 
+# pyright: reportArgumentType=false
+# (Sides are declared as JAX arrays; from `sides_of` they are still NumPy's.)
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
