@@ -182,9 +182,12 @@ def _by_source(rows: dict[str, dict]) -> None:
         taken = [row for row in own if row.get("opensim") == "loads it"]
         outcomes = Counter(row["outcome"] for row in taken)
         loaded = outcomes[AGREES] + outcomes[DIFFERS]
-        table.append((source, len(own), len(taken), loaded, outcomes[AGREES]))
+        unknown = sum(row["outcome"] == FAILED for row in own)
+        table.append((source, len(own), len(taken), loaded, outcomes[AGREES], unknown))
     click.echo("")
-    _markdown(("source", "files", "OpenSim loads", "of these load here", "agree"), table)
+    _markdown(
+        ("source", "files", "OpenSim loads", "of these load here", "agree", "no answer"), table
+    )
     click.echo("")
     compared = [(name, row) for name, row in rows.items() if "states" in row]
     figures = ("file", "accelerations", "OpenSim's own residual", "states", "beyond their bounds")
