@@ -14,6 +14,7 @@ from jaxosim.learning.policy import load_policy
 from jaxosim.learning.scoring import (
     Scored,
     begin,
+    check_opensim,
     hold_of,
     score,
     score_in_opensim,
@@ -74,19 +75,19 @@ def evaluate(
     try:
         chosen = load_policy(policy)
         env = scoring_env(chosen, task, hold=hold or hold_of(chosen), **options)
+        if place == "opensim":
+            check_opensim(env)
         with errors.status("playing in jaxosim"):
             pool = None
             if starts in _SHARES:
                 pool = walking_starts(env, count=episodes, rest=_SHARES[starts], seed=seed)
             start = begin(env, episodes, seed, pool)
-            played = None
-            if place == "opensim":
-                played = score_in_opensim(env, chosen, start, processes=processes)
             columns = {"jaxosim": score(env, chosen, start)}
     except (ValueError, TypeError) as error:
         raise click.UsageError(f"{error}.") from error
-    if played is not None:
+    if place == "opensim":
         with rich.progress.Progress(console=errors) as bar:
+            played = score_in_opensim(env, chosen, start, processes=processes)
             shown = bar.track(played, total=episodes, description="playing in OpenSim")
             columns["OpenSim"] = list(shown)
     report.output_console().print(score_table(f"{policy} in {task}", columns))

@@ -136,7 +136,11 @@ def _evaluation_line(row: Row) -> str:
 
 def _show(run: Run, console: rich.console.Console) -> None:
     """Curve and film of the best policy, where the extras for them are there."""
-    console.print(f"best return {run.progress.best_score:.2f}: {run.folder / 'policy.npz'}")
+    progress = run.progress
+    console.print(
+        f"best return {progress.best_score:.2f}, evaluated after {progress.best_decisions:,} of "
+        f"{progress.total_decisions:,} decisions: {run.folder / 'policy.npz'}"
+    )
     with _without_extra(console, "curve.png"):
         draw_curve(run.folder / "curve.png", run.curve)
     motion = episode_of(run.plan.env, run.best_policy, _EPISODE_SEED)

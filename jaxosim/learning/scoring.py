@@ -145,8 +145,7 @@ def score_in_opensim(
       ValueError: osim-rl's rules are not known in OpenSim for this task.
       MissingExtraError: OpenSim is not installed, or does not load.
     """
-    rules = _rules(env, start)
-    import_module("jaxosim.opensim.library")  # where it is missing, this process says so
+    check_opensim(env)
     from jaxosim.opensim.play import Episode, Setting, play
 
     host = jax.device_get(dataclasses.replace(start, key=None))
@@ -157,12 +156,32 @@ def score_in_opensim(
             action=np.asarray(host.integrator_state.controls[i], float)[np.argsort(order)],
             rules=own,
         )
-        for i, own in enumerate(rules)
+        for i, own in enumerate(_rules(env, start))
     ]
     setting = Setting(path=env.model.source, order=order, hold=env.action_repeat, limit=_limit(env))
     plain = jax.tree.map(np.asarray, policy)
     outcomes = play(setting, plain, _observer(env), episodes, processes=processes)
     return (_scored_outcome(env, outcome) for outcome in outcomes)
+
+
+def check_opensim(env: Env) -> None:
+    """Refuse a task that cannot be scored in OpenSim here.
+
+    Args:
+      env: from `scoring_env`.
+
+    Raises:
+      ValueError: osim-rl's rules are not known in OpenSim for this task.
+      MissingExtraError: OpenSim is not installed, or does not load.
+    """
+    if type(env) not in _IN_OPENSIM:
+        known = ", ".join(task.__name__ for task in _IN_OPENSIM)
+        raise ValueError(
+            f"{type(env).__name__}: expected one of {known}: of no other task are observation and "
+            "rewards known as functions of what OpenSim reports about two instants (those of "
+            "L2M2019Env also depend on its field of targets and on the footsteps before)"
+        )
+    import_module("jaxosim.opensim.library")
 
 
 def _scored_outcome(env: Env, outcome: Any) -> Scored:
@@ -192,21 +211,10 @@ def _scored(env: Env, total: float, steps: int, terminated: bool, q: np.ndarray)
 
 
 def _rules(env: Env, start: EnvState) -> Sequence[Any]:
-    """osim-rl's rules for each episode.
-
-    Raises:
-      ValueError: they are not known for this task.
-    """
+    """osim-rl's rules for each episode."""
     from jaxosim.opensim.osim_rl_rules import Arm2DRules, L2RunRules, ProstheticsRules
 
     kind, count = type(env), len(start.done)
-    if kind not in _IN_OPENSIM:
-        known = ", ".join(task.__name__ for task in _IN_OPENSIM)
-        raise ValueError(
-            f"{kind.__name__}: expected one of {known}: of no other task are observation and "
-            "rewards known as functions of what OpenSim reports about two instants (those of "
-            "L2M2019Env also depend on its field of targets and on the footsteps before)"
-        )
     if kind is L2RunEnv:
         return [L2RunRules()] * count
     if kind is Arm2DEnv:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-import types
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,14 @@ import pytest
 import jaxosim
 from jaxosim.envs.heading_observation import heading_observation
 from jaxosim.learning.numpy_policy import Policy
-from jaxosim.learning.scoring import begin, hold_of, score, score_in_opensim, scoring_env
+from jaxosim.learning.scoring import (
+    begin,
+    check_opensim,
+    hold_of,
+    score,
+    score_in_opensim,
+    scoring_env,
+)
 
 
 def policy_of(env, **more):
@@ -52,19 +58,15 @@ def test_an_action_is_held_as_long_as_in_training():
 
 
 def test_what_opensim_cannot_score_is_refused_with_the_reason():
-    env = jaxosim.make("L2M2019Env")
-    start = types.SimpleNamespace(done=np.zeros(1))  # it is refused before anything is looked at
     with pytest.raises(ValueError, match="L2M2019Env: expected one of ProstheticsEnv, .* also dep"):
-        score_in_opensim(env, policy_of(env), start)
+        check_opensim(jaxosim.make("L2M2019Env"))
 
 
 def test_where_opensim_is_missing_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensim", None)
     monkeypatch.delitem(sys.modules, "jaxosim.opensim.library", raising=False)
-    env = jaxosim.make("L2RunEnv")
-    start = types.SimpleNamespace(done=np.zeros(1))
     with pytest.raises(jaxosim.MissingExtraError, match=r"pip install 'jaxosim\[opensim\]'"):
-        score_in_opensim(env, policy_of(env), start)
+        check_opensim(jaxosim.make("L2RunEnv"))
 
 
 @pytest.mark.slow  # the kernel of a decision compiles for a minute
