@@ -12,7 +12,7 @@ from jaxosim.learning.evaluation import check_policy
 from jaxosim.learning.networks import values
 from jaxosim.learning.optimizer import Optimizer, fit, minibatches
 from jaxosim.learning.ppo import PPO
-from jaxosim.learning.returns import advantages, discounted_return
+from jaxosim.learning.returns import advantages, advantages_of, discounted_return
 from jaxosim.learning.shac import bounded
 from jaxosim.learning.worlds import Unroll, draw, initial_starts, keep_own, unroll
 from tests.learning.pendulum import UNROLL, make_pendulum, trainer
@@ -176,6 +176,23 @@ def test_a_record_shows_the_state_before_the_restart(unrolled, env):
     next_obs, obs = np.asarray(record.next_obs[:-1]), np.asarray(record.obs[1:])
     assert np.allclose(next_obs[going_on], obs[going_on])
     assert not np.any(np.all(np.isclose(next_obs, obs), axis=-1)[~going_on])
+
+
+def test_targets_bootstrap_with_the_value_of_the_state_before_a_restart(env, state, unrolled):
+    _, record = unrolled(jnp.zeros((UNROLL.horizon, UNROLL.worlds, env.action_size)))
+    fell = record.done & (jnp.arange(UNROLL.worlds) % 2 == 0)[None]  # the others were cut off
+    info = {**record.es.info, "terminated": fell}
+    record = dataclasses.replace(record, es=dataclasses.replace(record.es, info=info))
+    policy, critics = state.policy, state.critics
+    x, value, advantage = advantages_of(record, policy, critics, discount=GAMMA, trace=TRACE)
+    assert np.allclose(x, policy.normalized(record.obs))
+    after = values(critics, policy.normalized(record.next_obs), None)
+    gained = (1 - GAMMA) * record.reward
+    target = np.asarray(value + advantage)
+    cut_off = record.done & ~fell
+    assert fell.any() and cut_off.any()
+    assert np.allclose(target[fell], gained[fell])
+    assert np.allclose(target[cut_off], (gained + GAMMA * after)[cut_off])
 
 
 def test_kept_states_are_those_that_no_fall_follows(env, state, unrolled):
