@@ -143,7 +143,7 @@ def _show(run: Run, console: rich.console.Console) -> None:
     )
     with _without_extra(console, "curve.png"):
         draw_curve(run.folder / "curve.png", run.curve)
-    motion = episode_of(run.plan.env, run.best_policy, _EPISODE_SEED)
+    motion = episode_of(run.plan.evaluated, run.best_policy, _EPISODE_SEED)
     write_motion(run.folder / "episode.npz", motion)
     with _without_extra(console, "episode.mp4"):
         console.print(f"film: {render_motion(motion, run.folder / 'episode.mp4')}")

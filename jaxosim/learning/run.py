@@ -76,6 +76,11 @@ class Plan:
     seed: int = 0
     evaluation: Env | None = None
 
+    @property
+    def evaluated(self) -> Env:
+        """The task in which all stages are evaluated."""
+        return self.evaluation or self.env
+
     def env_of(self, stage: int) -> Env:
         """The task in which a stage learns."""
         return self.stages[stage].env or self.env
@@ -84,7 +89,7 @@ class Plan:
         """The trainer of a stage."""
         return Trainer(
             env=self.env_of(stage),
-            evaluation_env=self.evaluation or self.env,
+            evaluation_env=self.evaluated,
             learner=self.stages[stage].learner,
             networks=self.networks,
             mirror=self.mirror,

@@ -17,6 +17,10 @@ task = "SmallPendulum"
 episodes = 4
 [env]
 model = {model!r}
+time_limit = 9
+[evaluation]
+model = {model!r}
+time_limit = 2
 [integrator]
 substeps = 2
 step_size = 0.05
@@ -76,6 +80,7 @@ def test_a_run_is_kept_in_a_folder_and_resumed(recipe, tmp_path, capsys, without
     with np.load(out / "episode.npz") as file:
         assert file["controls"].shape == (len(file["time"]) - 1, 1, 1)
         assert np.allclose(np.diff(file["time"]), 0.05)
+        assert len(file["time"]) <= 1 + 2  # of the evaluation
 
 
 @pytest.mark.parametrize(

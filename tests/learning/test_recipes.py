@@ -5,6 +5,7 @@ import math
 import pytest
 
 import jaxosim
+from jaxosim.learning.numpy_policy import load_numpy_policy, policy_names
 from jaxosim.learning.ppo import PPO
 from jaxosim.learning.recipes import find_recipe, load_recipe, plan_of, recipe_names
 from jaxosim.learning.shac import SHAC
@@ -96,3 +97,10 @@ def test_recipes_are_found_by_name_and_task(tmp_path):
         find_recipe("Arm2DEnv")
     for name in recipe_names():
         assert load_recipe(name).name == name
+
+
+@pytest.mark.parametrize("name", policy_names())
+def test_a_policy_of_the_package_is_that_of_the_recipe_of_its_name(name):
+    about = load_numpy_policy(name).about
+    assert about["settings"] == load_recipe(name).data and about["recipe"] == name
+    assert {"seed", "decisions", "seconds", "cpu_seconds", "score", "versions"} <= set(about)
