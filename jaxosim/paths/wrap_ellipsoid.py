@@ -197,6 +197,12 @@ def _wrapped(numbers: jax.Array, constants: jax.Array) -> jax.Array:
     start = jnp.where(flips, mirrored[None], start)
     pushed = jnp.where(apex.fan > 0, found[PUSHED], mirrored)
     point = jnp.where(flips, pushed, apex.point(found))
+    # OpenSim differs: where the point is on the line of the piece, as on an axis of the ellipsoid,
+    # it has no plane and raises; ours then goes through the end of an axis beside the piece.
+    on_line = ~jnp.any(cross(p1 - p2, p1 - point) != 0)
+    beside = jnp.where(np.arange(3) == largest(-jnp.abs(p1 - p2)), a, 0.0)
+    start = jnp.where(on_line, beside[None], start)
+    point = jnp.where(on_line, beside, point)
     normal = unit(cross(p1 - p2, p1 - point))
     plane = Plane(normal, -dot(normal, point))
 
