@@ -3,11 +3,12 @@
     python benchmarks/learning.py [--recipe walk_prosthetic] [--policy walk_prosthetic]
         [--horizons 1 4 16 32] [--repeats 5]
 
-Updates of SHAC and PPO with the recipe's settings: medians of wall and processor seconds, and the
-decisions of all worlds per second; the two alternate. Then, for each horizon, the norms of the
-gradients of 128 worlds by their logits, under the recipe's untrained policy or a given one: median,
-99th percentile and largest in medians, the share of worlds beyond 100 medians or not finite, and
-the norm of the mean over the spread (signal), raw and with each world's bounded at two medians.
+Updates of the learners that the recipe has (SHAC, PPO), with its settings: medians of wall and
+processor seconds, and the decisions of all worlds per second; two alternate. Then, if it has SHAC,
+for each horizon the norms of the gradients of its worlds by their logits, under the recipe's
+untrained policy or a given one: median, 99th percentile and largest in medians, the share of worlds
+beyond 100 medians or not finite, and the norm of the mean over the spread (signal), raw and with
+each world's bounded at two medians.
 One JSON line in benchmarks/results/learning.jsonl.
 """
 
@@ -34,10 +35,10 @@ _FAR = 100  # medians
 
 
 def trainers_of(recipe: str) -> dict[str, Trainer]:
-    """The trainer of the recipe's first stage of each learner."""
+    """The trainer of the recipe's first stage of each learner that it has."""
     plan = plan_of(load_recipe(recipe))
     kinds = [type(stage.learner).__name__.lower() for stage in plan.stages]
-    return {learner: plan.trainer(kinds.index(learner)) for learner in LEARNERS}
+    return {learner: plan.trainer(kinds.index(learner)) for learner in LEARNERS if learner in kinds}
 
 
 def updater(trainer: Trainer) -> tuple[Callable[[int], tuple[float, float]], float]:
@@ -127,10 +128,12 @@ def main() -> None:
     given = parser.parse_args()
     trainers = trainers_of(given.recipe)
     updates = update_rows(trainers, given.repeats)
-    names = list(updates["shac"])
-    table = [(name, *(updates[learner][name] for learner in LEARNERS)) for name in names]
-    show_table(f"an update, {given.recipe}", ("", *LEARNERS), table)
-    gradients = gradient_rows(trainers["shac"], given.policy, given.horizons)
+    names = list(next(iter(updates.values())))
+    table = [(name, *(own[name] for own in updates.values())) for name in names]
+    show_table(f"an update, {given.recipe}", ("", *updates), table)
+    gradients = {}
+    if "shac" in trainers:
+        gradients = gradient_rows(trainers["shac"], given.policy, given.horizons)
     if gradients:
         names = list(next(iter(gradients.values())))
         table = [(name, *(row[name] for row in gradients.values())) for name in names]
