@@ -5,9 +5,11 @@
 From the default pose at rest, muscles in equilibrium; every control, those of actuators included,
 is uniform in [0, 1] and drawn anew every 50 ms. Both programs integrate by Runge-Kutta-Merson at
 this accuracy, starting anew in each step of 10 ms. The error is the largest of any coordinate
-(rad | m); tolerance 1e-5. Beside it the seconds that loading takes, and the starting state and the
-trajectory with compilation. Float64. Each model has a process of its own: OpenSim keeps a file's
-defaults for the next one. One table, one JSON line in benchmarks/results/short_trajectories.jsonl.
+(rad | m); tolerance 1e-5. Beside it wall-clock seconds: of loading the file in jaxosim, of the
+starting state, and of the trajectory in both programs. The last two include tracing and
+compilation, but for kernels that earlier runs left on disk. Float64. Each model has a process of
+its own: OpenSim keeps a file's defaults for the next one. One table, one JSON line in
+benchmarks/results/short_trajectories.jsonl.
 """
 
 import argparse

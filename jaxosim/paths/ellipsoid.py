@@ -227,7 +227,9 @@ def tangent_point(
     x = concatenate([start, -dot(gradient, start)[None]])
     total = section.total(x)
     first = _Search(x, total, total, jnp.full((), _DAMPING, x.dtype), jnp.zeros((), int))
-    found = jax.lax.while_loop(goes_on, lambda at: _one_round(section, at), first).x[:3]
+    end = jax.lax.while_loop(goes_on, lambda at: _one_round(section, at), first)
+    # Where the search finds no tangent its derivative grows without bound, and counts as zero.
+    found = jnp.where(end.total <= _TANGENT, end.x, jax.lax.stop_gradient(end.x))[:3]
     return jnp.where(outside, found, p)
 
 
