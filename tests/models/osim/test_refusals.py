@@ -194,7 +194,7 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
             wraps=WRAP.replace('name="w"', "") + WRAP.replace("PathWrapSet", "Again"),
             ignore_tendon_compliance="true",
         ),
-        element("Blankevoort1991Ligament", "s", element("GeometryPath", "path", WRAP)),
+        element("StrangeLigament", "s", element("GeometryPath", "path", WRAP)),
         muscle("off", kind="OtherMuscle", wraps=WRAP, appliesForce="false"),
     )
     found = refused(text)
@@ -206,7 +206,7 @@ def test_what_stands_behind_a_refused_muscle_is_listed_too():
     ]
     assert [class_name for class_name, _, _ in found[4:]] == [
         "SignalGenerator",
-        "Blankevoort1991Ligament",
+        "StrangeLigament",
         "PathWrap",
     ]
     assert "ignore_tendon_compliance" in found[1][2]
