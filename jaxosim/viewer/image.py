@@ -30,6 +30,7 @@ VIEWS = {
 VIDEO_SUFFIXES, IMAGE_SUFFIXES = (".mp4", ".gif"), (".png",)
 _KEPT_RENDERERS = 3
 _GROUND = (0.80, 0.82, 0.80)
+_GROUND_REACH = (30, 6)  # m, along x and z
 _DISTANCE = 2.2  # from the model, in sizes of the model
 _VIEW_ANGLE = 30.0  # degrees
 
@@ -133,8 +134,8 @@ class _World:
                 split_sharp_edges=True, specular=0.15, reset_camera=False,
             )  # fmt: skip
             self._bones.append((shape.body, actor))
-        if scene.ground_height is not None:
-            _add_ground(pyvista, plotter, scene.ground_height)
+        height = scene.ground_height
+        self._ground = [] if height is None else _add_ground(pyvista, plotter, height)
         self._segments = _Instances(pyvista, plotter, unit_cylinder())
         self._joints = _Instances(pyvista, plotter, ellipsoid(np.zeros(3), np.ones(3)))
         self._arrows = _Instances(pyvista, plotter, unit_arrow())
@@ -146,6 +147,8 @@ class _World:
                 matrix[:3, :3] = frame.body_rotation[body]
                 matrix[:3, 3] = frame.body_position[body]
                 actor.user_matrix = matrix
+        for actor in self._ground:  # goes along in whole meters, so that its lines seem to rest
+            actor.position = np.round(self._scene.travel(frame))
         self._segments.update(segments(self._scene, frame))
         points, radius, color = path_points(self._scene, frame)
         turned = np.broadcast_to(np.eye(3), (len(points), 3, 3))
@@ -181,17 +184,21 @@ class _Instances:
         self._data["color"] = color.astype(np.uint8)
 
 
-def _add_ground(pyvista: Any, plotter: Any, height: float) -> None:
-    """A floor with lines every meter, which make speed visible."""
-    corners = np.array([(-25.0, 0, -3.0), (35.0, 0, -3.0), (35.0, 0, 3.0), (-25.0, 0, 3.0)])
+def _add_ground(pyvista: Any, plotter: Any, height: float) -> list[Any]:
+    """Actors of a floor with lines every meter, which make speed visible."""
+    x, z = _GROUND_REACH
+    corners = np.array([(-x, 0, -z), (x, 0, -z), (x, 0, z), (-x, 0, z)], float)
     floor = pyvista.PolyData.from_regular_faces(corners + [0, height, 0], np.array([[0, 1, 2, 3]]))
-    plotter.add_mesh(floor, color=_GROUND, lighting=False, reset_camera=False)
+    above = height + 1e-3
     lines = []
-    for x in np.arange(-25.0, 35.5, 1.0):
-        lines += [(x, height + 1e-3, -3.0), (x, height + 1e-3, 3.0)]
-    for z in np.arange(-3.0, 3.5, 1.0):
-        lines += [(-25.0, height + 1e-3, z), (35.0, height + 1e-3, z)]
-    plotter.add_lines(np.array(lines), color="#a8aca8", width=1)
+    for at in range(-x, x + 1):
+        lines += [(at, above, -z), (at, above, z)]
+    for at in range(-z, z + 1):
+        lines += [(-x, above, at), (x, above, at)]
+    return [
+        plotter.add_mesh(floor, color=_GROUND, lighting=False, reset_camera=False),
+        plotter.add_lines(np.array(lines, float), color="#a8aca8", width=1),
+    ]
 
 
 def _window_class() -> str:

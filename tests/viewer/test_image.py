@@ -50,6 +50,16 @@ def test_every_bundled_model_fills_its_picture(name):
     assert frame[2].std() < 3  # and nothing cut off at the top
 
 
+def test_the_floor_goes_along(walker):
+    """Whole meters away the picture that follows is the same."""
+    model, params = walker
+    state = default_state(params)
+    x, z = (model.coordinate_names.index(name) for name in ("pelvis_tx", "pelvis_tz"))
+    away = dataclasses.replace(state, q=state.q.at[x].add(200.0).at[z].add(-60.0))
+    here, there = (render_frame(model, params, s, SIZE).astype(int) for s in (state, away))
+    assert (np.abs(here - there).max(axis=-1) > 30).mean() < 1e-3
+
+
 def test_muscles_are_blue_at_rest_and_red_when_active(walker):
     model, params = walker
     resting, active = (
