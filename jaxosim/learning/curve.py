@@ -13,7 +13,8 @@ from jaxosim.host.optional import require
 Row = dict[str, float]
 _DRAWN = {  # label and columns
     "reward of a decision": ("reward",),
-    "return of an episode": ("return", "eval_return"),
+    # Training has rewards of its own, and its episodes begin anywhere: the two do not compare.
+    "return of an evaluated episode": ("eval_return",),
     "terminations per decision": ("falls",),
     "speed (m/s)": ("speed", "eval_speed"),
 }
