@@ -15,6 +15,7 @@ from jaxosim.muscles.degroote_fregly2016 import curves
 from jaxosim.state_variables import state_variables
 from tests import hopper_model
 from tests.models import osim_text as osim
+from tests.muscles import checks
 
 TAG = "DeGrooteFregly2016Muscle"
 COMMON = {
@@ -38,16 +39,12 @@ KINDS = {
 
 
 def muscle(name, tag=TAG, x=0.3, **values):
-    points = osim.point("a", location=f"{x} 0.4 0") + osim.point(
-        "b", "/bodyset/a", location="0 -0.5 0"
-    )
-    return osim.muscle(name, points, kind=tag, **{**COMMON, **values})
+    return checks.muscle(name, x, tag, **{**COMMON, **values})
 
 
-WORLD = osim.model(
+WORLD = checks.model(
     muscle("thelen", "Thelen2003Muscle", x=-0.25),
     *(muscle(name, x=0.2 + 0.05 * i, **values) for i, (name, values) in enumerate(KINDS.items())),
-    bodies=osim.body("a", mass_center="0 -0.3 0"),
 )
 OPTIONS = jaxosim.Options(substeps=2)
 
@@ -70,9 +67,7 @@ def states_of(count, seed, least=0.3):
 
 
 def state_and_controls(seed):
-    states = {name: jnp.asarray(value[0]) for name, value in states_of(1, seed).items()}
-    controls = states.pop("excitation")
-    return jaxosim.State(**states), controls
+    return checks.first(states_of(1, seed))
 
 
 # parity
@@ -184,23 +179,12 @@ def test_a_muscle_that_is_switched_off_keeps_its_states():
 
 @functools.cache
 def slopes_of_rates():
-    model, params = world()
-
-    def blended(state, controls):
-        rates = jaxosim.state_derivative(model, params, state, controls)
-        parts = [jnp.sum(jnp.tanh(x / 5)) for x in jax.tree.leaves(rates)]
-        return functools.reduce(jnp.add, parts)
-
-    return jax.jit(blended), jax.jit(jax.grad(blended, argnums=(0, 1)))
+    return checks.slopes_of_rates(world(), checks.all_rates)
 
 
 def test_gradient_equals_differences():
-    value, slopes = slopes_of_rates()
     at = state_and_controls(seed=6)
-    direction = hopper_model.random_direction(at, seed=6)
-    expected = hopper_model.slope_along(lambda x: value(*x), at, direction, 1e-5)
-    obtained = hopper_model.inner(slopes(*at), direction)
-    assert abs(obtained - expected) < 1e-6 * max(1.0, abs(expected))
+    checks.assert_gradient_equals_differences(*slopes_of_rates(), at, 1e-5)
 
 
 def test_gradient_is_finite_at_the_awkward_points():
@@ -224,39 +208,16 @@ def test_gradient_is_finite_at_the_awkward_points():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
-def test_vmap_equals_loop_by_both_kernels(dtype):
-    model, params = world()
-    states = {name: jnp.asarray(value, dtype) for name, value in states_of(3, seed=8).items()}
-    controls = states.pop("excitation")
-    state = jaxosim.State(**states)
-    params = jax.tree.map(lambda x: x.astype(dtype), params)
-    accuracy = 1e-9 if dtype == jnp.float64 else 2e-4
-    expected = None
-    for kernel in ("xla", "fused"):
-        options = dataclasses.replace(OPTIONS, kernel=kernel)
-        step = functools.partial(jaxosim.step, model, params, options=options)
-        together = jax.jit(jax.vmap(step))(state, controls)
-        expected = together if expected is None else expected
-        chex.assert_trees_all_close(together, expected, rtol=accuracy, atol=accuracy)
-    alone = hopper_model.step_of(model, dataclasses.replace(OPTIONS, kernel="xla"))
-    for index in range(3):
-        chex.assert_trees_all_close(
-            hopper_model.row(expected, index),
-            alone(params, hopper_model.row(state, index), controls[index]),
-            rtol=accuracy,
-            atol=accuracy,
-        )
+@pytest.mark.parametrize(("dtype", "accuracy"), [(jnp.float64, 1e-9), (jnp.float32, 2e-4)])
+def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
+    checks.assert_batches_equal_single_worlds(
+        functools.partial(jaxosim.step, options=OPTIONS),
+        world(),
+        states_of(3, seed=8),
+        dtype,
+        accuracy,
+    )
 
 
 def test_one_trace():
-    model, params = world()
-
-    @jax.jit
-    @chex.assert_max_traces(n=1)
-    def one(state, controls):
-        return jaxosim.state_derivative(model, params, state, controls)
-
-    chex.clear_trace_counter()
-    for seed in range(2):
-        one(*state_and_controls(seed))
+    checks.assert_one_trace(world(), states_of(2, seed=0))

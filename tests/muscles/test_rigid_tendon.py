@@ -3,17 +3,15 @@
 import dataclasses
 import functools
 
-import chex
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxosim
 from jaxosim.errors import UnsupportedComponentError
-from jaxosim.fused import using
 from tests import hopper_model
 from tests.models import osim_text as osim
+from tests.muscles import checks
 
 TAG = "RigidTendonMuscle"
 COMMON = {
@@ -25,25 +23,16 @@ COMMON = {
 }
 
 
-def curve(name, x, y):
-    return osim.element("SimmSpline", name, x=x, y=y)
-
-
 def muscle(name, x, inside="", tag=TAG, **values):
-    points = osim.point("a", location=f"{x} 0.4 0") + osim.point(
-        "b", "/bodyset/a", location="0 -0.5 0"
-    )
-    text = osim.muscle(name, points, kind=tag, **{**COMMON, **values})
-    return text.replace(f"</{tag}>", f"{inside}</{tag}>")
+    return checks.muscle(name, x, tag, inside, **{**COMMON, **values})
 
 
-WORLD = osim.model(
+WORLD = checks.model(
     muscle("plain", 0.2),
-    muscle("curved", 0.3, curve("passive_force_length_curve", "0 1 2 3", "-1 0 3 20")),
+    muscle("curved", 0.3, checks.curve("passive_force_length_curve", "0 1 2 3", "-1 0 3 20")),
     muscle("straight", 0.25, pennation_angle_at_optimal="0"),
     muscle("long", 0.25, tendon_slack_length="0.95"),
     muscle("thelen", 0.35, tag="Thelen2003Muscle"),
-    bodies=osim.body("a", mass_center="0 -0.3 0"),
 )
 OWN = slice(0, 4)
 
@@ -63,9 +52,7 @@ def states_of(count, seed):
 
 
 def state_and_controls(seed):
-    states = {name: jnp.asarray(value[0]) for name, value in states_of(1, seed).items()}
-    controls = states.pop("excitation")
-    return jaxosim.State(**states), controls
+    return checks.first(states_of(1, seed))
 
 
 # parity
@@ -80,7 +67,7 @@ def test_muscles_are_opensims(opensim):
 
 
 def test_a_curve_of_another_class_is_refused():
-    text = muscle("m", 0.2, curve("force_velocity_curve", "0 1", "0 1"))
+    text = muscle("m", 0.2, checks.curve("force_velocity_curve", "0 1", "0 1"))
     text = text.replace("SimmSpline", "PiecewiseLinearFunction")
     with pytest.raises(UnsupportedComponentError, match="force_velocity_curve only a SimmSpline"):
         hopper_model.load(osim.model(text))
@@ -109,22 +96,12 @@ def test_the_tendon_keeps_its_length_and_the_controls_are_the_activations():
 
 @functools.cache
 def slopes_of_rates():
-    model, params = world()
-
-    def blended(state, controls):
-        rates = jaxosim.state_derivative(model, params, state, controls)
-        return jnp.sum(jnp.tanh(rates.u / 50))
-
-    return jax.jit(blended), jax.jit(jax.grad(blended, argnums=(0, 1)))
+    return checks.slopes_of_rates(world(), lambda rates: jnp.sum(jnp.tanh(rates.u / 50)))
 
 
 def test_gradient_equals_differences():
-    value, slopes = slopes_of_rates()
     at = state_and_controls(seed=6)
-    direction = hopper_model.random_direction(at, seed=6)
-    expected = hopper_model.slope_along(lambda x: value(*x), at, direction, 1e-5)
-    obtained = hopper_model.inner(slopes(*at), direction)
-    assert abs(obtained - expected) < 1e-6 * max(1.0, abs(expected))
+    checks.assert_gradient_equals_differences(*slopes_of_rates(), at, 1e-5)
 
 
 def test_gradient_is_finite_at_the_awkward_points():
@@ -142,34 +119,12 @@ def test_gradient_is_finite_at_the_awkward_points():
 # batch, compile
 
 
-@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
-def test_vmap_equals_loop_by_both_kernels(dtype):
-    model, params = world()
-    states = {name: jnp.asarray(value, dtype) for name, value in states_of(3, seed=8).items()}
-    controls = states.pop("excitation")
-    state = jaxosim.State(**states)
-    params = jax.tree.map(lambda x: x.astype(dtype), params)
-    accuracy = 1e-9 if dtype == jnp.float64 else 2e-3
-    rates = functools.partial(jaxosim.state_derivative, model, params)
-    with using("xla"):
-        expected = jax.jit(jax.vmap(lambda *given: rates(*given)))(state, controls)
-    together = jax.jit(jax.vmap(rates))(state, controls)
-    chex.assert_trees_all_close(together, expected, rtol=accuracy, atol=accuracy)
-    for index in range(3):
-        alone = hopper_model.rates(model, params, hopper_model.row(state, index), controls[index])
-        chex.assert_trees_all_close(
-            hopper_model.row(expected, index), alone, rtol=accuracy, atol=accuracy
-        )
+@pytest.mark.parametrize(("dtype", "accuracy"), [(jnp.float64, 1e-9), (jnp.float32, 2e-3)])
+def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
+    checks.assert_batches_equal_single_worlds(
+        jaxosim.state_derivative, world(), states_of(3, seed=8), dtype, accuracy
+    )
 
 
 def test_one_trace():
-    model, params = world()
-
-    @jax.jit
-    @chex.assert_max_traces(n=1)
-    def one(state, controls):
-        return jaxosim.state_derivative(model, params, state, controls)
-
-    chex.clear_trace_counter()
-    for seed in range(2):
-        one(*state_and_controls(seed))
+    checks.assert_one_trace(world(), states_of(2, seed=0))
