@@ -81,6 +81,20 @@ def take_columns(values: jax.Array, table: np.ndarray) -> list[jax.Array]:
     return list(rows.reshape((table.shape[1], table.shape[0]) + values.shape[1:]))
 
 
+def members_of(owner: np.ndarray, count: int) -> np.ndarray:
+    """A table `[count, most]` for `take_columns`: the rows that each group owns, then zeros.
+
+    Args:
+      owner: `[n]` static number of the group.
+      count: number of groups.
+    """
+    return _table(_members(owner, count), len(owner))
+
+
+def _members(owner: np.ndarray, count: int) -> list[np.ndarray]:
+    return [np.flatnonzero(owner == group) for group in range(count)]
+
+
 def _take(values: jax.Array, index: tuple[int, ...]) -> jax.Array:
     if len(values) in index:
         values = jnp.concatenate([values, jnp.zeros_like(values, shape=(1, *values.shape[1:]))])
@@ -95,7 +109,7 @@ def _take(values: jax.Array, index: tuple[int, ...]) -> jax.Array:
 def _segment_sum(values: jax.Array, owner: tuple[int, ...], count: int) -> jax.Array:
     """Groups of very different sizes are summed in two rounds, lest most of a round be zeros."""
     groups = np.array(owner, int)
-    members = [np.flatnonzero(groups == group) for group in range(count)]
+    members = _members(groups, count)
     width = max(map(len, members), default=0)
     if not width:
         return jnp.zeros((count,) + values.shape[1:], values.dtype)
@@ -109,11 +123,17 @@ def _segment_sum(values: jax.Array, owner: tuple[int, ...], count: int) -> jax.A
         part_owner = np.repeat(np.arange(count), [-(-len(own) // _WIDEST) or 1 for own in members])
         sums = _segment_sum(values, tuple(part_of.tolist()), len(parts))
         return _segment_sum(sums, tuple(part_owner.tolist()), count)
-    table = np.full((width, count), len(groups))
-    for group, own in enumerate(members):
-        table[: len(own), group] = own
+    table = _table(members, len(groups)).T
     rows = _take(values, tuple(table.reshape(-1).tolist()))
     return functools.reduce(operator.add, list(rows.reshape(table.shape + values.shape[1:])))
+
+
+def _table(members: Sequence[np.ndarray], rest: int) -> np.ndarray:
+    """Members `[count, most]` of groups, filled up with a number that stands for none."""
+    table = np.full((len(members), max(map(len, members), default=0)), rest)
+    for row, own in zip(table, members, strict=True):
+        row[: len(own)] = own
+    return table
 
 
 def _by_rows(

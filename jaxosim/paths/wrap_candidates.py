@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import concatenate, take, take_columns, take_or_zero
+from jaxosim.arrays.indexing import concatenate, members_of, take, take_columns, take_or_zero
 from jaxosim.arrays.linalg import matvec, transpose
 from jaxosim.arrays.loops import over_rows
 from jaxosim.arrays.safe import safe_norm
@@ -87,27 +87,18 @@ def masked(condition: jax.Array, values: jax.Array) -> jax.Array:
 
 def any_of(flags: jax.Array, owner: np.ndarray, count: int) -> jax.Array:
     """Whether any of the flags holds, of each owner."""
-    columns = take_columns(flags, _members(owner, count))
+    columns = take_columns(flags, members_of(owner, count))
     return functools.reduce(jnp.logical_or, columns, jnp.zeros(count, bool))
 
 
 def picked(flags: jax.Array, values: jax.Array, owner: np.ndarray, count: int) -> jax.Array:
     """Of each owner the one of its values `[n, …]` whose flag holds, zeros if none does."""
-    table = _members(owner, count)
+    table = members_of(owner, count)
     columns = zip(take_columns(flags, table), take_columns(values, table), strict=True)
     found = jnp.zeros((count, *values.shape[1:]), values.dtype)
     for flag, value in columns:
         found = jnp.where(flag.reshape(-1, *(1,) * (values.ndim - 1)), value, found)
     return found
-
-
-def _members(owner: np.ndarray, count: int) -> np.ndarray:
-    """What each owner owns, `[count, most]`, filled up with the number of all."""
-    own = [np.flatnonzero(owner == one) for one in range(count)]
-    table = np.full((count, max(map(len, own), default=0)), len(owner))
-    for row, members in zip(table, own, strict=True):
-        row[: len(members)] = members
-    return table
 
 
 def without(step: WrapStep, link: jax.Array) -> jax.Array:

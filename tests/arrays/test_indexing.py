@@ -76,6 +76,14 @@ def test_groups_may_differ_in_size_and_rows_may_have_no_owner():
     np.testing.assert_allclose(indexing.segment_sum(x, owner, 5), expected, rtol=1e-14)
 
 
+def test_columns_of_members_are_what_each_owner_owns():
+    x, owner = values(5, 2), np.array([1, 4, 1, 0, 1])  # one row belongs to none
+    table = indexing.members_of(owner, 3)
+    np.testing.assert_array_equal(table, [[3, 5, 5], [0, 2, 4], [5, 5, 5]])
+    columns = indexing.take_columns(x, table)
+    np.testing.assert_array_equal(sum(columns), indexing.segment_sum(x, owner, 3))
+
+
 def test_an_index_past_the_end_chooses_zeros():
     x = values(3, 2)
     expected = np.concatenate([np.asarray(x), np.zeros((1, 2))])[[3, 0, 3, 2]]
