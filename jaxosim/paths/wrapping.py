@@ -19,7 +19,7 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, segment_sum, take, take_columns, take_or_zero
 from jaxosim.arrays.linalg import cross, scale_rows
 from jaxosim.arrays.loops import rounds
-from jaxosim.arrays.safe import safe_divide, safe_norm
+from jaxosim.arrays.safe import safe_divide, safe_norm, unit
 from jaxosim.arrays.spatial import spatial
 from jaxosim.paths.build_wraps import WrapGroup, WrapStep
 from jaxosim.paths.params import PathParams
@@ -218,10 +218,8 @@ def _course(group: WrapGroup, given: Given, wrapped: Wrapped, kept: Kept) -> Cou
     length = segment_sum(distance, group.slot_path, paths)
     length = length + segment_sum(surface, group.wrap_path, paths)
     chord = masked(used, leave[len(given.point) :] - enter[len(given.point) :])
-    size = safe_norm(chord)
-    chord = scale_rows(chord, safe_divide(jnp.ones_like(size), size))
     enter, leave = (concatenate([given.point, x]) for x in (wrapped.enter, wrapped.leave))
-    return Course(length, enter, leave, direction, chord)
+    return Course(length, enter, leave, direction, unit(chord))
 
 
 def slot_lines(group: WrapGroup, wrapped: Wrapped, course: Course) -> tuple[jax.Array, jax.Array]:

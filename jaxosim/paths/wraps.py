@@ -2,11 +2,10 @@
 
 Every module has the same names:
 
-
 - `FIELD` of PathParams, the `AXIS` of its rows, and the XML `TAG`;
 - `Spec` and `read`: what the file says;
 - `Params` and `build`: its numbers;
-- `wrap_line`: what becomes of straight pieces at such objects;
+- `wrap_line`: what becomes of one straight piece at one such object;
 - `on_surface`: points near an object, moved onto it, for pictures of paths.
 """
 
