@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxosim.arrays.safe import clip, safe_divide
 
 
-class Pennate(Protocol):
+class FixedWidth(Protocol):
     """Properties of muscles whose fibers keep their width, `[muscle]`."""
 
     @property
@@ -25,13 +25,17 @@ class Pennate(Protocol):
         """Pennation (rad) at that length."""
         ...
 
+
+class Pennate(FixedWidth, Protocol):
+    """The same of muscles whose fibers turn no further than to a largest angle."""
+
     @property
     def maximum_pennation_angle(self) -> jax.Array:
         """Largest pennation (rad)."""
         ...
 
 
-def fiber_width(muscles: Pennate) -> jax.Array:
+def fiber_width(muscles: FixedWidth) -> jax.Array:
     """Width of the pennate fiber (m), which stays constant as it shortens."""
     return muscles.optimal_fiber_length * jnp.sin(muscles.pennation_angle_at_optimal)
 

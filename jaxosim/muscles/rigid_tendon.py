@@ -31,6 +31,7 @@ from jaxosim.muscles.muscle import (
     MuscleSpec,
     read_muscle,
 )
+from jaxosim.muscles.pennation import fiber_width
 from jaxosim.muscles.spline_curves import (
     Spline,
     SplineParams,
@@ -143,7 +144,7 @@ def realize_length(
     """
     optimal = muscles.optimal_fiber_length
     along = clip(path_length - muscles.tendon_slack_length, low=0.0)
-    width = optimal * jnp.sin(muscles.pennation_angle_at_optimal)
+    width = fiber_width(muscles)
     pennate = width > _NARROW
     squared = jnp.where(pennate, along * along + width * width, 1.0)
     fiber = jnp.where(pennate, jnp.sqrt(squared), along)

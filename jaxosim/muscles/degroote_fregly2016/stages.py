@@ -19,6 +19,7 @@ from jaxosim.muscles.degroote_fregly2016.curves import (
 )
 from jaxosim.muscles.degroote_fregly2016.properties import Properties
 from jaxosim.muscles.muscle import FiberVelocityInfo, MuscleDynamicsInfo, MuscleLengthInfo
+from jaxosim.muscles.pennation import fiber_width
 
 
 def _lengths(
@@ -26,7 +27,7 @@ def _lengths(
 ) -> MuscleLengthInfo:
     """Position stage at given tendon strains; a fiber of no length keeps finite derivatives."""
     optimal = muscles.optimal_fiber_length
-    width = optimal * jnp.sin(muscles.pennation_angle_at_optimal)
+    width = fiber_width(muscles)
     tendon = muscles.tendon_slack_length * (1 + strain)
     along = path_length - tendon
     length = jnp.sqrt(clip(along * along + width * width, low=(SMALLEST * optimal) ** 2))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxosim.arrays.safe import clip
 from jaxosim.muscles.equilibrium import with_derivative
+from jaxosim.muscles.pennation import fiber_width
 from jaxosim.muscles.schutte1993.properties import Properties
 from jaxosim.muscles.schutte1993.stages import (
     active_multiplier,
@@ -21,7 +22,6 @@ from jaxosim.muscles.schutte1993.stages import (
     realize_length,
     sine_of_pennation,
     tendon_multiplier,
-    width,
 )
 
 _ROUNDS = 100
@@ -48,7 +48,7 @@ def _with_tendon(
     tendon = path_length - fiber * cos
     slack = tendon < muscles.tendon_slack_length
     along = path_length - muscles.tendon_slack_length
-    wide = width(muscles)
+    wide = fiber_width(muscles)
     straight = jnp.cos(jnp.arctan2(wide, along))
     length = jnp.sqrt(along * along + wide * wide)
     length = clip(length, low=wide) if low else length
@@ -136,4 +136,4 @@ def equilibrium(
 
     balanced = with_derivative(last.fiber, error, (muscles, path_length, activation))
     slack = path_length < muscles.tendon_slack_length
-    return jnp.where(slack, width(muscles), balanced), found | slack
+    return jnp.where(slack, fiber_width(muscles), balanced), found | slack

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxosim.arrays.safe import clip, safe_divide
 from jaxosim.muscles.muscle import FiberVelocityInfo, MuscleDynamicsInfo, MuscleLengthInfo
+from jaxosim.muscles.pennation import fiber_width
 from jaxosim.muscles.schutte1993.properties import Properties
 from jaxosim.muscles.spline_curves import evaluate_splines
 
@@ -38,15 +39,10 @@ def tendon_multiplier(muscles: Properties, strain: jax.Array) -> jax.Array:
     return jnp.where(strain < 0, 0.0, curve)
 
 
-def width(muscles: Properties) -> jax.Array:
-    """Width of the pennate fiber (m)."""
-    return muscles.optimal_fiber_length * jnp.sin(muscles.pennation_angle_at_optimal)
-
-
 def sine_of_pennation(muscles: Properties, fiber_length: jax.Array) -> jax.Array:
     """Sine of the pennation angle (1): 1 for a fiber no longer than the muscle is wide."""
     positive = fiber_length > 0
-    sine = jnp.where(positive, width(muscles) / jnp.where(positive, fiber_length, 1.0), 0.0)
+    sine = jnp.where(positive, fiber_width(muscles) / jnp.where(positive, fiber_length, 1.0), 0.0)
     return clip(sine, high=1.0)
 
 
@@ -138,8 +134,9 @@ def _next_cosine(muscles: Properties, length: MuscleLengthInfo) -> jax.Array:
     """Cosine (1) for a fiber that OpenSim estimates for a stiff tendon, in its mixed units."""
     optimal = muscles.optimal_fiber_length
     h = length.tendon_length / optimal - muscles.tendon_slack_length  # path length: cosine is 0
-    squared = clip(h * h + width(muscles) ** 2, low=1e-30)
-    sine = clip(optimal * jnp.sin(muscles.pennation_angle_at_optimal) / jnp.sqrt(squared), high=1.0)
+    width = fiber_width(muscles)
+    squared = clip(h * h + width**2, low=1e-30)
+    sine = clip(width / jnp.sqrt(squared), high=1.0)
     return cosine(sine)
 
 
