@@ -100,6 +100,8 @@ _ROWS: tuple[tuple[str, Callable[[Scored], float], str], ...] = (
     ("speed (m/s)", lambda one: _of(one, "speed"), "{:.2f}"),
     ("cadence (1/s)", lambda one: _of(one, "cadence"), "{:.2f}"),
     ("passing of the feet (1)", lambda one: _of(one, "passing"), "{:.2f}"),
+    ("left foot ahead at its steps (m)", lambda one: _step_length(one, 0), "{:.2f}"),
+    ("right foot ahead at its steps (m)", lambda one: _step_length(one, 1), "{:.2f}"),
     ("asymmetry of the steps (1)", lambda one: _of(one, "asymmetry"), "{:.2f}"),
     ("knees beyond straight (rad)", lambda one: _of(one, "knee_hyperextension"), "{:.3f}"),
 )
@@ -108,6 +110,11 @@ _ROWS: tuple[tuple[str, Callable[[Scored], float], str], ...] = (
 def _of(one: Scored, name: str) -> float:
     """A measure of the gait; NaN where there is none."""
     return math.nan if one.gait is None else getattr(one.gait, name)
+
+
+def _step_length(one: Scored, side: int) -> float:
+    """How far (m) the left (0) or right (1) foot landed ahead; NaN where there is no gait."""
+    return math.nan if one.gait is None else one.gait.step_length[side]
 
 
 def score_table(title: str, columns: Mapping[str, Sequence[Scored]]) -> rich.table.Table:

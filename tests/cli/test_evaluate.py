@@ -37,6 +37,8 @@ def test_both_simulators_stand_side_by_side():
     assert rows["score"] == ("150.0 ± 50.0 (100.0 … 200.0)", "150.0 ± 60.0 (90.0 … 210.0)")
     assert rows["completed episodes"] == ("2 of 2", "1 of 2")
     assert rows["speed (m/s)"][0] == "1.30 ± 0.10 (1.20 … 1.40)"
+    assert rows["left foot ahead at its steps (m)"][0] == "0.50 ± 0.00 (0.50 … 0.50)"
+    assert rows["right foot ahead at its steps (m)"][1] == "0.60 ± 0.00 (0.60 … 0.60)"
     assert "passing of the feet (1)" not in rows  # in no episode
 
 
