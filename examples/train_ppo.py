@@ -19,7 +19,7 @@ import jaxosim
 from jaxosim.envs.base import Env
 from jaxosim.learning.evaluation import evaluator
 from jaxosim.learning.numpy_policy import sigmoid
-from jaxosim.learning.recipes import env_of, load_recipe
+from jaxosim.learning.recipes import load_recipe, plan_of
 
 try:
     import rejax
@@ -31,7 +31,7 @@ except ImportError as error:
 
 BIAS = -2.2  # of the logits: muscles that all pull at once stiffen the body
 DISCOUNT = 0.97  # of a decision
-EPISODES, SEED = 64, 1000  # of an evaluation
+SEED = 1000  # of the evaluations
 
 
 class Face(LegacyGymnaxEnv):
@@ -93,9 +93,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="policy.npz")
     given = parser.parse_args()
-    env = env_of(load_recipe(given.recipe))
-    trainer = make_trainer(env, given.worlds)
-    evaluate = evaluator(env, episodes=EPISODES, seed=SEED)
+    plan = plan_of(load_recipe(given.recipe))
+    trainer = make_trainer(plan.env, given.worlds)
+    evaluate = evaluator(plan.evaluated, episodes=plan.episodes, seed=SEED)
     state = jax.jit(trainer.init_state)(jax.random.key(given.seed))
     update = jax.jit(trainer.train_iteration, donate_argnums=0)
     begun = time.perf_counter()
