@@ -152,12 +152,14 @@ class PPO:
         low, high = np.log(self.noise_range)
         policy, (own, of_critics) = state.policy, state.optimizer
 
+        def bounded(actor: Any) -> tuple[Any, jax.Array]:
+            return actor[0], jnp.clip(actor[1], low, high)
+
         def loss(actor: Any, batch: Any) -> jax.Array:
-            bounded = (actor[0], jnp.clip(actor[1], low, high))
-            return self.loss(policy, bounded, batch)
+            return self.loss(policy, bounded(actor), batch)
 
         def near(actor: Any, batch: Any) -> jax.Array:
-            return self._divergence(policy, actor, batch) <= _STOP * self.kl_range[1]
+            return self._divergence(policy, bounded(actor), batch) <= _STOP * self.kl_range[1]
 
         actor, own = fit(
             loss,
@@ -178,7 +180,7 @@ class PPO:
             critic_places,
             self.critic_rate,
         )
-        return (actor[0], jnp.clip(actor[1], low, high)), own, critics, of_critics
+        return bounded(actor), own, critics, of_critics
 
     def log_likelihood(
         self, policy: Policy, actor: Any, x: jax.Array, logits: jax.Array, prior: jax.Array
