@@ -70,10 +70,8 @@ def read(context: Context, component: Component) -> Spec:
     points = point_constraint.read(context, component)
     element = component.element
     assert element is not None
-    distance = context.number(element, "constant_distance", None)
-    if not distance > 0.0:
-        # OpenSim differs: with 0 the direction of the rod is arbitrary.
-        raise element.error(f"expected a constant_distance above 0, found {distance}")
+    # OpenSim differs: with 0 the direction of the rod is arbitrary.
+    distance = context.number(element, "constant_distance", None, above=0)
     return Spec(
         points.name,
         points.body_1,

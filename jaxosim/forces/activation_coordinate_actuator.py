@@ -94,13 +94,10 @@ def read(context: Context, component: Component) -> Spec:
     """
     element = component.element
     assert element is not None
-    time_constant = context.number(element, "activation_time_constant", 0.01)
-    if time_constant <= 0.0:
-        # OpenSim differs: activations become infinite at once, or leave the control.
-        raise element.error(f"expected activation_time_constant above 0, found {time_constant}")
     return Spec(
         coordinate=read_coordinate(context, element),
-        activation_time_constant=time_constant,
+        # OpenSim differs: activations become infinite at once, or leave the control.
+        activation_time_constant=context.number(element, "activation_time_constant", 0.01, above=0),
         default_activation=context.number(element, "default_activation", 0.5),
         **read_properties(context, element),
     )

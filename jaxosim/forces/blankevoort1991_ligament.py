@@ -90,21 +90,15 @@ def read(context: Context, component: Component) -> Spec:
     """
     element = component.element
     assert element is not None
-    defaults = {"linear_stiffness": 1.0, "transition_strain": 0.06, "damping_coefficient": 0.003}
-    values = {tag: context.number(element, tag, value) for tag, value in defaults.items()}
-    for tag, value in values.items():
-        if not value >= 0.0:
-            raise element.error(f"expected a {tag} of 0 or more, found {value}")
-    slack = context.number(element, "slack_length", 0.0)
-    if not slack > 0.0:
-        # OpenSim differs: it loads a ligament of slack length 0, whose strain is infinite.
-        raise element.error(f"expected a slack_length above 0, found {slack}")
     return Spec(
         name=element.name,
         path=paths.read(context, component),
-        slack_length=slack,
+        linear_stiffness=context.number(element, "linear_stiffness", 1.0, least=0),
+        transition_strain=context.number(element, "transition_strain", 0.06, least=0),
+        damping_coefficient=context.number(element, "damping_coefficient", 0.003, least=0),
+        # OpenSim differs: it loads a ligament of slack length 0, whose strain is infinite.
+        slack_length=context.number(element, "slack_length", 0.0, above=0),
         applies_force=context.boolean(element, "appliesForce", True),
-        **values,
     )
 
 

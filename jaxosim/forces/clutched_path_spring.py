@@ -10,7 +10,6 @@ Source: OpenSim `ClutchedPathSpring`; see docs/theory/paths.md, "Path springs".
 # pyright: reportArgumentType=false
 # (Params are declared as JAX arrays; from `build` they are still NumPy's.)
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,29 +112,18 @@ def read(context: Context, component: Component) -> Spec:
     """
     element = component.element
     assert element is not None
-    values = {
-        tag: context.number(element, tag, default)
-        for tag, default in (
-            ("stiffness", math.nan),
-            ("dissipation", math.nan),
-            ("relaxation_time_constant", 0.001),
-            ("initial_stretch", 0.0),
-        )
-    }
-    for tag, value in values.items():
-        # OpenSim differs: with a time constant of 0 the rate of its stretch is infinite.
-        positive = tag == "relaxation_time_constant"
-        if not (value > 0.0 if positive else value >= 0.0):
-            found = "none" if math.isnan(value) else value
-            raise element.error(
-                f"expected a {tag} {'above 0' if positive else 'of 0 or more'}, found {found}"
-            )
     return Spec(
         name=element.name,
         path=paths.read(context, component),
+        stiffness=context.number(element, "stiffness", None, least=0),
+        dissipation=context.number(element, "dissipation", None, least=0),
+        # OpenSim differs: with a time constant of 0 the rate of its stretch is infinite.
+        relaxation_time_constant=context.number(
+            element, "relaxation_time_constant", 0.001, above=0
+        ),
+        initial_stretch=context.number(element, "initial_stretch", 0.0, least=0),
         min_control=context.number(element, "min_control", 0.0, allow_infinite=True),
         max_control=context.number(element, "max_control", 1.0, allow_infinite=True),
-        **values,
     )
 
 

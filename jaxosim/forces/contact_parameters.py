@@ -47,11 +47,8 @@ def read_transition_velocity(context: Context, element: Element) -> float:
     Raises:
       OsimFormatError: it is not above 0.
     """
-    velocity = context.number(element, "transition_velocity", 0.01)
-    if velocity <= 0.0:
-        # OpenSim differs: it divides by it.
-        raise element.error(f"expected a transition_velocity above 0, found {velocity}")
-    return velocity
+    # OpenSim differs: it divides by it.
+    return context.number(element, "transition_velocity", 0.01, above=0)
 
 
 def _read_material(context: Context, element: Element) -> ContactParametersSpec:

@@ -100,12 +100,10 @@ def read(context: Context, component: Component) -> Spec:
         lower_stiffness=context.number(element, "lower_stiffness", 1.0),
         lower_limit=context.number(element, "lower_limit", 0.0),
         damping=context.number(element, "damping", 0.001),
-        transition=context.number(element, "transition", 0.1),
+        # OpenSim differs: it accepts a negative one, whose steps then run backwards.
+        transition=context.number(element, "transition", 0.1, above=0),
         applies_force=context.boolean(element, "appliesForce", True),
     )
-    if spec.transition <= 0.0:
-        # OpenSim differs: it accepts a negative one, whose steps then run backwards.
-        raise element.error(f"expected a transition above 0, found {spec.transition}")
     if 0.0 in (spec.upper_stiffness, spec.lower_stiffness):
         # OpenSim differs: it divides by them, and the torque becomes NaN.
         raise element.error("expected stiffnesses other than 0")

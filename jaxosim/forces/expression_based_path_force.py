@@ -91,14 +91,11 @@ def read(context: Context, component: Component) -> Spec:
     """
     element = component.element
     assert element is not None
-    resting_length = context.number(element, "resting_length", 0.0)
-    if resting_length < 0.0:
-        raise element.error(f"expected a resting_length of 0 or more, found {resting_length}")
     return Spec(
         name=element.name,
         path=paths.read(context, component),
         expression=read_expression(context, element, "expression", VARIABLES),
-        resting_length=resting_length,
+        resting_length=context.number(element, "resting_length", 0.0, least=0),
         clamp_stretch=context.boolean(element, "clamp_stretch", True),
         applies_force=context.boolean(element, "appliesForce", True),
     )

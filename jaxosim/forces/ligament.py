@@ -92,9 +92,6 @@ def read(context: Context, component: Component) -> Spec:
     """
     element = component.element
     assert element is not None
-    resting_length = context.number(element, "resting_length", 0.0)
-    if not resting_length > 0.0:
-        raise element.error(f"expected a resting_length above 0, found {resting_length}")
     name = "force_length_curve"
     curve = _DEFAULT_CURVE
     if context.object_property(element, name, FUNCTION_CLASSES) is not None:
@@ -106,7 +103,7 @@ def read(context: Context, component: Component) -> Spec:
     return Spec(
         name=element.name,
         path=paths.read(context, component),
-        resting_length=resting_length,
+        resting_length=context.number(element, "resting_length", 0.0, above=0),
         pcsa_force=context.number(element, "pcsa_force", 0.0),
         force_length_curve=curve,
         applies_force=context.boolean(element, "appliesForce", True),

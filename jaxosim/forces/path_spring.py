@@ -9,7 +9,6 @@ Source: OpenSim `PathSpring`; see docs/theory/paths.md, "Path springs".
 # pyright: reportArgumentType=false
 # (Params are declared as JAX arrays; from `build` they are still NumPy's.)
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +22,6 @@ from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics,
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
-from jaxosim.models.osim.xml import Element
 from jaxosim.paths import read as paths
 from jaxosim.pytree import array, pytree
 
@@ -76,26 +74,21 @@ class Outputs:
 
 
 def read(context: Context, component: Component) -> Spec:
-    """What the file says of one spring."""
+    """What the file says of one spring.
+
+    Raises:
+      OsimFormatError: a number is missing or negative, which OpenSim refuses too.
+    """
     element = component.element
     assert element is not None
     return Spec(
         name=element.name,
         path=paths.read(context, component),
-        resting_length=_number(context, element, "resting_length"),
-        stiffness=_number(context, element, "stiffness"),
-        dissipation=_number(context, element, "dissipation"),
+        resting_length=context.number(element, "resting_length", None, least=0),
+        stiffness=context.number(element, "stiffness", None, least=0),
+        dissipation=context.number(element, "dissipation", None, least=0),
         applies_force=context.boolean(element, "appliesForce", True),
     )
-
-
-def _number(context: Context, element: Element, tag: str) -> float:
-    """A property that has no default and is not negative, as OpenSim demands."""
-    value = context.number(element, tag, math.nan)
-    if not value >= 0.0:
-        found = "none" if math.isnan(value) else value
-        raise element.error(f"expected a {tag} of 0 or more, found {found}")
-    return value
 
 
 def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
@@ -154,10 +147,8 @@ def jacobian(
     info: Info,
     inertia: jax.Array,
     h: float | jax.Array,
-) -> PathJacobian | None:
+) -> PathJacobian:
     """Damping and stiffness along the paths; arguments as for `hunt_crossley_jacobian.jacobian`."""
-    if not structure.names:
-        return None
     stretch = _stretch(structure, params, kinematics)
     speed = take(kinematics.lengthening_speed, structure.path)
     stiffness = clip(params.stiffness * (1 + params.dissipation * speed), low=0.0)

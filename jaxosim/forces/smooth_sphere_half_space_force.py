@@ -23,6 +23,7 @@ from jaxosim.arrays.safe import clip, safe_divide
 from jaxosim.arrays.spatial import point_velocity
 from jaxosim.errors import quote
 from jaxosim.forces import two_frames, wrenches
+from jaxosim.forces.contact_parameters import read_transition_velocity
 from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, MobilityJacobian
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
@@ -32,14 +33,12 @@ from jaxosim.pytree import array, pytree
 
 FIELD = "smooth_contacts"
 TAGS = ("SmoothSphereHalfSpaceForce",)
+_ROOTED = {"stiffness": 1.0, "constant_contact_force": 1e-5}
 _DEFAULTS = {
-    "stiffness": 1.0,
     "dissipation": 0.0,
     "static_friction": 0.0,
     "dynamic_friction": 0.0,
     "viscous_friction": 0.0,
-    "transition_velocity": 0.01,
-    "constant_contact_force": 1e-5,
     "hertz_smoothing": 300.0,
     "hunt_crossley_smoothing": 50.0,
 }
@@ -130,20 +129,16 @@ def read(context: Context, component: Component) -> Spec:
     half_space = _geometry(component, "socket_half_space", "ContactHalfSpace", context)
     assert sphere.element is not None
     numbers = {tag: context.number(element, tag, value) for tag, value in _DEFAULTS.items()}
-    if numbers["transition_velocity"] <= 0.0:
-        # OpenSim differs: it divides by it.
-        found = numbers["transition_velocity"]
-        raise element.error(f"expected a transition_velocity above 0, found {found}")
-    for tag in ("stiffness", "constant_contact_force"):
-        if numbers[tag] < 0.0:
-            # OpenSim differs: it takes roots of them, and forces become NaN.
-            raise element.error(f"expected a {tag} of 0 or more, found {numbers[tag]}")
+    # OpenSim differs: it takes roots of negative ones, and forces become NaN.
+    rooted = {tag: context.number(element, tag, value, least=0) for tag, value in _ROOTED.items()}
     return Spec(
         name=element.name,
         frames=tuple(resolve_pose(context, one, "socket_frame") for one in (half_space, sphere)),
         radius=context.number(sphere.element, "radius", 0.0),
+        transition_velocity=read_transition_velocity(context, element),
         applies_force=context.boolean(element, "appliesForce", True),
         **numbers,
+        **rooted,
     )
 
 

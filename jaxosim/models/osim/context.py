@@ -83,15 +83,30 @@ class Context:
         return holder.children[0] if holder is not None and holder.children else None
 
     def number(
-        self, element: Element, tag: str, default: float | None, *, allow_infinite: bool = False
+        self,
+        element: Element,
+        tag: str,
+        default: float | None,
+        *,
+        least: float | None = None,
+        above: float | None = None,
+        allow_infinite: bool = False,
     ) -> float:
-        """A property of one number; without default it must be there."""
+        """A property of one number; without default it must be there.
+
+        Raises:
+          OsimFormatError: it is none, less than `least`, or not `above` another.
+        """
         found = self.value(element, tag)
-        if found is not None:
-            return numbers(found, 1, allow_infinite=allow_infinite)[0]
-        if default is None:
+        if found is None and default is None:
             raise element.error(f"expected a {tag}")
-        return default
+        one = default if found is None else numbers(found, 1, allow_infinite=allow_infinite)[0]
+        assert one is not None
+        if least is not None and one < least:
+            raise element.error(f"expected a {tag} of {least:g} or more, found {one}")
+        if above is not None and one <= above:
+            raise element.error(f"expected a {tag} above {above:g}, found {one}")
+        return one
 
     def range(self, element: Element, default: tuple[float, float]) -> tuple[float, float]:
         """A property `range` of two numbers, of which either may be infinite."""

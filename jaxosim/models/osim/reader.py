@@ -200,9 +200,7 @@ def _read_body(context: Context, body: Component) -> BodySpec:
     if element.name == GROUND:
         # OpenSim differs: it keeps this body and its real ground apart.
         raise element.error(f"expected a body of another name than {GROUND}")
-    mass = context.number(element, "mass", None)
-    if mass < 0.0:
-        raise element.error(f"expected a mass of 0 or more, found {mass}")
+    mass = context.number(element, "mass", None, least=0)
     inertia = context.value(element, "inertia")
     values = numbers(inertia, 6) if inertia else (0.0,) * 6
     if mass == 0.0:
@@ -264,10 +262,10 @@ def _read_shape(context: Context, geometry: Component) -> ContactGeometrySpec | 
     if element.tag not in GEOMETRY:
         return None
     frame = resolve_pose(context, geometry, "socket_frame")
-    radius = context.number(element, "radius", 0.0) if element.tag == "ContactSphere" else 0.0
-    if radius < 0.0:
-        # OpenSim differs: forces become NaN.
-        raise element.error(f"expected a radius of 0 or more, found {radius}")
+    radius = 0.0
+    if element.tag == "ContactSphere":
+        # OpenSim differs: with a negative one, forces become NaN.
+        radius = context.number(element, "radius", 0.0, least=0)
     return ContactGeometrySpec(element.tag, element.name, frame, radius)
 
 
