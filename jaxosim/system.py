@@ -240,7 +240,7 @@ def realize_forces(
         force.FIELD: force.evaluate(
             getattr(model, force.FIELD),
             getattr(params, force.FIELD),
-            instance.forces[force.FIELD],
+            instance.forces.get(force.FIELD),
             kinematics,
             controls,
         )

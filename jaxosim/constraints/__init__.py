@@ -4,13 +4,18 @@ Every module has the same names:
 
 - `FIELD` of Model and Params, and the XML `TAGS`;
 - `Spec` and `read`: what the file says;
-- `Structure`, `Params` and `build`: its arrays, with `sizes` and `names` of their axes, the number
-  of equations (`equation_count`), and the `coordinates` that they depend on other than through
-  poses;
-- `realize_instance`: what follows from the params alone;
+- `Structure`, `Params` and `build`: its arrays, with `names`: who owns the rows of their axes, and
+  the number of equations (`equation_count`);
 - `evaluate`: errors of the equations and rows of the constraint Jacobian, and `bias`: what their
   second derivatives are where no coordinate accelerates;
 - `describe`: for `jaxosim info`.
+
+A module leaves out what would say nothing:
+
+- `sizes`: lengths of the axes that `names` does not have;
+- `coordinates` that the equations depend on other than through poses;
+- `realize_instance`: what follows from the params alone; without it, `evaluate` and `bias`
+  get None for it.
 
 What all share is in `constraint.py`; `dynamics/constraints.py` puts the equations together.
 """

@@ -93,11 +93,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     )
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"constant_distance": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"constant_distance": structure.names}
@@ -106,11 +101,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def equation_count(structure: Structure) -> int:
     """One for each."""
     return len(structure.names)
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates that the equations depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> PairInfo:

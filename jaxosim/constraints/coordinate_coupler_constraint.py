@@ -23,7 +23,6 @@ from jaxosim.constraints.constraint import (
     Placement,
 )
 from jaxosim.errors import quote
-from jaxosim.forces.force import BodyFrames
 from jaxosim.functions import FunctionBank, FunctionParams, FunctionValues
 from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import function_sizes
@@ -125,9 +124,8 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    own = {"coupler": len(structure.names)}
-    return own | function_sizes(f"{FIELD}.functions", params.functions)
+    """Lengths of the other axes."""
+    return function_sizes(f"{FIELD}.functions", params.functions)
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
@@ -143,10 +141,6 @@ def equation_count(structure: Structure) -> int:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates that the equations depend on."""
     return np.concatenate([structure.dependent, structure.term_coordinate])
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def _terms(structure: Structure, params: Params, q: jax.Array) -> FunctionValues:

@@ -21,7 +21,6 @@ from jaxosim.constraints.constraint import (
     Motion,
     Placement,
 )
-from jaxosim.forces.force import BodyFrames
 from jaxosim.models.lookup import Lookup
 from jaxosim.pytree import pytree
 
@@ -55,11 +54,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return Structure(names, lookup.coordinates(names)), Params()
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"locked_angle": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"locked_angle": structure.names}
@@ -73,10 +67,6 @@ def equation_count(structure: Structure) -> int:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates that the equations depend on."""
     return structure.coordinate
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(

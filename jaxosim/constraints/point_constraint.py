@@ -86,11 +86,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, Params(**points)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"point_constraint": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"point_constraint": structure.names}
@@ -99,11 +94,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def equation_count(structure: Structure) -> int:
     """Three for each."""
     return 3 * len(structure.names)
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates that the equations depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> PairInfo:

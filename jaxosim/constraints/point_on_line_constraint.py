@@ -108,11 +108,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, Params(**columns)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"point_on_line": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"point_on_line": structure.names}
@@ -121,11 +116,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def equation_count(structure: Structure) -> int:
     """Two for each."""
     return 2 * len(structure.names)
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates that the equations depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> InstanceInfo:

@@ -22,7 +22,6 @@ from jaxosim.constraints.constraint import (
     Motion,
     Placement,
 )
-from jaxosim.forces.force import BodyFrames
 from jaxosim.functions import FunctionBank, FunctionParams, FunctionValues
 from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import function_sizes
@@ -78,9 +77,8 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    own = {"prescribed": len(structure.names)}
-    return own | function_sizes(f"{FIELD}.functions", params.functions)
+    """Lengths of the other axes."""
+    return function_sizes(f"{FIELD}.functions", params.functions)
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
@@ -96,10 +94,6 @@ def equation_count(structure: Structure) -> int:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates that the equations depend on."""
     return structure.coordinate
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def _values(structure: Structure, params: Params, time: jax.Array) -> FunctionValues:

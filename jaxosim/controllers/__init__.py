@@ -4,9 +4,10 @@ Every module has the same names:
 
 - `FIELD` of Model and Params, and the XML `TAGS`;
 - `Spec` and `read`: what the file says;
-- `Structure`, `Params` and `build`: its arrays, with `sizes` and `names` of their axes;
+- `Structure`, `Params` and `build`: its arrays, and `names`: who owns the rows of their axes;
 - `evaluate`: what the controllers add to the controls of their actuators;
-- `describe`: for `jaxosim info`.
+- `describe`: for `jaxosim info`;
+- `sizes`: lengths of the axes that `names` does not have, if there are any.
 
 What all share is in `controller.py`; `dynamics/controls.py` adds their controls up.
 """

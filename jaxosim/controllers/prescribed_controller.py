@@ -96,9 +96,8 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    own = function_sizes(f"{FIELD}.functions", params.functions)
-    return {"prescribed_control": len(structure.names), **own}
+    """Lengths of the other axes."""
+    return function_sizes(f"{FIELD}.functions", params.functions)
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:

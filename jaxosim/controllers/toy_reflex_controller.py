@@ -77,7 +77,7 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
+    """Lengths of the axes; that of controllers without muscles, which `names` leaves out, too."""
     return {"toy_reflex_controller": len(structure.names)}
 
 

@@ -80,7 +80,7 @@ def realize_constraints(
         one.evaluate(
             getattr(model, one.FIELD),
             getattr(params, one.FIELD),
-            instance.constraints[one.FIELD],
+            instance.constraints.get(one.FIELD),
             placement,
         )
         for one in present(model)
@@ -158,7 +158,7 @@ def realize_bias(
             one.bias(
                 getattr(model, one.FIELD),
                 getattr(params, one.FIELD),
-                instance.constraints[one.FIELD],
+                instance.constraints.get(one.FIELD),
                 info.placement,
                 motion,
             )
@@ -219,7 +219,7 @@ def reactions(
     found, start = {}, 0
     for one in present(model):
         structure = getattr(model, one.FIELD)
-        given = getattr(params, one.FIELD), instance.constraints[one.FIELD], info.placement
+        given = getattr(params, one.FIELD), instance.constraints.get(one.FIELD), info.placement
         rows = one.evaluate(structure, *given).rows
         count, owners = one.equation_count(structure), len(structure.names)
         of = np.repeat(np.arange(owners), count // owners)

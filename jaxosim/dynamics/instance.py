@@ -76,12 +76,14 @@ def realize_instance(model: Model, params: Params) -> InstanceInfo:
                 getattr(model, force.FIELD), getattr(params, force.FIELD), frames
             )
             for force in present(model)
+            if hasattr(force, "realize_instance")
         },
         constraints={
             one.FIELD: one.realize_instance(
                 getattr(model, one.FIELD), getattr(params, one.FIELD), frames
             )
             for one in constraints.present(model)
+            if hasattr(one, "realize_instance")
         },
     )
 

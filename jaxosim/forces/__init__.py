@@ -4,12 +4,17 @@ Every module has the same names:
 
 - `FIELD` of Model and Params, and the XML `TAGS`;
 - `Spec` and `read`: what the file says;
-- `Structure`, `Params` and `build`: its arrays, with `sizes` and `names` of their axes and the
-  `coordinates` that the force depends on other than through poses;
-- `realize_instance`: what follows from the params alone;
-- `Info` and `evaluate`: the force, and `jacobian`: its stiff part, a list if it has several forms;
+- `Structure`, `Params` and `build`: its arrays, and `names`: who owns the rows of their axes;
+- `Info` and `evaluate`: the force;
 - `Outputs`, `outputs` and `records`: what OpenSim reports;
 - `describe`: for `jaxosim info`.
+
+A module leaves out what would say nothing:
+
+- `sizes`: lengths of the axes that `names` does not have;
+- `coordinates` that the force depends on other than through poses, or acts on by itself;
+- `realize_instance`: what follows from the params alone; without it, `evaluate` gets None for it;
+- `jacobian`: the stiff part of the force, a list if it has several forms.
 
 What all share is in `force.py`.
 """

@@ -16,7 +16,6 @@ import numpy as np
 from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.forces.actuator import ActuatorSpec, actuation_records, read_properties, rows
 from jaxosim.forces.force import (
-    BodyFrames,
     Description,
     ForceInfo,
     Kinematics,
@@ -116,11 +115,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, columns(Params, specs)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"activation_coordinate_actuator": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"activation_coordinate_actuator": structure.names}
@@ -129,10 +123,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates that the forces act on by themselves, rather than through bodies."""
     return structure.coordinate
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip, safe_divide
-from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, PathJacobian
+from jaxosim.forces.force import Description, ForceInfo, Kinematics, PathJacobian
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
@@ -108,23 +108,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return Structure(names=own, path=lookup.paths(own)), columns(Params, specs)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"blankevoort1991_ligament": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"blankevoort1991_ligament": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(

@@ -126,19 +126,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, Params(point=np.array([s.point for s in specs], float).reshape(-1, 3))
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"body_actuator": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"body_actuator": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
@@ -172,17 +162,6 @@ def evaluate(
         force=force,
         wrench=wrenches.on_bodies(wrench, structure.mobod, kinematics),
     )
-
-
-def jacobian(
-    structure: Structure,
-    params: Params,
-    kinematics: Kinematics,
-    info: Info,
-    inertia: jax.Array,
-    h: float | jax.Array,
-) -> None:
-    """None: what changes with the pose alone is not stiff."""
 
 
 def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:

@@ -21,7 +21,6 @@ from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
 from jaxosim.forces.actuator import actuation_records, rows
 from jaxosim.forces.force import (
-    BodyFrames,
     Description,
     ForceInfo,
     Kinematics,
@@ -139,23 +138,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, columns(Params, specs)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"clutched_path_spring": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"clutched_path_spring": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(

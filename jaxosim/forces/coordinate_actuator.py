@@ -21,7 +21,6 @@ from jaxosim.forces.actuator import (
     rows,
 )
 from jaxosim.forces.force import (
-    BodyFrames,
     Description,
     ForceInfo,
     Kinematics,
@@ -91,11 +90,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, columns(Params, specs)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"coordinate_actuator": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"coordinate_actuator": structure.names}
@@ -104,10 +98,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates that the forces act on by themselves, rather than through bodies."""
     return structure.coordinate
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(
@@ -123,17 +113,6 @@ def evaluate(
         actuation=force,
         coordinate_force=segment_sum(force, structure.coordinate, len(kinematics.q)),
     )
-
-
-def jacobian(
-    structure: Structure,
-    params: Params,
-    kinematics: Kinematics,
-    info: Info,
-    inertia: jax.Array,
-    h: float | jax.Array,
-) -> None:
-    """None: the forces depend on controls alone."""
 
 
 def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:

@@ -17,7 +17,6 @@ import numpy as np
 from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.arrays.safe import clip
 from jaxosim.forces.force import (
-    BodyFrames,
     CoordinateJacobian,
     Description,
     ForceInfo,
@@ -129,11 +128,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return Structure(names=tuple(spec.name for spec in specs), coordinate=coordinate), params
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"limit": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"limit": structure.names}
@@ -142,10 +136,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates whose values the forces depend on."""
     return structure.coordinate
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def _step(z: jax.Array) -> tuple[jax.Array, jax.Array]:

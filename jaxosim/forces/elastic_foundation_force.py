@@ -178,10 +178,8 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
+    """Lengths of the other axes."""
     return {
-        "elastic_foundation": len(structure.names),
-        "foundation_geometry": len(structure.geometry_names),
         "foundation_spring": len(structure.spring_geometry),
         "foundation_material": len(params.stiffness),
         "foundation_pair": len(structure.pairs),
@@ -194,11 +192,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
         "elastic_foundation": structure.names,
         "foundation_geometry": structure.geometry_names,
     }
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on, other than through the poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
-import numpy as np
 
 from jaxosim.arrays.indexing import stack
 from jaxosim.arrays.safe import clip
@@ -91,19 +90,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, Params(**numbers)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"expression_bushing": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"expression_bushing": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def evaluate(

@@ -16,7 +16,6 @@ import numpy as np
 from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.arrays.safe import clip
 from jaxosim.forces.force import (
-    BodyFrames,
     CoordinateJacobian,
     Description,
     ForceInfo,
@@ -100,11 +99,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, Params()
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"coordinate_expression": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"coordinate_expression": structure.names}
@@ -113,10 +107,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates whose values the forces depend on."""
     return structure.coordinate
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(

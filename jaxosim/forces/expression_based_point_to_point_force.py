@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
-import numpy as np
 
 from jaxosim.forces import two_points
 from jaxosim.forces.force import Kinematics, MobilityJacobian, read_expression
@@ -106,19 +105,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, Params(**numbers)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"point_expression": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"point_expression": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def evaluate(

@@ -238,20 +238,14 @@ def _splines(data: DataSource, used: Sequence[int]) -> tuple[np.ndarray, np.ndar
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
+    """Lengths of the other axes."""
     pieces, columns, _ = params.coefficients.shape
-    own = {"external_piece": pieces, "external_column": columns}
-    return {"external_force": len(structure.names), **own}
+    return {"external_piece": pieces, "external_column": columns}
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"external_force": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
@@ -304,17 +298,6 @@ def _piece(knots: jax.Array, time: jax.Array) -> jax.Array:
         begun = (later <= last) & (time >= jnp.take(knots, later, mode="clip"))
         piece = jnp.where(begun, later, piece)
     return piece
-
-
-def jacobian(
-    structure: Structure,
-    params: Params,
-    kinematics: Kinematics,
-    info: Info,
-    inertia: jax.Array,
-    h: float | jax.Array,
-) -> None:
-    """None of it is stiff."""
 
 
 def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import jax
-import numpy as np
 
 from jaxosim.arrays.safe import clip
 from jaxosim.forces import bushings, two_frames
@@ -102,19 +101,13 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    own = function_sizes(f"{FIELD}.functions", params.functions)
-    return {"function_bushing": len(structure.names), **own}
+    """Lengths of the other axes."""
+    return function_sizes(f"{FIELD}.functions", params.functions)
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"function_bushing": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def evaluate(

@@ -164,23 +164,13 @@ def _params(
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {
-        "geometry": len(structure.geometry_names),
-        "material": len(params.stiffness),
-        "element": len(structure.element_names),
-        "pair": structure.pair_count,
-    }
+    """Lengths of the other axes."""
+    return {"material": len(params.stiffness), "pair": structure.pair_count}
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"geometry": structure.geometry_names, "element": structure.element_names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on, other than through the poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
-from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, PathJacobian
+from jaxosim.forces.force import Description, ForceInfo, Kinematics, PathJacobian
 from jaxosim.functions import FunctionBank, FunctionParams, FunctionSpec, argument_count
 from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import build as build_functions
@@ -124,23 +124,13 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    own = function_sizes(f"{FIELD}.curves", params.curves)
-    return {"ligament": len(structure.names), **own}
+    """Lengths of the other axes."""
+    return function_sizes(f"{FIELD}.curves", params.curves)
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"ligament": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(

@@ -20,7 +20,7 @@ from jaxosim.forces.actuator import (
     read_properties,
     rows,
 )
-from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
+from jaxosim.forces.force import Description, ForceInfo, Kinematics
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
@@ -83,23 +83,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, columns(Params, specs)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"path_actuator": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"path_actuator": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(
@@ -113,17 +99,6 @@ def evaluate(
     tension = actuation(structure, params.optimal_force, controls)
     count = len(kinematics.path_length)
     return Info(actuation=tension, path_tension=put(tension, structure.path, count))
-
-
-def jacobian(
-    structure: Structure,
-    params: Params,
-    kinematics: Kinematics,
-    info: Info,
-    inertia: jax.Array,
-    h: float | jax.Array,
-) -> None:
-    """None: the tensions depend on controls alone."""
 
 
 def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:

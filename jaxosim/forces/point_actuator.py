@@ -122,19 +122,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, columns(Params, specs)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"point_actuator": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"point_actuator": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
@@ -159,17 +149,6 @@ def evaluate(
     point = wrenches.points(kinematics, structure.point_mobod, instance.point)
     wrench = wrenches.force_wrenches(point, scale_rows(direction, size))
     return Info(actuation=size, wrench=wrenches.on_bodies(wrench, structure.mobod, kinematics))
-
-
-def jacobian(
-    structure: Structure,
-    params: Params,
-    kinematics: Kinematics,
-    info: Info,
-    inertia: jax.Array,
-    h: float | jax.Array,
-) -> None:
-    """None: what changes with the pose alone is not stiff."""
 
 
 def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:

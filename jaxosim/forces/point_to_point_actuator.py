@@ -112,19 +112,9 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     )
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"point_to_point_actuator": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"point_to_point_actuator": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def evaluate(
@@ -140,17 +130,6 @@ def evaluate(
     on_second = wrenches.force_wrenches(line.end, scale_rows(line.direction, force))
     wrench = two_frames.on_both(structure.pairs, on_second, len(kinematics.pose) - 1)
     return Info(actuation=force, wrench=wrench)
-
-
-def jacobian(
-    structure: Structure,
-    params: Params,
-    kinematics: Kinematics,
-    info: Info,
-    inertia: jax.Array,
-    h: float | jax.Array,
-) -> None:
-    """None: the forces depend on controls alone."""
 
 
 def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:

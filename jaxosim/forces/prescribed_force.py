@@ -150,19 +150,13 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    own = function_sizes(f"{FIELD}.functions", params.functions)
-    return {"prescribed_force": len(structure.names), **own}
+    """Lengths of the other axes."""
+    return function_sizes(f"{FIELD}.functions", params.functions)
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"prescribed_force": structure.names}
-
-
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates whose values the forces depend on other than through poses: none."""
-    return np.zeros(0, int)
 
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
@@ -199,17 +193,6 @@ def evaluate(
         torque=torque,
         wrench=wrenches.on_bodies(wrench, structure.mobod, kinematics),
     )
-
-
-def jacobian(
-    structure: Structure,
-    params: Params,
-    kinematics: Kinematics,
-    info: Info,
-    inertia: jax.Array,
-    h: float | jax.Array,
-) -> None:
-    """None of it is stiff."""
 
 
 def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outputs:

@@ -20,7 +20,6 @@ import numpy as np
 
 from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.forces.force import (
-    BodyFrames,
     CoordinateJacobian,
     Description,
     ForceInfo,
@@ -103,11 +102,6 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     return structure, columns(Params, specs)
 
 
-def sizes(structure: Structure, params: Params) -> dict[str, int]:
-    """Lengths of the axes."""
-    return {"spring": len(structure.names)}
-
-
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     """Who owns the rows of an axis."""
     return {"spring": structure.names}
@@ -116,10 +110,6 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates whose values the forces depend on."""
     return structure.coordinate
-
-
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> None:
-    """Nothing follows from the params alone."""
 
 
 def evaluate(

@@ -270,6 +270,7 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
             h,
         )
         for force in present(model)
+        if hasattr(force, "jacobian")
     ]
     parts = [part for own in found for part in (own if isinstance(own, list) else [own])]
     of_states = _total(parts, StateJacobian)

@@ -109,8 +109,14 @@ def _bodies(spec: ModelSpec) -> BodyParams:
     )
 
 
-def _coordinates_of(*indices: np.ndarray) -> set[int]:
-    """All coordinates that occur in some index arrays."""
+def _looked_at(paths: PathStructure, built: Mapping[str, tuple[Any, Any]]) -> set[int]:
+    """The coordinates that paths, forces and constraints depend on other than through poses."""
+    own = [
+        one.coordinates(built[one.FIELD][0])
+        for one in (*FORCES, *CONSTRAINTS)
+        if hasattr(one, "coordinates")
+    ]
+    indices = (paths.conditional_coordinate, paths.moving_coordinate, *own)
     return {int(coordinate) for some in indices for coordinate in some}
 
 
@@ -138,11 +144,6 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     built = {force.FIELD: force.build(_forces(spec, force.Spec), lookup) for force in FORCES}
     built |= {one.FIELD: one.build(_constraints(spec, one.Spec), lookup) for one in CONSTRAINTS}
     built |= {one.FIELD: one.build(_controllers(spec, one.Spec), lookup) for one in CONTROLLERS}
-    looked_at = _coordinates_of(
-        paths.conditional_coordinate,
-        paths.moving_coordinate,
-        *(force.coordinates(built[force.FIELD][0]) for force in (*FORCES, *CONSTRAINTS)),
-    )
     params = Params(
         gravity=np.array(spec.gravity, float),
         bodies=_bodies(spec),
@@ -160,7 +161,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         "bodies": bodies,
         "tree": tree,
         "floating": compile_floating(
-            tree, np.asarray(joint_params.axis), joint_params.functions, looked_at
+            tree, np.asarray(joint_params.axis), joint_params.functions, _looked_at(paths, built)
         ),
         "paths": paths,
         **{f"muscle_{name}": getattr(built_muscles, name) for name in ("rows", "modes", "states")},
@@ -326,7 +327,9 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
     tree, paths = structure["tree"], structure["paths"]
     own: dict[str, int] = {}
     for one in (*FORCES, *CONSTRAINTS, *CONTROLLERS):
-        own |= one.sizes(structure[one.FIELD], getattr(params, one.FIELD))
+        own |= {axis: len(rows) for axis, rows in one.names(structure[one.FIELD]).items()}
+        if hasattr(one, "sizes"):
+            own |= one.sizes(structure[one.FIELD], getattr(params, one.FIELD))
     return {
         "body": len(spec.bodies),
         "joint": len(spec.joints),
