@@ -152,10 +152,8 @@ def main() -> None:
     ]
     targets += [Target(f"{r['model']}, finite", r[DRIFT[5]], given.worlds, True) for r in drifts]
     show_targets(targets)
-    record(
-        "constraints",
-        {**vars(given), "drift": drifts, "cost": costs, "targets": record_of(targets)},
-    )
+    asked = {**vars(given), "models": [row["model"] for row in drifts]}
+    record("constraints", {**asked, "drift": drifts, "cost": costs, "targets": record_of(targets)})
 
 
 if __name__ == "__main__":
