@@ -14,12 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import put, segment_sum, take
-from jaxosim.forces.actuator import ActuatorSpec, actuation_records, read_properties, rows
+from jaxosim.forces.actuator import ActuatorSpec, read_properties, rows
 from jaxosim.forces.force import (
     Description,
     ForceInfo,
     Kinematics,
     StateJacobian,
+    number_records,
     read_coordinate,
 )
 from jaxosim.models.lookup import Lookup, columns
@@ -175,7 +176,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the actuation."""
-    reported = actuation_records(structure, outputs)
+    reported = number_records(structure.names, outputs.actuation)
     return {
         name: reported[name]
         for name, works in zip(structure.names, structure.applies_force, strict=True)

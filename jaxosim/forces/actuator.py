@@ -41,10 +41,6 @@ class _Driven(Protocol):
     control: np.ndarray  # [actuator]
 
 
-class _Actuated(Protocol):
-    actuation: jax.Array  # [actuator]
-
-
 def read_properties(context: Context, element: Element) -> dict[str, Any]:
     """What the file says of the properties of `ActuatorSpec`."""
     return {
@@ -59,12 +55,6 @@ def read_properties(context: Context, element: Element) -> dict[str, Any]:
 def actuation(structure: _Driven, optimal_force: jax.Array, controls: jax.Array) -> jax.Array:
     """Control times optimal force, `[actuator]`."""
     return optimal_force * take(controls, structure.control)
-
-
-def actuation_records(structure: _Driven, outputs: _Actuated) -> dict[str, list[float]]:
-    """Record values by name: the actuation."""
-    values = np.asarray(outputs.actuation)
-    return {name: [float(value)] for name, value in zip(structure.names, values, strict=True)}
 
 
 def rows(structure: _Driven, acts_on: Sequence[str]) -> list[tuple[str, str]]:

@@ -19,13 +19,14 @@ import numpy as np
 
 from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
-from jaxosim.forces.actuator import actuation_records, rows
+from jaxosim.forces.actuator import rows
 from jaxosim.forces.force import (
     Description,
     ForceInfo,
     Kinematics,
     PathJacobian,
     StateJacobian,
+    number_records,
 )
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
@@ -200,7 +201,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the tension."""
-    return actuation_records(structure, outputs)
+    return number_records(structure.names, outputs.actuation)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

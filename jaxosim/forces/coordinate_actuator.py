@@ -13,19 +13,8 @@ import jax
 import numpy as np
 
 from jaxosim.arrays.indexing import segment_sum
-from jaxosim.forces.actuator import (
-    ActuatorSpec,
-    actuation,
-    actuation_records,
-    read_properties,
-    rows,
-)
-from jaxosim.forces.force import (
-    Description,
-    ForceInfo,
-    Kinematics,
-    read_coordinate,
-)
+from jaxosim.forces.actuator import ActuatorSpec, actuation, read_properties, rows
+from jaxosim.forces.force import Description, ForceInfo, Kinematics, number_records, read_coordinate
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
@@ -122,7 +111,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the actuation."""
-    return actuation_records(structure, outputs)
+    return number_records(structure.names, outputs.actuation)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

@@ -20,6 +20,7 @@ from jaxosim.forces.force import (
     Description,
     ForceInfo,
     Kinematics,
+    number_records,
     read_coordinate,
     read_expression,
 )
@@ -154,8 +155,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the force."""
-    values = np.asarray(outputs.force)
-    return {name: [float(force)] for name, force in zip(structure.names, values, strict=True)}
+    return number_records(structure.names, outputs.force)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

@@ -23,6 +23,7 @@ from jaxosim.forces.force import (
     ForceInfo,
     Kinematics,
     PathJacobian,
+    number_records,
     read_expression,
 )
 from jaxosim.functions.expressions import Expression, evaluate_each, slopes
@@ -163,8 +164,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the tension."""
-    values = np.asarray(outputs.tension)
-    return {name: [float(tension)] for name, tension in zip(structure.names, values, strict=True)}
+    return number_records(structure.names, outputs.tension)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from jaxosim.arrays.linalg import matmul, matvec
 from jaxosim.arrays.spatial import body_xyz_rotation
@@ -105,6 +106,11 @@ class Description(NamedTuple):
 
     summary: str
     rows: Sequence[tuple[str, str]]  # name, and what it acts on
+
+
+def number_records(names: Sequence[str], values: jax.Array) -> dict[str, list[float]]:
+    """Record values by name of forces that each report one number, `[force]`."""
+    return {name: [float(x)] for name, x in zip(names, np.asarray(values), strict=True)}
 
 
 def sum_of(contributions: Iterable[jax.Array | None], zero: jax.Array) -> jax.Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
-from jaxosim.forces.force import Description, ForceInfo, Kinematics, PathJacobian
+from jaxosim.forces.force import Description, ForceInfo, Kinematics, PathJacobian, number_records
 from jaxosim.functions import FunctionBank, FunctionParams, FunctionSpec, argument_count
 from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import build as build_functions
@@ -179,8 +179,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the tension."""
-    values = np.asarray(outputs.tension)
-    return {name: [float(tension)] for name, tension in zip(structure.names, values, strict=True)}
+    return number_records(structure.names, outputs.tension)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

@@ -13,14 +13,8 @@ import jax
 import numpy as np
 
 from jaxosim.arrays.indexing import put
-from jaxosim.forces.actuator import (
-    ActuatorSpec,
-    actuation,
-    actuation_records,
-    read_properties,
-    rows,
-)
-from jaxosim.forces.force import Description, ForceInfo, Kinematics
+from jaxosim.forces.actuator import ActuatorSpec, actuation, read_properties, rows
+from jaxosim.forces.force import Description, ForceInfo, Kinematics, number_records
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
@@ -108,7 +102,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the actuation."""
-    return actuation_records(structure, outputs)
+    return number_records(structure.names, outputs.actuation)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

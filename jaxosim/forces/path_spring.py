@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxosim.arrays.indexing import put, take
 from jaxosim.arrays.safe import clip
-from jaxosim.forces.force import Description, ForceInfo, Kinematics, PathJacobian
+from jaxosim.forces.force import Description, ForceInfo, Kinematics, PathJacobian, number_records
 from jaxosim.models.lookup import Lookup, columns
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
@@ -152,8 +152,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the tension."""
-    values = np.asarray(outputs.tension)
-    return {name: [float(tension)] for name, tension in zip(structure.names, values, strict=True)}
+    return number_records(structure.names, outputs.tension)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

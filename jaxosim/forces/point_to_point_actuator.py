@@ -17,14 +17,8 @@ import numpy as np
 
 from jaxosim.arrays.linalg import scale_rows
 from jaxosim.forces import two_frames, two_points, wrenches
-from jaxosim.forces.actuator import (
-    ActuatorSpec,
-    actuation,
-    actuation_records,
-    read_properties,
-    rows,
-)
-from jaxosim.forces.force import Description, ForceInfo, Kinematics
+from jaxosim.forces.actuator import ActuatorSpec, actuation, read_properties, rows
+from jaxosim.forces.force import Description, ForceInfo, Kinematics, number_records
 from jaxosim.forces.two_points import Instance, realize_instance
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.osim.context import Context
@@ -139,7 +133,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the actuation."""
-    return actuation_records(structure, outputs)
+    return number_records(structure.names, outputs.actuation)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:

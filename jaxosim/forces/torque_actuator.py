@@ -16,14 +16,8 @@ from jaxosim.arrays.indexing import concatenate
 from jaxosim.arrays.linalg import scale_rows
 from jaxosim.arrays.safe import unit
 from jaxosim.forces import wrenches
-from jaxosim.forces.actuator import (
-    ActuatorSpec,
-    actuation,
-    actuation_records,
-    read_properties,
-    rows,
-)
-from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics
+from jaxosim.forces.actuator import ActuatorSpec, actuation, read_properties, rows
+from jaxosim.forces.force import BodyFrames, Description, ForceInfo, Kinematics, number_records
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component, resolve_named_frame
@@ -164,7 +158,7 @@ def outputs(structure: Structure, info: Info, body_position: jax.Array) -> Outpu
 
 def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
     """Record values by name: the actuation."""
-    return actuation_records(structure, outputs)
+    return number_records(structure.names, outputs.actuation)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
