@@ -84,7 +84,7 @@ def main(arguments):
         return check(arguments[1:])
     if arguments[:1] == ["thorough"]:
         set_up(extras=CHECK_EXTRAS)
-        return call([*pytest_on_all_cores(), "-m", THOROUGH, *arguments[1:]])
+        return call([*parallel_pytest(), "-m", THOROUGH, *arguments[1:]])
     if arguments[:1] == ["oldest"]:
         set_up(extras=OLDEST_EXTRAS, pins=lowest_requirements())
         chosen = arguments[1:] or ["-m", "not slow or trainer", *OLDEST_TESTS]
@@ -118,7 +118,7 @@ def check(pytest_arguments):
         "ruff check": [*module, "ruff", "check", "."],
         "ruff format": [*module, "ruff", "format", "--check", "."],
         "pyright": [*module, "pyright", "--pythonpath", PYTHON],
-        "pytest": [*pytest_on_all_cores(), *pytest_arguments],
+        "pytest": [*parallel_pytest(), *pytest_arguments],
     }
     failed = []
     for name, command in steps.items():
@@ -130,7 +130,7 @@ def check(pytest_arguments):
     return 1 if failed else 0
 
 
-def pytest_on_all_cores():
+def parallel_pytest():
     """The command; tests of one file share what they compile, so a file stays in one process."""
     workers = str(min(os.cpu_count() or 1, 4))
     return [PYTHON, "-m", "pytest", "-n", workers, "--dist", "loadfile"]

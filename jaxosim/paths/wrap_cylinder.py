@@ -74,10 +74,7 @@ def read(context: Context, element: Element, frame: FrameSpec) -> Spec:
     Raises:
       OsimFormatError: a dimension is negative, or the quadrant is none.
     """
-    sizes = [context.number(element, tag, 1.0) for tag in ("radius", "length")]
-    for tag, size in zip(("radius", "length"), sizes, strict=True):
-        if size < 0.0:
-            raise element.error(f"expected a {tag} of 0 or more, found {size}")
+    sizes = [context.number(element, tag, 1.0, least=0) for tag in ("radius", "length")]
     active = context.boolean(element, "active", True)
     return Spec(element.name, frame, active, read_quadrant(context, element), *sizes)
 

@@ -55,9 +55,7 @@ def read(context: Context, element: Element, frame: FrameSpec) -> Spec:
     Raises:
       OsimFormatError: the radius is negative, or the quadrant is none.
     """
-    radius = context.number(element, "radius", 0.05)
-    if radius < 0.0:
-        raise element.error(f"expected a radius of 0 or more, found {radius}")
+    radius = context.number(element, "radius", 0.05, least=0)
     active = context.boolean(element, "active", True)
     return Spec(element.name, frame, active, read_quadrant(context, element), radius)
 
