@@ -9,6 +9,7 @@ change in a loop therefore stands outside it.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,6 +51,12 @@ class Loop:
     slice_nodes: list[int] = dataclasses.field(default_factory=list)
     stacked: list[int] = dataclasses.field(default_factory=list)
     condition: int | None = None
+
+
+@functools.cache
+def name_of(dtype: Any) -> str:
+    """The name of a dtype, which NumPy puts together anew each time."""
+    return np.dtype(dtype).name
 
 
 class Graph:
@@ -117,8 +124,11 @@ class Graph:
     def constants(self, array: Any) -> np.ndarray:
         """Nodes of the elements of an array of numbers, in its shape."""
         array = np.asarray(array)
-        dtype = array.dtype.name
-        nodes = [self.const(x, dtype) for x in array.ravel()]
+        dtype, size, flat = name_of(array.dtype), array.itemsize, array.ravel()
+        data, known, nodes = flat.tobytes(), self._known, []
+        for i in range(flat.size):
+            found = known.get(("const", (), dtype, data[i * size : i * size + size]))
+            nodes.append(self.const(flat[i], dtype) if found is None else found)
         return np.array(nodes, int).reshape(array.shape)
 
     def value(self, number: int) -> Any:
@@ -143,7 +153,10 @@ class Graph:
         if op in COMMUTATIVE and args[0] > args[1]:
             args = (args[1], args[0])
         values = self._values
-        if all(a in values for a in args):
+        for a in args:
+            if a not in values:
+                break
+        else:
             return self.const(algebra.fold(op, [values[a] for a in args], dtype), dtype)
         simplify = algebra.SIMPLER.get(op)
         if simplify is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend import core
 
 from jaxosim.fused.elementary import EXPANSIONS
-from jaxosim.fused.graph import SHARED, WORLD, Graph
+from jaxosim.fused.graph import SHARED, WORLD, Graph, name_of
 
 Nodes = np.ndarray
 Rule = Callable[..., Sequence[Nodes]]
@@ -98,8 +98,10 @@ class Interpreter:
 
     def map(self, op: str, *given: Nodes, dtype: Any = None) -> Nodes:
         """An operation on each element of arrays, which are broadcast."""
-        name = None if dtype is None else np.dtype(dtype).name
-        arrays = list(np.broadcast_arrays(*given) if len(given) > 1 else given)
+        name = None if dtype is None else name_of(dtype)
+        arrays = given
+        if any(x.shape != given[0].shape for x in given):
+            arrays = np.broadcast_arrays(*given)
         make = self.expand if op in EXPANSIONS else self.graph.make
         columns = zip(*(x.ravel().tolist() for x in arrays), strict=True)
         nodes = [make(op, *column, dtype=name) for column in columns]
@@ -118,11 +120,12 @@ class Interpreter:
 
     def is_constant(self, nodes: Nodes) -> bool:
         """Whether all elements are known numbers."""
-        return all(self.graph.value(int(n)) is not None for n in nodes.flat)
+        value = self.graph.value
+        return all(value(n) is not None for n in nodes.ravel().tolist())
 
     def values(self, nodes: Nodes) -> np.ndarray:
         """The known numbers that nodes stand for."""
-        found = [self.graph.value(int(n)) for n in nodes.flat]
+        found = [self.graph.value(n) for n in nodes.ravel().tolist()]
         return np.array(found).reshape(nodes.shape)
 
     def _equation(self, equation: Any, inputs: list[Nodes]) -> Sequence[Nodes]:
@@ -196,7 +199,7 @@ def graph_of(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> tuple[Graph, li
         aval = variable.aval
         if jnp.issubdtype(aval.dtype, jax.dtypes.extended):
             raise Unsupported("random key")
-        region, dtype = (WORLD if own else SHARED), np.dtype(aval.dtype).name
+        region, dtype = (WORLD if own else SHARED), name_of(aval.dtype)
         nodes = [graph.node("argument", (), dtype, (number, i), region) for i in range(aval.size)]
         inputs.append(np.array(nodes, int).reshape(aval.shape))
     return graph, Interpreter(graph).closed(jaxpr, inputs)

@@ -80,15 +80,21 @@ def _within(run: Interpreter, index: Nodes, least: int, most: int) -> Nodes:
 def _dynamic_slice(run: Interpreter, equation: Any, x: Nodes, *starts: Nodes) -> list[Nodes]:
     sizes = equation.params["slice_sizes"]
     for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-        last = x.shape[axis] - size
-        start = _within(run, start, 0, last)
-        rows = [np.moveaxis(x, axis, 0)[i : i + size] for i in range(last + 1)]
-        if run.is_constant(start):
-            chosen = rows[int(run.values(start))]
-        else:
-            chosen = _choose(run, rows, start, equation.outvars[0].aval.dtype)
-        x = np.moveaxis(chosen, 0, axis)
+        x = _rows(run, x, axis, start, size, equation.outvars[0].aval.dtype)
     return [x]
+
+
+def _rows(run: Interpreter, x: Nodes, axis: int, start: Nodes, size: int, dtype: Any) -> Nodes:
+    """So many rows of x along an axis, from one on, which is moved into the range."""
+    last = x.shape[axis] - size
+    rows = np.moveaxis(x, axis, 0)
+    if run.is_constant(start):
+        first = min(max(int(run.values(start)), 0), last)
+        chosen = rows[first : first + size]
+    else:
+        cases = [rows[i : i + size] for i in range(last + 1)]
+        chosen = _choose(run, cases, _within(run, start, 0, last), dtype)
+    return np.moveaxis(chosen, 0, axis)
 
 
 @rule("dynamic_update_slice")
@@ -133,24 +139,41 @@ def _fills(mode: Any) -> bool:
 def _gather(run: Interpreter, equation: Any, x: Nodes, index: Nodes) -> list[Nodes]:
     params, aval = equation.params, equation.outvars[0].aval
     numbers, sizes = params["dimension_numbers"], params["slice_sizes"]
-    stack = [axis for axis in range(len(aval.shape)) if axis not in numbers.offset_dims]
     gone = (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims)
     window = [size for axis, size in enumerate(sizes) if axis not in gone]
-    result = np.zeros(aval.shape, int)
-    pairs = list(
-        zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)
-    )
-    for place in np.ndindex(*(aval.shape[axis] for axis in stack)):
-        starts = run.constants(np.zeros(x.ndim, run.dtype_of(index) if index.size else "int32"))
-        starts[list(numbers.start_index_map)] = index[place]
-        for axis, at in pairs:
-            starts[axis] = int(run.constants(np.array(place[at], run.dtype_of(index))))
-        piece = _piece(run, x, starts, sizes, params, aval.dtype)
-        target: list[Any] = [slice(None)] * len(aval.shape)
-        for axis, at in zip(stack, place, strict=True):
-            target[axis] = at
-        result[tuple(target)] = piece.reshape(window)
-    return [result]
+    shape = index.shape[:-1]
+    pairs = zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)
+    kind = run.dtype_of(index) if index.size else "int32"
+    starts = np.full((*shape, x.ndim), run.constants(np.zeros((), kind)))
+    starts[..., list(numbers.start_index_map)] = index
+    for axis, at in pairs:
+        places = run.constants(np.arange(shape[at], dtype=kind))
+        starts[..., axis] = np.expand_dims(places, tuple(range(1, len(shape) - at)))
+    if run.is_constant(starts):
+        pieces = _known_pieces(run, x, run.values(starts).astype(int), sizes, params, aval.dtype)
+    else:
+        found = [_piece(run, x, starts[at], sizes, params, aval.dtype) for at in np.ndindex(shape)]
+        pieces = np.array(found, int)
+    stack = [axis for axis in range(len(aval.shape)) if axis not in numbers.offset_dims]
+    return [np.moveaxis(pieces.reshape(*shape, *window), range(len(shape)), stack)]
+
+
+def _known_pieces(
+    run: Interpreter, x: Nodes, starts: np.ndarray, sizes: Sequence[int], params: Any, dtype: Any
+) -> Nodes:
+    """The slices of x that begin at known places `[..., axis]`: `[..., *sizes]`."""
+    lasts = np.array(x.shape, int) - np.array(sizes, int)
+    first = np.expand_dims(np.clip(starts, 0, lasts), tuple(range(-1 - x.ndim, -1)))
+    places = [
+        first[..., axis] + np.expand_dims(np.arange(size), tuple(range(1, x.ndim - axis)))
+        for axis, size in enumerate(sizes)
+    ]
+    pieces = np.broadcast_to(x[tuple(places)], (*starts.shape[:-1], *sizes))
+    if not _fills(params["mode"]):
+        return pieces
+    inside = np.all((starts >= 0) & (starts <= lasts), axis=-1)
+    inside = np.expand_dims(inside, tuple(range(-x.ndim, 0)))
+    return np.where(inside, pieces, _filler(run, params["fill_value"], dtype))
 
 
 def _piece(
@@ -160,29 +183,24 @@ def _piece(
     inside = run.constants(np.array(True))
     piece = x
     for axis, size in enumerate(sizes):
-        last = x.shape[axis] - size
         start = np.asarray(starts[axis])
         if _fills(params["mode"]):
-            for op, bound in (("ge", 0), ("le", last)):
+            for op, bound in (("ge", 0), ("le", x.shape[axis] - size)):
                 edge = run.constants(np.array(bound, run.dtype_of(start)))
                 inside = run.map("and", inside, run.map(op, start, edge))
-        start = _within(run, start, 0, last)
-        rows = np.moveaxis(piece, axis, 0)
-        if run.is_constant(start):
-            first = int(run.values(start))
-            chosen = rows[first : first + size]
-        else:
-            cases = [rows[i : i + size] for i in range(last + 1)]
-            chosen = _choose(run, cases, start, dtype)
-        piece = np.moveaxis(chosen, 0, axis)
+        piece = _rows(run, piece, axis, start, size, dtype)
     if not _fills(params["mode"]):
         return piece
-    filler = params["fill_value"]
-    if filler is None:
+    return _where(run, inside, piece, _filler(run, params["fill_value"], dtype), dtype)
+
+
+def _filler(run: Interpreter, value: Any, dtype: Any) -> Nodes:
+    """What stands for an element that lies outside: a node."""
+    if value is None:
         kind = np.dtype(dtype).kind
         least = np.iinfo(dtype).min if kind == "i" else np.iinfo(dtype).max if kind == "u" else True
-        filler = np.nan if kind == "f" else least
-    return _where(run, inside, piece, run.constants(np.array(filler, dtype)), dtype)
+        value = np.nan if kind == "f" else least
+    return run.constants(np.array(value, dtype))
 
 
 # -------------------------------------------------------------------------------- scatter
@@ -230,6 +248,7 @@ def _put(
     """Combine a piece with the part of the result that begins at given places, in place."""
     lasts = [n - k for n, k in zip(result.shape, piece.shape, strict=True)]
     places = []
+    is_known = run.is_constant(starts)
     clips = GatherScatterMode.from_any(mode) == GatherScatterMode.CLIP
     for axis, last in enumerate(lasts):
         start = np.asarray(starts[axis])
@@ -239,9 +258,11 @@ def _put(
         places.append([at for at in known if 0 <= at <= last])
     for place in itertools.product(*places):
         where = tuple(slice(s, s + k) for s, k in zip(place, piece.shape, strict=True))
-        here = _all_equal(run, [np.asarray(s) for s in starts], place)
         combined = combine(run, result[where], piece)
-        result[where] = _where(run, here, combined, result[where], dtype)
+        if not is_known:
+            here = _all_equal(run, [np.asarray(s) for s in starts], place)
+            combined = _where(run, here, combined, result[where], dtype)
+        result[where] = combined
 
 
 for _name, _op in {"add": "add", "mul": "mul", "min": "min", "max": "max", "sub": "sub"}.items():

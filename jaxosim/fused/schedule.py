@@ -41,6 +41,7 @@ class Schedule:
         self.area = 0
         self.live, self.repeats = needed(graph, results, base)
         self._free: dict[int, list[int]] = {}
+        self._live_of = _by_region(graph, self.live)
         (self.items,) = self._items(base, self.results)
         self.slot: dict[int, int] = {}
         self.slot_count = 0
@@ -99,7 +100,7 @@ class Schedule:
             for inner, repeat in self.repeats.items():
                 if not graph.contains(region, inner):
                     continue
-                used = [a for n in self.live if graph.region[n] == inner for a in graph.args[n]]
+                used = [a for n in self._live_of.get(inner, ()) for a in graph.args[n]]
                 used += self._leaving(repeat)
                 used += self._entering(repeat) if inner != region else ()
                 found.update(a for a in used if graph.region[a] < region)
@@ -259,3 +260,11 @@ class Schedule:
                 at = max(at, self.repeats[region].last_chunk)
             region = graph.parents[region]
         return at
+
+
+def _by_region(graph: Graph, nodes: Iterable[int]) -> dict[int, list[int]]:
+    """Nodes by the region that they are of."""
+    found: dict[int, list[int]] = {}
+    for node in nodes:
+        found.setdefault(graph.region[node], []).append(node)
+    return found
