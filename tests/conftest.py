@@ -1,8 +1,9 @@
 """Settings of every test: double precision, and no silent promotion of ranks or dtypes.
 
-Most of a run is XLA compiling programs that are called once, so its costly optimizations are off,
-and its newer emitters of fused loops, which take twice as long. `JAXOSIM_TESTS_OPTIMIZED=1` runs
-the same tests with programs as users compile them, in several times the time.
+Most of a run is compiling programs that are called once, so XLA's costly optimizations are off,
+and its newer emitters of fused loops, which take twice as long; so are LLVM's search for the best
+registers and order of a kernel's instructions. `JAXOSIM_TESTS_OPTIMIZED=1` runs the same tests
+with programs as users compile them, in several times the time.
 Compiled programs are kept between runs in pytest's cache directory, so a test that measures compile
 time has to do so in a process of its own.
 """
@@ -29,6 +30,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 gc.set_threshold(100_000, 50, 100)  # tracing makes many small objects: a tenth of a run otherwise
 if not os.environ.get("JAXOSIM_TESTS_OPTIMIZED"):
+    llvm = importlib.util.find_spec("llvmlite") and importlib.import_module("llvmlite.binding")
+    if llvm:  # neither changes what a kernel computes
+        llvm.set_option("tests", "--regalloc=basic")
+        llvm.set_option("tests", "--enable-misched=false")
     jax.config.update("jax_disable_most_optimizations", True)
     if jax.__version_info__ < (0, 11):  # later ones end the process at an unknown flag
         flags = os.environ.get("XLA_FLAGS", "")  # read when the first program is compiled

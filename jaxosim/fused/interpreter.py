@@ -4,6 +4,7 @@ One small rule per primitive, in the modules `rules_*`, which `kernel` imports; 
 the primitive's name.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,7 +63,6 @@ class Interpreter:
         """Make nodes in a graph."""
         self.graph = graph
         self.region = WORLD
-        self._definitions: dict[Any, core.ClosedJaxpr] = {}
         self._expanded: dict[tuple, int] = {}
 
     def run(self, jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Nodes]) -> list[Nodes]:
@@ -152,14 +152,16 @@ class Interpreter:
         module = getattr(implementation, "__module__", "")
         if implementation is None or not module.startswith("jaxosim."):
             raise Unsupported(primitive.name)
-        avals = [v.aval for v in equation.invars]
-        key = (primitive, tuple(params.items()), tuple((a.shape, a.dtype) for a in avals))
-        if key not in self._definitions:
-            structs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals]
-            self._definitions[key] = jax.make_jaxpr(lambda *x: implementation(*x, **params))(
-                *structs
-            )
-        return self._definitions[key]
+        shapes = tuple((v.aval.shape, v.aval.dtype) for v in equation.invars)
+        return _traced(primitive, tuple(params.items()), shapes, bool(jax.config.jax_enable_x64))
+
+
+@functools.lru_cache(maxsize=4096)
+def _traced(primitive: Any, params: tuple, shapes: tuple, x64: bool) -> core.ClosedJaxpr:
+    """The function that evaluates a primitive, traced; `x64` as JAX's setting is now."""
+    del x64  # part of the key
+    structs = [jax.ShapeDtypeStruct(*shape) for shape in shapes]
+    return jax.make_jaxpr(lambda *x: primitive.impl(*x, **dict(params)))(*structs)
 
 
 def primitive_without_rule(jaxpr: core.Jaxpr) -> str | None:
