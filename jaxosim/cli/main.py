@@ -1,4 +1,4 @@
-"""The command line: `jaxosim info`, `rollout`, `obs`, `bench`, and the commands of `cli_view.py`.
+"""The command line: its commands, and how each ends.
 
 Whatever the user gets wrong ends in one line on standard error and a non-zero exit status: 2 for a
 wrong command line, 1 for everything else, 130 when interrupted.
@@ -7,6 +7,7 @@ wrong command line, 1 for everything else, 130 when interrupted.
 import atexit
 import contextlib
 import dataclasses
+import gc
 import io
 import math
 import os
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names in files know no terminal's encoding
     warnings.showwarning = _show_warning
+    gc.set_threshold(100_000, 50, 100)  # tracing makes many small objects that live on
     status = _status(arguments)
     atexit.register(_ignore_interrupts)  # what is left takes a moment
     sys.exit(status)
