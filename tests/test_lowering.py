@@ -9,6 +9,8 @@ from jax import export
 
 import jaxosim
 
+pytestmark = pytest.mark.thorough
+
 WORLDS = 256
 # A hint that every backend's layout assignment reads; `jax.export` does not vouch for it.
 HINT = "LayoutConstraint"
@@ -30,7 +32,6 @@ def exported():
     )(es, action)
 
 
-@pytest.mark.thorough
 def test_a_step_lowers_for_cuda_and_tpu(exported):
     assert exported.platforms == ("cuda", "tpu")
     assert exported.in_avals[-1].shape == (WORLDS, 19)

@@ -153,13 +153,13 @@ class Interpreter:
         if implementation is None or not module.startswith("jaxosim."):
             raise Unsupported(primitive.name)
         shapes = tuple((v.aval.shape, v.aval.dtype) for v in equation.invars)
-        return _traced(primitive, tuple(params.items()), shapes, bool(jax.config.jax_enable_x64))
+        return _traced(primitive, tuple(params.items()), shapes, jnp.result_type(float))
 
 
 @functools.lru_cache(maxsize=4096)
-def _traced(primitive: Any, params: tuple, shapes: tuple, x64: bool) -> core.ClosedJaxpr:
-    """The function that evaluates a primitive, traced; `x64` as JAX's setting is now."""
-    del x64  # part of the key
+def _traced(primitive: Any, params: tuple, shapes: tuple, default: Any) -> core.ClosedJaxpr:
+    """The function that evaluates a primitive, traced; `default` is the dtype of a Python float."""
+    del default  # a part of the key
     structs = [jax.ShapeDtypeStruct(*shape) for shape in shapes]
     return jax.make_jaxpr(lambda *x: primitive.impl(*x, **dict(params)))(*structs)
 

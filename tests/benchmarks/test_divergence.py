@@ -58,6 +58,7 @@ def test_a_world_beyond_in_the_rates_of_its_angles_alone_is_counted_apart(script
     assert result["in rates of angles alone"] == 1
 
 
+@pytest.mark.thorough
 def test_next_to_gimbal_lock_a_joint_turns_no_faster_than_its_body(scripts):
     """Two angles that turn about nearly one axis, at rates that nearly cancel."""
     model, params = jaxosim.load_model("gait14dof22musc_pros")

@@ -30,7 +30,7 @@ TRACED = [  # one of each class: tracing takes seconds
         *("ProstheticsEnv", (("difficulty", 1), ("observe_target", True))),
         marks=pytest.mark.thorough,
     ),
-    ("L2RunEnv", ()),
+    pytest.param("L2RunEnv", (), marks=pytest.mark.thorough),
     ("Arm2DEnv", ()),
     pytest.param(
         *("L2M2019Env", (("variant", "2D"), ("difficulty", 1))), marks=pytest.mark.thorough

@@ -230,7 +230,9 @@ def test_a_new_primitive_in_a_loop_is_named_with_its_replacement(primitive, func
     assert _new_primitives(jax.make_jaxpr(function)(jnp.ones(3)).jaxpr) == {}  # once is harmless
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task", [pytest.param(t, marks=pytest.mark.thorough if t in DRAWS else []) for t in TASKS]
+)
 def test_every_primitive_of_a_task_has_a_rule(task):
     env = jaxosim.make(task)
     es = jax.eval_shape(env.reset, jax.random.key(0))

@@ -231,7 +231,7 @@ def test_a_wall_that_is_not_foreseen_throws_nothing_back_faster(duration):
 # gradient
 
 
-@pytest.mark.parametrize("keep", [1.0, 0.5])
+@pytest.mark.parametrize("keep", [pytest.param(1.0, marks=pytest.mark.thorough), 0.5])
 def test_reverse_gradient_equals_forward_and_differences(keep):
     def end(y):
         return march(Problem(pendulum, keep), y, 0.3, 4)[0]

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.opensim
 STATES = int(os.environ.get("JAXOSIM_PARITY_STATES", "64"))
 MANY_STATES = 256
 SEED = 1
-DEFAULT = ("gait14dof22musc_pros", "gait9dof18musc", "arm2dof6musc")
+DEFAULT = ("gait14dof22musc_pros", "arm2dof6musc")
+LATER = {"gait9dof18musc": pytest.mark.thorough}
 FEW_STATES = 8
 # Their rates alone in the default run; ellipsoids make a program that takes long to compile.
 FEW = (pytest.param("arm26", marks=pytest.mark.slow), "gait10dof18musc")
@@ -42,7 +43,7 @@ NAMES = (
 
 # The default run leaves out those that share every part with another of the list.
 EVERY = [
-    pytest.param(name, marks=[] if name in DEFAULT else [pytest.mark.slow])
+    pytest.param(name, marks=[] if name in DEFAULT else [LATER.get(name, pytest.mark.slow)])
     for name in jaxosim.bundled_models()
 ]
 
