@@ -155,7 +155,7 @@ def _gather(run: Interpreter, equation: Any, x: Nodes, index: Nodes) -> list[Nod
         found = [_piece(run, x, starts[at], sizes, params, aval.dtype) for at in np.ndindex(shape)]
         pieces = np.array(found, int)
     stack = [axis for axis in range(len(aval.shape)) if axis not in numbers.offset_dims]
-    return [np.moveaxis(pieces.reshape(*shape, *window), range(len(shape)), stack)]
+    return [np.moveaxis(pieces.reshape((*shape, *window)), range(len(shape)), stack)]
 
 
 def _known_pieces(

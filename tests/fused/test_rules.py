@@ -93,6 +93,17 @@ CASES = {
     "gather": lambda x: (x[INDEX], x[jnp.argmax(x)], x.reshape(2, 3)[:, jnp.argmin(x) // 2]),
     "gather from a table": lambda x: jnp.linspace(0, 1, 24)[((x + 2) * 5).astype(jnp.int32)],
     "gather outside": lambda x: jnp.take(x, jnp.array([1, 9, -7]), mode="fill"),
+    "gather one": lambda x: (
+        x.at[jnp.asarray(3)].get(mode="clip"),
+        x.at[jnp.argmax(x)].get(mode="clip"),
+        x.at[jnp.argmax(x) + 3].get(mode="fill"),
+    ),
+    "gather along axes": lambda x: (
+        jax.vmap(lambda row, i: row[i])(x.reshape(2, 3), jnp.array([1, 2])),
+        jax.vmap(lambda row, i: row[i])(x.reshape(2, 3), jnp.argsort(x)[:2] // 2),
+        jax.vmap(lambda i: lax.dynamic_slice(x, (i,), (2,)))(jnp.array([0, 3, 5])),
+        jnp.take(x.reshape(2, 3), jnp.array([[1, 5], [-1, 0]]), axis=1, mode="fill"),
+    ),
     "dynamic_slice": lambda x: lax.dynamic_slice(x, (jnp.argmax(x),), (3,)),
     "dynamic_update_slice": lambda x: lax.dynamic_update_slice(x, x[:2], (jnp.argmax(x),)),
     "scatter": lambda x: (x.at[2].set(1.0), x.at[INDEX].add(x), _mean_of(x, 2.0), x.at[7].set(0.0)),
