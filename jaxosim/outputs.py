@@ -209,7 +209,10 @@ def _muscles(
     length, speed, force = position.muscles, velocity.muscles, dynamics.muscles
     arms = take(moment_arms(model, position.paths), model.muscle_path)
     if position.constraints is not None:
-        arms = matmul(arms, _coupling(position.constraints.jacobian))
+        coupled = matmul(arms, _coupling(position.constraints.jacobian))
+        # OpenSim leaves coupled coordinates out of moment arms that are functions.
+        given = np.isin(model.muscle_path, model.paths.function_based.path)
+        arms = jnp.where(given[:, None], arms, coupled)
     moment_arm = jnp.zeros((len(model.muscle_names), len(state.q)), state.q.dtype)
     return MuscleOutputs(
         length=take(position.paths.length, model.muscle_path),

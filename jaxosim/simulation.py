@@ -142,8 +142,9 @@ def _find_equilibrium(
     model: Model, params: Params, state: State, controls: jax.Array
 ) -> tuple[State, jax.Array]:
     """The same as one kernel."""
-    paths = realize_position(model, params, state).paths
-    speed = lengthening_speed(model, paths, take(state.u, model.tree.mobility))
+    position = realize_position(model, params, state)
+    paths = position.paths
+    speed = lengthening_speed(model, params, paths, position.joints, state.q, state.u)
     muscle_speed = take(speed, model.muscle_path)
     controls = total_controls(model, params, state.time, controls, muscle_speed)
     excitation = take(controls, model.muscle_control)

@@ -139,7 +139,7 @@ def realize_velocity(
     model: Model, params: Params, state: State, controls: jax.Array, position: Position
 ) -> Velocity:
     """Body velocities, lengthening speeds of paths and fibers, controls, contraction rates."""
-    speed = lengthening_speed(model, position.paths, take(state.u, model.tree.mobility))
+    speed = lengthening_speed(model, params, position.paths, position.joints, state.q, state.u)
     muscle_speed = take(speed, model.muscle_path)
     controls = total_controls(model, params, state.time, controls, muscle_speed)
     excitation = take(controls, model.muscle_control)

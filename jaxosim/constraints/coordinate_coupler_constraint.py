@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.indexing import concatenate, segment_sum, take
+from jaxosim.arrays.indexing import concatenate, take
 from jaxosim.constraints.constraint import (
     CoordinateRows,
     Description,
@@ -23,10 +23,9 @@ from jaxosim.constraints.constraint import (
     Placement,
 )
 from jaxosim.errors import quote
-from jaxosim.functions import FunctionBank, FunctionParams, FunctionValues
-from jaxosim.functions import evaluate as evaluate_functions
+from jaxosim.functions import multivariate
 from jaxosim.functions.bank import function_sizes
-from jaxosim.models.compile_functions import compile_functions, split_function
+from jaxosim.functions.multivariate import MultivariateBank, MultivariateParams
 from jaxosim.models.lookup import Lookup
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.frames import Component
@@ -52,14 +51,12 @@ class Spec:
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """The coordinates of each coupler; a function of several is a sum of functions of one."""
+    """The coordinates of each coupler."""
 
     names: tuple[str, ...]
     dependent: np.ndarray  # [coupler]
     coupled: tuple[np.ndarray, ...]  # of each coupler, in its order, the dependent one last
-    functions: FunctionBank  # the terms
-    term_coupler: np.ndarray  # [term]
-    term_coordinate: np.ndarray  # [term]
+    functions: MultivariateBank  # [coupler] of the coordinates
 
 
 @pytree
@@ -67,8 +64,7 @@ class Params:
     """Numbers of the couplers."""
 
     scale_factor: jax.Array = array("coupler", unit="1")
-    constant: jax.Array = array("coupler", unit="rad | m")  # part of the function with no argument
-    functions: FunctionParams = field()
+    functions: MultivariateParams = field()
 
 
 def read(context: Context, component: Component) -> Spec:
@@ -104,23 +100,25 @@ def read(context: Context, component: Component) -> Spec:
 
 def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     """Indices and numbers, which are SI already."""
-    constant, terms = np.zeros(len(specs)), []
-    for row, spec in enumerate(specs):
-        constant[row], parts = split_function(
-            spec.function, spec.independent, f"{lookup.source}: constraint '{spec.name}'"
-        )
-        terms += [(row, lookup.coordinate[name], function) for name, function in parts]
-    bank, functions = compile_functions([function for _, _, function in terms], lookup.source)
+    bank, functions = multivariate.build(
+        [
+            (
+                spec.function,
+                [lookup.coordinate[name] for name in spec.independent],
+                f"{lookup.source}: constraint '{spec.name}'",
+            )
+            for spec in specs
+        ],
+        lookup.source,
+    )
     structure = Structure(
         names=tuple(spec.name for spec in specs),
         dependent=lookup.coordinates([spec.dependent for spec in specs]),
         coupled=tuple(lookup.coordinates([*s.independent, s.dependent]) for s in specs),
         functions=bank,
-        term_coupler=np.array([row for row, _, _ in terms], int),
-        term_coordinate=np.array([coordinate for _, coordinate, _ in terms], int),
     )
     scale = np.array([spec.scale_factor for spec in specs], float)
-    return structure, Params(scale_factor=scale, constant=constant, functions=functions)
+    return structure, Params(scale_factor=scale, functions=functions)
 
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
@@ -140,26 +138,20 @@ def equation_count(structure: Structure) -> int:
 
 def coordinates(structure: Structure) -> np.ndarray:
     """The coordinates that the equations depend on."""
-    return np.concatenate([structure.dependent, structure.term_coordinate])
-
-
-def _terms(structure: Structure, params: Params, q: jax.Array) -> FunctionValues:
-    return evaluate_functions(
-        structure.functions, params.functions, take(q, structure.term_coordinate)
-    )
+    return np.concatenate([structure.dependent, structure.functions.entry_variable])
 
 
 def evaluate(
     structure: Structure, params: Params, instance: None, placement: Placement
 ) -> Equations:
     """How far the function is from the dependent coordinate."""
-    count, terms = len(structure.names), _terms(structure, params, placement.q)
-    value = params.constant + segment_sum(terms.value, structure.term_coupler, count)
-    error = params.scale_factor * value - take(placement.q, structure.dependent)
-    slopes = take(params.scale_factor, structure.term_coupler) * terms.derivative
+    bank, count = structure.functions, len(structure.names)
+    found = multivariate.evaluate(bank, params.functions, placement.q)
+    error = params.scale_factor * found.value - take(placement.q, structure.dependent)
+    slopes = take(params.scale_factor, bank.entry_function) * found.derivative
     rows = CoordinateRows(
-        np.concatenate([structure.term_coupler, np.arange(count)]),
-        np.concatenate([structure.term_coordinate, structure.dependent]),
+        np.concatenate([bank.entry_function, np.arange(count)]),
+        np.concatenate([bank.entry_variable, structure.dependent]),
         concatenate([slopes, -jnp.ones_like(error)]),
     )
     return Equations(error, rows)
@@ -169,17 +161,18 @@ def bias(
     structure: Structure, params: Params, instance: None, placement: Placement, motion: Motion
 ) -> jax.Array:
     """Second derivative of the error at u_dot = 0, `[equation]`."""
-    rate = take(motion.q_dot, structure.term_coordinate)
-    bend = _terms(structure, params, placement.q).second_derivative * rate * rate
-    count = len(structure.names)
-    return params.scale_factor * segment_sum(bend, structure.term_coupler, count)
+    bend = multivariate.second_derivative_along(
+        structure.functions, params.functions, placement.q, motion.q_dot
+    )
+    return params.scale_factor * bend
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
     """Which coordinate each one couples to which."""
     rows = []
     for row, (name, dependent) in enumerate(zip(structure.names, structure.dependent, strict=True)):
-        others = structure.term_coordinate[structure.term_coupler == row]
+        bank = structure.functions
+        others = bank.entry_variable[bank.entry_function == row]
         independent = ", ".join(coordinate_names[int(c)] for c in others) or "a constant"
         rows.append((name, f"{coordinate_names[int(dependent)]} to {independent}"))
     return Description(str(len(rows)), rows)

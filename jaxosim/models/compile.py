@@ -31,6 +31,7 @@ from jaxosim.models.spec import (
 )
 from jaxosim.muscles.build import build as build_muscles
 from jaxosim.muscles.muscle import MuscleSpec
+from jaxosim.paths import function_based_path
 from jaxosim.paths.build import PathOwner, PathStructure
 from jaxosim.paths.build import build as build_paths
 from jaxosim.paths.params import wrap_sizes
@@ -116,7 +117,8 @@ def _looked_at(paths: PathStructure, built: Mapping[str, tuple[Any, Any]]) -> se
         for one in (*FORCES, *CONSTRAINTS)
         if hasattr(one, "coordinates")
     ]
-    indices = (paths.conditional_coordinate, paths.moving_coordinate, *own)
+    by_functions = function_based_path.coordinates(paths.function_based)
+    indices = (paths.conditional_coordinate, paths.moving_coordinate, by_functions, *own)
     return {int(coordinate) for some in indices for coordinate in some}
 
 
@@ -346,6 +348,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "conditional": len(paths.conditional_point),
         "rigid": len(paths.rigid.start),
         "arm": len(paths.arms.path),
+        "function_arm": len(paths.arms.given),
         "segment": len(paths.flexible.start),
         **wrap_sizes(params.paths),
         "force_state": len(params.default_force_states),
@@ -355,4 +358,5 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         **{law.FIELD: len(rows.mobod) for law, rows in zip(LAWS, tree.laws, strict=True)},
         **function_sizes("joints.functions", params.joints.functions),
         **function_sizes("paths.functions", params.paths.functions),
+        **function_based_path.sizes(params.paths.function_based),
     }

@@ -1,5 +1,7 @@
 """Paths of a file → flat lists of points and of the straight segments that can occur.
 
+Paths that are functions of coordinates have none; `function_based_path` builds them.
+
 Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments".
 """
 
@@ -16,6 +18,7 @@ from jaxosim.errors import OsimFormatError
 from jaxosim.functions import FunctionBank, FunctionParams
 from jaxosim.models.compile_functions import LARGEST_TABLE, compile_functions
 from jaxosim.models.spec import ModelSpec
+from jaxosim.paths import function_based_path
 from jaxosim.paths.build_arms import (
     ArmStructure,
     Line,
@@ -52,7 +55,7 @@ class PathOwner(Protocol):
 
     @property
     def path(self) -> PathSpec:
-        """Points and wraps."""
+        """Points and wraps, or functions."""
         ...
 
 
@@ -78,6 +81,7 @@ class PathStructure:
     located: np.ndarray  # [located] the points at which flexible segments end, or of wrapped paths
     wrap_body: np.ndarray  # [wrap_object]
     wrap_groups: tuple[WrapGroup, ...]  # the paths with wraps, whose segments are not listed here
+    function_based: function_based_path.Structure
     arms: "ArmStructure"
     moving_ends: "MovingEndStructure"
 
@@ -189,6 +193,7 @@ def _arms(
     flexible: Sequence[_Segment],
     groups: Sequence[WrapGroup],
     moving: dict[int, int],
+    functions: function_based_path.Structure,
     tree: TreeStructure,
 ) -> tuple[ArmStructure, MovingEndStructure]:
     """Entries of the moment-arm matrix, of flexible segments and of paths with wraps."""
@@ -214,7 +219,9 @@ def _arms(
                 for row, pulls in ((first + slot, True), (first + slot + slot_count, False)):
                     ends.append(MovingEnd(path, places[point], row, 1, drives, pulls))
         first += len(group.slot_path)
-    return build_arms(source, lines, ends, len(owners), len(tree.mobility))
+    arms_given = zip(functions.arm_path.tolist(), functions.arm_coordinate.tolist(), strict=True)
+    given = [(path, mobility.get(c, -1)) for path, c in arms_given]
+    return build_arms(source, lines, ends, given, len(owners), len(tree.mobility))
 
 
 def _resolved_points(
@@ -282,7 +289,10 @@ def build(
     ]
     bodies = {body.name: i for i, body in enumerate(spec.bodies)}
     wraps = build_wraps(owners, places, bodies, mobod, len(conditional))
-    arms, moving_ends = _arms(spec.source, owners, points, flexible, wraps.groups, moving, tree)
+    function_based, function_params = _function_based(spec, owners, coordinate_index, tree)
+    arms, moving_ends = _arms(
+        spec.source, owners, points, flexible, wraps.groups, moving, function_based, tree
+    )
     locations = [f for i in moving for f in _moving(points[i]).location]
     bank, functions = compile_functions(locations, spec.source)
     structure = PathStructure(
@@ -297,15 +307,36 @@ def build(
         moving_functions=bank,
         rigid=_structure(rigid, list(conditional)),
         flexible=_structure(flexible, list(conditional)),
-        located=np.array(
-            sorted({p for s in flexible for p in (s.start, s.end)} | {p.point for p in places}), int
-        ),
+        located=_located(flexible, places),
         wrap_body=wraps.body,
         wrap_groups=wraps.groups,
+        function_based=function_based,
         arms=arms,
         moving_ends=moving_ends,
     )
-    return structure, _params(points, functions, wraps)
+    return structure, _params(points, functions, function_params, wraps)
+
+
+def _located(flexible: Sequence[_Segment], places: Sequence[PointPlace]) -> np.ndarray:
+    """The points whose locations are needed at every instant."""
+    ends = {point for segment in flexible for point in (segment.start, segment.end)}
+    return np.array(sorted(ends | {place.point for place in places}), int)
+
+
+def _function_based(
+    spec: ModelSpec,
+    owners: Sequence[PathOwner],
+    coordinate_index: dict[str, int],
+    tree: TreeStructure,
+) -> tuple[function_based_path.Structure, function_based_path.Params]:
+    """The paths that are functions of coordinates."""
+    own = [
+        (number, owner.name, owner.path.functions)
+        for number, owner in enumerate(owners)
+        if owner.path.functions is not None
+    ]
+    count = len(tree.coordinate_joint)
+    return function_based_path.build(own, coordinate_index, count, len(owners), spec.source)
 
 
 def _moving(point: _Point) -> MovingPathPointSpec:
@@ -314,7 +345,12 @@ def _moving(point: _Point) -> MovingPathPointSpec:
     return point.spec
 
 
-def _params(points: Sequence[_Point], functions: FunctionParams, wraps: WrapParts) -> PathParams:
+def _params(
+    points: Sequence[_Point],
+    functions: FunctionParams,
+    function_based: function_based_path.Params,
+    wraps: WrapParts,
+) -> PathParams:
     """Locations, frames of moving points and of wrap objects, ranges of conditional points."""
     specs = [p.spec for p in points]
     moving = [p for p in specs if isinstance(p, MovingPathPointSpec)]
@@ -326,6 +362,7 @@ def _params(points: Sequence[_Point], functions: FunctionParams, wraps: WrapPart
         orientation=np.array([p.frame.orientation for p in moving], float).reshape(-1, 3),
         conditional_range=np.array([p.range for p in conditional], float).reshape(-1, 2),
         functions=functions,
+        function_based=function_based,
         wrap_translation=wraps.translation,
         wrap_orientation=wraps.orientation,
         **wraps.params,

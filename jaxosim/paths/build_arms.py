@@ -24,6 +24,7 @@ class ArmStructure:
     segment: np.ndarray  # [arm, term] that contribute: flexible segments, bodies of wrapped paths
     sign: np.ndarray  # [arm, term] +1 if the coordinate moves the start, −1 if the end
     table: np.ndarray  # [path, mobility] number of the entry; the number of entries if none
+    given: np.ndarray  # [function_arm] entry of a moment arm that is a function; likewise if locked
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +65,19 @@ def build_arms(
     source: str,
     lines: Sequence[Line],
     ends: Sequence[MovingEnd],
+    given: Sequence[tuple[int, int]],
     path_count: int,
     mobility_count: int,
 ) -> tuple[ArmStructure, MovingEndStructure]:
     """Entries of the moment-arm matrix: what crosses the coordinate, or moves with it.
+
+    Args:
+      source: the file, for messages.
+      lines: segments, and bodies of paths with wraps.
+      ends: moving ones.
+      given: paths and mobilities of the moment arms that are functions; −1 for a locked coordinate.
+      path_count: number of paths.
+      mobility_count: number of mobilities.
 
     Raises:
       OsimFormatError: so many that the tables would not fit into memory.
@@ -78,6 +88,9 @@ def build_arms(
             entries.setdefault((line.path, int(k)), []).append((number, line.crossed[k]))
     for end in ends:
         entries.setdefault((end.path, end.mobility), [])
+    for path, k in given:
+        if k >= 0:
+            entries.setdefault((path, k), [])
     place = {key: i for i, key in enumerate(entries)}
     width = max(map(len, entries.values()), default=0)
     if len(entries) * width > LARGEST_TABLE:
@@ -97,6 +110,7 @@ def build_arms(
         segment=terms[..., 0].astype(int),
         sign=terms[..., 1],
         table=table,
+        given=np.array([place.get(pair, len(entries)) for pair in given], int),
     )
     owners = [place[end.path, end.mobility] for end in ends]
     return arms, MovingEndStructure(

@@ -7,6 +7,7 @@ gives the moment arms of all coordinates it crosses.
 Source: OpenSim `GeometryPath`; see docs/theory/paths.md, "Segments" and "Moment arms".
 """
 
+import dataclasses
 import functools
 import operator
 from typing import NamedTuple
@@ -21,7 +22,9 @@ from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows
 from jaxosim.arrays.safe import safe_divide, safe_norm
 from jaxosim.arrays.spatial import compose, spatial
 from jaxosim.dynamics.instance import InstanceInfo
+from jaxosim.dynamics.joints import JointInfo, coordinate_rates
 from jaxosim.dynamics.kinematics import PositionInfo
+from jaxosim.paths import function_based_path
 from jaxosim.paths.build import SegmentStructure
 from jaxosim.paths.build_wraps import WrapGroup
 from jaxosim.paths.points import conditions, current_locations, moving_derivatives, segment_flags
@@ -37,6 +40,8 @@ class PathInfo:
     length: jax.Array = array("path", unit="m")
     moment_arm: jax.Array = array("arm", unit="m | 1")  # generalized force at unit tension
     length_jacobian: jax.Array = array("arm", unit="m | 1")  # lengthening per unit speed
+    # of paths that are functions, whose length_jacobian is left zero; None without such paths
+    function_moment_arm: jax.Array | None = array("function_arm", unit="m | 1")
 
 
 @stage
@@ -91,7 +96,28 @@ def realize_paths(
     moment_arm, length_jacobian = _arms(model, position, line, direction, derivative)
     if any(group.passes > 1 for group in paths.wrap_groups):
         length_jacobian = length_jacobian - _entries(model, position, still)
-    return PathInfo(length=length, moment_arm=moment_arm, length_jacobian=length_jacobian)
+    path = PathInfo(
+        length=length,
+        moment_arm=moment_arm,
+        length_jacobian=length_jacobian,
+        function_moment_arm=None,
+    )
+    return _with_functions(model, params, q, path) if len(paths.function_based.path) else path
+
+
+def _with_functions(model: Model, params: Params, q: jax.Array, path: PathInfo) -> PathInfo:
+    """The same with lengths and moment arms of the paths that are functions."""
+    paths = model.paths
+    length, given = function_based_path.evaluate(
+        paths.function_based, params.paths.function_based, q
+    )
+    entries = segment_sum(given, paths.arms.given, len(paths.arms.path))
+    return dataclasses.replace(
+        path,
+        length=path.length + length,
+        moment_arm=path.moment_arm + entries,
+        function_moment_arm=given,
+    )
 
 
 def moment_arms(model: Model, path: PathInfo) -> jax.Array:
@@ -180,13 +206,27 @@ def _entries(model: Model, position: PositionInfo, line: jax.Array) -> jax.Array
     return dot(functools.reduce(operator.add, terms, zero), take(position.hinge, arms.mobility))
 
 
-def lengthening_speed(model: Model, path: PathInfo, u_mobility: jax.Array) -> jax.Array:
-    """Lengthening speed of each path (m/s), `[path]`, at the speeds `[mobility]`."""
+def lengthening_speed(
+    model: Model,
+    params: Params,
+    path: PathInfo,
+    joints: JointInfo,
+    q: jax.Array,
+    u: jax.Array,
+) -> jax.Array:
+    """Lengthening speed of each path (m/s), `[path]`, at the coordinates q and their speeds u."""
     arms = model.paths.arms
-    return segment_sum(
-        path.length_jacobian * take(u_mobility, arms.mobility),
-        arms.path,
-        len(model.paths.names),
+    moved = take(take(u, model.tree.mobility), arms.mobility)
+    speed = segment_sum(path.length_jacobian * moved, arms.path, len(model.paths.names))
+    if path.function_moment_arm is None:
+        return speed
+    return speed + function_based_path.lengthening_speed(
+        model.paths.function_based,
+        params.paths.function_based,
+        path.function_moment_arm,
+        q,
+        coordinate_rates(model, joints, u),
+        jnp.where(model.locked, 0.0, u),
     )
 
 

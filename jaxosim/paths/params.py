@@ -5,19 +5,26 @@ import dataclasses
 import jax
 
 from jaxosim.functions import FunctionParams
-from jaxosim.paths import wrap_cylinder, wrap_ellipsoid, wrap_sphere, wrap_torus
+from jaxosim.paths import (
+    function_based_path,
+    wrap_cylinder,
+    wrap_ellipsoid,
+    wrap_sphere,
+    wrap_torus,
+)
 from jaxosim.paths.wraps import WRAPS
 from jaxosim.pytree import array, pytree
 
 
 @pytree
 class PathParams:
-    """Where path points lie."""
+    """Where path points lie, wrap objects, and functions that stand for paths."""
 
     location: jax.Array = array("point", 3, unit="m")  # in the body; a moving point's frame origin
     orientation: jax.Array = array("moving", 3, unit="rad")  # of a moving point's frame
     conditional_range: jax.Array = array("conditional", 2, unit="rad | m")
     functions: FunctionParams = dataclasses.field()
+    function_based: function_based_path.Params = dataclasses.field()
     wrap_translation: jax.Array = array("wrap_object", 3, unit="m")  # in the body
     wrap_orientation: jax.Array = array("wrap_object", 3, unit="rad")  # body-fixed XYZ
     wrap_cylinders: wrap_cylinder.Params = dataclasses.field()

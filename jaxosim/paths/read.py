@@ -1,4 +1,4 @@
-"""Reading a GeometryPath: the points of a path that a muscle, a spring or an actuator owns.
+"""Reading a path that a muscle, a spring or an actuator owns: points, or functions.
 
 Source: OpenSim `GeometryPath`, `PathPoint`, `ConditionalPathPoint`, `MovingPathPoint`; see
 docs/theory/paths.md, "Points".
@@ -12,9 +12,11 @@ from jaxosim.models.osim.frames import Component, resolve_frame, resolve_point
 from jaxosim.models.osim.functions import argument_count, is_constant, read_function
 from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import FrameSpec, FunctionSpec, Vec3
+from jaxosim.paths import function_based_path
 from jaxosim.paths.read_wraps import PathWrapSpec, read_wraps, refuse_wraps
 
 _POINTS = ("PathPoint", "ConditionalPathPoint", "MovingPathPoint")
+_PATHS = ("GeometryPath", function_based_path.TAG)
 _OTHER_PATH = "paths of this class are not simulated; put a GeometryPath in its place"
 
 
@@ -53,10 +55,11 @@ PathPointLike = PathPointSpec | ConditionalPathPointSpec | MovingPathPointSpec
 
 @dataclass(frozen=True)
 class PathSpec:
-    """A GeometryPath: its points in order, two or more, and its wraps in order."""
+    """Points of a GeometryPath in order, two or more, and its wraps in order; or functions."""
 
     points: tuple[PathPointLike, ...]
     wraps: tuple[PathWrapSpec, ...] = ()
+    functions: function_based_path.Spec | None = None  # of a path that has no points
 
 
 def read(context: Context, owner: Component) -> PathSpec:
@@ -67,16 +70,18 @@ def read(context: Context, owner: Component) -> PathSpec:
       owner: a component with a property `path`.
 
     Returns:
-      Its points and wraps; none if the path was refused.
+      Its points and wraps, or its functions; none of them if the path was refused.
 
     Raises:
       OsimFormatError: there is no path, or one that OpenSim would not accept.
     """
     element = owner.element
     assert element is not None
-    path = context.object_property(element, "path", ("GeometryPath",))
+    path = context.object_property(element, "path", _PATHS)
     if path is None:
         raise element.error("expected a GeometryPath")
+    if path.tag == function_based_path.TAG:
+        return PathSpec((), functions=function_based_path.read(context, owner, path))
     if path.tag != "GeometryPath":
         context.refuse(path.tag, element.name, _OTHER_PATH)
         return PathSpec(())
@@ -96,11 +101,13 @@ def read(context: Context, owner: Component) -> PathSpec:
 
 def refuse_parts(context: Context, element: Element) -> None:
     """Refuse what of a path would not be simulated if the class of its owner were known."""
-    path = context.object_property(element, "path", ("GeometryPath",))
+    path = context.object_property(element, "path", _PATHS)
     if path is not None and path.tag == "GeometryPath":
         refuse_wraps(context, element, path)
         for point in member_list(path, "PathPointSet"):
             _refuse_point(context, element, point)
+    elif path is not None and path.tag == function_based_path.TAG:
+        function_based_path.read_functions(context, path)
     elif path is not None:
         context.refuse(path.tag, element.name, _OTHER_PATH)
 

@@ -100,13 +100,15 @@ def build_scene(
     shapes += _contact_spheres(model, params)
     shapes += _markers(model, params)
     strength = np.asarray(params.muscles.max_isometric_force, float)
+    radius = _MUSCLE_RADIUS * np.clip(np.sqrt(strength / 1000.0), 0.55, 1.8)
+    radius[np.isin(model.muscle_path, model.paths.function_based.path)] = 0.0  # they have no points
     center, extent = _extent(shapes, pose)
     origin = np.asarray(pose.body_position, float)
     return Scene(
         model=model,
         params=params,
         shapes=tuple(shapes),
-        muscle_radius=_MUSCLE_RADIUS * np.clip(np.sqrt(strength / 1000.0), 0.55, 1.8),
+        muscle_radius=radius,
         ground_height=_ground_height(model, params),
         center=center,
         extent=extent,

@@ -82,10 +82,10 @@ def paths_of(model):
 
     def paths(params, q):
         instance = realize_instance(model, params)
-        bodies = realize_pose(model, instance, realize_joints(model, params, q))
-        path = realize_paths(model, params, instance, bodies, q)
-        unit = jnp.eye(len(model.tree.mobility))
-        slope = jax.vmap(functools.partial(lengthening_speed, model, path), out_axes=1)(unit)
+        joints = realize_joints(model, params, q)
+        path = realize_paths(model, params, instance, realize_pose(model, instance, joints), q)
+        speed = functools.partial(lengthening_speed, model, params, path, joints, q)
+        slope = jax.vmap(speed, out_axes=1)(jnp.eye(len(q))[model.tree.mobility])
         return Geometry(path.length, moment_arms(model, path), slope)
 
     return jax.jit(paths)

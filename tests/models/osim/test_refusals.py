@@ -75,8 +75,8 @@ REFUSED = {
         "m1/w",
     ),
     "path": (
-        model(muscle().replace("GeometryPath", "FunctionBasedPath")),
-        "FunctionBasedPath",
+        model(muscle().replace("GeometryPath", "Scholz2015GeometryPath")),
+        "Scholz2015GeometryPath",
         "m1",
     ),
     "path point": (
