@@ -26,7 +26,7 @@ from jaxosim.constraints import (
     prescribed_motion,
     weld_constraint,
 )
-from jaxosim.controllers import prescribed_controller, toy_reflex_controller
+from jaxosim.controllers import control_set_controller, prescribed_controller, toy_reflex_controller
 from jaxosim.forces import (
     activation_coordinate_actuator,
     blankevoort1991_ligament,
@@ -139,6 +139,7 @@ class Model:
     locked_angles: locked_angle.Structure
     prescribed_controllers: prescribed_controller.Structure
     toy_reflex_controllers: toy_reflex_controller.Structure
+    control_set_controllers: control_set_controller.Structure
     muscle_rows: tuple[np.ndarray, ...]  # the muscles of each class in `muscles.MUSCLES`
     muscle_modes: tuple[tuple[np.ndarray, ...], ...]  # of each class, those of each of its MODES
     muscle_states: dict[str, MuscleStateStructure]  # by field of State: activation, contraction
@@ -295,6 +296,7 @@ class Params:
     locked_angles: locked_angle.Params = dataclasses.field()
     prescribed_controllers: prescribed_controller.Params = dataclasses.field()
     toy_reflex_controllers: toy_reflex_controller.Params = dataclasses.field()
+    control_set_controllers: control_set_controller.Params = dataclasses.field()
     default_force_states: jax.Array = array("force_state", unit="mixed")
     marker_location: jax.Array = array("marker", 3, unit="m")
 

@@ -195,6 +195,7 @@ OWN_CLASSES = {
     "ClutchedPathSpring": "jaxosim.forces.clutched_path_spring",
     "Blankevoort1991Ligament": "jaxosim.forces.blankevoort1991_ligament",
     "ToyReflexController": "jaxosim.controllers.toy_reflex_controller",
+    "ControlSetController": "jaxosim.controllers.control_set_controller",
     "PrescribedController": "jaxosim.controllers.prescribed_controller",
     "CoordinateCouplerConstraint": "jaxosim.constraints.coordinate_coupler_constraint",
 }

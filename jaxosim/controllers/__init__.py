@@ -7,7 +7,8 @@ Every module has the same names:
 - `Structure`, `Params` and `build`: its arrays, and `names`: who owns the rows of their axes;
 - `evaluate`: what the controllers add to the controls of their actuators;
 - `describe`: for `jaxosim info`;
-- `sizes`: lengths of the axes that `names` does not have, if there are any.
+- `sizes`: lengths of the axes that `names` does not have, if there are any;
+- `is_enabled`: where the property `enabled` does not say it.
 
 What all share is in `controller.py`; `dynamics/controls.py` adds their controls up.
 """
@@ -15,9 +16,17 @@ What all share is in `controller.py`; `dynamics/controls.py` adds their controls
 from types import ModuleType
 from typing import Any
 
-from jaxosim.controllers import prescribed_controller, toy_reflex_controller
+from jaxosim.controllers import (
+    control_set_controller,
+    prescribed_controller,
+    toy_reflex_controller,
+)
 
-CONTROLLERS: tuple[ModuleType, ...] = (prescribed_controller, toy_reflex_controller)
+CONTROLLERS: tuple[ModuleType, ...] = (
+    prescribed_controller,
+    toy_reflex_controller,
+    control_set_controller,
+)
 
 
 def present(model: Any) -> tuple[ModuleType, ...]:

@@ -4,7 +4,7 @@ Source: OpenSim `Controller`, whose files up to 4.5 list actuators by name; see
 docs/theory/actuators.md, "Controllers".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
@@ -60,6 +60,17 @@ def read_actuators(
             fail(context, element, f"expected every actuator once in {tag}, found {label} again")
         listed.add(label)
     return tuple(known[label] for label in labels)
+
+
+def refuse_several_controls(
+    context: Context, element: Element, owners: Iterable[ControlOwner]
+) -> None:
+    """Refuse a controller of one control for each actuator if one of these has several."""
+    for owner in owners:
+        if len(owner.controls) != 1:
+            # OpenSim differs: it adds numbers from beyond the one that it has computed.
+            reason = f"expected actuators of one control, {owner.name} has {len(owner.controls)}"
+            context.refuse(element.tag, element.name, reason)
 
 
 def fail(context: Context, element: Element, message: str) -> NoReturn:

@@ -11,7 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import segment_sum
-from jaxosim.controllers.controller import Actuators, MuscleMotion, fail, read_actuators
+from jaxosim.controllers.controller import (
+    Actuators,
+    MuscleMotion,
+    fail,
+    read_actuators,
+    refuse_several_controls,
+)
 from jaxosim.functions import FunctionBank, FunctionParams, FunctionSpec
 from jaxosim.functions import evaluate as evaluate_functions
 from jaxosim.functions.bank import argument_count, function_sizes
@@ -64,11 +70,7 @@ def read(context: Context, element: Element, actuators: Actuators) -> Spec:
         reason = "controls files are never opened; put functions in ControlFunctions in its place"
         context.refuse(element.tag, element.name, reason)
     owners = read_actuators(context, element, actuators)
-    for owner in owners:
-        if len(owner.controls) != 1:
-            # OpenSim differs: it adds numbers from beyond the one that it has computed.
-            reason = f"expected actuators of one control, {owner.name} has {len(owner.controls)}"
-            context.refuse(element.tag, element.name, reason)
+    refuse_several_controls(context, element, owners)
     members = member_list(context.object_property(element, _FUNCTIONS, ()), "objects")
     if len(members) != len(owners):
         counts = f"expected a function in {_FUNCTIONS} for each of {len(owners)} actuators"

@@ -19,6 +19,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from jaxosim.errors import OsimFormatError, quote
+from jaxosim.host.files import find_within
 
 SUFFIXES = (".obj", ".vtp", ".stl", ".stla")
 MAX_BYTES = 16 * 1024 * 1024
@@ -48,12 +49,10 @@ def find_mesh_file(name: str, home: Path | None) -> Path:
     Raises:
       OsimFormatError: it is of another kind, or not a file in this folder or below.
     """
-    what = f"expected as filename a mesh ({', '.join(SUFFIXES)}) in the model's folder"
-    if home is None or not name.lower().endswith(SUFFIXES) or "\0" in name:
-        raise OsimFormatError(f"{what}, found {quote(name)}")
-    root = Path(os.path.realpath(home))
-    path = Path(os.path.realpath(root / name.replace("\\", "/")))
-    if not path.is_relative_to(root) or not path.is_file():
+    is_mesh = name.lower().endswith(SUFFIXES)
+    path = find_within(home, name.replace("\\", "/")) if is_mesh else None
+    if path is None:
+        what = f"expected as filename a mesh ({', '.join(SUFFIXES)}) in the model's folder"
         raise OsimFormatError(f"{what}, found {quote(name)}")
     return path
 

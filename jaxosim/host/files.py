@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all.
+"""Files that are written whole or not at all, and files beside a model.
 
 A file is written beside its place under a name that nobody has, synced, and renamed. So whatever
 ends the writing, a full disk, an error, a signal, the power, leaves what was there before.
@@ -101,3 +101,17 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def find_within(folder: Path | None, name: str) -> Path | None:
+    """The file of a name in a folder or below; None if there is none, or wherever links lead out.
+
+    Args:
+      folder: where to look; nowhere if None.
+      name: relative to the folder.
+    """
+    if folder is None or "\0" in name:
+        return None
+    root = Path(os.path.realpath(folder))
+    path = Path(os.path.realpath(root / name))
+    return path if path.is_relative_to(root) and path.is_file() else None

@@ -304,16 +304,15 @@ def test_what_a_controller_cannot_drive_or_would_read_from_a_file_is_refused_by_
     assert names == [("PrescribedController", "c")] and "never opened" in message
 
 
-@pytest.mark.parametrize("kind", ["CorrectionController", "ControlSetController"])
-def test_other_controllers_are_refused_by_name(kind):
-    other = osim.element(kind, "r", socket_actuators="/forceset/a")
+def test_other_controllers_are_refused_by_name():
+    other = osim.element("CorrectionController", "r", socket_actuators="/forceset/a")
     names, message = refused(world(other))
-    assert names == [(kind, "r")] and "set enabled to false" in message
+    assert names == [("CorrectionController", "r")] and "set enabled to false" in message
 
 
 def test_a_force_of_an_unknown_class_is_refused_rather_than_missed_by_its_controller():
     unknown = osim.element("MeyerFregly2016Muscle", "m")
     driven = controller("c", constant(1), socket_actuators="/forceset/m")
-    other = osim.element("ControlSetController", "r")
+    other = osim.element("CorrectionController", "r")
     names, _ = refused(world(driven, other, forces=(unknown,)))
-    assert sorted(names) == [("ControlSetController", "r"), ("MeyerFregly2016Muscle", "m")]
+    assert sorted(names) == [("CorrectionController", "r"), ("MeyerFregly2016Muscle", "m")]

@@ -28,7 +28,7 @@ class Context:
     contact_geometry: dict[str, Element] = field(default_factory=dict)  # by name, of any shape
     notes: dict[str, list[Element]] = field(default_factory=dict)  # by message, where it holds
     wrap_objects: dict[str, Any] = field(default_factory=dict)  # frame and element, by name
-    home: Path | None = None  # the folder of the file, in which meshes are looked for
+    home: Path | None = None  # the folder of the file, in which other files are looked for
     files: list[Path] = field(default_factory=list)  # other files that were read
     external_data: Any = None  # the table of external forces, while these are read
 

@@ -15,7 +15,7 @@ from jaxosim.models.spec import ControllerSpec, ControlOwner, ForceSpec
 from jaxosim.muscles import MUSCLES
 from jaxosim.muscles.muscle import MuscleSpec
 
-CONTROLLER_CLASSES = {tag: one.read for one in CONTROLLERS for tag in one.TAGS}
+CONTROLLER_CLASSES = {tag: one for one in CONTROLLERS for tag in one.TAGS}
 _FORCES = frozenset(tag for force in (*MUSCLES, *FORCES) for tag in force.TAGS)
 _LISTED_BY_PATH = 40600  # the first version whose controllers name actuators by path
 
@@ -28,15 +28,23 @@ def read_controllers(
     enabled = [
         component.element
         for component in set_members(tree, "controllerset", *CONTROLLER_CLASSES)
-        if component.element and context.boolean(component.element, "enabled", True)
+        if component.element and _is_enabled(context, component.element)
     ]
     for element in enabled:
         refuse_controller(context, element)
     return tuple(
-        CONTROLLER_CLASSES[element.tag](context, element, actuators)
+        CONTROLLER_CLASSES[element.tag].read(context, element, actuators)
         for element in enabled
         if element.tag in CONTROLLER_CLASSES
     )
+
+
+def _is_enabled(context: Context, controller: Element) -> bool:
+    """Whether a controller adds to controls."""
+    own = getattr(CONTROLLER_CLASSES.get(controller.tag), "is_enabled", None)
+    if own is not None:
+        return own(context, controller)
+    return context.boolean(controller, "enabled", True)
 
 
 def refuse_controller(context: Context, controller: Element) -> None:

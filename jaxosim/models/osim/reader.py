@@ -3,7 +3,7 @@
 The file is parsed (`xml`), brought to the newest dialect (`upgrade`) and read set by
 set. What would change the dynamics and is not simulated is listed in `ModelSpec.unsupported`; what
 OpenSim itself would not accept, or would simulate as NaN, is an `OsimFormatError`. No other file is
-opened, whatever the file refers to, but for contact meshes within its folder.
+opened, whatever the file refers to, but for contact meshes and controls within its folder.
 """
 
 import os
@@ -83,7 +83,7 @@ def parse_model(
       data: The whole file.
       source: What to call it in messages and in the spec.
       external_loads: Forces of another file, which act on the model too.
-      home: The folder of the file, in which contact meshes are looked for; None to open no file.
+      home: The folder of the file, in which meshes and controls are looked for; None to open none.
 
     Raises:
       OsimFormatError: the bytes are not a readable OpenSim model.

@@ -121,10 +121,10 @@ REFUSED = {
         model(
             rest=members(
                 "ControllerSet",
-                element("ControlSetController", "c", socket_actuators="/forceset/m"),
+                element("InputController", "c", socket_actuators="/forceset/m"),
             )
         ),
-        "ControlSetController",
+        "InputController",
         "c",
     ),
     "other controller": (
