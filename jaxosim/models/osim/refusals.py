@@ -63,6 +63,12 @@ FORCE_READERS = {tag: force.read for force in (*MUSCLES, *FORCES) for tag in for
 _LATER_FORCES = {"ExponentialCoordinateLimitForce": "4.6.1", "CoordinateLinearStopForce": "4.6.1"}
 
 
+_REFUSED_FORCES = {
+    "ExponentialContactForce": "not simulated: its friction spring is moved once in each step of "
+    "the integrator, so that OpenSim's motion depends on the steps",
+}
+
+
 # Components without mass, force or constraint. Frames matter only to those who hang on them.
 _INERT_COMPONENTS = frozenset(
     {
@@ -122,9 +128,8 @@ def refuse_force(context: Context, force: Element) -> None:
         if force.tag not in FORCE_READERS:
             later = _LATER_FORCES.get(force.tag)
             which = f"this class, which comes with OpenSim {later}," if later else "this class"
-            reason = (
-                f"forces of {which} are not simulated; to go without, set appliesForce to false"
-            )
+            reason = _REFUSED_FORCES.get(force.tag, f"forces of {which} are not simulated")
+            reason = f"{reason}; to go without, set appliesForce to false"
             context.refuse(force.tag, force.name, reason)
         _refuse_options_of(context, force)
 

@@ -1,5 +1,6 @@
 """What a model file may not hold: refused by name, or an error; and at what cost."""
 
+import math
 import pickle
 import random
 import time
@@ -157,6 +158,40 @@ def test_forces_of_a_later_opensim_are_refused_with_its_version(tag):
     assert (found, called) == (tag, "b")
     assert "OpenSim 4.6.1" in reason
     assert not refused(model(element(tag, "b", appliesForce="false")))
+
+
+def test_exponential_contact_is_refused_because_of_its_history():
+    ((found, called, reason),) = refused(model(element("ExponentialContactForce", "c")))
+    assert (found, called) == ("ExponentialContactForce", "c")
+    assert "depends on the steps" in reason and "appliesForce" in reason
+    assert not refused(model(element("ExponentialContactForce", "c", appliesForce="false")))
+
+
+@pytest.mark.opensim
+def test_under_exponential_contact_opensims_motion_depends_on_its_steps(opensim):
+    """A body that slides until a small push leaves it in place stops elsewhere by other steps."""
+
+    def stops_at(longest_step):
+        live = opensim.Model()
+        block = opensim.Body("block", 10, opensim.Vec3(0), opensim.Inertia(1, 1, 1))
+        live.addBody(block)
+        live.addJoint(opensim.PlanarJoint("planar", live.getGround(), block))
+        axis = opensim.CoordinateAxis.getCoordinateAxis(0)
+        floor = opensim.Transform(opensim.Rotation(-math.pi / 2, axis), opensim.Vec3(0))
+        live.addForce(opensim.ExponentialContactForce(floor, block, opensim.Vec3(0)))
+        push = opensim.PrescribedForce("push", block)
+        push.setForceFunctions(*(opensim.Constant(newtons) for newtons in (1.0, 0.0, 0.0)))
+        live.addForce(push)
+        state = live.initSystem()
+        along = live.getCoordinateSet().get(1)
+        along.setSpeedValue(state, 0.3)
+        manager = opensim.Manager(live)
+        manager.setIntegratorAccuracy(1e-5)
+        manager.setIntegratorMaximumStepSize(longest_step)
+        manager.initialize(state)
+        return along.getValue(manager.integrate(1.0))
+
+    assert abs(stops_at(1e-2) - stops_at(1e-3)) > 1e-4  # m, of 35 mm
 
 
 def test_unknown_function_is_refused_where_it_stands():
