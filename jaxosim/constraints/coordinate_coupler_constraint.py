@@ -80,8 +80,8 @@ def read(context: Context, component: Component) -> Spec:
     for name in (*independent, dependent):
         if name not in context.coordinates:
             raise element.error(f"expected the name of a coordinate, found {quote(name)}")
-    if context.property(element, "coupled_coordinates_function") is None:
-        raise element.error("expected a coupled_coordinates_function")
+    if context.optional_object_property(element, "coupled_coordinates_function") is None:
+        raise element.error("expected a function in coupled_coordinates_function")
     function = read_function(context, element, "coupled_coordinates_function", optional=True)
     count = argument_count(function)
     if count is not None and count != len(independent):

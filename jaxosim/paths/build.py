@@ -74,7 +74,7 @@ class PathStructure:
     conditional_point: np.ndarray  # [conditional]
     conditional_coordinate: np.ndarray  # [conditional]
     moving_point: np.ndarray  # [moving]
-    moving_coordinate: np.ndarray  # [moving] −1 when the file names none
+    moving_coordinate: np.ndarray  # [moving]
     moving_functions: FunctionBank  # moving · 3 + axis
     rigid: "SegmentStructure"  # both ends fixed on one mobilized body: length is a constant
     flexible: "SegmentStructure"  # the rest
@@ -249,7 +249,7 @@ def _driven(
         if isinstance(p.spec, ConditionalPathPointSpec)
     }
     moving = {
-        i: coordinate_index[p.spec.coordinate] if p.spec.coordinate is not None else GROUND
+        i: coordinate_index[p.spec.coordinate]
         for i, p in enumerate(points)
         if isinstance(p.spec, MovingPathPointSpec)
     }

@@ -42,12 +42,12 @@ class ConditionalPathPointSpec:
 
 @dataclass(frozen=True)
 class MovingPathPointSpec:
-    """A point whose location, in its frame, is three functions of one coordinate (None: of 0)."""
+    """A point whose location, in its frame, is three functions of one coordinate."""
 
     name: str
     frame: FrameSpec
     location: tuple[FunctionSpec, FunctionSpec, FunctionSpec]
-    coordinate: str | None
+    coordinate: str
 
 
 PathPointLike = PathPointSpec | ConditionalPathPointSpec | MovingPathPointSpec
@@ -130,8 +130,6 @@ def _read_point(context: Context, point: Component) -> PathPointLike:
     if element.tag != "ConditionalPathPoint":  # a plain one, or refused by now
         return PathPointSpec(element.name, body, location)
     coordinate = _coordinate(context, point, element, "socket_coordinate")
-    if coordinate is None:
-        raise element.error("expected a socket_coordinate")
     low, high = context.range(element, (0.0, 0.0))
     return ConditionalPathPointSpec(element.name, body, location, coordinate, (low, high))
 
@@ -149,11 +147,11 @@ def _read_moving_point(context: Context, point: Component, element: Element) -> 
     return MovingPathPointSpec(element.name, frame, (x, y, z), coordinates[0])
 
 
-def _coordinate(context: Context, point: Component, element: Element, socket: str) -> str | None:
+def _coordinate(context: Context, point: Component, element: Element, socket: str) -> str:
     """Name of the coordinate in a socket: a path, or in older files just the name."""
     path = context.text(element, socket)
     if not path:
-        return None
+        raise element.error(f"expected a {socket}")
     if "/" not in path:
         if path in context.coordinates:
             return path

@@ -72,11 +72,10 @@ def refuse_wraps(context: Context, owner: Element, path: Element) -> None:
 
 
 def _wraps(context: Context, path: Element) -> list[tuple[Element, str]]:
-    """The wraps of a path that name an object, and that name."""
+    """The wraps of a path, and the name of each one's object."""
     wraps = member_list(path, "PathWrapSet")
     name_components(wraps)
-    named = [(wrap, context.text(wrap, "wrap_object")) for wrap in wraps]
-    return [(wrap, name) for wrap, name in named if name]
+    return [(wrap, context.text(wrap, "wrap_object")) for wrap in wraps]
 
 
 def _home(context: Context, name: str) -> tuple[Element, FrameSpec] | None:

@@ -338,7 +338,11 @@ PENDULUM = {"bodies": osim.body("a"), "joints": osim.pin()}
     "constraint, message",
     [
         (worlds.coupler("c", "q", "p", worlds.SPLINE), "name of a coordinate, found 'p'"),
-        (worlds.coupler("c", "q", "q", ""), "expected a coupled_coordinates_function"),
+        (worlds.coupler("c", "q", "q", ""), "expected a function in coupled_coordinates_function"),
+        (
+            worlds.coupler("c", "q", "q", "<coupled_coordinates_function/>"),
+            "expected a function in coupled_coordinates_function",
+        ),
         (worlds.coupler("c", "q q", "q", worlds.SPLINE), r"function of 2 coordinate\(s\)"),
         (worlds.ROD.replace("/bodyset/c", "/bodyset/a").replace("0.3<", "0<"), "above 0, found"),
         (worlds.ROD.replace("/bodyset/c", "/bodyset/zz"), "expected in socket_body_2"),

@@ -231,6 +231,7 @@ def with_wrap(wrap, kind="WrapCylinder", **values):
     ("wrap", "values", "message"),
     [
         ({"wrap_object": "ball"}, {}, "the name of one, found 'ball'"),
+        ({"wrap_object": ""}, {}, "the name of one, found ''"),
         ({"wrap_object": "roll", "range": "1 3"}, {}, "points from 1 to 2, found 1 to 3"),
         ({"wrap_object": "roll", "range": "2 1"}, {}, "points from 1 to 2, found 2 to 1"),
         ({"wrap_object": "roll", "method": "fast"}, {}, "a method of hybrid, midpoint, axial"),

@@ -4,14 +4,18 @@ A *property* is a child element that OpenSim would read by name; if it is missin
 `<defaults>` speak for the class, and after them OpenSim's default.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jaxosim.errors import quote
 from jaxosim.models.osim.values import boolean, numbers
 from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import UnsupportedSpec, Vec3
+
+_NO_PATH_STEP = re.compile(r"[\\*+\s/]")
 
 
 class CannotContinue(Exception):
@@ -148,16 +152,31 @@ def member_list(owner: Element | None, tag: str) -> list[Element]:
     )
 
 
+def check_name(component: Element) -> None:
+    r"""Refuse a name that could not be a step of a path, as OpenSim does.
+
+    Raises:
+      OsimFormatError: white space, or one of the characters / \\ * +.
+    """
+    if _NO_PATH_STEP.search(component.name):
+        expected = r"expected a name without blanks and without / \ * +"
+        raise component.error(f"{expected}, found {quote(component.name)}")
+
+
 def name_components(*siblings: Iterable[Element]) -> None:
     """Give siblings the unique names that OpenSim gives them, in place.
 
     A nameless component takes its class name in lower case; the second of a name becomes
     `<name>_0`, the third `<name>_1`.
+
+    Raises:
+      OsimFormatError: a name that no component of OpenSim may have.
     """
     taken: set[str] = set()
     next_suffix: dict[str, int] = {}
     for group in siblings:
         for element in group:
+            check_name(element)
             name = element.name or element.tag.lower()
             unique = name
             # Suffixes below the last one given are taken for good: this keeps the loop linear.

@@ -16,7 +16,13 @@ import numpy as np
 
 from jaxosim.errors import quote
 from jaxosim.models.osim import station_defined_frame
-from jaxosim.models.osim.context import CannotContinue, Context, member_list, name_components
+from jaxosim.models.osim.context import (
+    CannotContinue,
+    Context,
+    check_name,
+    member_list,
+    name_components,
+)
 from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
 from jaxosim.structure import ComponentPath
@@ -66,11 +72,14 @@ class Component:
 
 def component_tree(model: Element) -> Component:
     """All components that a path in the file may name; siblings get their unique names here."""
+    check_name(model)
     root = Component(model, None)
     ground = root.add(GROUND, model.child("Ground"))
     ground.frame = FrameSpec(GROUND)
     pending = [ground]
     for set_tag in _SETS:
+        if (whole := model.child(set_tag)) is not None:
+            check_name(whole)
         members = member_list(model, set_tag)
         name_components(members)
         home = root.add(set_tag.lower(), None)

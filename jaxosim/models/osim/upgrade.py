@@ -172,7 +172,7 @@ def _moving_points_30000(model: Element) -> None:
 def _bodies_30500(model: Element) -> None:
     """Names lose their white space, six inertia numbers become one property."""
     for element in model.walk():
-        if element.parent and element.parent.tag in ("objects", "Joint"):
+        if element.parent is None or element.parent.tag in ("objects", "Joint"):
             element.name = "".join(element.name.split())
     for body in _with_tags(model, ("Body",)):
         values = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]

@@ -328,7 +328,6 @@ def test_path_points():
         point("p", "/bodyset/a", location="1 2 3")
         + point("c", kind="ConditionalPathPoint", range="-1 2", **at_q)
         + point("m", "/bodyset/a", "MovingPathPoint", moving, location=None)
-        + point("m", "/ground", "MovingPathPoint", location=None)
     )
     (spec,) = read(model(muscle(points=points))).forces
     zero = ConstantSpec(0.0)
@@ -337,7 +336,6 @@ def test_path_points():
         paths.PathPointSpec("p", "a", (1, 2, 3)),
         paths.ConditionalPathPointSpec("c", "ground", (0, 0, 0), "q", (-1, 2)),
         paths.MovingPathPointSpec("m", FrameSpec("a"), along_x, "q"),
-        paths.MovingPathPointSpec("m_0", FrameSpec("ground"), (zero, zero, zero), None),
     )
 
 

@@ -331,7 +331,6 @@ INERT = {
             "Body", "a", members("WrapObjectSet", element("WrapCylinder", "c")), mass="1"
         )
     ),
-    "wrap over nothing": model(muscle(wraps=WRAP.replace("cylinder", " "))),
     "prescribed without function": model(joints=pin(prescribed="true")),
     "function without prescription": model(
         joints=pin().replace("</Coordinate>", '<Sine name="prescribed_function"/></Coordinate>')
@@ -431,11 +430,25 @@ ERRORS = {
         "jointset/j/r",
     ),
     "moving by two": (
-        in_muscle(
-            points=point("p")
-            + point("q", kind="MovingPathPoint", socket_x_coordinate="/jointset/j/q")
+        model(
+            muscle(
+                points=point("p")
+                + point(
+                    "q",
+                    kind="MovingPathPoint",
+                    socket_x_coordinate="/jointset/j/q",
+                    socket_y_coordinate="/jointset/j/q",
+                    socket_z_coordinate="/jointset/k/r",
+                )
+            ),
+            bodies=body("a") + body("b"),
+            joints=pin() + pin("k", "/bodyset/a", "/bodyset/b", "r"),
         ),
         "one and the same",
+    ),
+    "moving by none": (
+        in_muscle(points=point("p") + point("q", kind="MovingPathPoint")),
+        "expected a socket_x_coordinate",
     ),
     # the graph
     "body to itself": (model(joints=pin("j", "/bodyset/a", "/bodyset/a")), "both are 'a'"),
