@@ -81,6 +81,17 @@ def test_muscles_of_every_mode_are_opensims(opensim):
 
 
 @pytest.mark.opensim
+def test_a_muscle_without_a_tendon_is_opensims(opensim):
+    values = {"tendon_slack_length": "0", "optimal_fiber_length": "0.8"}
+    text = checks.model(muscle("bare", **KINDS["rigid"] | values))
+    model, params = hopper_model.load(text)
+    q, u = np.random.default_rng(3).uniform(-0.4, 0.4, (2, 8, 1))
+    hopper_model.assert_parity(text, hopper_model.states_at(model, params, q, u))
+    with pytest.raises(jaxosim.OsimFormatError, match="above 0, or 0 with a rigid tendon"):
+        hopper_model.load(checks.model(muscle("bare", **values)))
+
+
+@pytest.mark.opensim
 def test_state_variables_are_opensims_in_opensims_order(opensim):
     model, _ = world()
     names = tuple(variable.path for variable in state_variables(model))
