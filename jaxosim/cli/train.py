@@ -1,32 +1,25 @@
 """`jaxosim train`: learn a task by a recipe, with progress, checkpoints, a curve and a film."""
 
 import contextlib
-import dataclasses
 import pathlib
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import click
-import jax
 import numpy as np
 import rich.console
 import rich.progress
 
-from jaxosim.batching import batched
 from jaxosim.cli import report
-from jaxosim.envs.base import Env
+from jaxosim.cli.episodes import episode_of
 from jaxosim.errors import MissingExtraError
 from jaxosim.learning.curve import Row, draw_curve
-from jaxosim.learning.evaluation import decisions, trajectories
-from jaxosim.learning.policy import Policy
 from jaxosim.learning.recipes import LEARNERS, find_recipe, plan_of, recipe_names
 from jaxosim.learning.run import DivergedError, Run
 from jaxosim.osim_rl.constants import OSIM_RL_STEP
-from jaxosim.viewer.motion import Motion, write_motion
+from jaxosim.viewer.motion import write_motion
 from jaxosim.viewer.video import render_motion
 
-_EPISODE_SEED = 1000  # the first episode of every evaluation
 _RECIPES = "RECIPE is a name (" + ", ".join(recipe_names()) + ") or the path of a .toml file."
 
 
@@ -143,7 +136,7 @@ def _show(run: Run, console: rich.console.Console) -> None:
     )
     with _without_extra(console, "curve.png"):
         draw_curve(run.folder / "curve.png", run.curve)
-    motion = episode_of(run.plan.evaluated, run.best_policy, _EPISODE_SEED)
+    motion = episode_of(run.plan.evaluated, run.best_policy)
     write_motion(run.folder / "episode.npz", motion)
     with _without_extra(console, "episode.mp4"):
         console.print(f"film: {render_motion(motion, run.folder / 'episode.mp4')}")
@@ -156,25 +149,3 @@ def _without_extra(console: rich.console.Console, what: str) -> Iterator[None]:
         yield
     except MissingExtraError as error:
         console.print(f"no {what}: {error}")
-
-
-def episode_of(env: Env, policy: Policy, seed: int) -> Motion:
-    """The motion of one episode without noise, up to its end.
-
-    Args:
-      env: the task.
-      policy: of the task.
-      seed: of the episode's beginning.
-    """
-
-    @jax.jit
-    def play(policy: Policy, key: jax.Array) -> Any:
-        return trajectories(env, policy, batched(env.reset)(key[None]))
-
-    last, states, controls = jax.device_get(play(policy, jax.random.key(seed)))
-    count = int(decisions(env, last.step_count[0]))
-    seconds = env.options.step_size * env.action_repeat
-    held = jax.tree.map(lambda leaf: leaf[: count + 1], states)
-    held = dataclasses.replace(held, time=np.round(np.arange(count + 1) * seconds, 9))
-    assert env.params is not None
-    return Motion(type(env).__name__, env.model, env.params, held, controls[:count])

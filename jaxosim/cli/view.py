@@ -11,6 +11,7 @@ import numpy as np
 import rich.progress
 
 from jaxosim.cli import report
+from jaxosim.cli.episodes import is_policy, played_by
 from jaxosim.host import interrupts
 from jaxosim.host.files import replacing
 from jaxosim.models.load import load_model
@@ -20,6 +21,7 @@ from jaxosim.viewer.motion import Motion, is_motion, load_motion
 from jaxosim.viewer.scene import default_state
 
 _MOTION = "MOTION is FILE.npz of `jaxosim rollout`, or a .sto or .mot table of OpenSim."
+_SHOWN = f"{_MOTION} POLICY is policy.npz of `jaxosim train`, or a name in the package."
 _MAX_PIXELS = 4096
 _model_option = click.option(
     "--model", metavar="MODEL", help="Whose motion it is, where the file names no bundled model."
@@ -88,11 +90,17 @@ def out_option(*suffixes: str, required: bool = True) -> Any:
 
 
 def open_motion(name: str, model: str | None) -> Motion:
-    """The motion of a file, or one instant of a model in its default pose.
+    """The motion of a file, an episode of a policy, or a model in its default pose.
 
     Raises:
+      UsageError: the policy's task is no longer the one that it learned.
       TableFormatError: as `load_motion`; other errors likewise.
     """
+    if is_policy(name):
+        try:
+            return played_by(name)
+        except (ValueError, TypeError) as error:
+            raise click.UsageError(f"{error}.") from error
     if is_motion(name):
         return load_motion(name, model)
     structure, params = load_model(name)
@@ -150,8 +158,8 @@ def plot(
     click.echo(f"wrote {out}")
 
 
-@click.command(epilog=_MOTION, short_help="Draw MOTION or MODEL as an image or a video.")
-@click.argument("motion", metavar="MOTION|MODEL")
+@click.command(epilog=_SHOWN, short_help="Draw MOTION, MODEL or POLICY as an image or a video.")
+@click.argument("motion", metavar="MOTION|MODEL|POLICY")
 @out_option(*image.VIDEO_SUFFIXES, *image.IMAGE_SUFFIXES)
 @_model_option
 @_geometry_option
@@ -195,7 +203,7 @@ def render(
     speed: float,
     at: float | None,
 ) -> None:
-    """Draw MOTION, or MODEL in its default pose, without a display."""
+    """Draw MOTION, MODEL in its default pose, or an episode of POLICY, without a display."""
     shown = open_motion(motion, model)
     last = min(world + grid[0] * grid[1], shown.world_count)
     check_finite(shown, range(world, max(last, world + 1)))
@@ -221,8 +229,8 @@ def render(
     click.echo(f"wrote {out}")
 
 
-@click.command(epilog=_MOTION, short_help="Show MOTION or MODEL in the browser.")
-@click.argument("motion", metavar="MOTION|MODEL")
+@click.command(epilog=_SHOWN, short_help="Show MOTION, MODEL or POLICY in the browser.")
+@click.argument("motion", metavar="MOTION|MODEL|POLICY")
 @click.option(
     "--html",
     type=click.Path(path_type=pathlib.Path),
@@ -245,7 +253,10 @@ def view(
     fps: float,
     follow: bool,
 ) -> None:
-    """Play MOTION, or pose and drive MODEL, on a page that only this machine can open."""
+    """Play MOTION or an episode of POLICY, or pose and drive MODEL, on a page.
+
+    Only this machine can open the page.
+    """
     shown = open_motion(motion, model)
     folder = str(geometry) if geometry is not None else None
     if html is not None:
