@@ -173,6 +173,7 @@ OWN_CLASSES = {
     "SpringGeneralizedForce": "jaxosim.forces.spring_generalized_force",
     "PathSpring": "jaxosim.forces.path_spring",
     "FunctionBasedPath": "jaxosim.paths.function_based_path",
+    "ExpressionBasedFunction": "jaxosim.functions.expression_based_function",
     "ExpressionBasedPathForce": "jaxosim.forces.expression_based_path_force",
     "PrescribedForce": "jaxosim.forces.prescribed_force",
     "ElasticFoundationForce": "jaxosim.forces.elastic_foundation_force",

@@ -82,7 +82,9 @@ def read(context: Context, component: Component) -> Spec:
             raise element.error(f"expected the name of a coordinate, found {quote(name)}")
     if context.optional_object_property(element, "coupled_coordinates_function") is None:
         raise element.error("expected a function in coupled_coordinates_function")
-    function = read_function(context, element, "coupled_coordinates_function", optional=True)
+    function = read_function(
+        context, element, "coupled_coordinates_function", optional=True, several=True
+    )
     count = argument_count(function)
     if count is not None and count != len(independent):
         # OpenSim differs: it reads past the arguments, or leaves some out.

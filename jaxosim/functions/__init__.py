@@ -9,12 +9,15 @@ A class with a law of its own further has
 - `Structure`, `Params`, `length` and `build`: its arrays;
 - `evaluate`: values and two derivatives, and `evaluate_on_host`: the same with NumPy.
 
-Another is a special case of one that has: `reduced` says of which. `bank` puts functions of all
-classes together; what they share is in `function.py`.
+Another is a special case of one that has: `reduced` says of which. Classes of several arguments
+have `build` and `evaluate` for these, with derivatives by each argument. `bank` puts functions of
+all classes together, `multivariate` those of several arguments; what they share is in
+`function.py`.
 """
 
 from jaxosim.functions.bank import (
     FUNCTIONS,
+    MULTIVARIATE,
     FunctionBank,
     FunctionParams,
     FunctionValues,
@@ -28,6 +31,7 @@ from jaxosim.functions.function import FunctionSpec
 
 __all__ = [
     "FUNCTIONS",
+    "MULTIVARIATE",
     "FunctionBank",
     "FunctionParams",
     "FunctionSpec",

@@ -23,6 +23,7 @@ from jaxosim.arrays.indexing import concatenate, take
 from jaxosim.errors import OsimFormatError
 from jaxosim.functions import (
     constant,
+    expression_based_function,
     gcv_spline,
     linear_function,
     multiplier_function,
@@ -62,7 +63,9 @@ REDUCED: tuple[ModuleType, ...] = (
     multivariate_polynomial_function,
 )
 FUNCTIONS = (*LAWS, *REDUCED)
-_MODULE_OF = {module.Spec: module for module in FUNCTIONS}
+# Classes that are simulated where functions may have several arguments, and not in a bank.
+MULTIVARIATE: tuple[ModuleType, ...] = (expression_based_function,)
+_MODULE_OF = {module.Spec: module for module in (*FUNCTIONS, *MULTIVARIATE)}
 
 # Bound of tables whose rows are padded to the longest, in entries: 32 MB of indices.
 LARGEST_TABLE = 4_000_000

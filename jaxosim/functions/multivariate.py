@@ -1,10 +1,10 @@
 """Functions of several variables, evaluated together with their first derivatives.
 
-Each is a constant, functions of one variable each, which a `FunctionBank` evaluates, and where
-variables are multiplied a polynomial of several.
+Each is a constant and functions of one variable each, which a `FunctionBank` evaluates, or a
+polynomial that multiplies variables, or a formula.
 
-Source: OpenSim `Function`, `LinearFunction`, `MultivariatePolynomialFunction`; see
-docs/theory/joints.md, "Functions".
+Source: OpenSim `Function`, `LinearFunction`, `MultivariatePolynomialFunction`,
+`ExpressionBasedFunction`; see docs/theory/joints.md, "Functions".
 """
 
 # pyright: reportArgumentType=false
@@ -13,7 +13,8 @@ docs/theory/joints.md, "Functions".
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, segment_sum, take
 from jaxosim.errors import OsimFormatError
 from jaxosim.functions import constant, linear_function, multiplier_function
+from jaxosim.functions import expression_based_function as formula
 from jaxosim.functions import multivariate_polynomial_function as polynomial
 from jaxosim.functions.bank import (
     LARGEST_TABLE,
@@ -41,7 +43,7 @@ class Split(NamedTuple):
 
     constant: float
     terms: list[tuple[int, FunctionSpec]]  # an argument's place, and a function of it alone
-    mixed: tuple[polynomial.Spec, float] | None  # of all arguments, and a factor
+    mixed: tuple[polynomial.Spec | formula.Spec, float] | None  # of all arguments, and a factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +55,11 @@ class MultivariateBank:
     term_variable: np.ndarray  # [term]
     polynomials: polynomial.Structure
     polynomial_function: np.ndarray  # [polynomial]
+    formulas: formula.Structure
+    formula_function: np.ndarray  # [formula]
     entry_function: np.ndarray  # [entry] of the derivatives that are not always zero
     entry_variable: np.ndarray  # [entry]
-    entry: np.ndarray  # [term + entry of polynomials] the entry that each adds to
+    entry: np.ndarray  # [term, entry of polynomials, entry of formulas] the entry each adds to
 
 
 @pytree
@@ -65,6 +69,7 @@ class MultivariateParams:
     constant: jax.Array = array("function", unit="mixed")
     terms: FunctionParams = dataclasses.field()
     polynomials: polynomial.Params = dataclasses.field()
+    formulas: formula.Params = dataclasses.field()
 
 
 class MultivariateValues(NamedTuple):
@@ -92,6 +97,8 @@ def split(function: FunctionSpec, count: int, owner: str) -> Split:
         slopes = zip(range(count), inner.coefficients[:-1], strict=True)
         terms = [(place, linear_function.Spec((scale * slope, 0.0))) for place, slope in slopes]
         return Split(scale * inner.coefficients[-1], list(terms), None)
+    if isinstance(inner, formula.Spec):
+        return Split(0.0, [], (inner, scale))
     if count == 1:
         return Split(0.0, [(0, multiplier_function.Spec(inner, scale))], None)
     if not isinstance(inner, polynomial.Spec):
@@ -124,37 +131,53 @@ def build(
         for row, part in enumerate(parts)
         for place, term in part.terms
     ]
-    mixed = [(row, *part.mixed) for row, part in enumerate(parts) if part.mixed is not None]
-    _check_size(source, [spec for _, spec, _ in mixed])
+    _check_size(source, [p.mixed[0] for p in parts if p.mixed is not None])
     bank, term_params = build_bank([term for _, _, term in terms], source)
-    structure, polynomials = polynomial.build(
-        [(spec, scale, functions[row][1]) for row, spec, scale in mixed]
-    )
-    rows = np.array([row for row, _, _ in mixed], int)
+    polynomials = _of_class(polynomial, parts, functions)
+    formulas = _of_class(formula, parts, functions)
     pairs = [(row, variable) for row, variable, _ in terms]
-    pairs += zip(
-        rows[structure.entry_function].tolist(), structure.entry_argument.tolist(), strict=True
-    )
+    for structure, _, rows in (polynomials, formulas):
+        owner = rows[structure.entry_function].tolist()
+        pairs += zip(owner, structure.entry_argument.tolist(), strict=True)
     place = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
     return MultivariateBank(
         terms=bank,
         term_function=np.array([row for row, _, _ in terms], int),
         term_variable=np.array([variable for _, variable, _ in terms], int),
-        polynomials=structure,
-        polynomial_function=rows,
+        polynomials=polynomials[0],
+        polynomial_function=polynomials[2],
+        formulas=formulas[0],
+        formula_function=formulas[2],
         entry_function=np.array([row for row, _ in place], int),
         entry_variable=np.array([variable for _, variable in place], int),
         entry=np.array([place[pair] for pair in pairs], int),
     ), MultivariateParams(
         constant=np.array([part.constant for part in parts], float),
         terms=term_params,
-        polynomials=polynomials,
+        polynomials=polynomials[1],
+        formulas=formulas[1],
     )
 
 
-def _check_size(source: str, specs: Sequence[polynomial.Spec]) -> None:
+def _of_class(
+    law: ModuleType,
+    parts: Sequence[Split],
+    functions: Sequence[tuple[FunctionSpec, Sequence[int], str]],
+) -> tuple[Any, Any, np.ndarray]:
+    """Structure and numbers of the functions of a class of several arguments, and their rows."""
+    own = [
+        (row, *part.mixed)
+        for row, part in enumerate(parts)
+        if part.mixed is not None and isinstance(part.mixed[0], law.Spec)
+    ]
+    built = law.build([(spec, scale, functions[row][1]) for row, spec, scale in own])
+    return *built, np.array([row for row, _, _ in own], int)
+
+
+def _check_size(source: str, specs: Sequence[polynomial.Spec | formula.Spec]) -> None:
     """Refuse polynomials whose monomials, and those of their derivatives, would have no place."""
-    size = sum(len(spec.coefficients) * spec.dimension**2 for spec in specs)
+    polynomials = [spec for spec in specs if isinstance(spec, polynomial.Spec)]
+    size = sum(len(spec.coefficients) * spec.dimension**2 for spec in polynomials)
     if size > LARGEST_TABLE:
         raise OsimFormatError(
             f"{source}: expected the coefficients of each {polynomial.TAG} times its dimension "
@@ -166,11 +189,19 @@ def _terms(bank: MultivariateBank, params: MultivariateParams, x: jax.Array) -> 
     return evaluate_bank(bank.terms, params.terms, take(x, bank.term_variable))
 
 
-def _polynomials(
+def _mixed(
     bank: MultivariateBank, params: MultivariateParams, x: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    count = len(bank.polynomial_function)
-    return polynomial.evaluate(bank.polynomials, params.polynomials, count, x)
+) -> list[tuple[np.ndarray, jax.Array, jax.Array]]:
+    """Functions of several arguments by class: which they are, values and derivatives."""
+    found = []
+    if len(bank.polynomial_function):
+        count = len(bank.polynomial_function)
+        values = polynomial.evaluate(bank.polynomials, params.polynomials, count, x)
+        found.append((bank.polynomial_function, *values))
+    if len(bank.formula_function):
+        values = formula.evaluate(bank.formulas, params.formulas, x)
+        found.append((bank.formula_function, *values))
+    return found
 
 
 def evaluate(
@@ -184,12 +215,8 @@ def evaluate(
       x: `[variable]`.
     """
     terms = _terms(bank, params, x)
-    values, slopes, owner = [terms.value], [terms.derivative], [bank.term_function]
-    if len(bank.polynomial_function):
-        value, slope = _polynomials(bank, params, x)
-        values.append(value)
-        slopes.append(slope)
-        owner.append(bank.polynomial_function)
+    parts = [(bank.term_function, terms.value, terms.derivative), *_mixed(bank, params, x)]
+    owner, values, slopes = zip(*parts, strict=True)
     total = segment_sum(concatenate(values), np.concatenate(owner), len(params.constant))
     entries = segment_sum(concatenate(slopes), bank.entry, len(bank.entry_function))
     return MultivariateValues(params.constant + total, entries)
@@ -213,13 +240,14 @@ def second_derivative_along(
     own = take(rate, bank.term_variable)
     bend = _terms(bank, params, x).second_derivative * own * own
     total = segment_sum(bend, bank.term_function, count)
-    if not len(bank.polynomial_function):
+    mixed = np.arange(len(bank.term_function), len(bank.entry))
+    if not len(mixed):
         return total
-    structure = bank.polynomials
+    entry = bank.entry[mixed]
+    owner, along = bank.entry_function[entry], take(rate, bank.entry_variable[entry])
 
     def speed(at: jax.Array) -> jax.Array:
-        _, slope = _polynomials(bank, params, at)
-        along = slope * take(rate, structure.entry_argument)
-        return segment_sum(along, bank.polynomial_function[structure.entry_function], count)
+        slopes = concatenate([slope for _, _, slope in _mixed(bank, params, at)])
+        return segment_sum(slopes * along, owner, count)
 
     return total + jax.jvp(speed, (x,), (rate,))[1]

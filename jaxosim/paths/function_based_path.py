@@ -113,10 +113,11 @@ def read_functions(
 
     def one(tag: str) -> FunctionSpec | None:
         found = context.optional_object_property(element, tag)
-        return None if found is None else read_function_element(context, found)
+        return None if found is None else read_function_element(context, found, several=True)
 
     listed = context.property(element, "moment_arm_functions")
-    arms = [] if listed is None else [read_function_element(context, f) for f in listed.children]
+    members = [] if listed is None else listed.children
+    arms = [read_function_element(context, member, several=True) for member in members]
     return one("length_function"), tuple(arms), one("lengthening_speed_function")
 
 

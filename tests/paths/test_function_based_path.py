@@ -68,6 +68,9 @@ STRAIGHT = osim.element(
         + osim.point("p2", "/bodyset/b", location="0 -0.5 0.2"),
     ),
 )
+FORMULA = osim.element(
+    "ExpressionBasedFunction", "", expression="1 + c*sin(a)*b - a^2/9; c=0.2", variables="a b"
+)
 SCALED = osim.element("MultiplierFunction", "", f"<function>{polynomial(2, 3, 3)}</function>")
 POLYNOMIAL = polynomial(5, 2, 1)
 FREE, HINGE = "/jointset/free", "/jointset/k"
@@ -87,6 +90,7 @@ def springs_on(joint):
             ),
         ),
         spring("speed", path(f"{joint}/q", polynomial(1, 3, 6), (), linear("0.1 0.7 0.2"))),
+        spring("formula", path(f"{joint}/q {HINGE}/s", FORMULA)),
         spring("product", path(f"{joint}/r {HINGE}/s {joint}/q", polynomial(3, 2, 9))),
     )
 
@@ -159,7 +163,7 @@ def test_the_lengthening_speed_is_the_rate_of_the_length_unless_functions_say_ot
         return position.paths.length, velocity
 
     (_, velocity), (rate, _) = jax.jit(lambda q, v: jax.jvp(moved, (q,), (v,)))(state.q, state.u)
-    own = np.isin(model.paths.names, ("spline", "line", "product"))
+    own = np.isin(model.paths.names, ("spline", "line", "formula", "product"))
     np.testing.assert_allclose(velocity.lengthening_speed[own], rate[own], rtol=1e-12, atol=1e-14)
     assert np.all(np.abs(velocity.lengthening_speed - rate)[~own] > 1e-3)
 

@@ -1,6 +1,6 @@
 """OpenSim functions of a file → function specs."""
 
-from jaxosim.functions import FUNCTIONS, FunctionSpec, argument_count, is_constant
+from jaxosim.functions import FUNCTIONS, MULTIVARIATE, FunctionSpec, argument_count, is_constant
 from jaxosim.functions.constant import Spec as ConstantSpec
 from jaxosim.models.osim.context import Context
 from jaxosim.models.osim.xml import Element
@@ -8,12 +8,18 @@ from jaxosim.models.osim.xml import Element
 __all__ = ["FUNCTION_CLASSES", "argument_count", "is_constant", "read_function"]
 
 _READ = {module.TAG: module.read for module in FUNCTIONS}
+_READ_SEVERAL = _READ | {module.TAG: module.read for module in MULTIVARIATE}
 # Classes that may stand, nameless, where a function is expected.
-FUNCTION_CLASSES = frozenset({*_READ, "ExpressionBasedFunction", "SignalGenerator"})
+FUNCTION_CLASSES = frozenset({*_READ_SEVERAL, "SignalGenerator"})
 
 
 def read_function(
-    context: Context, owner: Element, name: str, *, optional: bool = False
+    context: Context,
+    owner: Element,
+    name: str,
+    *,
+    optional: bool = False,
+    several: bool = False,
 ) -> FunctionSpec:
     """The function in a property of its owner; Constant 0 if there is none.
 
@@ -24,19 +30,27 @@ def read_function(
       owner: the element that has the property.
       name: of the property.
       optional: the property may be absent in OpenSim, which then reads its long form only.
+      several: functions of several arguments are simulated there.
     """
     if optional:
         element = context.optional_object_property(owner, name)
     else:
         element = context.object_property(owner, name, FUNCTION_CLASSES)
-    return ConstantSpec(0.0) if element is None else read_function_element(context, element)
+    if element is None:
+        return ConstantSpec(0.0)
+    return read_function_element(context, element, several=several)
 
 
-def read_function_element(context: Context, element: Element) -> FunctionSpec:
+def read_function_element(
+    context: Context, element: Element, *, several: bool = False
+) -> FunctionSpec:
     """The function that an element is; refused, and Constant 0, if its class is not simulated."""
-    if element.tag in _READ:
-        return _READ[element.tag](
-            context, element, lambda inner: read_function_element(context, inner)
+    known = _READ_SEVERAL if several else _READ
+    if element.tag in known:
+        return known[element.tag](
+            context, element, lambda inner: read_function_element(context, inner, several=several)
         )
-    context.refuse(element.tag, element.path(), "functions of this class are not simulated")
+    where = " here" if element.tag in _READ_SEVERAL else ""
+    reason = f"functions of this class are not simulated{where}"
+    context.refuse(element.tag, element.path(), reason)
     return ConstantSpec(0.0)
