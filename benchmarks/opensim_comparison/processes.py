@@ -44,13 +44,19 @@ class Worker:
         except OSError:
             raise self._death() from None
 
-    def receive(self) -> Any:
+    def receive(self, timeout: float | None = None) -> Any:
         """Wait for the result of the earliest unanswered call; None for making the object.
+
+        Args:
+          timeout: (s) after which to give up; None for never.
 
         Raises:
           Exception: what the call raised there.
           RuntimeError: the process has died.
+          TimeoutError: no result in that time.
         """
+        if not self._pipe.poll(timeout):
+            raise TimeoutError(f"a process of the benchmark gave no result in {timeout:g} s")
         try:
             failed, value = self._pipe.recv()
         except (EOFError, OSError):

@@ -49,6 +49,11 @@ def test_a_process_that_died_is_said_to_have():
             worker.call("anything")
 
 
+def test_a_result_is_waited_for_no_longer_than_asked():
+    with Worker(time.sleep, 3600) as worker, pytest.raises(TimeoutError, match=r"in 0\.01 s"):
+        worker.receive(timeout=0.01)
+
+
 def test_closing_ends_it_whatever_it_is_doing():
     before = set(multiprocessing.active_children())
     worker = Worker(time.sleep, 3600)

@@ -14,6 +14,7 @@ _LEAF = re.compile(r">([^<>]*)</")
 _ELEMENT = re.compile(r"<([A-Za-z_:0-9]+)( [^<>]*)?>[^<>]*(?:<[^<>/]+>[^<>]*</[^<>]+>[^<>]*)*</\1>")
 _TAG = re.compile(r"<(/?)([A-Za-z_:0-9]+)")
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?", re.IGNORECASE)
+_IN_LEAF = re.compile(r"[ 0-9.eE+-]*</")
 _ATTRIBUTE = re.compile(r'="([^"]*)"')
 
 
@@ -23,6 +24,16 @@ def mutated(text, seed):
     for _ in range(rng.randint(1, 3)):
         text = rng.choice(_CHANGES)(text, rng)
     return text
+
+
+def revalued(text, seed):
+    """The text with another value in place of one number of a leaf, the same for the same seed."""
+    rng = random.Random(seed)
+    numbers = [m for m in _NUMBER.finditer(text) if _IN_LEAF.match(text, m.end())]
+    match = rng.choice([m for m in numbers if text[m.start() - 1] in "> "])
+    factor = rng.choice((-1.0, 0.0, 0.1, 10.0, -1e-3, 1e3, 1e-9))
+    new = rng.choice((repr(float(match.group()) * factor), repr(factor)))
+    return _replaced(text, match, new)
 
 
 def _pick(pattern, text, rng):
