@@ -61,9 +61,18 @@ def trajectory_error(
     return Error(float(difference[sample, coordinate]), place)
 
 
-def repeatability(oracle: OpenSimModel, pattern: str, accuracy: float) -> float:
-    """Largest difference (rad | m) of OpenSim from itself, started 1e-15 aside."""
-    excitations = PATTERNS[pattern](oracle.control_count)
+def repeatability(
+    oracle: OpenSimModel, pattern: str, accuracy: float, steps: int | None = None
+) -> float:
+    """Largest difference (rad | m) of OpenSim from itself, started 1e-15 aside.
+
+    Args:
+      oracle: of the model.
+      pattern: of all controls, from PATTERNS.
+      accuracy: of the integrator.
+      steps: of 10 ms; all of the pattern's if None.
+    """
+    excitations = PATTERNS[pattern](oracle.control_count)[:steps]
     nudged = oracle.defaults + np.where(oracle.locked, 0.0, NUDGE)
     poses = (oracle.defaults, nudged)
     first, second = (_opensim(oracle, excitations, accuracy, pose) for pose in poses)

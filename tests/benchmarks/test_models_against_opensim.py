@@ -1,6 +1,7 @@
 """Control steps of models beside live OpenSim: the same motion, finite worlds, figures in a row."""
 
 import dataclasses
+import json
 import pathlib
 
 import numpy as np
@@ -20,9 +21,9 @@ def scripts(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import finite
     import models_against_opensim
-    import short_trajectories
+    import trajectories
 
-    return models_against_opensim, finite, short_trajectories
+    return models_against_opensim, finite, trajectories
 
 
 @pytest.mark.opensim
@@ -53,6 +54,17 @@ def test_worlds_are_counted_by_whether_they_are_finite_and_fast(scripts):
 
 @pytest.mark.opensim
 def test_a_short_trajectory_is_opensims(scripts, opensim):
-    row = scripts[2].measured(ARM, steps=2, accuracy=1e-8)
-    assert len(row) == len(scripts[2].COLUMNS) and row[2]
-    assert scripts[2].measured("no_model", 2, 1e-8)[1].startswith("no bundled model")
+    found = scripts[2].measured(ARM, steps=2, accuracy=1e-8)
+    assert found["error"] <= scripts[2].TOLERANCE and found["OpenSim from itself"] < 1e-10
+    assert found["load (s)"] > 0 and found["compile (s)"] > 0
+    refused = scripts[2].measured("no_model", 2, 1e-8)
+    assert refused["failed"].startswith("no bundled model")
+
+
+def test_a_measured_model_is_found_again_by_its_plan(scripts, tmp_path, monkeypatch):
+    monkeypatch.setattr(scripts[2], "RESULTS", tmp_path)
+    assert scripts[2].recorded({"steps": 20}) == {}
+    rows = [{"model": "a", "steps": steps, "failed": why} for steps, why in ((20, "x"), (2, "y"))]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "trajectories.jsonl").write_text(text, encoding="utf-8")
+    assert scripts[2].recorded({"steps": 20}) == {"a": rows[0]}
