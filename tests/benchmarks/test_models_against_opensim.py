@@ -19,11 +19,12 @@ pytestmark = pytest.mark.slow
 def scripts(monkeypatch):
     """The scripts, which find each other in their own folder."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import convergence
     import finite
     import models_against_opensim
     import trajectories
 
-    return models_against_opensim, finite, trajectories
+    return models_against_opensim, finite, trajectories, convergence
 
 
 @pytest.mark.opensim
@@ -68,3 +69,11 @@ def test_a_measured_model_is_found_again_by_its_plan(scripts, tmp_path, monkeypa
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "trajectories.jsonl").write_text(text, encoding="utf-8")
     assert scripts[2].recorded({"steps": 20}) == {"a": rows[0]}
+
+
+def test_errors_of_fixed_steps_fall_with_their_size(scripts):
+    *rows, aside = scripts[3].measured(ARM, seed=0, halvings=3)
+    assert [row[0] for row in (*rows, aside)] == ["6", "12", "24", "24, aside"]
+    errors = [row[2] for row in rows]
+    assert errors[0] > 2 * errors[1] > 4 * errors[2] > 0
+    assert 1e-8 < aside[2] < 1e-5 and "r_elbow_flex" in rows[0][3]
