@@ -79,6 +79,19 @@ def fit(
     return jax.lax.scan(one, (parameters, state), places)[0]
 
 
+def moving_average(average: Any, parameters: Any, decay: float) -> Any:
+    """An exponential moving average: of the average before, `decay` is kept.
+
+    Source: averaging of iterates, Polyak & Juditsky 1992.
+
+    Args:
+      average: of the parameters before.
+      parameters: a tree of arrays.
+      decay: (1) in [0, 1); 0 for the parameters themselves.
+    """
+    return jax.tree.map(lambda a, p: p + decay * (a - p), average, parameters)
+
+
 def minibatches(key: jax.Array, epochs: int, count: int, samples: int) -> jax.Array:
     """Places of the samples of each step, `[epochs * count, sample]`; new in every epoch."""
     keys = jax.random.split(key, epochs)

@@ -44,6 +44,8 @@ class PPO:
       kl_range: mean KL divergence of an update below and above which the rate changes; from 1.5
         times the upper end on (Spinning Up: 1.5) the policy is changed no more.
       clip: of the ratio of likelihoods (Schulman et al.: 0.2).
+      averaging: (1) decay per update of the average of the policy's weights that is evaluated and
+        kept; 0 for the policy itself.
       trace: (1) λ (Schulman et al.: 0.95).
       epochs: passes over the samples of an update.
       minibatches: of each pass.
@@ -62,6 +64,7 @@ class PPO:
     rate_factor: float = 1.5
     kl_range: tuple[float, float] = (0.005, 0.02)
     clip: float = 0.2
+    averaging: float = 0.0
     trace: float = 0.95
     epochs: int = 2
     minibatches: int = 4

@@ -294,7 +294,7 @@ class Run:
         """Play the evaluation's episodes; keep the networks if they are the best so far."""
         assert self.state is not None
         trainer, _, evaluator = self._of_stage()
-        evaluation = evaluator(self.state.policy)
+        evaluation = evaluator(self.state.averaged_policy)
         progress = self.progress
         if evaluation.score > progress.best_score:
             progress.best_score = evaluation.score
@@ -308,4 +308,8 @@ class Run:
 
 def _networks(state: TrainState) -> dict[str, Any]:
     """What another stage begins with."""
-    return {name: getattr(state, name) for name in ("policy", "critics", "normalizer")}
+    return {
+        "policy": state.averaged_policy,
+        "critics": state.critics,
+        "normalizer": state.normalizer,
+    }

@@ -35,8 +35,12 @@ class SHAC:
       discount: (1) γ of a decision.
       noise: (1) initial standard deviation of the logits; fixed.
       learning_rate: of the policy (SHAC: 2e-3).
-      late_learning_rate: once `late_share` of the evaluated episodes run to their time limit.
+      late_learning_rate: largest rate once `late_share` of the evaluated episodes run to their time
+        limit.
       late_share: (1).
+      rate_decay: (1) factor of the learning rate from one update to the next.
+      averaging: (1) decay per update of the average of the policy's weights that is evaluated and
+        kept; 0 for the policy itself.
       betas: of the policy's Adam (SHAC: 0.7, 0.95).
       max_norm: of the policy's gradient (SHAC: 1).
       adjoint_bound: each world's gradient is at most so many medians of the batch.
@@ -53,6 +57,8 @@ class SHAC:
     learning_rate: float = 2e-3
     late_learning_rate: float = 2e-4
     late_share: float = 0.8
+    rate_decay: float = 1.0
+    averaging: float = 0.0
     betas: tuple[float, float] = (0.7, 0.95)
     max_norm: float = 1.0
     adjoint_bound: float = 2.0
@@ -121,6 +127,7 @@ class SHAC:
             policy=dataclasses.replace(policy, layers=layers),
             critics=critics,
             optimizer=(own, of_critics),
+            learning_rate=state.learning_rate * self.rate_decay,
             worlds=worlds,
         )
         return state, record, numbers
@@ -164,7 +171,7 @@ class SHAC:
         """The state after an evaluation, of which this share of episodes was completed."""
         if completed < self.late_share:
             return state
-        rate = jnp.full_like(state.learning_rate, self.late_learning_rate)
+        rate = jnp.minimum(state.learning_rate, self.late_learning_rate)
         return dataclasses.replace(state, learning_rate=rate)
 
 

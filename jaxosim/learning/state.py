@@ -18,6 +18,7 @@ class TrainState:
 
     Attributes:
       policy: normalizes with the statistics of the update before.
+      average: the policy's weights, averaged over updates as the learner's `averaging` says.
       log_deviation: `[action]` logarithm of the noise's standard deviation (1) of the logits.
       critics: weights of each.
       normalizer: statistics of the observation.
@@ -29,6 +30,7 @@ class TrainState:
     """
 
     policy: Policy = dataclasses.field()
+    average: Layers = dataclasses.field()
     log_deviation: jax.Array = dataclasses.field()
     critics: tuple[Layers, ...] = dataclasses.field()
     normalizer: Normalizer = dataclasses.field()
@@ -37,3 +39,8 @@ class TrainState:
     worlds: Worlds = dataclasses.field()
     starts: Starts = dataclasses.field()
     key: jax.Array = dataclasses.field()
+
+    @property
+    def averaged_policy(self) -> Policy:
+        """The policy with the averaged weights: that which is evaluated and kept."""
+        return dataclasses.replace(self.policy, layers=self.average)

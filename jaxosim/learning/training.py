@@ -14,6 +14,7 @@ from jaxosim.learning import normalization
 from jaxosim.learning.evaluation import Evaluation, evaluator, forward_position
 from jaxosim.learning.networks import initial_layers
 from jaxosim.learning.numpy_policy import Mirror
+from jaxosim.learning.optimizer import moving_average
 from jaxosim.learning.policy import Policy, initial_policy
 from jaxosim.learning.ppo import PPO
 from jaxosim.learning.shac import SHAC
@@ -106,6 +107,7 @@ class Trainer:
         log_deviation = jnp.log(jnp.full(self.env.action_size, self.learner.noise, dtype))
         return TrainState(
             policy=policy,
+            average=policy.layers,
             log_deviation=log_deviation,
             critics=critics,
             normalizer=normalizer,
@@ -131,6 +133,7 @@ class Trainer:
         after = dataclasses.replace(
             after,
             policy=policy,
+            average=moving_average(state.average, policy.layers, self.learner.averaging),
             normalizer=normalizer,
             starts=keep_own(state.starts, record, self.learner.unroll, keep_key),
             key=key,

@@ -10,7 +10,7 @@ import pytest
 from jaxosim.learning import normalization
 from jaxosim.learning.evaluation import check_policy
 from jaxosim.learning.networks import values
-from jaxosim.learning.optimizer import Optimizer, fit, minibatches
+from jaxosim.learning.optimizer import Optimizer, fit, minibatches, moving_average
 from jaxosim.learning.ppo import PPO
 from jaxosim.learning.returns import advantages, advantages_of, discounted_return
 from jaxosim.learning.shac import bounded
@@ -232,6 +232,19 @@ def test_the_ring_begins_with_the_beginnings_of_the_task(env):
     settings = Unroll(worlds=4, horizon=2, given_count=3, own_count=7)
     starts = jax.jit(lambda key: initial_starts(env, settings, key))(jax.random.key(0))
     assert np.array_equal(starts.own.obs, starts.given.obs[np.arange(7) % 3])
+
+
+def test_a_moving_average_follows_at_its_rate():
+    rng = np.random.default_rng(2)
+    parameters = [{"w": jnp.asarray(x)} for x in rng.normal(size=(6, 3))]
+    average = parameters[0]
+    for own in parameters[1:]:
+        average = moving_average(average, own, 0.8)
+    shares = 0.8 ** np.arange(5, -1, -1) * np.array([1.0, *[0.2] * 5])
+    assert np.isclose(shares.sum(), 1.0)
+    expected = sum(share * own["w"] for share, own in zip(shares, parameters, strict=True))
+    assert np.allclose(average["w"], expected, rtol=1e-12)
+    assert np.array_equal(moving_average(average, parameters[0], 0.0)["w"], parameters[0]["w"])
 
 
 def test_the_likelihood_is_conditional_on_the_noise_before(env, state):

@@ -20,10 +20,11 @@ TIMES = ("seconds", "cpu_seconds")
 
 
 def plan(folder, **changes):
+    shac = SHAC(unroll=UNROLL, noise=0.5, late_learning_rate=2e-3, rate_decay=0.5)
     stages = (
-        Stage(learner=SHAC(unroll=UNROLL, noise=0.5), decisions=2 * UPDATE),
+        Stage(learner=shac, decisions=2 * UPDATE),
         Stage(
-            learner=PPO(unroll=UNROLL, noise=0.5),
+            learner=PPO(unroll=UNROLL, noise=0.5, averaging=0.75),
             decisions=np.inf,
             env=make_pendulum(folder, time_limit=3),
         ),
@@ -91,6 +92,31 @@ def test_a_stage_may_have_a_task_of_its_own_and_all_are_evaluated_in_one(runs):
     assert whole.curve[-1]["length"] <= 3 < whole.curve[1]["length"]
     assert all(row["eval_seconds"] > 3 * 0.05 for row in whole.curve)
     assert np.all(jax.device_get(whole.state.worlds.es.step_count) <= 3)
+
+
+def test_the_rate_falls_from_one_update_to_the_next(runs):
+    whole, _ = runs
+    first, second = (row["learning_rate"] for row in whole.curve[:2])
+    assert first == pytest.approx(SHAC().learning_rate) and second == 0.5 * first
+
+
+def test_the_averaged_weights_are_those_that_are_evaluated_and_kept(runs):
+    whole, _ = runs
+    _, update, evaluator = whole._of_stage()
+    state, (after, _) = whole.state, update(whole.state)
+    for average, before, own in zip(
+        *(jax.tree.leaves(x) for x in (after.average, state.average, after.policy.layers)),
+        strict=True,
+    ):
+        assert np.allclose(average, 0.75 * before + 0.25 * own, rtol=1e-5, atol=1e-7)
+    averaged, own = (evaluator(p).score for p in (state.averaged_policy, state.policy))
+    assert whole.curve[-1]["eval_return"] == averaged != own
+    again = Run(whole.plan, whole.folder)
+    again._programs = whole._programs
+    again.resume()
+    again.progress.best_score = -np.inf
+    again._evaluate()
+    assert leaves_equal(again.best["policy"].layers, state.average)
 
 
 def test_the_folder_has_the_curve_and_the_best_policy(runs):

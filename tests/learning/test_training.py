@@ -89,3 +89,5 @@ def test_a_late_rate_follows_a_good_evaluation(env):
     state = dataclasses.replace(state, learning_rate=rate)
     assert shac.after_evaluation(state, 0.79).learning_rate == rate
     assert shac.after_evaluation(state, 0.8).learning_rate == shac.late_learning_rate
+    slow = dataclasses.replace(state, learning_rate=jnp.asarray(1e-5))
+    assert shac.after_evaluation(slow, 0.8).learning_rate == slow.learning_rate
