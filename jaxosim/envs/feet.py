@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.linalg import matvec
+from jaxosim.arrays.linalg import cross, matvec
 from jaxosim.envs import lookup
 from jaxosim.envs.sides import SIDES
 from jaxosim.forces import hunt_crossley_force
@@ -77,6 +77,21 @@ def sphere_centers(
         bodies.position[carriers]
         + matvec(bodies.rotation[carriers], params.contacts.location[places])
         for places, carriers in zip(feet.spheres, feet.bodies, strict=True)
+    )
+
+
+def sphere_velocities(
+    feet: Feet, params: Params, description: StateDescription
+) -> tuple[jax.Array, ...]:
+    """Velocities of each foot's spheres' centers in ground, `[sphere, 3]` (m/s), the left first."""
+    bodies = description.bodies
+    arms = (
+        matvec(bodies.rotation[carriers], params.contacts.location[places])
+        for places, carriers in zip(feet.spheres, feet.bodies, strict=True)
+    )
+    return tuple(
+        bodies.velocity[carriers] + cross(bodies.angular_velocity[carriers], arm)
+        for carriers, arm in zip(feet.bodies, arms, strict=True)
     )
 
 

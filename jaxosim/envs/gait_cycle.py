@@ -196,13 +196,29 @@ def cycle_of_motion(
     )
 
 
-def distance_to_cycle(cycle: GaitCycle, places: np.ndarray, q: jnp.ndarray) -> jnp.ndarray:
-    """Squared distance (rad²) of a pose from the nearest phase of a cycle.
+def distance_to_cycle(
+    cycle: GaitCycle,
+    places: np.ndarray,
+    q: jnp.ndarray,
+    u: jnp.ndarray | None = None,
+    *,
+    duration: float = 0.0,
+    pace: jnp.ndarray | float = 1.0,
+) -> jnp.ndarray:
+    """Squared distance (rad²) of a pose, or of a motion, from the nearest phase of a cycle.
 
     Args:
       cycle: the reference.
       places: of its coordinates, from `GaitCycle.places`.
       q: `[coordinate]` (rad | m) of the model.
+      u: `[coordinate]` (rad/s | m/s) of the model; None for a pose.
+      duration: (s) by which deviations of the speeds are multiplied.
+      pace: (1) of the cycle, relative to its period.
     """
     miss = jnp.asarray(cycle.q, q.dtype) - q[places][None]
-    return jnp.min(jnp.sum(miss * miss, axis=1))
+    square = jnp.sum(miss * miss, axis=1)
+    if u is not None:
+        speeds = jnp.asarray(cycle.q_phase / cycle.period, u.dtype) * pace
+        miss = duration * (speeds - u[places][None])
+        square = square + jnp.sum(miss * miss, axis=1)
+    return jnp.min(square)

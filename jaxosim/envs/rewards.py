@@ -31,9 +31,10 @@ from jaxosim.envs.feet import (
     forward_axis,
     left_lead,
     sphere_centers,
+    sphere_velocities,
 )
 from jaxosim.envs.gait_cycle import GaitCycle, distance_to_cycle, textbook_gait
-from jaxosim.forces import coordinate_limit_force
+from jaxosim.forces import coordinate_limit_force, hunt_crossley_force
 from jaxosim.types import Model
 
 Term = Callable[[Transition], jax.Array]
@@ -179,8 +180,8 @@ def feet_passing(step: Transition, most: float = 0.3) -> jax.Array:
     return jnp.sum(jnp.where(landed, clip(leads, -most, most), 0.0))
 
 
-def step_length(step: Transition, speed: float | None = None) -> jax.Array:
-    """For a foot that has just touched down 1 − ((l − l*)/l*)², at least −1; 0 at other times.
+def step_length(step: Transition, speed: float | None = None, bonus: float = 1.0) -> jax.Array:
+    """For a foot that has just touched down b − min(((l − l*)/l*)², 2); 0 at other times.
 
     l is how far it is ahead of the other one, and l* that of the textbook gait at the target speed.
     Of two steps that make one stride, equal ones have the largest sum.
@@ -188,17 +189,24 @@ def step_length(step: Transition, speed: float | None = None) -> jax.Array:
     Args:
       step: the control step.
       speed: (m/s) in place of that of the task's target velocity.
+      bonus: (1) b, for a step of length l*. A small one does not pay for steps that are short and
+        quick.
 
     Raises:
       ValueError: the task has no target velocity, and no speed is given.
     """
-    target = level_target(step, speed)
-    size = jnp.sqrt(jnp.sum(target * target) + _SLOWEST**2)
     usual = textbook_gait(step.env.model)
-    expected = usual.speed * usual.period / 2 * jnp.sqrt(size / usual.speed)
+    pace = jnp.sqrt(_target_size(step, speed) / usual.speed)
+    expected = usual.speed * usual.period / 2 * pace
     landed, leads = _landings(step)
     miss = leads / expected - 1.0
-    return jnp.sum(jnp.where(landed, clip(1.0 - miss * miss, low=-1.0), 0.0))
+    return jnp.sum(jnp.where(landed, bonus - clip(miss * miss, high=2.0), 0.0))
+
+
+def _target_size(step: Transition, speed: float | None) -> jax.Array:
+    """Size of the target velocity (m/s), not 0; arguments as of `velocity`."""
+    target = level_target(step, speed)
+    return jnp.sqrt(jnp.sum(target * target) + _SLOWEST**2)
 
 
 def _landings(step: Transition) -> tuple[jax.Array, jax.Array]:
@@ -213,16 +221,48 @@ def _landings(step: Transition) -> tuple[jax.Array, jax.Array]:
     return landed, jnp.stack([lead, -lead])
 
 
-def tracking(step: Transition, cycle: GaitCycle | None = None, width: float = 2.0) -> jax.Array:
+def foot_slip(step: Transition, most: float = 4.0) -> jax.Array:
+    """Load on the feet times the square of their speed along the ground (100 N·m²/s²).
+
+    It shows a foot that is dragged, or that scuffs the ground in its swing.
+
+    Args:
+      step: the control step.
+      most: (100 N·m²/s²) bound.
+    """
+    feet, now = Feet.of(step.env.model), step.after.description
+    load = now.forces[hunt_crossley_force.FIELD].force[:, 1]
+    slip = jnp.zeros_like(step.after.state.time)
+    for places, velocity in zip(
+        feet.spheres, sphere_velocities(feet, step.env.params, now), strict=True
+    ):
+        slip = slip + jnp.sum(load[places] * (velocity[:, 0] ** 2 + velocity[:, 2] ** 2))
+    return clip(slip / 100.0, high=most)
+
+
+def tracking(
+    step: Transition,
+    cycle: GaitCycle | None = None,
+    width: float = 2.0,
+    duration: float = 0.0,
+) -> jax.Array:
     """Nearness to a reference gait: exp(−width · squared distance from its nearest phase).
 
     Args:
       step: the control step.
       cycle: the reference; hips, knees and ankles of `textbook_gait` if None.
       width: (1/rad²).
+      duration: (s) by which deviations of the speeds are multiplied, those of the reference at the
+        pace of the task's target speed (`GaitCycle.at_speed`); 0 for the poses alone.
     """
     cycle = textbook_gait(step.env.model) if cycle is None else cycle
-    distance = distance_to_cycle(cycle, cycle.places(step.env.model), step.after.state.q)
+    places, now = cycle.places(step.env.model), step.after.state
+    if duration == 0.0:
+        return jnp.exp(-width * distance_to_cycle(cycle, places, now.q))
+    pace = jnp.ones_like(now.time)
+    if step.env.target_velocity(step.after) is not None:
+        pace = jnp.sqrt(_target_size(step, None) / cycle.speed)
+    distance = distance_to_cycle(cycle, places, now.q, now.u, duration=duration, pace=pace)
     return jnp.exp(-width * distance)
 
 
@@ -239,7 +279,7 @@ TERMS: dict[str, Term] = {
     for function in (
         *(velocity, velocity_miss, alive, task, tilt, heading, height, joint_limit),
         *(knee_hyperextension, effort, activation, control_change, feet_passing, step_length),
-        tracking,
+        *(foot_slip, tracking),
     )
 }
 """The terms by name."""

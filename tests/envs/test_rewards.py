@@ -32,10 +32,13 @@ def env():
     )
 
 
-def described(env, q, loads=(0.0, 0.0), lead=0.0, limit=0.0):
-    """As much of a description as the terms read: bodies, contact and limit forces."""
+def described(env, q, loads=(0.0, 0.0), lead=0.0, limit=0.0, slide=(0.0, 0.0, 0.0)):
+    """As much of a description as the terms read: bodies, contact and limit forces.
+
+    The left heel moves with the velocity `slide`.
+    """
     model = env.model
-    position = jnp.zeros((len(model.body_names), 3))
+    position = still = jnp.zeros((len(model.body_names), 3))
     position = position.at[model.body_names.index("pelvis"), 1].set(place(env, q, "pelvis_ty"))
     for name, ahead in (("calcn_l", lead), ("toes_l", lead), ("pros_foot_r", 0.0)):
         body = model.body_names.index(name)
@@ -47,7 +50,12 @@ def described(env, q, loads=(0.0, 0.0), lead=0.0, limit=0.0):
     for name, load in zip(("l_heel", "r_pros_heel"), loads, strict=True):
         force = force.at[model.contacts.geometry_names.index(name), 1].set(load)
     return types.SimpleNamespace(
-        bodies=types.SimpleNamespace(position=position, rotation=rotation),
+        bodies=types.SimpleNamespace(
+            position=position,
+            rotation=rotation,
+            velocity=still.at[model.body_names.index("calcn_l")].set(jnp.array(slide)),
+            angular_velocity=still,
+        ),
         forces={
             "contacts": types.SimpleNamespace(force=force),
             "limits": types.SimpleNamespace(force=jnp.array([limit, -limit])),
@@ -63,7 +71,7 @@ def place(env, q, name):
 def transition(env, before=None, controls=0.3, previous=0.1, start=None, **now):
     """A control step between two poses; `now` are coordinates, and arguments of `described`."""
     model, count = env.model, len(env.model.coordinate_names)
-    told = {name: now.pop(name) for name in ("loads", "lead", "limit") if name in now}
+    told = {name: now.pop(name) for name in ("loads", "lead", "limit", "slide") if name in now}
     poses = []
     for changes in (before or {}, now):
         q = jnp.asarray(env.params.coordinates.default_value)
@@ -154,9 +162,9 @@ def test_steps_as_long_as_those_of_the_textbook_gait_are_rewarded_most(env):
     usual = textbook_gait(env.model, np.hypot(1.25, 0.1))  # where there is no target: 0.1 m/s
     length = usual.speed * usual.period / 2
 
-    def reward(lead, loads=(300.0, 0.0), before=(0.0, 0.0)):
+    def reward(lead, loads=(300.0, 0.0), before=(0.0, 0.0), **settings):
         step = transition(env, loads=loads, lead=lead, start={"loads": before, "lead": lead})
-        return float(rewards.step_length(step))
+        return float(rewards.step_length(step, **settings))
 
     assert reward(length) == pytest.approx(1.0)
     assert reward(-length, (0.0, 300.0)) == pytest.approx(1.0)  # the right foot
@@ -165,6 +173,17 @@ def test_steps_as_long_as_those_of_the_textbook_gait_are_rewarded_most(env):
     assert reward(-length) == -1.0  # a limp, bounded
     assert reward(length, before=(200.0, 0.0)) == 0.0  # it stood already
     assert reward(0.3) + reward(0.3) > reward(0.1) + reward(0.5)  # equal steps of one stride
+    assert reward(0.5 * length, bonus=0.25) == pytest.approx(0.0)
+    assert reward(-length, bonus=0.25) == -1.75 and reward(length, before=(9e2, 0), bonus=0.25) == 0
+
+
+def test_a_loaded_foot_that_moves_along_the_ground_slips(env):
+    assert rewards.foot_slip(transition(env, loads=(300.0, 200.0))) == 0.0
+    dragged = transition(env, loads=(300.0, 200.0), slide=(0.3, 7.0, 0.4))  # the left foot
+    assert rewards.foot_slip(dragged) == pytest.approx(300.0 * 0.25 / 100)
+    assert rewards.foot_slip(dragged, most=0.5) == 0.5
+    swinging = transition(env, loads=(0.0, 200.0), slide=(2.0, 0.0, 0.0))
+    assert rewards.foot_slip(swinging) == 0.0
 
 
 def test_tracking_is_one_on_the_reference(env):
@@ -174,6 +193,27 @@ def test_tracking_is_one_on_the_reference(env):
     assert rewards.tracking(transition(env, **pose)) == pytest.approx(1.0)
     pose["knee_angle_l"] -= 0.5
     assert rewards.tracking(transition(env, **pose), cycle) < 0.75
+
+
+def test_tracking_of_a_motion_asks_for_the_pace_of_the_target_speed(env):
+    usual = textbook_gait(env.model)
+    cycle = usual.at_speed(np.hypot(1.25, 0.1))  # where there is no target: 0.1 m/s
+    pose = dict(zip(cycle.coordinate_names, cycle.q[23], strict=True))
+    step = transition(env, **pose)
+
+    def moving(share):
+        state = step.after.state
+        u = state.u.at[cycle.places(env.model)].set(share * cycle.q_phase[23] / cycle.period)
+        after = step.after._replace(state=dataclasses.replace(state, u=u))
+        return dataclasses.replace(step, after=after)
+
+    nearness = [rewards.tracking(moving(share), duration=0.2) for share in (0.5, 1.0, 1.5)]
+    assert nearness[1] == pytest.approx(1.0) and max(nearness[0], nearness[2]) < 0.95
+    assert rewards.tracking(moving(0.5)) == pytest.approx(1.0)
+    speeds = 0.2 * cycle.q_phase / cycle.period
+    distance = ((cycle.q - cycle.q[23]) ** 2 + speeds**2).sum(axis=1).min()
+    assert rewards.tracking(step, duration=0.2) == pytest.approx(np.exp(-2.0 * distance))
+    assert rewards.tracking(moving(1.0), usual, duration=0.2) == pytest.approx(1.0)
 
 
 def test_a_reward_is_the_weighted_sum_of_its_terms(env):
@@ -211,7 +251,8 @@ def test_gradients_are_finite_at_the_bounds_of_the_terms(env):
         after = step.after._replace(state=dataclasses.replace(step.after.state, q=q))
         step = dataclasses.replace(step, after=after)
         terms = (rewards.velocity, rewards.tilt, rewards.heading, rewards.knee_hyperextension)
-        return sum(term(step) for term in terms) + rewards.tracking(step, cycle)
+        own = [rewards.tracking(step, cycle, duration=duration) for duration in (0.0, 0.1)]
+        return sum(term(step) for term in terms) + rewards.foot_slip(step) + sum(own)
 
     q = transition(env, knee_angle_l=0.05, knee_angle_r=0.05).after.state.q
     slope = jax.grad(total)(q)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.envs.feet import Feet, forward_axis, left_lead, sphere_centers
+from jaxosim.envs.feet import Feet, forward_axis, left_lead, sphere_centers, sphere_velocities
 from jaxosim.envs.gait_cycle import textbook_gait
 from jaxosim.envs.poses import Poses, mirrored
 from jaxosim.learning.gait import feet_over_time, gait_of
@@ -21,6 +21,15 @@ DT = 0.04
 def walker():
     model, params = jaxosim.load_model("gait9dof18musc")
     return model, params
+
+
+@pytest.fixture(scope="module")
+def described(walker):
+    """A function of q and u: the description of the walker there."""
+    model, params = walker
+    rest, controls = jaxosim.initial_state(model, params), jnp.zeros(len(model.control_names))
+    program = jax.jit(functools.partial(jaxosim.describe, model))
+    return lambda q, u: program(params, dataclasses.replace(rest, q=q, u=u), controls)
 
 
 def textbook_motion(model, params, strides=5, limp=False):
@@ -86,17 +95,27 @@ def test_neither_foot_is_ahead_where_the_legs_stand_alike(name):
     assert abs(lead[0]) < 1e-3  # m; of sound feet and of a prosthetic one
 
 
-def test_the_reward_and_the_measure_see_the_same_foot_ahead(walker):
+def test_the_reward_and_the_measure_see_the_same_foot_ahead(walker, described):
     model, params = walker
     q, _ = textbook_motion(model, params, strides=1)
-    state = dataclasses.replace(jaxosim.initial_state(model, params), q=jnp.asarray(q[3]))
-    controls = jnp.zeros(len(model.control_names))
-    now = jax.jit(functools.partial(jaxosim.describe, model))(params, state, controls)
+    now = described(jnp.asarray(q[3]), jnp.zeros(len(q[3])))
     feet = Feet.of(model)
     own = left_lead(feet, sphere_centers(feet, params, now), forward_axis(model, now))
     lead, _ = feet_over_time(model, params, q[3:4])
     assert abs(own) > 0.1
     np.testing.assert_allclose(own, lead[0], rtol=1e-9)
+
+
+def test_the_velocities_of_the_feet_are_the_rates_of_their_places(walker, described):
+    model, params = walker
+    feet, h = Feet.of(model), 1e-6
+    q, u = np.random.default_rng(0).uniform(-0.5, 0.5, (2, len(model.coordinate_names)))
+    places = [sphere_centers(feet, params, described(jnp.asarray(q + t * u), u)) for t in (-h, h)]
+    for own, before, after in zip(
+        sphere_velocities(feet, params, described(q, u)), *places, strict=True
+    ):
+        assert np.abs(own).max() > 0.1
+        np.testing.assert_allclose(own, (after - before) / (2 * h), atol=1e-8)
 
 
 def test_knees_beyond_straight_are_measured(walker):
