@@ -18,6 +18,7 @@ from jaxosim.host.archive import Archive, write_archive
 FOLDER = pathlib.Path(__file__).with_name("policies")
 _LARGEST_INPUT = 5.0  # of a normalized entry; as in OpenAI Baselines' VecNormalize, where it is 10
 _EPSILON = 1e-5  # of layer normalization, as in PyTorch and Flax
+_OFFSET = 0.01  # of the logits of the left leg; those of the right one have the opposite
 _ARRAYS = ("mean", "deviation", "low", "high")
 _MIRROR = ("entry", "sign", "action")
 _TEXTS = ("observation_names", "action_names", "bias", "metadata")
@@ -81,7 +82,8 @@ class Policy:
 
     The action is low + (high − low) · sigmoid(logits + bias), where the network computes the logits
     from the normalized observation. With a mirror the network computes the logits of one leg, and
-    those of the other from the reflected observation, so that the policy is equivariant.
+    those of the other from the reflected observation, so that the policy is equivariant, but for a
+    small opposite offset of the legs' logits, by which they part where they are in the same pose.
 
     Attributes:
       layers: weights of the network.
@@ -122,7 +124,10 @@ class Policy:
         """The network's output `[..., action]` for a normalized observation `[..., entry]`."""
         if self.mirror is None:
             return network(self.layers, x)
-        sides = [network(self.layers, side) for side in (x, self.mirror(x))]
+        left, right = (network(self.layers, side) for side in (x, self.mirror(x)))
+        # Without the offset both legs would do the same for ever from a symmetric state, such as
+        # the one in which osim-rl's episodes begin.
+        sides = [left + _OFFSET, right - _OFFSET]
         return x.__array_namespace__().concatenate(sides, axis=-1)[..., self.mirror.action]
 
     def action(self, logits: Any) -> Any:

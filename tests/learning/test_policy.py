@@ -122,23 +122,30 @@ class Sided:
     action_low, action_high = np.zeros(4), np.ones(4)
 
 
-def test_a_symmetric_model_has_an_equivariant_policy_and_an_invariant_value():
+def test_the_policy_of_a_symmetric_model_is_equivariant_but_for_an_offset_its_value_invariant():
     env = Sided()
     mirror = jax.tree.map(np.asarray, sagittal_mirror(env))
     policy = random_policy(env, mirror)
-    # Statistics are those of both sides.
-    both = 0.5 * (policy.mean + policy.mean[mirror.entry])
-    policy = dataclasses.replace(policy, mean=both, deviation=np.ones(5))
     x = np.random.default_rng(3).normal(size=(6, 5))
     entries, actions = sided(env.observation_names), sided(env.action_names)
-    expected = policy(x)
-    assert np.allclose(policy(x[:, entries]), expected[:, actions], rtol=1e-12)
-    assert not np.allclose(expected, expected[:, actions])
+    offset = np.array([-0.01, 0.01, 0.01, -0.01])
+    expected = policy.logits(x) - offset
+    assert np.allclose(policy.logits(x[:, entries]) - offset, expected[:, actions], rtol=1e-12)
+    assert not np.allclose(expected, expected[:, actions], atol=0.1)
     critics = random_layers(5, 8, 1), random_layers(5, 4, 1)
     value = values(critics, x, mirror)
     assert np.allclose(values(critics, x[:, entries], mirror), value, rtol=1e-12)
     assert not np.allclose(values(critics, x, None), value)
     assert critic_loss(critics, jnp.asarray(x), jnp.asarray(value), mirror) > 0
+
+
+def test_from_a_symmetric_state_the_legs_part():
+    env = Sided()
+    mirror = jax.tree.map(np.asarray, sagittal_mirror(env))
+    policy = random_policy(env, mirror)
+    symmetric = np.array([0.3, -0.2, -0.2, 0.7, 0.7])
+    right_a, left_b, left_a, right_b = policy.logits(symmetric)
+    assert np.allclose([left_a - right_a, left_b - right_b], 0.02, rtol=1e-9)
 
 
 def test_a_model_without_two_equal_legs_has_no_mirror(tmp_path):
