@@ -59,6 +59,7 @@ from jaxosim.fused import KERNELS
 from jaxosim.joints.ellipsoid_joint import Params as EllipsoidJointParams
 from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointParams
 from jaxosim.muscles.degroote_fregly2016 import Params as DeGrooteFregly2016Params
+from jaxosim.muscles.meyer_fregly2016 import Params as MeyerFregly2016Params
 from jaxosim.muscles.millard2012 import Params as Millard2012Params
 from jaxosim.muscles.muscle import MuscleParams
 from jaxosim.muscles.rigid_tendon import Params as RigidTendonParams
@@ -261,6 +262,7 @@ class Params:
     degroote_fregly2016: DeGrooteFregly2016Params = dataclasses.field()
     schutte1993: Schutte1993Params = dataclasses.field()
     rigid_tendon: RigidTendonParams = dataclasses.field()
+    meyer_fregly2016: MeyerFregly2016Params = dataclasses.field()
     millard2012: Millard2012Params = dataclasses.field()
     contacts: hunt_crossley_force.Params = dataclasses.field()
     limits: coordinate_limit_force.Params = dataclasses.field()

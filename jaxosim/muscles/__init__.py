@@ -4,7 +4,14 @@
 of all classes, and nothing outside this package depends on a muscle's class.
 """
 
-from jaxosim.muscles import degroote_fregly2016, millard2012, rigid_tendon, schutte1993, thelen2003
+from jaxosim.muscles import (
+    degroote_fregly2016,
+    meyer_fregly2016,
+    millard2012,
+    rigid_tendon,
+    schutte1993,
+    thelen2003,
+)
 from jaxosim.muscles.muscle import MuscleClass
 
 MUSCLES: tuple[MuscleClass, ...] = (
@@ -13,4 +20,5 @@ MUSCLES: tuple[MuscleClass, ...] = (
     degroote_fregly2016,
     schutte1993,
     rigid_tendon,
+    meyer_fregly2016,
 )

@@ -311,8 +311,8 @@ def test_other_controllers_are_refused_by_name():
 
 
 def test_a_force_of_an_unknown_class_is_refused_rather_than_missed_by_its_controller():
-    unknown = osim.element("MeyerFregly2016Muscle", "m")
+    unknown = osim.element("Millard2012AccelerationMuscle", "m")
     driven = controller("c", constant(1), socket_actuators="/forceset/m")
     other = osim.element("CorrectionController", "r")
     names, _ = refused(world(driven, other, forces=(unknown,)))
-    assert sorted(names) == [("CorrectionController", "r"), ("MeyerFregly2016Muscle", "m")]
+    assert sorted(names) == [("CorrectionController", "r"), ("Millard2012AccelerationMuscle", "m")]

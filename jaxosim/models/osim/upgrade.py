@@ -30,8 +30,7 @@ _RENAMED = {
 _RENAMED_FORCES = {"Force": "PointActuator", "Torque": "TorqueActuator"}
 
 _PATH_POINTS = ("PathPoint", "ConditionalPathPoint", "MovingPathPoint")
-# Constraints between two bodies.
-_PAIRS = ("PointConstraint", "ConstantDistanceConstraint", "PointOnLineConstraint")
+_PAIRS = ("PointConstraint", "ConstantDistanceConstraint", "PointOnLineConstraint")  # of bodies
 _INERTIA = ("xx", "yy", "zz", "xy", "xz", "yz")
 _OFFSETS = ("location_in_parent", "orientation_in_parent", "location", "orientation")
 _SAME = 2e-14  # SimTK::SignificantReal, within which OpenSim calls two numbers equal
@@ -74,6 +73,7 @@ def upgrade(model: Element, version: int) -> None:
 _MUSCLES = (  # OpenSim's Muscle makes these changes for every class
     "DeGrooteFregly2016Muscle",
     "Delp1990Muscle_Deprecated",
+    "MeyerFregly2016Muscle",
     "Millard2012AccelerationMuscle",
     "Millard2012EquilibriumMuscle",
     "RigidTendonMuscle",

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.arrays.safe import clip
+from jaxosim.muscles.bells import sum_of_bells
 from jaxosim.muscles.degroote_fregly2016.properties import Params
 
 # The active force-length curve's three bells: height, place, width, and slope of the width.
@@ -20,7 +21,6 @@ _BELLS = (
     (0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188),
     (0.1, 1.0, 0.353553390593274, 0.0),
 )
-_LEAST_WIDTH = 0.01  # narrower ones are of bells that are zero there
 _PASSIVE_SHAPE = 4.0
 _LEAST_LENGTH, PUSH = 0.2, 0.2  # normalized: zero of the passive curve; most a tendon could push
 _D1, _D2, _D3, _D4 = -0.3211346127989808, -8.149, -0.374, 0.8825327733249912  # force-velocity
@@ -30,12 +30,7 @@ SMALLEST = 1e-9  # floor of normalized lengths, of activation · overlap, of ten
 
 def active_force_length_multiplier(length: jax.Array, muscles: Params) -> jax.Array:
     """Active force-length multiplier (1) of normalized fiber lengths `[muscle]`."""
-    x = (length - 1) / muscles.active_force_width_scale + 1
-    total = jnp.zeros_like(x)
-    for height, place, width, slope in _BELLS:
-        breadth = clip(width + slope * x, low=_LEAST_WIDTH)
-        total = total + height * jnp.exp(-0.5 * ((x - place) / breadth) ** 2)
-    return total
+    return sum_of_bells(length, muscles.active_force_width_scale, _BELLS)
 
 
 def passive_force_multiplier(length: jax.Array, muscles: Params) -> jax.Array:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.arrays.safe import clip, safe_divide
+from jaxosim.muscles.activation import smooth_rate
 from jaxosim.muscles.degroote_fregly2016.curves import (
     PUSH,
     SMALLEST,
@@ -177,8 +178,4 @@ def activation_rate(muscles: Properties, activation: jax.Array, excitation: jax.
       activation: `[muscle]` (1) the state, not clipped.
       excitation: `[muscle]` (1), not clipped.
     """
-    missing = excitation - activation
-    pace = 0.5 + 1.5 * activation
-    share = 0.5 * jnp.tanh(muscles.activation_dynamics_smoothing * missing)
-    up = safe_divide(0.5 + share, muscles.activation_time_constant * pace)
-    return (up + (0.5 - share) * pace / muscles.deactivation_time_constant) * missing
+    return smooth_rate(activation, excitation, muscles)
