@@ -18,14 +18,15 @@ STRICT = {
     ),
     "a flag that is none": "expected true or false",
     "a spline without knots in order": r"\b(knots|two y for one x)\b",
-    "a coordinate that moves no inertia": "mass matrix is singular|to have mass",
+    "a coordinate that moves no inertia": "mass matrix is singular|to have mass|to move something",
     "a value with which OpenSim's forces are not finite, or point the wrong way": (
         r"(above 0|other than 0|of at least 0|of 0 or more|from 0 to \d|below π/2)"
     ),
     "a class that is unknown": r"component\(s\) of \d+ class\(es\)",
     "a wrap beyond the points of its path": "expected a range of points",
     "a function of other arguments": r"expected a function of \d+ coordinate\(s\)",
-    "a coordinate that no axis uses": "expected a use in SpatialTransform",
+    "axes that do not fit the coordinates": "use in SpatialTransform|SpatialTransform uses it",
+    "an object of another class": r"expected a \w+, found",
     "an encoding that is none": "expected a common text encoding",
 }
 # What OpenSim refuses and jaxosim reads, by OpenSim's message: it fails at bodies without a joint
