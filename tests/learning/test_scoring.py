@@ -11,6 +11,7 @@ import pytest
 import jaxosim
 from jaxosim.envs.heading_observation import heading_observation
 from jaxosim.learning.numpy_policy import Policy
+from jaxosim.learning.policy import load_policy
 from jaxosim.learning.scoring import (
     begin,
     check_opensim,
@@ -109,3 +110,18 @@ def test_an_arm_reaches_for_the_same_targets_in_both_simulators():
         assert here.seconds == there.seconds == pytest.approx(0.05)
         assert here.score == pytest.approx(there.score, abs=1e-4)
     assert abs(ours[0].score - ours[1].score) > 1e-3  # two targets
+
+
+@pytest.mark.slow  # likewise
+@pytest.mark.parametrize(
+    "name, task, options, least",
+    [
+        ("walk_planar_fast", "L2RunEnv", {}, 30.0),
+        ("walk_prosthetic_fast", "ProstheticsEnv", {"difficulty": 0}, 2000.0),
+    ],
+)
+def test_fast_policies_of_the_package_go_as_fast_as_documented(name, task, options, least):
+    policy = load_policy(name)
+    env = scoring_env(policy, task, hold=hold_of(policy), **options)
+    (scored,) = score(env, policy, begin(env, 1, 0))
+    assert scored.completed and scored.score > least
