@@ -121,7 +121,9 @@ def test_an_arm_reaches_for_the_same_targets_in_both_simulators():
     ],
 )
 def test_fast_policies_of_the_package_go_as_fast_as_documented(name, task, options, least):
-    policy = load_policy(name)
+    policy = jax.tree.map(
+        lambda leaf: leaf.astype(float) if leaf.dtype == jnp.float32 else leaf, load_policy(name)
+    )
     env = scoring_env(policy, task, hold=hold_of(policy), **options)
     (scored,) = score(env, policy, begin(env, 1, 0))
     assert scored.completed and scored.score > least
