@@ -143,7 +143,9 @@ def assemble(model: Model, params: Params, state: State) -> State:
         change = change * (_LONGEST / jnp.maximum(jnp.max(jnp.abs(change)), _LONGEST))
         within = jnp.where(model.clamped, jnp.clip(q + change, low, high), q + change)
         stopped = within != q + change
-        return (within, jnp.where(stopped, within, goal), held | stopped), None
+        # Coordinates that depend on others aim at nothing, however steep their functions are.
+        goal = jnp.where(stopped | model.dependent, within, goal)
+        return (within, goal, held | stopped), None
 
     start = state.q, state.q, jnp.zeros(state.q.shape, bool)
     toward = np.repeat((_TOWARD, 0.0), (_ASSEMBLY_STEPS, _LAST_STEPS))

@@ -105,6 +105,26 @@ def test_the_initial_pose_is_assembled_as_opensim_assembles_it(opensim, text):
     assert float(constraint_error(model, params, ours)) < 1e-12
 
 
+def test_a_steep_coupler_does_not_pull_at_what_it_depends_on():
+    """OpenSim's assembler stops here before it gets there, at 0.0994."""
+    text = osim.model(
+        bodies=osim.body("a") + osim.body("b"),
+        joints=osim.joint(
+            "PinJoint", "j", "/ground", "/bodyset/a", osim.coordinates("k", default_value="0.1")
+        )
+        + osim.joint("SliderJoint", "i", "/bodyset/a", "/bodyset/b", osim.coordinates("l")),
+        rest=osim.members(
+            "ConstraintSet",
+            worlds.coupler(
+                "c", "k", "l", worlds.function("LinearFunction", coefficients="5000 -497")
+            ),
+        ),
+    )
+    model, params = hopper_model.load(text)
+    found = jaxosim.initial_state(model, params).q
+    np.testing.assert_allclose(found, [0.1, 3.0], rtol=1e-7)
+
+
 @pytest.mark.opensim
 def test_moment_arms_are_those_of_coupled_coordinates(opensim, linkage):
     model, params = linkage
