@@ -19,6 +19,9 @@ from jaxosim.learning.scoring import hold_of, scoring_env
 from jaxosim.viewer.motion import Motion
 
 EPISODE_SEED = 1000  # of evaluations; an episode is their first
+# Options of osim-rl's tasks. A policy may come from a stranger, so no other one is passed on: the
+# option `model` would open a file that is named in another one.
+_OPTIONS = ("difficulty", "variant", "speed")
 
 
 def is_policy(source: str | os.PathLike[str]) -> bool:
@@ -53,8 +56,8 @@ def played_by(source: str | os.PathLike[str], seed: int = EPISODE_SEED) -> Motio
         raise TableFormatError(
             f"{os.fspath(source)}: expected a policy of `jaxosim train`, which says its task"
         )
-    options = dict(settings.get("evaluation", {}))
-    options.pop("observation", None)  # the policy's own names tell
+    given = settings.get("evaluation") or settings.get("env") or {}
+    options = {name: given[name] for name in _OPTIONS if name in given}
     env = scoring_env(policy, settings["task"], hold=hold_of(policy), **options)
     return episode_of(env, policy, seed)
 

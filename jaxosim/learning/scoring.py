@@ -85,10 +85,18 @@ def scoring_env(
 
 
 def hold_of(policy: Policy) -> int:
-    """Control steps of 10 ms in one of those that a policy was trained with, by its metadata."""
-    settings = policy.about.get("settings", {})
-    integrator = settings.get("integrator", {}) if isinstance(settings, dict) else {}
-    return max(1, round(integrator.get("step_size", OSIM_RL_STEP) / OSIM_RL_STEP))
+    """Control steps of 10 ms in one of those that a policy was trained with, by its metadata.
+
+    Raises:
+      ValueError: the metadata names a step that is no number of seconds up to one.
+    """
+    found: Any = policy.about
+    for table in ("settings", "integrator"):
+        found = found.get(table) if isinstance(found, dict) else None
+    step = found.get("step_size", OSIM_RL_STEP) if isinstance(found, dict) else OSIM_RL_STEP
+    if not isinstance(step, int | float) or not 0 < step <= 1:
+        raise ValueError(f"expected a policy of control steps up to 1 s, its metadata say {step!r}")
+    return max(1, round(step / OSIM_RL_STEP))
 
 
 def begin(env: Env, episodes: int, seed: int, pool: State | None = None) -> EnvState:

@@ -56,6 +56,14 @@ def test_an_action_is_held_as_long_as_in_training():
     assert hold_of(policy_of(own)) == 1
     metadata = '{"settings": {"integrator": {"step_size": 0.04}}}'
     assert hold_of(policy_of(own, metadata=metadata)) == 4
+    assert hold_of(policy_of(own, metadata='{"settings": {"integrator": []}}')) == 1
+
+
+@pytest.mark.parametrize("step", ["0", "-0.04", "Infinity", "NaN", '"long"'])
+def test_metadata_of_no_sensible_step_are_refused(step):
+    metadata = f'{{"settings": {{"integrator": {{"step_size": {step}}}}}}}'
+    with pytest.raises(ValueError, match="expected a policy of control steps up to 1 s"):
+        hold_of(policy_of(jaxosim.make("L2RunEnv"), metadata=metadata))
 
 
 def test_what_opensim_cannot_score_is_refused_with_the_reason():
