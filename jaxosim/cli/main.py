@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import dataclasses
 import gc
+import importlib
 import io
 import math
 import os
@@ -26,14 +27,8 @@ import rich.progress
 
 import jaxosim
 from jaxosim import fused, sto
-from jaxosim.cli import report, view
-from jaxosim.cli.bench import bench
-from jaxosim.cli.evaluate import evaluate
-from jaxosim.cli.obs import obs
+from jaxosim.cli import report
 from jaxosim.cli.rollout import ControlSignal, Job, Result, prepare, root_body, run
-from jaxosim.cli.serve import regrade, serve
-from jaxosim.cli.submit import submit
-from jaxosim.cli.train import train
 from jaxosim.errors import JaxosimError, OsimFormatWarning, TableFormatWarning
 from jaxosim.host import cache, interrupts
 from jaxosim.host.compilation_cache import use_compilation_cache
@@ -46,6 +41,34 @@ from jaxosim.viewer.motion import Motion, write_motion
 
 _OUT_SUFFIXES = (".npz", ".sto")
 _OUR_WARNINGS = (OsimFormatWarning, TableFormatWarning)
+# Modules of jaxosim.cli that have a command of that name, imported when it is asked for.
+_MODULES = {
+    "bench": "bench",
+    "evaluate": "evaluate",
+    "obs": "obs",
+    "plot": "view",
+    "regrade": "serve",
+    "render": "view",
+    "serve": "serve",
+    "submit": "submit",
+    "train": "train",
+    "view": "view",
+}
+
+
+class Commands(click.Group):
+    """The commands of this module and of `_MODULES`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all, in alphabetical order."""
+        return sorted({*self.commands, *_MODULES})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, None if there is none of that name."""
+        if cmd_name in _MODULES:
+            module = importlib.import_module(f"jaxosim.cli.{_MODULES[cmd_name]}")
+            return getattr(module, cmd_name)
+        return super().get_command(ctx, cmd_name)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,7 +111,9 @@ def _status(arguments: Sequence[str] | None) -> int:
 def _out_of_memory(arguments: Sequence[str] | None) -> str:
     """What to say, and to do where the command can do with less."""
     words = sys.argv[1:] if arguments is None else arguments
-    command = next((commands.commands[word] for word in words if word in commands.commands), None)
+    context = click.Context(commands)
+    names = [word for word in words if word in commands.list_commands(context)]
+    command = commands.get_command(context, names[0]) if names else None
     options = [] if command is None else [parameter.name for parameter in command.params]
     return "out of memory" + (": give a smaller --batch" if "batch" in options else "")
 
@@ -110,7 +135,11 @@ def _complain(message: str, status: int) -> int:
     return status
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.version_option(jaxosim.__version__, prog_name="jaxosim")
 @click.option("--no-cache", is_flag=True, help="Compile anew and keep no compiled code.")
 @click.pass_context
@@ -312,15 +341,3 @@ def _write(path: pathlib.Path, model: Model, params: Params, job: Job, result: R
     timed = dataclasses.replace(states, time=result.time)
     motion = Motion(path.name, model, params, timed, result.controls)
     write_motion(path, motion, metadata, root_position=result.root_position, finite=result.finite)
-
-
-commands.add_command(bench)
-commands.add_command(evaluate)
-commands.add_command(obs)
-commands.add_command(serve)
-commands.add_command(regrade)
-commands.add_command(submit)
-commands.add_command(train)
-commands.add_command(view.plot)
-commands.add_command(view.render)
-commands.add_command(view.view)

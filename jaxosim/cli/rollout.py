@@ -157,13 +157,11 @@ def prepare(model: Model, params: Params, job: Job) -> Compiled:
     """
     start = time.perf_counter()
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, job.dtype), params)
-    one, found = jax.jit(lambda numbers: find_initial_state(model, numbers))(params)
-    warn_without_equilibrium(model, found)
-    position = jax.jit(functools.partial(root_position, model))(params, one)
-    state = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], job.batch, axis=0), one)
     mesh = world_mesh(num_envs=job.batch)
     place = world_sharding(mesh)
-    state = jax.device_put(state, place)
+    begin = jax.jit(functools.partial(_begin, model, job), out_shardings=(place, None, None))
+    state, found, position = begin(params)
+    warn_without_equilibrium(model, found)
     chunk = jax.jit(functools.partial(_run_chunk, model, job, mesh), out_shardings=(place, None))
     call = chunk.lower(params, state, jnp.int32(0), job.key()).compile()
     seconds = time.perf_counter() - start
@@ -198,6 +196,13 @@ def run(compiled: Compiled, keep: bool, advance: Callable[[int], object]) -> Res
         finite=np.all(finite, axis=0),
         seconds=seconds,
     )
+
+
+def _begin(model: Model, job: Job, params: Params) -> tuple[State, jax.Array, jax.Array]:
+    """The initial state of all worlds, which muscles have an equilibrium, the root body's place."""
+    one, found = find_initial_state(model, params)
+    state = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], job.batch, axis=0), one)
+    return state, found, root_position(model, params, one)
 
 
 def _run_chunk(

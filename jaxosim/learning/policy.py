@@ -34,7 +34,7 @@ def load_policy(source: str | os.PathLike[str]) -> Policy:
       FileNotFoundError: there is neither such a file nor such a name; the message lists the names.
       TableFormatError: the file is no policy.
     """
-    return jax.tree.map(jnp.asarray, load_numpy_policy(source))
+    return jax.device_put(load_numpy_policy(source))
 
 
 def initial_policy(env: Env, layers: Layers, *, bias: float, mirror: Mirror | None) -> Policy:

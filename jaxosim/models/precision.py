@@ -1,7 +1,6 @@
 """Numbers of a file in the precision that JAX works in."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.constraints import CONSTRAINTS
@@ -43,7 +42,7 @@ def in_working_precision(model: Model, numbers: Params) -> Params:
                 f"float32, found {exact[place]}; with JAX's x64 mode on it fits float64"
             )
     with jax.debug_infs(False):  # a file may say inf for "no bound"
-        return jax.tree.map(jnp.asarray, rounded)
+        return jax.device_put(rounded)  # jnp.asarray would compile a program for each shape
 
 
 def _owner(model: Model, axes: tuple[str | int, ...], place: tuple[int, ...]) -> str:

@@ -49,7 +49,7 @@ COMMANDS = {
 def options_of(command):
     return [
         parameter
-        for parameter in cli.commands.commands[command].params
+        for parameter in cli.commands.get_command(click.Context(cli.commands), command).params
         if isinstance(parameter, click.Option) and not parameter.is_flag
     ]
 
