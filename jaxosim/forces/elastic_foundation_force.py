@@ -154,7 +154,7 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
         element=element,
         spring_geometry=np.repeat(np.arange(len(uses)), counts),
         pairs=tuple(pairs),
-        pair_moves=np.array(moves).reshape(-1, support.shape[1]),
+        pair_moves=np.array(moves).reshape(len(pairs), support.shape[1]),
     )
 
     def column(name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 import jaxosim
 from jaxosim.errors import OsimFormatError
 from jaxosim.models import load
-from tests.models.osim_text import body, model
+from tests.models.osim_text import body, document, joint, members, model
 
 STAMP = (1_700_000_000, 1_700_000_000)
 
@@ -32,6 +32,19 @@ def test_a_relative_path_means_the_folder_of_now(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path / name)
         seen.append(mass_of("scaled.osim"))
     assert seen == [2.0, 7.0, 2.0]
+
+
+WELDED = members("BodySet", body("a")) + members(
+    "JointSet", joint("WeldJoint", "j", "/ground", "/bodyset/a")
+)
+
+
+@pytest.mark.parametrize("inside", ["", WELDED], ids=["ground alone", "a welded body"])
+def test_a_model_in_which_nothing_moves_loads(tmp_path, inside):
+    path = tmp_path / "still.osim"
+    path.write_text(document(inside))
+    structure, _ = jaxosim.load_model(path)
+    assert structure.coordinate_names == () and len(structure.tree.body) == 0
 
 
 def test_a_file_overwritten_under_one_time_stamp_is_read_anew(tmp_path):
