@@ -9,6 +9,7 @@ stride time and speed of adults, ibidem: 82 m/min at 113 steps/min.
 """
 
 import dataclasses
+from collections.abc import Collection
 
 import jax.numpy as jnp
 import numpy as np
@@ -151,6 +152,7 @@ def cycle_of_motion(
     start: float | None = None,
     end: float | None = None,
     phases: int = _PHASES,
+    coordinate_names: Collection[str] | None = None,
 ) -> GaitCycle:
     """A gait cycle from a motion, such as `sto.read_motion` reads from a `.mot` or `.sto` file.
 
@@ -163,9 +165,12 @@ def cycle_of_motion(
       start: (s) beginning of the period; of the motion if None.
       end: (s) its end; of the motion if None.
       phases: number of phases.
+      coordinate_names: of the coordinates that the cycle prescribes, such as those that the file of
+        the motion has; all but those named above if None.
 
     Raises:
-      ValueError: the motion does not contain the period, or the model has no `pelvis_tx`.
+      ValueError: the motion does not contain the period, the model has no `pelvis_tx`, or none of
+        the coordinates.
     """
     check_count("phases", phases)
     if _FORWARD not in model.coordinate_names:
@@ -183,9 +188,7 @@ def cycle_of_motion(
     forward = lookup.coordinate(model, _FORWARD)
     distance = q[-1, forward] - q[0, forward]
     q = q - np.linspace(0.0, 1.0, phases + 1)[:, None] * (q[-1] - q[0])
-    left_out = (_FORWARD, "pelvis_tz", "pelvis_rotation")
-    kept = [i for i, name in enumerate(model.coordinate_names) if name not in left_out]
-    kept = [i for i in kept if not model.locked[i]]
+    kept = _prescribed(model, coordinate_names)
     q, q_phase = _smooth(q[:-1, kept], phases // 4)
     return GaitCycle(
         coordinate_names=tuple(model.coordinate_names[i] for i in kept),
@@ -194,6 +197,24 @@ def cycle_of_motion(
         period=end - start,
         speed=float(distance / (end - start)),
     )
+
+
+def _prescribed(model: Model, chosen: Collection[str] | None) -> list[int]:
+    """Places of the coordinates that a cycle of a motion prescribes.
+
+    Raises:
+      ValueError: there are none.
+    """
+    left_out = (_FORWARD, "pelvis_tz", "pelvis_rotation")
+    names = model.coordinate_names
+    free = [name for name, locked in zip(names, model.locked, strict=True) if not locked]
+    kept = [name for name in free if name not in left_out and (chosen is None or name in chosen)]
+    if not kept:
+        raise ValueError(
+            f"coordinate_names: expected coordinates of {model.source} that are not locked, beside "
+            f"{', '.join(left_out)}"
+        )
+    return [lookup.coordinate(model, name) for name in kept]
 
 
 def distance_to_cycle(

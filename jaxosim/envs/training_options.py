@@ -15,26 +15,30 @@
     [env.starts]
     count = 1024
     rest = 0.3
+    [env.motion]
+    file = "walk.mot"
 
 `training_task` makes a task of it.
 """
 
+import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxosim.checks import check_count, check_share
 from jaxosim.envs import rewards
 from jaxosim.envs.base import Env
 from jaxosim.envs.endings import Fallen
-from jaxosim.envs.gait_cycle import textbook_gait
+from jaxosim.envs.gait_cycle import GaitCycle, cycle_of_motion, textbook_gait
 from jaxosim.envs.heading_observation import heading_observation
 from jaxosim.envs.poses import concatenated, cycle_poses, rest_poses
 from jaxosim.envs.pushes import RandomPush
 from jaxosim.envs.registry import make
 from jaxosim.envs.start_pool import make_pool
 from jaxosim.envs.targets import WideTargets
+from jaxosim.sto import coordinates_in, read_motion, read_table
 from jaxosim.types import State
 
 OBSERVATIONS = {"heading": heading_observation}
@@ -53,33 +57,89 @@ def training_task(name: str, data: Mapping[str, Any], **options: Any) -> Env:
       data: options of the task. Beside plain ones: `observation` may be "heading"; `reward` gives
         the weight of each term of `rewards.TERMS`, and `scale`, or for a term `weight` and its
         settings; `ended`, `push` and `targets` are settings of `Fallen`, `RandomPush` and
-        `WideTargets`; `starts` are arguments of `walking_starts`.
+        `WideTargets`; `starts` are arguments of `walking_starts`; `motion` those of
+        `motion_cycle`, whose cycle then takes the place of the textbook's in `starts` and in the
+        term `tracking`.
       **options: further options of the task, as for `make`.
 
     Raises:
       ValueError, TypeError: there is no such task, option, term or setting.
     """
     given = dict(data)
-    starts = given.pop("starts", None)
+    starts, motion, reward = (given.pop(key, None) for key in ("starts", "motion", "reward"))
     chosen = given.get("observation")
     if isinstance(chosen, str) and chosen in OBSERVATIONS:
         given["observation"] = OBSERVATIONS[chosen]
-    if "reward" in given:
-        given["reward"] = reward_of(given["reward"])
     for option, kind in _RECORDS.items():
         if option in given:
             given[option] = _called(option, kind, given[option])
     env = make(name, **given, **options)
+    cycle = None
+    if motion is not None:
+        cycle = _called("motion", functools.partial(motion_cycle, env), motion)
+    if reward is not None:
+        env = make(env, reward=reward_of(reward, cycle))
     if starts is None:
         return env
-    return make(env, starts=_called("starts", functools.partial(walking_starts, env), starts))
+    called = functools.partial(walking_starts, env, cycle)
+    return make(env, starts=_called("starts", called, starts))
 
 
-def reward_of(data: Mapping[str, Any]) -> rewards.WeightedReward:
+def motion_cycle(
+    env: Env,
+    *,
+    file: str = "",
+    start: float | None = None,
+    end: float | None = None,
+    speed: float | None = None,
+    coordinates: Sequence[str] | None = None,
+) -> GaitCycle:
+    """A gait cycle of a file, to begin in and to track.
+
+    Args:
+      env: the task.
+      file: a `.mot` or `.sto` table of coordinates, in radians or degrees as its header says.
+      start: (s) beginning of a period, such as a landing of the right foot; of the file if None.
+      end: (s) its end, the next such landing; of the file if None.
+      speed: (m/s) of the gait; that of the pelvis if None. On a treadmill the pelvis stays.
+      coordinates: names of those to take, all that the file has if None.
+
+    Raises:
+      ValueError: no file is named, it does not contain the period or the coordinates, or the pelvis
+        does not go forward and no speed is given.
+      TableFormatError: the file is no table, or no column is a coordinate of the model.
+      OSError: the file cannot be read.
+    """
+    model, params = env.model, env.params
+    assert params is not None
+    if not file:
+        raise ValueError("motion: expected the file of a motion, such as file = 'walk.mot'")
+    table = read_table(file)
+    states = read_motion(table, model, params)
+    found = coordinates_in(table, model)
+    missing = [name for name in coordinates or () if name not in found]
+    if missing:
+        raise ValueError(
+            f"{table.source}: expected columns of the coordinates {', '.join(missing)}"
+        )
+    cycle = cycle_of_motion(
+        model, states, start=start, end=end, coordinate_names=coordinates or found
+    )
+    speed = cycle.speed if speed is None else speed
+    if not speed > 0.0:
+        raise ValueError(
+            f"{table.source}: expected a pelvis that goes forward, or `speed` (m/s), as on a "
+            f"treadmill; pelvis_tx goes by {cycle.speed * cycle.period:g} m in the period"
+        )
+    return dataclasses.replace(cycle, speed=speed)
+
+
+def reward_of(data: Mapping[str, Any], cycle: GaitCycle | None = None) -> rewards.WeightedReward:
     """A weighted reward of data.
 
     Args:
       data: weight of each term, or a table of its `weight` and settings; and `scale`.
+      cycle: what `tracking` tracks; the textbook's gait if None.
 
     Raises:
       ValueError: there is no such term or setting.
@@ -88,22 +148,24 @@ def reward_of(data: Mapping[str, Any]) -> rewards.WeightedReward:
     scale = given.pop("scale", 1.0)
     terms = {}
     for name, value in given.items():
-        if not isinstance(value, Mapping):
-            terms[name] = value
-            continue
-        settings = dict(value)
-        weight, function = settings.pop("weight", None), rewards.TERMS.get(name)
-        if weight is None or function is None:
-            raise ValueError(
-                f"reward.{name}: expected a weight, of a term of {', '.join(rewards.TERMS)}"
-            )
-        _check_settings(f"reward.{name}", function, settings)
-        terms[name] = (weight, functools.partial(function, **settings))
+        settings, weight, function = {}, value, rewards.TERMS.get(name)
+        if isinstance(value, Mapping):
+            settings = dict(value)
+            weight = settings.pop("weight", None)
+            if weight is None or function is None:
+                raise ValueError(
+                    f"reward.{name}: expected a weight, of a term of {', '.join(rewards.TERMS)}"
+                )
+            _check_settings(f"reward.{name}", function, settings)
+        if function is rewards.tracking and cycle is not None:
+            settings["cycle"] = cycle
+        terms[name] = (weight, functools.partial(function, **settings)) if settings else weight
     return rewards.weighted(terms, scale=scale)
 
 
 def walking_starts(
     env: Env,
+    cycle: GaitCycle | None = None,
     *,
     count: int = 1024,
     rest: float = 0.3,
@@ -111,12 +173,13 @@ def walking_starts(
     spread: float = 0.25,
     seed: int = 0,
 ) -> State:
-    """A pool of starts of a walker: its initial pose at rest, and poses of the textbook gait.
+    """A pool of starts of a walker: its initial pose at rest, and poses of a gait.
 
     Poses that the noise took out of the muscles' reach are left out.
 
     Args:
       env: the task.
+      cycle: the gait; the textbook's if None.
       count: poses.
       rest: (1) share of the starts at rest; the others are in motion.
       speed: (m/s) of the gait.
@@ -129,8 +192,8 @@ def walking_starts(
     check_count("count", count)
     check_share("rest", rest)
     resting = round(rest * count)
-    cycle = textbook_gait(env.model, speed)
-    moving = cycle_poses(env, cycle, count - resting, seed=seed + 1, spread=spread)
+    gait = textbook_gait(env.model, speed) if cycle is None else cycle.at_speed(speed)
+    moving = cycle_poses(env, gait, count - resting, seed=seed + 1, spread=spread)
     poses = concatenated(rest_poses(env, resting, seed=seed), moving)
     assert env.params is not None
     return make_pool(env.model, env.params, poses, drop=True)

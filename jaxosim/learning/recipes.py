@@ -6,6 +6,7 @@ and `[env]` its options, as `jaxosim.envs.training_options` reads them; `[integr
 `[env]` if there are none; `symmetric` says that the policy has one network for either leg;
 `[[stages]]` are the learners, one after the other, with their settings, the decisions after which
 the next one begins, and in `env` the options of the task that are others than those of `[env]`.
+The path of a `motion` is relative to the recipe.
 """
 
 import dataclasses
@@ -84,6 +85,14 @@ def load_recipe(source: str | os.PathLike[str]) -> Recipe:
     for key, kind in (("task", str), ("stages", list)):
         if not isinstance(data.get(key), kind) or not data[key]:
             raise ValueError(f"{path}: expected {key}, got {data.get(key)!r}")
+    for options in (
+        data.get("env"),
+        data.get("evaluation"),
+        *(s.get("env") for s in data["stages"]),
+    ):
+        motion = (options or {}).get("motion")
+        if isinstance(motion, dict) and "file" in motion:
+            motion["file"] = str(path.parent / motion["file"])
     return Recipe(name=path.stem, data=data)
 
 

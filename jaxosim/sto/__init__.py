@@ -5,6 +5,7 @@ what in a model.
 """
 
 from jaxosim.sto.motion import (
+    coordinates_in,
     read_controls,
     read_coordinates,
     read_motion,
@@ -17,6 +18,7 @@ from jaxosim.sto.table import Table, read_table, write_table
 
 __all__ = [
     "Table",
+    "coordinates_in",
     "read_controls",
     "read_coordinates",
     "read_motion",

@@ -153,6 +153,16 @@ def read_motion(path: _Path | Table, model: Model, params: Params) -> State:
     return _read_motion(table, model, params, complete=False)
 
 
+def coordinates_in(table: Table, model: Model) -> tuple[str, ...]:
+    """Names of the model's coordinates of whose values a table has a column."""
+    numbers = _numbers(table)
+    return tuple(
+        model.coordinate_names[variable.row]
+        for variable in state_variables(model)
+        if variable.field == "q" and _find(numbers, variable.names) is not None
+    )
+
+
 def read_coordinates(path: _Path, model: Model, params: Params) -> tuple[np.ndarray, np.ndarray]:
     """Read the coordinates of a motion; those that it lacks have their default values.
 

@@ -57,6 +57,12 @@ def test_a_plan_has_what_the_recipe_says_and_else_the_defaults(tmp_path):
     assert plan.settings["recipe"] == "arm" and plan.settings["settings"]["task"] == "Arm2DEnv"
 
 
+def test_the_path_of_a_motion_is_relative_to_the_recipe(tmp_path):
+    text = TEXT.replace("[evaluation]", '[env.motion]\nfile = "gait.mot"\n[evaluation]')
+    recipe = load_recipe(written(tmp_path, text))
+    assert recipe.data["env"]["motion"]["file"] == str(tmp_path / "gait.mot")
+
+
 def test_the_stages_of_one_learner_can_be_chosen(tmp_path):
     recipe = load_recipe(written(tmp_path, TEXT))
     assert [type(stage.learner) for stage in plan_of(recipe, learner="ppo").stages] == [PPO]
