@@ -124,6 +124,7 @@ def test_opensim_reads_the_states_that_are_written(opensim, world, tmp_path):
 # property
 
 
+@pytest.mark.thorough
 def test_activations_approach_the_controls_exponentially(world):
     model, params, state = world
     run = hopper_model.step_of(model, jaxosim.Options.reference(1e-9))
@@ -134,6 +135,7 @@ def test_activations_approach_the_controls_exponentially(world):
     np.testing.assert_allclose(once.force_states, expected, rtol=0, atol=1e-7)
 
 
+@pytest.mark.thorough
 def test_a_short_time_constant_does_not_make_the_implicit_method_unstable(world):
     model, params, state = world
     own = params.activation_coordinate_actuators
@@ -146,6 +148,7 @@ def test_a_short_time_constant_does_not_make_the_implicit_method_unstable(world)
     assert hopper_model.all_finite(state)
 
 
+@pytest.mark.thorough
 def test_the_implicit_solve_is_the_dense_one(world):
     """The states' columns of W = I − g A, against the sum of their terms."""
     model, params, state = world
@@ -169,6 +172,7 @@ def test_the_implicit_solve_is_the_dense_one(world):
     np.testing.assert_allclose(found, np.linalg.solve(matrix, pushed), rtol=1e-10)
 
 
+@pytest.mark.thorough
 def test_an_actuator_that_is_switched_off_has_an_activation_and_no_record(world):
     model, params, state = world
     controls = CONTROLS.at[list(model.control_names).index("off")].set(9.0)
@@ -196,6 +200,7 @@ def test_a_state_without_its_activations_is_refused(world):
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences(world):
     model, params, state = world
 
@@ -216,6 +221,7 @@ def test_gradients_equal_differences(world):
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_batches_of_fused_kernels_equal_single_steps_and_are_traced_once(world):
     model, params, state = world
     starts = [state, dataclasses.replace(state, force_states=-state.force_states)]

@@ -82,6 +82,7 @@ def at(strain, rate):
     return np.array([force_records(model, row)["l"] for row in rows]), slopes
 
 
+@pytest.mark.thorough
 def test_tension_follows_the_published_curve():
     strain = np.array([-0.1, 0.0, 0.03, 0.06, 0.1, 0.1, 0.1, 0.005])
     rate = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 2.0, -2.0, 2.0])
@@ -94,6 +95,7 @@ def test_tension_follows_the_published_curve():
     np.testing.assert_allclose(record[:, 6], rate, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.thorough
 def test_the_slope_does_not_jump_where_the_toe_begins_and_ends():
     edges = np.array([0.0, TRANSITION])
     _, (slope, _) = at(np.concatenate([edges - 1e-9, edges, edges + 1e-9]), np.zeros(6))
@@ -104,10 +106,12 @@ def test_the_slope_does_not_jump_where_the_toe_begins_and_ends():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     actuated_bodies.assert_gradients(WORLD, "blankevoort1991_ligaments")
 
 
+@pytest.mark.thorough
 def test_slopes_are_finite_at_the_awkward_points():
     strain, rate = (x.ravel() for x in np.meshgrid([-1.0, 0.0, 0.01, 0.06, 3.0], [-1.0, 0.0, 1.0]))
     record, slopes = at(strain, rate)
@@ -117,5 +121,6 @@ def test_slopes_are_finite_at_the_awkward_points():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     actuated_bodies.assert_batched(WORLD)

@@ -52,6 +52,7 @@ def test_what_is_no_body_is_refused(path):
 # property
 
 
+@pytest.mark.thorough
 def test_power_is_that_of_torque_and_force():
     def power(model, params, info, controls):
         bodies, c = info.bodies, 2
@@ -66,6 +67,7 @@ def test_power_is_that_of_torque_and_force():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     actuated_bodies.assert_gradients(WORLD, "body_actuators")
 
@@ -73,5 +75,6 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     actuated_bodies.assert_batched(WORLD)

@@ -99,6 +99,7 @@ def test_a_frame_that_does_not_exist_is_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_the_power_of_undamped_bushings_is_what_their_energy_loses():
     model, params = hopper_model.load(UNDAMPED)
     state = checks.state_at(model, params)
@@ -115,6 +116,7 @@ def test_the_power_of_undamped_bushings_is_what_their_energy_loses():
 # gradient
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pose", ["anywhere", "without deflection"])
 def test_gradients_equal_differences(pose):
     model, params = hopper_model.load(WORLD)
@@ -137,6 +139,7 @@ def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     checks.assert_batches_equal_single_steps(model, params, at)
 
 
+@pytest.mark.thorough
 def test_a_stiff_bushing_does_not_make_the_implicit_method_diverge():
     """1e7 N/m and N·m/rad on bodies of 1 kg: explicit substeps would need 1e-4 s."""
     model, params = hopper_model.load(UNDAMPED)

@@ -100,6 +100,7 @@ def length_at(model, params, state):
     return jax.jit(realize_position, static_argnums=0)(model, params, state).paths.length[0]
 
 
+@pytest.mark.thorough
 def test_stretches_follow_the_path_while_engaged_and_vanish_when_released(world):
     model, params, state = world
     run = hopper_model.rollout_of(model, jaxosim.Options())
@@ -118,6 +119,7 @@ def test_stretches_follow_the_path_while_engaged_and_vanish_when_released(world)
 # gradient
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("controls", [ENGAGED, RELEASED, -ENGAGED, 2 * ENGAGED])
 def test_gradients_are_finite_and_equal_differences(world, controls):
     model, params, state = world
@@ -139,6 +141,7 @@ def test_gradients_are_finite_and_equal_differences(world, controls):
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once(world):
     model, params, state = world
     step = jax.jit(lambda controls: jaxosim.step(model, params, state, controls))

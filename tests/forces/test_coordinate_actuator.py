@@ -87,6 +87,7 @@ def test_forces_are_the_controls_times_the_optimal_forces():
 # property
 
 
+@pytest.mark.thorough
 def test_accelerations_are_linear_in_the_controls():
     model, params = hopper_model.load(WORLD)
     state = state_at(model, params)
@@ -115,6 +116,7 @@ def test_an_unknown_coordinate_is_refused():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = state_at(model, params)
@@ -135,6 +137,7 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     model, params = hopper_model.load(WORLD)
     state = state_at(model, params)

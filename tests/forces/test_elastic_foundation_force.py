@@ -255,6 +255,7 @@ def test_meshes_on_meshes_are_refused_by_name():
 # property
 
 
+@pytest.mark.thorough
 def test_what_the_mesh_feels_the_other_body_feels_reversed(loaded):
     model, params = loaded
     state = state_at(model, params, 1)
@@ -264,6 +265,7 @@ def test_what_the_mesh_feels_the_other_body_feels_reversed(loaded):
     assert np.any(force_on)
 
 
+@pytest.mark.thorough
 def test_a_flat_face_is_pressed_by_its_area_times_its_depth(loaded):
     """A level box pushed into a level floor: stiffness (N/m³) times the volume that is inside."""
     model, params = loaded
@@ -284,6 +286,7 @@ def test_a_flat_face_is_pressed_by_its_area_times_its_depth(loaded):
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences_and_are_finite_where_nothing_slips_or_touches(loaded):
     model, params = loaded
     start = hopper_model.initial(model, params)
@@ -297,6 +300,7 @@ def test_gradients_equal_differences_and_are_finite_where_nothing_slips_or_touch
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_of_rates_equals_single_ones_and_is_traced_once(loaded):
     model, params = loaded
     at = [state_at(model, params, seed) for seed in range(3)]

@@ -44,6 +44,7 @@ def test_a_formula_of_other_variables_is_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_a_bushing_without_formulas_does_nothing():
     text = osim.model(expression_bushing("b", "/ground", "/bodyset/a"), **BODIES)
     model, params = hopper_model.load(text)
@@ -55,6 +56,7 @@ def test_a_bushing_without_formulas_does_nothing():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = checks.state_at(model, params)

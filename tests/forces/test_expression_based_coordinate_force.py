@@ -61,6 +61,7 @@ def test_what_cannot_be_read_is_refused(coordinate, expression, message):
 # property
 
 
+@pytest.mark.thorough
 def test_a_formula_is_a_spring_where_it_is_that_of_one():
     """Beside a SpringGeneralizedForce, step by step: also the stiff part is the same."""
     spring = osim.element(
@@ -78,6 +79,7 @@ def test_a_formula_is_a_spring_where_it_is_that_of_one():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = checks.state_at(model, params)
@@ -87,12 +89,14 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     model, params = hopper_model.load(WORLD)
     at = [checks.state_at(model, params, seed) for seed in range(3)]
     checks.assert_batches_equal_single_steps(model, params, at)
 
 
+@pytest.mark.thorough
 def test_a_stiff_formula_does_not_make_the_implicit_method_diverge():
     model, params = hopper_model.load(osim.model(force("f", "q", "-1e8*q")))
     start = dataclasses.replace(hopper_model.initial(model, params), u=jnp.ones(1))

@@ -61,6 +61,7 @@ def test_what_opensim_would_not_take_is_refused(values, message):
 # property
 
 
+@pytest.mark.thorough
 def test_a_slack_path_has_the_tension_of_zero_stretch():
     """Unless the stretch is not clamped: then it pushes."""
     model, params = hopper_model.load(WORLD)
@@ -75,6 +76,7 @@ def test_a_slack_path_has_the_tension_of_zero_stretch():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = checks.state_at(model, params)
@@ -84,6 +86,7 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     model, params = hopper_model.load(WORLD)
     at = [checks.state_at(model, params, seed) for seed in range(3)]

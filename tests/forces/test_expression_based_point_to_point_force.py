@@ -51,6 +51,7 @@ def test_what_cannot_be_resolved_is_refused(changes, message):
 # property
 
 
+@pytest.mark.thorough
 def test_a_positive_value_pulls_the_points_together():
     text = osim.model(force("f", "ground", "a", "5"), **BODIES)
     model, params = hopper_model.load(text)
@@ -64,6 +65,7 @@ def test_a_positive_value_pulls_the_points_together():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = checks.state_at(model, params)

@@ -286,6 +286,7 @@ def test_a_force_needs_a_name_of_its_own(tmp_path):
 # property
 
 
+@pytest.mark.thorough
 def test_a_force_has_its_moment_about_the_common_point_and_none_on_ground(tmp_path):
     model, params = slider(tmp_path, force("f", "a", **ALL), force("g", "ground", **ALL))
     info = alone(model, params, 0.9)
@@ -297,6 +298,7 @@ def test_a_force_has_its_moment_about_the_common_point_and_none_on_ground(tmp_pa
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences(world):
     model, params, _ = world
     state = at_time(model, params, 0.9)

@@ -48,6 +48,7 @@ def test_a_function_of_two_arguments_is_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_a_bushing_without_functions_does_nothing():
     model, params = hopper_model.load(
         osim.model(function_bushing("b", "/ground", "/bodyset/a", {}), **BODIES)

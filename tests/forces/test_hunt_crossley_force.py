@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-import jaxosim
 from jaxosim.dynamics.multibody import generalized_force
 from jaxosim.forces.hunt_crossley_force import contact_wrenches
 from jaxosim.forces.hunt_crossley_material import combine_materials, friction_per_slip
@@ -18,7 +17,7 @@ from jaxosim.system import realize_dynamics, realize_position, realize_velocity
 from tests import hopper_model
 from tests.forces.touching import WORLD, as_states, touching_states
 
-PARITY_STATES = 256
+STATES = 256  # of every batch, which share a program
 DISSIPATION_SLACK = 1e-9  # of the power at work: rounding
 GRADIENT_TOLERANCE = 1e-6  # of the largest slope, against fourth-order differences
 ENTRY_STEP = 1e-7
@@ -61,8 +60,7 @@ def evaluated(world, states):
     model, params = world
     batch = as_states(states)
     muscles = jnp.zeros((len(batch.time), 0))
-    batched = jax.jit(jax.vmap(jaxosim.state_derivative, (None, None, 0, 0)))
-    rates = batched(model, params, batch, muscles)
+    rates = jax.vmap(hopper_model.rates, (None, None, 0, 0))(model, params, batch, muscles)
     return contacts_of(model)(params, batch, rates.q)
 
 
@@ -71,14 +69,14 @@ def evaluated(world, states):
 
 @pytest.mark.opensim
 def test_records_and_accelerations_of_many_touching_surfaces(opensim, world):
-    states = touching_states(*world, PARITY_STATES, seed=1)
+    states = touching_states(*world, STATES, seed=1)
     hopper_model.assert_parity(WORLD, states)
 
 
 def test_states_reach_every_kind_of_contact_and_the_early_exit(world):
     """Else the parity above would mean little."""
     model, _ = world
-    contact, _, _ = evaluated(world, touching_states(*world, PARITY_STATES, seed=1))
+    contact, _, _ = evaluated(world, touching_states(*world, STATES, seed=1))
     depth, normal = np.asarray(contact.depth), np.asarray(contact.normal_force)
     flat = model.contacts.half_space_count
     assert (depth > 0).any(axis=0).all()
@@ -138,7 +136,7 @@ def test_contact_only_dissipates(world):
     Compared while no pair is stopped by another's pull: that rule of OpenSim's takes forces away.
     """
     model, _ = world
-    states = touching_states(*world, PARITY_STATES, seed=2)
+    states = touching_states(*world, STATES, seed=2)
     contact, force, rate = evaluated(world, states)
     power = np.sum(np.asarray(force) * states["u"][:, model.tree.mobility], axis=-1)
     size = np.sum(np.abs(np.asarray(contact.force)), axis=(1, 2))
@@ -156,7 +154,7 @@ def test_contact_only_dissipates(world):
 def test_forces_between_bodies_cancel(world):
     """Sphere on sphere of different bodies: no net force and no net moment."""
     model, params = world
-    contact, _, _ = evaluated(world, touching_states(*world, 64, seed=3))
+    contact, _, _ = evaluated(world, touching_states(*world, STATES, seed=3))
     between = model.contacts.geometry_body[model.contacts.first] >= 0
     on_ground = jax.vmap(
         lambda point, force: contact_wrenches(model.contacts, point, force, len(model.tree.body))
@@ -168,7 +166,7 @@ def test_forces_between_bodies_cancel(world):
 
 def test_no_force_apart(world):
     model, params = world
-    states = touching_states(*world, 4, seed=1)
+    states = touching_states(*world, STATES, seed=1)
     states["q"][:, 4] += 9.0  # above the plate, which is solid downwards
     states["q"][:, 10] += 5.0
     contact, force, _ = evaluated(world, states)
@@ -229,6 +227,7 @@ def test_gradient_vanishes_where_a_sphere_grazes(world):
     assert max(float(jnp.abs(part).max()) for part in slopes) < 1.0  # N/m; 1e5 when pressed
 
 
+@pytest.mark.thorough
 def test_gradient_is_finite_for_coincident_spheres(world):
     model, params = world
     states = touching_states(*world, 2, seed=4)
@@ -245,7 +244,7 @@ def test_gradient_is_finite_for_coincident_spheres(world):
 
 def test_vmap_equals_loop_and_traces_once(world):
     model, params = world
-    states = touching_states(*world, 5, seed=5)
+    states = touching_states(*world, STATES, seed=5)
     together = evaluated(world, states)[1]
     force = force_jacobian(model)[0]
     batch = as_states(states)

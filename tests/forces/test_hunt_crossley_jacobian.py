@@ -157,7 +157,8 @@ def test_a_longer_step_is_damped_more(world):
 # gradient
 
 
-@pytest.mark.parametrize("speed", [0.0, pytest.param(1.0, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("speed", [0.0, 1.0])
 def test_gradient_is_finite_at_rest_and_equals_differences(world, speed):
     model, params, states = world
     state = hopper_model.row(states, 3)

@@ -73,6 +73,7 @@ def tensions(model, params, x):
     return jax.jit(jax.vmap(one))(x), jax.jit(jax.vmap(jax.grad(one)))(x)
 
 
+@pytest.mark.thorough
 def test_the_default_curve_passes_through_its_points():
     """Stretched by 10 to 60 percent; slack below."""
     model, params = hopper_model.load(PENDULUM)
@@ -87,6 +88,7 @@ def test_the_default_curve_passes_through_its_points():
     np.testing.assert_allclose(tension[2:], expected[2:], rtol=1e-9)
 
 
+@pytest.mark.thorough
 def test_a_slack_ligament_pulls_nothing():
     model, params = hopper_model.load(WORLD)
     info = hopper_model.describe(
@@ -100,10 +102,12 @@ def test_a_slack_ligament_pulls_nothing():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     actuated_bodies.assert_gradients(WORLD, "ligaments")
 
 
+@pytest.mark.thorough
 def test_the_slope_is_finite_where_the_ligament_becomes_taut():
     model, params = hopper_model.load(PENDULUM)
     taut = 0.3 + np.sqrt(0.95**2 - 0.82)  # at a resting length of 0.95
@@ -116,5 +120,6 @@ def test_the_slope_is_finite_where_the_ligament_becomes_taut():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     actuated_bodies.assert_batched(WORLD)

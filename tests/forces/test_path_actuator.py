@@ -51,6 +51,7 @@ def test_a_path_that_is_missing_is_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_power_is_tension_times_the_speed_of_shortening():
     """The speed of shortening, from the path's length at two instants."""
     text = actuated_bodies.world(actuator("a", STRAIGHT, optimal_force="3"))
@@ -71,6 +72,7 @@ def test_power_is_tension_times_the_speed_of_shortening():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     actuated_bodies.assert_gradients(WORLD, "path_actuators")
 
@@ -78,5 +80,6 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     actuated_bodies.assert_batched(WORLD)

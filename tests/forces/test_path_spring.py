@@ -118,6 +118,7 @@ def test_a_property_that_is_missing_or_negative_is_refused(tag, value, said):
 # property
 
 
+@pytest.mark.thorough
 def test_a_spring_without_dissipation_keeps_the_energy():
     """What the spring loses, the bodies gain: power of the tension and rate of its energy."""
     model, params = hopper_model.load(UNDAMPED)
@@ -141,6 +142,7 @@ def test_a_spring_without_dissipation_keeps_the_energy():
     assert float(energy_rate) == pytest.approx(float(lever @ state.u), rel=1e-12)
 
 
+@pytest.mark.thorough
 def test_the_energy_of_a_fall_on_a_spring_stays():
     model, params = hopper_model.load(UNDAMPED)
     start = state_at(model, params, [0.3, 0.4], [0.7, -0.5])
@@ -160,6 +162,7 @@ def test_the_energy_of_a_fall_on_a_spring_stays():
     np.testing.assert_allclose(found, energy(start), rtol=1e-7)
 
 
+@pytest.mark.thorough
 def test_slack_paths_pull_nothing_and_have_no_stiffness():
     model, params = hopper_model.load(WORLD)
     loose = dataclasses.replace(
@@ -174,6 +177,7 @@ def test_slack_paths_pull_nothing_and_have_no_stiffness():
 # gradient
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("q", [[0.3, 0.4], [0.6, 0.1]], ids=["free", "at the edge of the range"])
 def test_gradients_equal_differences(q):
     model, params = hopper_model.load(WORLD)
@@ -200,6 +204,7 @@ def test_gradients_equal_differences(q):
     assert hopper_model.inner(slopes, direction) == pytest.approx(float(expected), rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_derivative_at_the_resting_length_is_that_of_the_stretched_spring():
     model, params = hopper_model.load(UNDAMPED)
     q = jnp.array([0.3, 0.4])
@@ -221,6 +226,7 @@ def test_the_derivative_at_the_resting_length_is_that_of_the_stretched_spring():
 # batch, compile
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["ros3w", "rk4"])
 def test_vmap_equals_loop_by_every_method(method):
     model, params = hopper_model.load(WORLD)
@@ -235,6 +241,7 @@ def test_vmap_equals_loop_by_every_method(method):
     assert step._cache_size() == 1
 
 
+@pytest.mark.thorough
 def test_a_stiff_spring_does_not_make_the_implicit_method_diverge():
     """Stiffness of 1e7 N/m on bodies of 1 kg: explicit substeps would need 1e-4 s."""
     model, params = hopper_model.load(UNDAMPED)

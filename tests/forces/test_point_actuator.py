@@ -47,6 +47,7 @@ def test_bodies_and_directions_that_are_none_are_refused(given, expected):
 # property
 
 
+@pytest.mark.thorough
 def test_power_is_force_times_the_velocity_of_the_point():
     def power(model, params, info, controls):
         bodies, c = info.bodies, 2
@@ -63,6 +64,7 @@ def test_power_is_force_times_the_velocity_of_the_point():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     actuated_bodies.assert_gradients(WORLD, "point_actuators")
 
@@ -70,5 +72,6 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     actuated_bodies.assert_batched(WORLD)

@@ -46,6 +46,7 @@ def test_a_body_that_is_none_is_named():
 # property
 
 
+@pytest.mark.thorough
 def test_the_power_is_force_times_speed_of_parting():
     """That of the only actuator whose points part, by differences of their distance."""
     text = actuated_bodies.world(actuator("ac"))
@@ -61,6 +62,7 @@ def test_the_power_is_force_times_speed_of_parting():
     actuated_bodies.assert_power(text, power)
 
 
+@pytest.mark.thorough
 def test_points_of_one_place_give_no_force_where_opensims_is_nan():
     """A slider at its origin: both points are at the origin of ground."""
     joint = osim.joint("SliderJoint", "j", "/ground", "/bodyset/a", osim.coordinates("x"))
@@ -81,6 +83,7 @@ def test_points_of_one_place_give_no_force_where_opensims_is_nan():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     actuated_bodies.assert_gradients(WORLD, "point_to_point_actuators")
 
@@ -88,5 +91,6 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     actuated_bodies.assert_batched(WORLD)

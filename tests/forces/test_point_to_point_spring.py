@@ -75,6 +75,7 @@ def test_points_of_one_body_are_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_the_power_of_springs_is_what_their_energy_loses():
     model, params = hopper_model.load(WORLD)
     state = checks.state_at(model, params)
@@ -97,6 +98,7 @@ def test_the_power_of_springs_is_what_their_energy_loses():
     assert float(jnp.sum(out.force * velocity)) == pytest.approx(lost, rel=1e-10)
 
 
+@pytest.mark.thorough
 def test_points_that_meet_pull_nothing_and_have_finite_derivatives():
     model, params = hopper_model.load(BETWEEN_ORIGINS)
     at = hopper_model.initial(model, params)
@@ -112,6 +114,7 @@ def test_points_that_meet_pull_nothing_and_have_finite_derivatives():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = checks.state_at(model, params)
@@ -128,6 +131,7 @@ def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     checks.assert_batches_equal_single_steps(model, params, at)
 
 
+@pytest.mark.thorough
 def test_a_stiff_spring_between_points_that_meet_holds_a_body():
     """1e7 N/m on 2 kg, without rest length: as stiff in every direction."""
     model, params = hopper_model.load(BETWEEN_ORIGINS)

@@ -106,6 +106,7 @@ def test_functions_that_opensim_would_not_take_are_refused(members, message):
 # property
 
 
+@pytest.mark.thorough
 def test_a_constant_force_gives_its_impulse():
     """On a slider, 4 N for half a second move 2 kg by F t² / (2 m)."""
     constant = functions("forceFunctions", [FUNCTIONS[1]] * 3)
@@ -118,6 +119,7 @@ def test_a_constant_force_gives_its_impulse():
     assert float(end.u[-1, 0]) == pytest.approx(1.0, rel=1e-10)
 
 
+@pytest.mark.thorough
 def test_a_force_that_grows_with_time_is_integrated_over_time():
     """By each method, from 3 s on: a ramp of 1 N/s from t to t + 0.1 s gives 0.1 t + 0.005 N·s."""
     ramp = "<LinearFunction><coefficients>1 0</coefficients></LinearFunction>"
@@ -137,6 +139,7 @@ def test_a_force_that_grows_with_time_is_integrated_over_time():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = dataclasses.replace(checks.state_at(model, params), time=jnp.array(0.5))

@@ -94,6 +94,7 @@ def test_what_opensim_could_not_simulate_is_refused(values, message):
 # property
 
 
+@pytest.mark.thorough
 def test_with_sharp_switches_the_force_is_that_of_hunt_and_crossley():
     """Of two equal materials: both then have half the depth, hence the smooth force's k/2."""
     smooth = osim.model(contact("c", **MATERIAL, **SHARP), rest=GEOMETRY, **BODIES)
@@ -127,6 +128,7 @@ def with_material(params, **changes):
     )
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(WORLD)
     state = checks.state_at(model, params, spread=0.3)
@@ -135,6 +137,7 @@ def test_gradients_equal_differences():
     checks.assert_gradients_equal_differences(model, params, "smooth_contacts", state, 1e-6)
 
 
+@pytest.mark.thorough
 def test_gradients_without_constant_force_at_rest_on_the_surface_are_finite():
     model, params = hopper_model.load(
         osim.model(contact("c", **MATERIAL, **SHARP), rest=GEOMETRY, **BODIES)
@@ -163,6 +166,7 @@ def test_a_batch_of_steps_equals_single_ones_and_traces_once():
     checks.assert_batches_equal_single_steps(model, params, at)
 
 
+@pytest.mark.thorough
 def test_a_stiff_ball_comes_to_rest_on_the_floor():
     hard = {"stiffness": "1e8", "dissipation": "2", "static_friction": "0.8"}
     model, params = hopper_model.load(

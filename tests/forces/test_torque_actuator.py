@@ -52,6 +52,7 @@ def test_bodies_and_axes_that_are_none_are_refused(given, expected):
 # property
 
 
+@pytest.mark.thorough
 def test_power_is_torque_times_the_relative_angular_velocity():
     def power(model, params, info, controls):
         bodies, a, b = info.bodies, 2, 1  # c and b
@@ -65,6 +66,7 @@ def test_power_is_torque_times_the_relative_angular_velocity():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     actuated_bodies.assert_gradients(WORLD, "torque_actuators")
 
@@ -72,5 +74,6 @@ def test_gradients_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     actuated_bodies.assert_batched(WORLD)
