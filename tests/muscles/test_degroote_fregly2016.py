@@ -124,6 +124,7 @@ def test_equilibrium_is_opensims(opensim):
         )
 
 
+@pytest.mark.thorough
 @pytest.mark.opensim
 def test_a_motion_is_opensims(opensim):
     model, params = world()
@@ -146,6 +147,7 @@ def test_the_implicit_form_is_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_one_force_velocity_curve_inverts_the_other():
     velocity = jnp.linspace(-1.5, 1.5, 31)
     multiplier = curves.force_velocity_multiplier(velocity)
@@ -155,6 +157,7 @@ def test_one_force_velocity_curve_inverts_the_other():
     )
 
 
+@pytest.mark.thorough
 def test_fields_that_mean_nothing_have_no_effect():
     model, params = world()
     state, controls = state_and_controls(seed=4)
@@ -173,6 +176,7 @@ def test_fields_that_mean_nothing_have_no_effect():
         chex.assert_trees_all_equal(rates, other)
 
 
+@pytest.mark.thorough
 def test_a_muscle_that_is_switched_off_keeps_its_states():
     model, params = world()
     state, controls = state_and_controls(seed=5)
@@ -193,11 +197,13 @@ def slopes_of_rates():
     return checks.slopes_of_rates(world(), checks.all_rates)
 
 
+@pytest.mark.thorough
 def test_gradient_equals_differences():
     at = state_and_controls(seed=6)
     checks.assert_gradient_equals_differences(*slopes_of_rates(), at, 1e-5)
 
 
+@pytest.mark.thorough
 def test_gradient_is_finite_at_the_awkward_points():
     """No activation, a slack or pushed tendon, and paths so short that fibers point backward."""
     _, slopes = slopes_of_rates()
@@ -230,5 +236,6 @@ def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
     )
 
 
+@pytest.mark.thorough
 def test_one_trace():
     checks.assert_one_trace(world(), states_of(2, seed=0))

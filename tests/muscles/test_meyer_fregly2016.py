@@ -86,6 +86,7 @@ def test_faults_are_errors_that_name_the_muscle(values, message):
 # property
 
 
+@pytest.mark.thorough
 def test_the_tendon_keeps_its_length_and_a_muscle_without_activation_dynamics_its_control():
     model, params = world()
     state, controls = state_and_controls(seed=3)
@@ -97,6 +98,7 @@ def test_the_tendon_keeps_its_length_and_a_muscle_without_activation_dynamics_it
     assert rates.activation[2] == 0.0 and np.all(rates.activation[np.array([0, 1, 3])] != 0)
 
 
+@pytest.mark.thorough
 def test_the_curves_have_their_limits():
     params = world()[1].meyer_fregly2016
     own = {"active_force_width_scale": 1.0, "ignore_passive_fiber_force": 0.0}
@@ -120,6 +122,7 @@ def slopes_of_rates():
     return checks.slopes_of_rates(world(), lambda rates: jnp.sum(jnp.tanh(rates.u / 50)))
 
 
+@pytest.mark.thorough
 def test_gradient_equals_differences_and_is_finite_at_the_awkward_points():
     """Tendons slack and just taut, no speed, no control and the largest."""
     at = state_and_controls(seed=6)
@@ -137,6 +140,7 @@ def test_gradient_equals_differences_and_is_finite_at_the_awkward_points():
 # batch, compile
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("dtype", "accuracy"), [(jnp.float64, 1e-9), (jnp.float32, 2e-3)])
 def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
     checks.assert_batches_equal_single_worlds(
@@ -144,5 +148,6 @@ def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
     )
 
 
+@pytest.mark.thorough
 def test_one_trace():
     checks.assert_one_trace(world(), states_of(2, seed=0))

@@ -76,6 +76,7 @@ def test_a_curve_of_another_class_is_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_the_tendon_keeps_its_length_and_the_controls_are_the_activations():
     model, params = world()
     state, controls = state_and_controls(seed=3)
@@ -99,11 +100,13 @@ def slopes_of_rates():
     return checks.slopes_of_rates(world(), lambda rates: jnp.sum(jnp.tanh(rates.u / 50)))
 
 
+@pytest.mark.thorough
 def test_gradient_equals_differences():
     at = state_and_controls(seed=6)
     checks.assert_gradient_equals_differences(*slopes_of_rates(), at, 1e-5)
 
 
+@pytest.mark.thorough
 def test_gradient_is_finite_at_the_awkward_points():
     """Tendons slack and just taut, no speed, no control and the largest."""
     _, slopes = slopes_of_rates()
@@ -119,6 +122,7 @@ def test_gradient_is_finite_at_the_awkward_points():
 # batch, compile
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("dtype", "accuracy"), [(jnp.float64, 1e-9), (jnp.float32, 2e-3)])
 def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
     checks.assert_batches_equal_single_worlds(
@@ -126,5 +130,6 @@ def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
     )
 
 
+@pytest.mark.thorough
 def test_one_trace():
     checks.assert_one_trace(world(), states_of(2, seed=0))

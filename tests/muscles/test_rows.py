@@ -80,7 +80,7 @@ def test_each_class_computes_its_own_muscles(monkeypatch):
     model, mixed, params = of_two_classes(monkeypatch)
     given = inputs(params)
     merged, forces = jax.jit(functools.partial(stages, model, mixed))(*given)
-    expected = thelen2003.realize_length(properties_of(params), *given[:2])
+    expected = jax.jit(thelen2003.realize_length)(properties_of(params), *given[:2])
     np.testing.assert_allclose(merged.tendon_length, expected.tendon_length, rtol=1e-14)
     factor = np.where(np.isin(np.arange(6), SECOND), STRENGTH, 1.0)
     assert (np.asarray(expected.tendon_force_multiplier) > 0).all()
@@ -162,6 +162,7 @@ def test_gradients_pass_through_the_merging(monkeypatch):
     model, mixed, params = of_two_classes(monkeypatch)
     path, fiber, _, _ = inputs(params)
 
+    @jax.jit
     def forces(path):
         return rows.realize_length(model, mixed, path, fiber).tendon_force_multiplier
 

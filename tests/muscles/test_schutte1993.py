@@ -127,6 +127,7 @@ def test_a_curve_of_another_class_is_refused():
 # property
 
 
+@pytest.mark.thorough
 def test_splines_of_different_lengths_keep_their_values():
     short, long = Spline((0.0, 1.0), (0.0, 2.0)), Spline((0.0, 0.5, 2.0, 3.0), (0.0, 1.0, 0.0, 4.0))
     together = jax.tree.map(jnp.asarray, build_splines([short, long]))
@@ -137,6 +138,7 @@ def test_splines_of_different_lengths_keep_their_values():
         np.testing.assert_allclose(second, evaluate_splines(alone, jnp.full(1, x))[0], rtol=1e-14)
 
 
+@pytest.mark.thorough
 def test_a_fiber_bears_the_tendons_force_at_its_velocity():
     """Where the fiber shortens, the force that the relation gives back is the required one."""
     model, params = world()
@@ -162,11 +164,13 @@ def slopes_of_rates():
     return checks.slopes_of_rates(world(), checks.all_rates)
 
 
+@pytest.mark.thorough
 def test_gradient_equals_differences():
     at = state_and_controls(seed=6)
     checks.assert_gradient_equals_differences(*slopes_of_rates(), at, 1e-6)
 
 
+@pytest.mark.thorough
 def test_gradient_is_finite_at_the_awkward_points():
     """No activation, a fiber of no length, as long as the muscle is wide, or far too long."""
     _, slopes = slopes_of_rates()
@@ -193,5 +197,6 @@ def test_vmap_equals_loop_by_both_kernels(dtype, accuracy):
     )
 
 
+@pytest.mark.thorough
 def test_one_trace():
     checks.assert_one_trace(world(), states_of(2, seed=0))

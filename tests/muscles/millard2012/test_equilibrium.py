@@ -16,7 +16,10 @@ PARITY_TOLERANCE = 1e-10  # (m) the same iterates; only rounding differs
 FORCE_TOLERANCE = 1.1e-8  # of max_isometric_force: OpenSim's, at which the iteration stops
 GRADIENT_TOLERANCE = 1e-5  # differences see the iteration stop early
 
-program = jax.jit(equilibrium)  # of as many muscles as the grid has, so that it compiles once
+# Of as many muscles as the grid has, so that each compiles once.
+program = jax.jit(equilibrium)
+summed = jax.jit(lambda *given: jnp.sum(equilibrium(*given)[0]))
+slopes_of_sum = jax.jit(jax.grad(summed, argnums=(0, 1, 2, 3)))
 
 
 LEVELS = (0.0, 0.01, 0.05, 0.3, 1.0, 1.2)
@@ -32,12 +35,14 @@ def grid(**changes):
     return muscles(len(level), **changes), jnp.asarray(path), still, jnp.asarray(level)
 
 
+def repeated(*given):
+    """As many muscles as the grid has."""
+    return jax.tree.map(lambda x: jnp.asarray(np.resize(x, (COUNT, *x.shape[1:]))), given)
+
+
 def solve(*given):
     """Fiber lengths of fewer muscles, and whether they balance."""
-    count = len(given[1])
-    fill = COUNT - count
-    filled = jax.tree.map(lambda x: jnp.concatenate([x, jnp.stack([x[0]] * fill)]), given)
-    return tuple(values[:count] for values in program(*filled))
+    return tuple(values[: len(given[1])] for values in program(*repeated(*given)))
 
 
 COUNT = len(LEVELS) * len(STRAINS) * len(STRETCHES)
@@ -92,14 +97,14 @@ def test_equilibrium_and_its_failure_are_live_opensims(opensim):
 def test_fiber_and_tendon_agree_and_the_fiber_rests(changes):
     properties, path, still, level = grid(**changes)
     length, balanced = program(properties, path, still, level)
-    info = realize_length(properties, path, length)
+    info = jax.jit(realize_length)(properties, path, length)
     a = jnp.clip(level, 0.01, 1.0)
     fiber = a * info.active_force_length_multiplier + info.passive_force_multiplier
     residual = np.asarray(fiber * info.cos_pennation_angle - info.tendon_force_multiplier)
     tight = np.asarray(balanced & (path > 1.04 * SOLEUS["tendon_slack_length"] + 0.03))
     assert tight.sum() > 60
     assert np.abs(residual[tight]).max() < FORCE_TOLERANCE
-    velocity = realize_fiber_velocity(properties, info, still, level, length)
+    velocity = jax.jit(realize_fiber_velocity)(properties, info, still, level, length)
     assert np.abs(np.asarray(velocity.normalized_fiber_velocity)[tight]).max() < 1e-5
 
 
@@ -120,21 +125,14 @@ def test_speed_of_the_path_does_not_matter():
 # gradient
 
 
-def _summed(arguments):
-    return jnp.sum(solve(*arguments)[0] * jnp.arange(1.0, 5.0))
-
-
-_slopes = jax.jit(jax.grad(lambda *given: jnp.sum(program(*given)[0]), argnums=(0, 1, 2, 3)))
-
-
 def test_gradient_is_that_of_the_implicit_function():
     path, level = jnp.array([0.295, 0.3, 0.305, 0.31]), jnp.array([0.05, 0.3, 0.6, 0.9])
-    at = (muscles(4), path, jnp.zeros(4), level)
-    slopes = jax.grad(_summed)(at)
+    at = repeated(muscles(4), path, jnp.zeros(4), level)
+    slopes = slopes_of_sum(*at)
     for index in (0, 1, 3):
         direction = list(jax.tree.map(jnp.zeros_like, at))
         direction[index] = hopper_model.random_direction(at[index], seed=index)
-        expected = hopper_model.slope_along(_summed, at, tuple(direction), 1e-4)
+        expected = hopper_model.slope_along(lambda x: summed(*x), at, tuple(direction), 1e-4)
         obtained = hopper_model.inner(slopes, tuple(direction))
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1.0, abs(expected)), index
         assert abs(expected) > 1e-3
@@ -142,7 +140,7 @@ def test_gradient_is_that_of_the_implicit_function():
 
 def test_gradient_is_finite_over_the_whole_grid():
     for damping in (0.0, 0.1):
-        assert hopper_model.all_finite(_slopes(*grid(fiber_damping=damping)))
+        assert hopper_model.all_finite(slopes_of_sum(*grid(fiber_damping=damping)))
 
 
 # batch, compile

@@ -211,6 +211,7 @@ def test_without_activation_a_damped_fiber_moves_by_its_damping_alone():
     np.testing.assert_allclose(velocity.normalized_fiber_velocity, expected, rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_the_rate_of_a_mixed_model_is_each_class_s_own():
     """Thelen's muscle in a model with Millard's moves as in a model of its own."""
     alone = pullers(osim.muscle("thelen"))
@@ -314,6 +315,7 @@ def test_one_trace():
         one(muscles(5), *sample(5, seed))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "dtype, tolerance",
     [(jnp.float64, 1e-9), pytest.param(jnp.float32, 2e-3, marks=pytest.mark.slow)],

@@ -21,8 +21,9 @@ FORCE_TOLERANCE = 1.1e-8  # of max_isometric_force: OpenSim's, at which the iter
 GRADIENT_TOLERANCE = 1e-5  # differences see the iteration stop early
 PRINTED = 1e-13
 
-found = jax.jit(lambda *arguments: equilibrium(*arguments)[1])
-solve = jax.jit(lambda *arguments: equilibrium(*arguments)[0])
+program = jax.jit(equilibrium)
+summed = jax.jit(lambda *arguments: jnp.sum(equilibrium(*arguments)[0]))
+slopes_of_sum = jax.jit(jax.grad(summed, argnums=(0, 1, 2, 3)))
 LEVELS = (0.0, 0.01, 0.05, 0.3, 1.0, 1.2)
 STRAINS = (-0.3, -0.05, 0.0, 0.01, 0.03, 0.06)
 STRETCHES = (0.3, 0.7, 1.0, 1.4, 1.8)
@@ -34,6 +35,11 @@ def grid(*, pennation=SOLEUS["pennation_angle_at_optimal"], speed=0.0):
     path = SOLEUS["tendon_slack_length"] * (1 + strain) + SOLEUS["optimal_fiber_length"] * stretch
     properties = muscles(len(level), pennation_angle_at_optimal=pennation)
     return properties, jnp.asarray(path), jnp.full(len(level), speed), jnp.asarray(level)
+
+
+def solve(*arguments):
+    """Fiber lengths."""
+    return program(*arguments)[0]
 
 
 # parity
@@ -137,7 +143,7 @@ def _equilibrated(model):
 def test_fiber_and_tendon_agree_at_rest(pennation):
     properties, path, speed, level = grid(pennation=pennation)
     length = solve(properties, path, speed, level)
-    info = realize_length(properties, path, length)
+    info = jax.jit(realize_length)(properties, path, length)
     a = jnp.clip(level, 0.01, 1.0)
     fiber = a * info.active_force_length_multiplier + info.passive_force_multiplier
     residual = np.asarray(fiber * info.cos_pennation_angle - info.tendon_force_multiplier)
@@ -149,8 +155,8 @@ def test_fiber_and_tendon_agree_at_rest(pennation):
 def test_fibers_rest_at_equilibrium():
     properties, path, speed, level = grid()
     length = solve(properties, path, speed, level)
-    info = realize_length(properties, path, length)
-    velocity = realize_fiber_velocity(
+    info = jax.jit(realize_length)(properties, path, length)
+    velocity = jax.jit(realize_fiber_velocity)(
         properties, info, jnp.zeros_like(length), level, length
     ).fiber_velocity
     tight = np.asarray(path) > SOLEUS["tendon_slack_length"] + 0.5 * SOLEUS["optimal_fiber_length"]
@@ -179,7 +185,7 @@ def test_a_path_shorter_than_its_tendon_rests_at_the_shortest_fiber():
 def test_a_slack_muscle_is_in_equilibrium_and_an_overstretched_one_is_not():
     path = jnp.array([0.2, 0.43, 2.0])
     straight = muscles(3, pennation_angle_at_optimal=0.0)
-    flags = found(straight, path, jnp.zeros(3), jnp.full(3, 0.5))
+    _, flags = program(straight, path, jnp.zeros(3), jnp.full(3, 0.5))
     np.testing.assert_array_equal(flags, [True, True, False])
 
 
@@ -216,22 +222,18 @@ def test_the_flag_of_equilibrium_travels_in_batches():
 # gradient
 
 
-@jax.jit
-def _summed(arguments):
-    return jnp.sum(solve(*arguments) * jnp.arange(1.0, 5.0))
-
-
 def test_gradient_is_that_of_the_implicit_function():
     """Differences of the iteration agree; activations and lengths inside the clipped range."""
-    path = jnp.array([0.40, 0.42, 0.43, 0.46])
-    level = jnp.array([0.05, 0.3, 0.6, 0.9])
-    at = (muscles(4), path, jnp.zeros(4), level)
-    slopes = jax.jit(jax.grad(_summed))(at)
+    properties, path, still, level = grid()
+    path = jnp.asarray(np.resize([0.40, 0.42, 0.43, 0.44], path.shape))
+    level = jnp.asarray(np.resize([0.05, 0.3, 0.6, 0.9], level.shape))
+    at = (properties, path, still, level)
+    slopes = slopes_of_sum(*at)
     for index in (0, 1, 3):
         direction = list(jax.tree.map(jnp.zeros_like, at))
         direction[index] = hopper_model.random_direction(at[index], seed=index)
         direction = tuple(direction)
-        expected = hopper_model.slope_along(_summed, at, direction, 1e-3)
+        expected = hopper_model.slope_along(lambda x: summed(*x), at, direction, 1e-3)
         obtained = hopper_model.inner(slopes, direction)
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1.0, abs(expected)), index
         assert abs(expected) > 1e-3
@@ -241,11 +243,8 @@ def test_gradient_is_finite_over_the_whole_grid():
     for pennation in (0.0, 0.3):
         for speed in (0.0, 0.5):
             properties, path, speeds, level = grid(pennation=pennation, speed=speed)
-            slopes = _grid_slopes(properties, path, speeds, level)
+            slopes = slopes_of_sum(properties, path, speeds, level)
             assert hopper_model.all_finite(slopes)
-
-
-_grid_slopes = jax.jit(jax.grad(lambda *a: jnp.sum(equilibrium(*a)[0]), argnums=(0, 1, 2, 3)))
 
 
 # batch, compile
