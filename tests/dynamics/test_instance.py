@@ -79,7 +79,11 @@ def state_of(model, params, q, u):
 
 
 @pytest.mark.opensim
-@pytest.mark.parametrize("turned", [False, True], ids=["outwards", "one weld backwards"])
+@pytest.mark.parametrize(
+    "turned",
+    [False, pytest.param(True, marks=pytest.mark.thorough)],
+    ids=["outwards", "one weld backwards"],
+)
 def test_welded_bodies_move_as_opensims(opensim, turned):
     text = welded(turned)
     model, params = hopper_model.load(text)
@@ -100,6 +104,7 @@ def test_a_single_weld_is_where_opensim_has_it(opensim):
     hopper_model.assert_parity(text, hopper_model.states_at(model, params, q, q))
 
 
+@pytest.mark.thorough
 def test_a_single_weld_is_compiled_as_it_is_meant():
     text = osim.model(
         bodies=osim.body("a") + osim.body("b"),
@@ -201,6 +206,7 @@ def test_gradients_by_frames_and_masses_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     model, params = hopper_model.load(WORLD)
     many = [jax.tree.map(lambda leaf, s=scale: s * leaf, params) for scale in (1.0, 1.1)]

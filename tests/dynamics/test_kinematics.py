@@ -79,7 +79,9 @@ def test_a_chain_of_two_pins_by_hand():
 # property
 
 
-@pytest.mark.parametrize("name", ["built-in", "built-in, reversed"])
+@pytest.mark.parametrize(
+    "name", ["built-in", pytest.param("built-in, reversed", marks=pytest.mark.thorough)]
+)
 def test_velocity_is_the_rate_of_the_pose(name):
     model, params, state = forest_state(name, seed=1)
     position, velocity = motion_of(model)(params, state)

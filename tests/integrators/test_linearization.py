@@ -35,6 +35,17 @@ def linearize_of(model):
 
 
 @functools.cache
+def evaluate_of(model):
+    """Compiled stages and rates at (params, state, controls)."""
+
+    def evaluated(params, state, controls):
+        at = evaluate(model, params, state, controls)
+        return at.stages, at.rates()
+
+    return jax.jit(evaluated)
+
+
+@functools.cache
 def solve_of(model):
     return jax.jit(lambda lin, g, *given: iteration_matrix(model, lin, g).solve_momentum(*given))
 
@@ -47,7 +58,10 @@ OTHER_MUSCLES = hopper_model.HOPPER.replace("Thelen2003Muscle", "DeGrooteFregly2
 )
 
 
-@pytest.fixture(scope="module", params=["standing", "random", "other muscles"])
+OTHERS = pytest.param("other muscles", marks=pytest.mark.thorough)
+
+
+@pytest.fixture(scope="module", params=["standing", "random", OTHERS])
 def world(request):
     has_fibers = request.param != "other muscles"
     model, params = hopper_model.load(hopper_model.HOPPER if has_fibers else OTHER_MUSCLES)
@@ -140,21 +154,25 @@ def test_solve_without_a_step_gives_back_the_right_hand_side(world):
 def test_rates_are_the_state_derivative(world):
     model, params, state, _ = world
     excitation = jnp.array([0.3, 0.6])
-    rates = jax.jit(lambda p, s, e: evaluate(model, p, s, e).rates())(params, state, excitation)
+    _, rates = evaluate_of(model)(params, state, excitation)
     expected = hopper_model.rates(model, params, state, excitation)
     chex.assert_trees_all_close(rates, expected, rtol=SAME, atol=SAME)
 
 
-def test_what_follows_from_params_alone_may_be_given(world):
-    model, params, state, _ = world
-    excitation = jnp.array([0.3, 0.6])
+def test_what_follows_from_params_alone_may_be_given():
+    model, params = hopper_model.load(hopper_model.HOPPER)
+    state, excitation = hopper_model.initial(model, params), jnp.array([0.3, 0.6])
     bodies = dataclasses.replace(params.bodies, mass=2 * params.bodies.mass)
     heavy = dataclasses.replace(params, bodies=bodies)
-    instance = realize_instance(model, heavy)
-    given = evaluate(model, params, state, excitation, StepContext(instance)).stages
-    expected = evaluate(model, heavy, state, excitation).stages
-    chex.assert_trees_all_close(given, expected, rtol=SAME, atol=SAME)
-    light = evaluate(model, params, state, excitation).stages
+
+    @jax.jit
+    def with_instance_of(other):
+        context = StepContext(realize_instance(model, other))
+        return evaluate(model, params, state, excitation, context).stages
+
+    expected, _ = evaluate_of(model)(heavy, state, excitation)
+    chex.assert_trees_all_close(with_instance_of(heavy), expected, rtol=SAME, atol=SAME)
+    light, _ = evaluate_of(model)(params, state, excitation)
     assert np.abs(expected.mass - light.mass).max() > 0.1
 
 
@@ -200,6 +218,7 @@ def test_stiff_eigenvalues_are_those_of_the_whole_jacobian():
         assert np.abs(ours - eigenvalue).min() < EIGENVALUE_TOLERANCE * abs(eigenvalue), eigenvalue
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("g", STEPS)
 def test_angles_of_free_joints_move_with_their_speeds(g):
     """q_dot is not u there: x.q − g N x.u = rhs.q."""

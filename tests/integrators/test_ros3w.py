@@ -233,10 +233,11 @@ def test_a_wall_that_is_not_foreseen_throws_nothing_back_faster(duration):
 
 @pytest.mark.parametrize("keep", [pytest.param(1.0, marks=pytest.mark.thorough), 0.5])
 def test_reverse_gradient_equals_forward_and_differences(keep):
+    @jax.jit
     def end(y):
         return march(Problem(pendulum, keep), y, 0.3, 4)[0]
 
-    forward, reverse = jax.jacfwd(end)(START), jax.jit(jax.grad(end))(START)
+    forward, reverse = jax.jit(jax.jacfwd(end))(START), jax.jit(jax.grad(end))(START)
     np.testing.assert_allclose(reverse, forward, rtol=1e-12, atol=1e-14)
     expected = [hopper_model.slope_along(end, START, unit, 1e-4) for unit in jnp.eye(3)]
     np.testing.assert_allclose(reverse, expected, rtol=1e-8, atol=1e-10)
@@ -248,7 +249,8 @@ def test_the_gradient_knows_when_a_switch_is_met():
     def speed(edge, start):
         return march(jumping([edge], [5.0]), start, 1.0, 6)[1]
 
-    by_edge, by_start = jax.grad(speed, argnums=(0, 1))(jnp.asarray(0.4), jnp.zeros(3))
+    slopes = jax.jit(jax.grad(speed, argnums=(0, 1)))
+    by_edge, by_start = slopes(jnp.asarray(0.4), jnp.zeros(3))
     np.testing.assert_allclose(by_edge, -5.0, rtol=1e-12)
     np.testing.assert_allclose(by_start, [5.0, 1.0, 0.0], rtol=1e-12, atol=1e-12)
 
