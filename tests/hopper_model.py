@@ -1,7 +1,8 @@
 """Small worlds and shared programs of the laws' tests.
 
 Worlds are short `.osim` texts, written once to a temporary folder so that OpenSim can read the same
-file. Programs are compiled once for a model and reused by every test of a run.
+file. Programs are compiled once for a model and reused by every test of a run. Arithmetic between
+programs is NumPy's, since `jax.numpy` compiles a program for each operation and shape.
 """
 
 import dataclasses
@@ -162,22 +163,22 @@ def replace_at(state, **changes):
 
 def stack(records):
     """Records with a leading axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *records)
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *records)
 
 
 def row(record, index):
     """One world of a batch."""
-    return jax.tree.map(lambda leaf: leaf[index], record)
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[index]), record)
 
 
 def all_finite(tree):
     """Whether every number of a pytree is finite."""
-    return all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(tree))
+    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
 
 
 def nonzero(tree):
     """Whether any number of a pytree differs from zero."""
-    return any(bool(jnp.any(leaf != 0)) for leaf in jax.tree.leaves(tree))
+    return any(np.any(leaf) for leaf in jax.tree.leaves(tree))
 
 
 def random_direction(tree, seed):
@@ -194,15 +195,19 @@ def random_direction(tree, seed):
 def slope_along(function, at, direction, h):
     """Central difference of a scalar function of a pytree, fourth order."""
 
+    def moved(t, a, d):
+        return jnp.asarray(np.asarray(a) + t * np.asarray(d))
+
     def value(t):
-        return float(function(jax.tree.map(lambda a, d: a + t * d, at, direction)))
+        return float(function(jax.tree.map(functools.partial(moved, t), at, direction)))
 
     return (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h)
 
 
 def inner(a, b):
     """Scalar product of two pytrees."""
-    return sum(float(jnp.sum(x * y)) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
+    leaves = map(jax.tree.leaves, (a, b))
+    return sum(float(np.sum(np.asarray(x) * np.asarray(y))) for x, y in zip(*leaves, strict=True))
 
 
 def assert_batches_equal_single_worlds(

@@ -116,6 +116,7 @@ def test_fine_steps_converge_to_the_reference(world, reference, method):
     assert error < CONVERGED[method]
 
 
+@pytest.mark.thorough
 def test_substeps_end_where_a_path_gains_or_loses_a_point(world):
     """Within the step of which the knee meets the edge, to a part of a substep."""
     model, params, state, excitations = world
@@ -402,6 +403,12 @@ def slopes_of(final_height):
 
 
 @pytest.fixture(scope="module")
+def derivative_along(final_height):
+    """Its derivative at arguments along a direction, compiled once."""
+    return jax.jit(lambda at, direction: jax.jvp(final_height, (at,), (direction,))[1])
+
+
+@pytest.fixture(scope="module")
 def off_the_kinks(world):
     """Arguments off the kink of the force-velocity curve at rest, at which an implicit step jumps.
 
@@ -419,21 +426,24 @@ def directions_from(at):
         yield tuple(moved[i] if i == index else zero[i] for i in range(len(at)))
 
 
-def test_derivative_of_a_rollout_is_the_difference_quotient(final_height, off_the_kinks):
+def test_derivative_of_a_rollout_is_the_difference_quotient(
+    final_height, derivative_along, off_the_kinks
+):
     at = off_the_kinks
-    forward = jax.jit(lambda d: jax.jvp(final_height, (at,), (d,))[1])
     for direction in directions_from(at):
         expected = hopper_model.slope_along(final_height, at, direction, DIFFERENCE_STEP)
-        obtained = float(forward(direction))
+        obtained = float(derivative_along(at, direction))
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1e-3, abs(expected))
 
 
-def test_gradient_of_a_rollout_is_finite_and_the_derivative(final_height, slopes_of, off_the_kinks):
+def test_gradient_of_a_rollout_is_finite_and_the_derivative(
+    slopes_of, derivative_along, off_the_kinks
+):
     at = off_the_kinks
     slopes = slopes_of(at)
     assert hopper_model.all_finite(slopes)
     for direction in directions_from(at):
-        expected = float(jax.jvp(final_height, (at,), (direction,))[1])
+        expected = float(derivative_along(at, direction))
         assert abs(hopper_model.inner(slopes, direction) - expected) < SAME * max(
             1.0, abs(expected)
         )

@@ -1,6 +1,7 @@
 """Constraints: beside OpenSim, their derivatives, drift, gradients, batches, refusals."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,17 @@ from tests.models import osim_text as osim
 SINGLE_ROUNDING = 5e-7  # of an equation's error in float32
 
 
+@functools.cache
+def assemble_all(model):
+    """Compiled: poses and speeds of (params, states) on the constraints, and their errors."""
+
+    def assembled(params, state):
+        onto = assemble(model, params, state)
+        return onto, constraint_error(model, params, onto)
+
+    return jax.jit(jax.vmap(assembled, (None, 0)))
+
+
 def random_states(model, params, count, seed=0, spread=0.3):
     """States near the default pose, on the constraints, `[state]` leading."""
     start = jaxosim.initial_state(model, params)
@@ -34,8 +46,7 @@ def random_states(model, params, count, seed=0, spread=0.3):
         q=states.q + spread * rng.standard_normal(shape),
         u=jnp.asarray(rng.standard_normal(shape)),
     )
-    assembled = jax.vmap(lambda s: assemble(model, params, s))(states)
-    error = jax.vmap(lambda s: constraint_error(model, params, s))(assembled)
+    assembled, error = assemble_all(model)(params, states)
     assert float(jnp.max(error)) < 1e-11
     return assembled
 
@@ -190,6 +201,7 @@ def without_muscle(params):
     return dataclasses.replace(params, muscles=muscles)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", [pytest.param("ros3w", marks=pytest.mark.slow), "rk4"])
 def test_steps_stay_on_the_constraints_and_keep_the_energy(linkage, method):
     model, params = linkage
@@ -204,6 +216,7 @@ def test_steps_stay_on_the_constraints_and_keep_the_energy(linkage, method):
     np.testing.assert_allclose(found, energy(model, params, start), atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_projection_is_the_least_change():
     """From (0.4, 0) to the line x1 = 2 x0 + 0.1: (0.04, 0.18), and speeds (1, 0): (0.2, 0.4)."""
     joints = osim.joint("SliderJoint", "i", "/ground", "/bodyset/a", osim.coordinates("x0"))
@@ -254,6 +267,7 @@ def assert_gradient(scalar, at, h, tolerance):
     assert hopper_model.inner(slopes, direction) == pytest.approx(expected, rel=tolerance)
 
 
+@pytest.mark.thorough
 def test_gradients_through_projection_and_accelerations_equal_differences(linkage):
     model, params = linkage
     start = hopper_model.initial(model, params)
@@ -302,6 +316,7 @@ def test_vmap_equals_loop_and_kernels_agree(linkage, kernel):
             np.testing.assert_allclose(ours[index], theirs, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.thorough
 def test_one_trace_for_one_model(linkage):
     """Of a step, whatever the numbers of the constraints are."""
     model, params = linkage
@@ -320,6 +335,7 @@ def test_one_trace_for_one_model(linkage):
     assert len(traces) == 1
 
 
+@pytest.mark.thorough
 def test_another_pose_is_assembled_by_the_same_program(linkage, monkeypatch):
     model, params = linkage
     state = jaxosim.initial_state(model, params)

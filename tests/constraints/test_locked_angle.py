@@ -107,6 +107,7 @@ def test_accelerations_are_opensims(opensim, world):
         assert np.abs(expected[held]).max() > 1e-2  # speeds change where angles do not
 
 
+@pytest.mark.thorough
 @pytest.mark.opensim
 def test_a_motion_is_opensims(opensim, world):
     model, params, _ = world
@@ -122,6 +123,7 @@ def test_a_motion_is_opensims(opensim, world):
 # property
 
 
+@pytest.mark.thorough
 def test_locked_angles_stay_and_all_others_move(world):
     model, params, _ = world
     (state,) = states_of(world, 1)
@@ -137,6 +139,7 @@ def test_locked_angles_stay_and_all_others_move(world):
     assert np.abs(rates[angles]).max() < 1e-10  # of the angles that the speeds would move
 
 
+@pytest.mark.thorough
 def test_a_pose_is_assembled_with_locked_angles_where_they_are(world):
     model, params, _ = world
     start = hopper_model.initial(model, params)
@@ -152,6 +155,7 @@ def test_a_pose_is_assembled_with_locked_angles_where_they_are(world):
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences(world):
     model, params, _ = world
     (state,) = states_of(world, 1)

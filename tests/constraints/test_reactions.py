@@ -74,7 +74,11 @@ def recorded(constraint, at):
 
 
 @pytest.mark.opensim
-@pytest.mark.parametrize("text", [worlds.EVERYTHING, CHAIN], ids=["everything", "chain"])
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param(worlds.EVERYTHING, marks=pytest.mark.thorough), CHAIN],
+    ids=["everything", "chain"],
+)
 def test_records_of_constraints_are_opensims(opensim, text):
     model, params = hopper_model.load(text)
     oracle = hopper_model.oracle_of(text)
@@ -102,6 +106,7 @@ def test_records_of_constraints_are_opensims(opensim, text):
 # property
 
 
+@pytest.mark.thorough
 def test_a_point_that_is_held_bears_the_weight_that_hangs_on_it():
     body = osim.body("a", "2", mass_center="0 -0.3 0")
     free = osim.joint("FreeJoint", "free", "/ground", "/bodyset/a", osim.coordinates(*"xyzuvw"))
@@ -128,6 +133,7 @@ def test_a_model_without_constraints_reports_none():
 # gradient, batch, compile
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     model, params = hopper_model.load(CHAIN)
     (state,) = states_of(model, params, 1)
@@ -145,6 +151,7 @@ def test_gradients_equal_differences():
     assert hopper_model.inner(slopes, direction) == pytest.approx(float(expected), rel=1e-7)
 
 
+@pytest.mark.thorough
 def test_a_batch_of_fused_kernels_equals_single_worlds_and_is_traced_once():
     model, params = hopper_model.load(CHAIN)
     hopper_model.assert_batches_equal_single_worlds(
