@@ -156,7 +156,8 @@ def free_address():
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("processes", [1, 2])
 def test_eight_devices_are_one(processes):
     address = free_address()
     children = [run_dealt(processes, address, number) for number in range(processes)]

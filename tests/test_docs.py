@@ -18,9 +18,9 @@ DOCS = ROOT / "docs"
 PROGRAMS = (
     pytest.param("README.md", marks=pytest.mark.slow),  # a gradient of the walker is compiled
     pytest.param("docs/from_file_to_gradient.md", marks=pytest.mark.slow),  # likewise
-    "docs/bring_your_own_osim.md",
+    pytest.param("docs/bring_your_own_osim.md", marks=pytest.mark.thorough),
     "docs/learning.md",
-    "docs/troubleshooting.md",
+    pytest.param("docs/troubleshooting.md", marks=pytest.mark.thorough),
 )
 CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of programs
 # A page, and the sections that may follow it, which may begin on the next line.

@@ -8,6 +8,7 @@ import pytest
 NOTEBOOK = pathlib.Path(__file__).resolve().parent.parent / "examples" / "first_steps.ipynb"
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("renderer")
 def test_first_steps_run_from_top_to_bottom(tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed (extra `dev`)")

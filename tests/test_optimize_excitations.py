@@ -94,6 +94,7 @@ def test_gradient_is_the_difference_quotient(example, task, optimizer):
     assert np.abs(expected).min() > 1e-3
 
 
+@pytest.mark.thorough
 def test_a_short_descent_improves_every_start(example, task, optimizer):
     variables, free = starts(example, task), np.zeros(WORLDS, bool)
     with jax.numpy_dtype_promotion("standard"):  # optax multiplies counts by rates
@@ -109,6 +110,7 @@ def test_a_short_descent_improves_every_start(example, task, optimizer):
         assert entry["velocity"] + entry["effort"] + entry["posture"] == pytest.approx(total.min())
 
 
+@pytest.mark.thorough
 def test_what_was_found_is_played_accurately_the_best_first(example, task, optimizer):
     import optimizing.report
 
@@ -122,6 +124,7 @@ def test_what_was_found_is_played_accurately_the_best_first(example, task, optim
     np.testing.assert_array_equal(found.variables.logits, variables.logits[order])
 
 
+@pytest.mark.thorough
 @pytest.mark.opensim
 def test_playback_moves_as_the_rollout_does(example, task, optimizer, opensim):
     from optimizing.playback import play

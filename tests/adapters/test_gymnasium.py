@@ -181,6 +181,7 @@ def test_the_info_of_reset_flags_muscles_without_equilibrium():
     assert flags[0].shape == (6,) and len(np.unique(np.array(flags)[:, 0])) == 2
 
 
+@pytest.mark.thorough
 def test_both_modes_flag_muscles_without_equilibrium_where_an_episode_begins():
     same, other = (
         gymnasium.make_vec(

@@ -98,7 +98,7 @@ def test_a_batch_is_its_worlds_one_by_one(name, axis):
     batch = [jnp.stack(values, axis=axis) for values in worlds]
     expected = np.stack([ours(*values) for values in zip(*worlds, strict=True)])
     close(jax.jit(jax.vmap(ours, axis))(*batch), expected)
-    gradient = jax.grad(lambda *values: jnp.sum(ours(*values) ** 2))
+    gradient = jax.jit(jax.grad(lambda *values: jnp.sum(ours(*values) ** 2)))
     shared = (axis, *[None] * (len(arguments) - 1))
     many = jax.vmap(gradient, shared)(batch[0], *arguments[1:])
     close(many[1], gradient(2 * arguments[0], *arguments[1:]))

@@ -45,6 +45,7 @@ def census(tmp_path, *arguments):
     return done.stdout, json.loads(line)["files"]
 
 
+@pytest.mark.thorough
 def test_a_census_without_opensim_gives_outcomes_and_reasons(tmp_path):
     printed, files = census(tmp_path, "--no-opensim")
     outcomes = {name: row["outcome"] for name, row in files.items()}

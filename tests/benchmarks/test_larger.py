@@ -7,9 +7,8 @@ from larger import side_by_side
 import jaxosim
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("gait14dof22musc_pros", marks=pytest.mark.thorough), "arm2dof6musc"]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["gait14dof22musc_pros", "arm2dof6musc"])
 def test_every_copy_starts_and_moves_as_the_bundled_model(name, tmp_path):
     model, params = jaxosim.load_model(name)
     larger, numbers = jaxosim.load_model(side_by_side(name, 2, tmp_path))

@@ -16,7 +16,7 @@ INTERRUPTED = """
 import signal, time, jaxosim.cli.bench
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
 # A thread ends the process: what is interrupted here goes on until then.
-jaxosim.cli.bench._episode = lambda *_: (signal.raise_signal(signal.SIGINT), time.sleep(60))
+jaxosim.cli.bench.use_cpu_devices = lambda: (signal.raise_signal(signal.SIGINT), time.sleep(60))
 """
 
 

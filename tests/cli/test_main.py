@@ -264,6 +264,7 @@ def test_the_cache_is_shown_and_cleared(run, tmp_path, monkeypatch):
     assert status == 0 and "2.5" not in out and not kernel.exists()
 
 
+@pytest.mark.thorough
 def test_no_cache_keeps_nothing(pendulum, tmp_path):
     command = [sys.executable, "-m", "jaxosim.cli", "--no-cache", "rollout", pendulum, *SHORT]
     environment = {**os.environ, "JAXOSIM_CACHE_DIR": str(tmp_path / "kept")}
@@ -279,6 +280,7 @@ def test_no_traceback_in_a_real_process():
         assert result.stderr.startswith("jaxosim: ") and result.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_float64_in_a_real_process(pendulum, tmp_path):
     out = tmp_path / "run.npz"
     arguments = *SHORT, "--dtype", "float64", "--out", out

@@ -128,6 +128,7 @@ def test_controls_are_opensims_at_nodes_and_between(opensim, folder, monkeypatch
 # property
 
 
+@pytest.mark.thorough
 def test_steps_end_at_their_nodes_and_lines_go_on_unless_they_are_held():
     model, params = hopper_model.load(world(controller("c", "all.xml")))
     at = [added(model, params, jnp.asarray(t), jnp.ones(6)) for t in (0.0, 0.3, 0.30001, 0.9)]
@@ -140,6 +141,7 @@ def test_steps_end_at_their_nodes_and_lines_go_on_unless_they_are_held():
 # gradient, batch, compile
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences_and_batches_by_the_fused_kernel_single_steps():
     model, params = hopper_model.load(WORLD)
     start = hopper_model.initial(model, params)

@@ -130,6 +130,7 @@ def test_controls_rates_and_equilibrium_are_opensims_at_several_times(opensim):
 balance = jax.jit(jaxosim.equilibrate_muscles)
 
 
+@pytest.mark.thorough
 @pytest.mark.opensim
 def test_a_trajectory_is_opensims(opensim):
     model, params = hopper_model.load(DRIVEN)
@@ -192,6 +193,7 @@ def test_opensim_reads_the_same_lists(case, opensim):
 # property
 
 
+@pytest.mark.thorough
 def test_controllers_add_to_each_other_and_to_given_controls():
     twice = [controller(c, constant(0.25), socket_actuators="/forceset/a") for c in ("c", "d")]
     model, params = hopper_model.load(world(*twice))
@@ -200,6 +202,7 @@ def test_controllers_add_to_each_other_and_to_given_controls():
     assert info.forces["coordinate_actuators"].actuation.tolist() == [3.0, 2.0]
 
 
+@pytest.mark.thorough
 def test_a_controller_of_nobody_changes_nothing():
     for text in (world(controller("c")), world()):
         model, params = hopper_model.load(text)
@@ -208,6 +211,7 @@ def test_a_controller_of_nobody_changes_nothing():
         assert found is controls
 
 
+@pytest.mark.thorough
 def test_a_control_that_grows_with_time_is_integrated_within_a_step():
     """By each method, from 3 s on: a ramp of 2 N/s from t to t + 0.1 s gives 0.2 t + 0.01 N·s."""
     joint = osim.joint("SliderJoint", "s", "/ground", "/bodyset/a", osim.coordinates("q"))
@@ -227,6 +231,7 @@ def test_a_control_that_grows_with_time_is_integrated_within_a_step():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_by_functions_time_and_controls_equal_differences():
     model, params = hopper_model.load(ACTUATED)
     weights = jnp.array([1.0, 2.0])

@@ -83,6 +83,7 @@ def test_controls_and_rates_are_opensims(opensim, world):
 # property
 
 
+@pytest.mark.thorough
 def test_only_lengthening_muscles_are_driven_and_controllers_add_up(world):
     model, params, _ = world
     given = jnp.array([0.5, 0.25, 0.125])
@@ -105,6 +106,7 @@ def test_a_list_of_all_actuators_may_hold_muscles_only():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences_also_where_the_speed_is_zero(world):
     model, params, state = world
 

@@ -76,6 +76,7 @@ def test_sizes_are_checked(arm):
         jaxosim.BatchEnv(arm.env, 0)
 
 
+@pytest.mark.thorough
 def test_the_flag_of_equilibrium_is_that_of_the_episode_that_goes_on():
     options = jaxosim.Options(method="rk4", substeps=20)
     task = jaxosim.make(

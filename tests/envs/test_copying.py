@@ -19,6 +19,7 @@ WAYS = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
+SOME_WAYS = [pytest.param(n, marks=[] if n == "pickle" else pytest.mark.thorough) for n in WAYS]
 LARGER = [
     pytest.param(name, marks=pytest.mark.thorough)
     for name in ("L2RunEnv", "ProstheticsEnv", "L2M2019Env")
@@ -32,7 +33,7 @@ pickle.dump(jax.jit(task.step)(es, action), sys.stdout.buffer)
 """
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", SOME_WAYS)
 @pytest.mark.parametrize("name", ["Arm2DEnv", *LARGER])
 def test_a_task_is_copied_at_any_moment(name, way):
     env = jaxosim.make(name, options=OPTIONS, time_limit=7)
@@ -54,6 +55,7 @@ def test_a_batch_is_pickled_after_use():
     assert pickle.loads(pickle.dumps(batch)).env.observation_names == env.observation_names
 
 
+@pytest.mark.thorough
 def test_a_pickled_task_goes_on_in_another_process_to_the_bit():
     env = jaxosim.make("Arm2DEnv", options=OPTIONS)
     es, action = jax.jit(env.reset)(jax.random.key(3)), np.full(6, 0.3)

@@ -124,6 +124,7 @@ def test_a_share_of_the_episodes_begins_in_the_pool_and_the_others_in_the_tasks_
     assert drawn_rows == set(range(SIZE))
 
 
+@pytest.mark.thorough
 def test_a_batch_begins_its_episodes_in_the_pool_that_it_is_given(arm):
     other = pool_of(arm.env, [0.3, 0.4])
     batch = jaxosim.BatchEnv(arm.env, 4, 2)

@@ -98,7 +98,14 @@ def close(pair, rtol):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", _some_slow(jaxosim.bundled_models(), "arm2dof6musc", WALKER))
+OTHERS = [name for name in jaxosim.bundled_models() if name != WALKER]
+
+
+# A decision of ProstheticsEnv, below, is made of its walker's rates.
+@pytest.mark.parametrize(
+    "name",
+    [*_some_slow(OTHERS, "arm2dof6musc"), pytest.param(WALKER, marks=pytest.mark.thorough)],
+)
 def test_rates_are_those_of_xla(name):
     model, params, states, excitation = worlds(name)
     close(

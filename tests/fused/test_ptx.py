@@ -63,7 +63,9 @@ def test_scratch_memory_in_a_buffer_gives_the_same(grid):
             np.testing.assert_array_equal(found, right)
 
 
-@pytest.mark.parametrize("most_local", [ptx.MOST_LOCAL, 0])
+@pytest.mark.parametrize(
+    "most_local", [pytest.param(ptx.MOST_LOCAL, marks=pytest.mark.thorough), 0]
+)
 def test_a_state_derivative_gives_what_vmap_gives(most_local):
     model, params = jaxosim.load_model("arm2dof6musc")
     params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)

@@ -48,9 +48,8 @@ def run(program, directory, **variables):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(
-    "program", [pytest.param(OSIM_RL, marks=pytest.mark.thorough), XLA], ids=["osim-rl", "xla"]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("program", [OSIM_RL, XLA], ids=["osim-rl", "xla"])
 def test_a_second_process_compiles_nothing_and_has_the_same_bits(program, tmp_path):
     first, second = run(program, tmp_path), run(program, tmp_path)
     assert first[0] == second[0] and first[0].startswith(str(tmp_path / "programs"))
@@ -69,6 +68,7 @@ def test_damaged_and_foreign_files_are_no_error(tmp_path):
     assert run(OSIM_RL, tmp_path)[3] == first[3]
 
 
+@pytest.mark.thorough
 def test_functions_of_the_library_keep_nothing(tmp_path):
     assert run(LIBRARY, tmp_path)[0] is None
     assert not (tmp_path / "programs").exists()

@@ -135,6 +135,7 @@ def test_motion_types_are_opensims(opensim, name):
 # property
 
 
+@pytest.mark.thorough
 def test_hinge_map_and_its_rate_are_those_of_the_pose():
     """V_FM = H u, and its rate at constant u is that of the bias."""
     model, params = hopper_model.load(WORLDS[MIXED])
@@ -155,6 +156,7 @@ def test_hinge_map_and_its_rate_are_those_of_the_pose():
     assert np.abs(bias[:, 3:]).max() > 0.1
 
 
+@pytest.mark.thorough
 def test_the_origin_stays_on_the_ellipsoid():
     model, params = hopper_model.load(WORLDS["ellipsoid"])
     for q in poses(model, 5, seed=4)[0]:
@@ -162,6 +164,7 @@ def test_the_origin_stays_on_the_ellipsoid():
         assert abs(np.sum((place / [0.1, 0.25, 0.18]) ** 2) - 1) < ROUNDING
 
 
+@pytest.mark.thorough
 def test_speeds_and_rates_are_inverse_maps():
     model, params = hopper_model.load(WORLDS[MIXED])
     q, u = (jnp.asarray(x[0]) for x in poses(model, 1, seed=5))
@@ -170,6 +173,7 @@ def test_speeds_and_rates_are_inverse_maps():
     np.testing.assert_allclose(back, u[model.tree.mobility], rtol=0, atol=ROUNDING)
 
 
+@pytest.mark.thorough
 def test_fixed_steps_cross_gimbal_lock():
     """A step from the second angle at nearly 90° is that of the reference method."""
     import jaxosim
@@ -199,6 +203,7 @@ def scalar_of(law):
     return jax.jit(scalar), jax.jit(jax.grad(scalar, argnums=(0, 1)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("law", LAWS)
 def test_gradients_equal_differences(law):
     params = getattr(hopper_model.load(WORLDS[MIXED])[1].joints, law.FIELD)
@@ -225,6 +230,7 @@ def poses_of(law):
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     model, params = hopper_model.load(WORLDS[MIXED])
     q = jnp.asarray(poses(model, 3, seed=9)[0])
@@ -240,6 +246,7 @@ def test_vmap_equals_loop_and_traces_once():
     chex.assert_trees_all_close(together, loop, rtol=0, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_single_precision_stays_single_where_jax_allows_double():
     world = WORLDS["beside others"]
     assert hopper_model.dtypes_in_single_precision(world) == {np.dtype(np.float32)}

@@ -131,6 +131,7 @@ def unrolled(env, state):
     return jax.jit(run)
 
 
+@pytest.mark.thorough
 def test_the_gradient_by_the_deltas_is_the_quotient_of_differences(env, state):
     shac = trainer(env, "shac").learner
     key = jax.random.key(7)

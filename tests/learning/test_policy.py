@@ -155,6 +155,7 @@ def test_a_model_without_two_equal_legs_has_no_mirror(tmp_path):
         sagittal_mirror(make_pendulum(tmp_path))
 
 
+@pytest.mark.thorough
 def test_the_reflected_observation_is_that_of_the_reflected_walker():
     env = jaxosim.make("ProstheticsEnv", prosthetic=False, observation=heading_observation)
     model, rng = env.model, np.random.default_rng(4)

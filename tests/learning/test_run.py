@@ -74,6 +74,7 @@ def test_a_resumed_run_is_the_same_to_the_bit(runs):
     assert json.dumps(curves[0], sort_keys=True) == json.dumps(curves[1], sort_keys=True)
 
 
+@pytest.mark.thorough
 def test_stages_follow_each_other_with_the_best_networks(runs):
     whole, _ = runs
     assert [(row["stage"], row["update"]) for row in whole.curve] == [
@@ -87,6 +88,7 @@ def test_stages_follow_each_other_with_the_best_networks(runs):
     assert ["eval_return" in row for row in whole.curve] == [True, True, True, True]
 
 
+@pytest.mark.thorough
 def test_a_stage_may_have_a_task_of_its_own_and_all_are_evaluated_in_one(runs):
     whole, _ = runs
     assert whole.curve[-1]["length"] <= 3 < whole.curve[1]["length"]
@@ -94,12 +96,14 @@ def test_a_stage_may_have_a_task_of_its_own_and_all_are_evaluated_in_one(runs):
     assert np.all(jax.device_get(whole.state.worlds.es.step_count) <= 3)
 
 
+@pytest.mark.thorough
 def test_the_rate_falls_from_one_update_to_the_next(runs):
     whole, _ = runs
     first, second = (row["learning_rate"] for row in whole.curve[:2])
     assert first == pytest.approx(SHAC().learning_rate) and second == 0.5 * first
 
 
+@pytest.mark.thorough
 def test_the_averaged_weights_are_those_that_are_evaluated_and_kept(runs):
     whole, _ = runs
     _, update, evaluator = whole._of_stage()
@@ -119,6 +123,7 @@ def test_the_averaged_weights_are_those_that_are_evaluated_and_kept(runs):
     assert leaves_equal(again.best["policy"].layers, state.average)
 
 
+@pytest.mark.thorough
 def test_the_folder_has_the_curve_and_the_best_policy(runs):
     whole, _ = runs
     rows = read_curve(whole.folder / "curve.csv")
@@ -131,8 +136,16 @@ def test_the_folder_has_the_curve_and_the_best_policy(runs):
     assert best.about["decisions"] == UPDATE * (1 + int(np.argmax(scores)))
 
 
-def test_a_folder_is_neither_overwritten_nor_resumed_by_mistake(runs, tmp_path):
-    whole, _ = runs
+def begun(own, folder):
+    """A run that has begun, and is not going to be updated."""
+    run = Run(own, folder)
+    run._programs = (0, own.trainer(0), None, None)
+    run.begin()
+    return run
+
+
+def test_a_folder_is_neither_overwritten_nor_resumed_by_mistake(tmp_path):
+    whole = begun(plan(tmp_path), tmp_path / "whole")
     with pytest.raises(FileExistsError, match="holds a run: resume it"):
         Run(whole.plan, whole.folder).begin()
     other = plan(tmp_path, settings={"recipe": "pendulum", "seed": 1})
@@ -142,13 +155,10 @@ def test_a_folder_is_neither_overwritten_nor_resumed_by_mistake(runs, tmp_path):
         Run(other, tmp_path / "nothing").resume()
 
 
-def test_a_run_that_was_killed_before_its_first_update_is_resumed_or_begun_anew(runs, tmp_path):
-    whole, _ = runs
-    killed = Run(whole.plan, tmp_path)
-    killed._programs = (0, whole.plan.trainer(0), None, None)  # nothing is updated here
-    killed.begin()
+def test_a_run_that_was_killed_before_its_first_update_is_resumed_or_begun_anew(tmp_path):
+    killed = begun(plan(tmp_path), tmp_path)
     assert not (tmp_path / "policy.npz").exists()  # none has been evaluated
-    again = Run(whole.plan, tmp_path)
+    again = Run(killed.plan, tmp_path)
     again._programs = killed._programs
     again.resume()
     assert leaves_equal(again.state, killed.state) and again.curve == []
@@ -160,6 +170,7 @@ def test_a_run_that_was_killed_before_its_first_update_is_resumed_or_begun_anew(
     assert leaves_equal(again.state, killed.state)
 
 
+@pytest.mark.thorough
 def test_networks_that_are_not_finite_end_the_run(runs):
     whole, _ = runs
     broken = Run(whole.plan, whole.folder)

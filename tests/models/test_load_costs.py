@@ -131,12 +131,19 @@ def compiled(text):
         assert peak < BYTES
 
 
-@pytest.mark.parametrize("name", LOADED)
+def some(cases, *thorough):
+    """Names of cases, those that take longest marked as thorough."""
+    return [pytest.param(n, marks=pytest.mark.thorough if n in thorough else []) for n in cases]
+
+
+@pytest.mark.parametrize("name", some(LOADED, "chain", "welds"))
 def test_large_models_load_at_a_cost_in_proportion(name):
     compiled(LOADED[name]())
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize(
+    "name", some(REFUSED, "long chain", "very long function", "long path beside many")
+)
 def test_larger_ones_are_refused_with_the_bound(name):
     text, words = REFUSED[name]
     with pytest.raises(OsimFormatError, match=words) as error:

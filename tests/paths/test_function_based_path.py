@@ -153,6 +153,7 @@ def test_lengths_speeds_moment_arms_and_accelerations_are_opensims(opensim):
 # property
 
 
+@pytest.mark.thorough
 def test_the_lengthening_speed_is_the_rate_of_the_length_unless_functions_say_otherwise(springs):
     model, params = springs
     state = checks.state_at(model, params)
@@ -180,6 +181,7 @@ def test_muscles_without_points_are_not_drawn():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences_also_where_all_coordinates_are_zero(springs):
     model, params = springs
     at_zero = dataclasses.replace(checks.state_at(model, params), q=jnp.zeros(3), u=jnp.zeros(3))
@@ -191,6 +193,7 @@ def test_gradients_equal_differences_also_where_all_coordinates_are_zero(springs
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_by_the_fused_kernel_equals_single_steps(springs):
     model, params = springs
     at = [checks.state_at(model, params, seed) for seed in (1, 2)]
