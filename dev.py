@@ -5,7 +5,7 @@
   python3 dev.py run ARGUMENTS...    the same environment, any `jaxosim` command
   python3 dev.py check               lint, formatting, types, tests with live OpenSim parity
   python3 dev.py check ARGUMENTS...  the same, arguments go to pytest
-  python3 dev.py thorough            tests of other kernels and larger models, which CI runs too
+  python3 dev.py thorough            tests that `check` leaves out to save time; CI runs them too
   python3 dev.py thorough ARGUMENTS... the same, arguments go to pytest
   python3 dev.py oldest              some tests, and Brax's PPO, with the oldest JAX we support
   python3 dev.py oldest ARGUMENTS... the same environment, arguments go to pytest

@@ -6,6 +6,9 @@ registers and order of a kernel's instructions. `JAXOSIM_TESTS_OPTIMIZED=1` runs
 with programs as users compile them, in several times the time.
 Compiled programs are kept between runs in pytest's cache directory, so a test that measures compile
 time has to do so in a process of its own.
+
+The default run has the parity of every class, what is refused, and the laws of what bundled models
+use, once each; other laws, and laws once more, are `thorough`. CONTRIBUTING.md says which.
 """
 
 import gc

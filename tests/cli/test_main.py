@@ -272,12 +272,19 @@ def test_no_cache_keeps_nothing(pendulum, tmp_path):
     assert not (tmp_path / "kept").exists()
 
 
-def test_no_traceback_in_a_real_process():
-    for arguments in (["info", "nope"], ["rollout", "nope", "--batch", "0"], ["nope"]):
-        result = run_process(*arguments)
-        assert result.returncode in (1, 2)
-        assert result.stdout == ""
-        assert result.stderr.startswith("jaxosim: ") and result.stderr.count("\n") == 1
+@pytest.mark.parametrize(
+    "words",
+    [
+        "info nope",
+        pytest.param("rollout nope --batch 0", marks=pytest.mark.thorough),
+        pytest.param("nope", marks=pytest.mark.thorough),
+    ],
+)
+def test_no_traceback_in_a_real_process(words):
+    result = run_process(*words.split())
+    assert result.returncode in (1, 2)
+    assert result.stdout == ""
+    assert result.stderr.startswith("jaxosim: ") and result.stderr.count("\n") == 1
 
 
 @pytest.mark.thorough

@@ -40,6 +40,7 @@ def test_joints_move_as_in_opensim(opensim):
     hopper_model.assert_parity(WORLD, hopper_model.states_at(model, params, q, u))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype, tolerance", [(jnp.float64, 1e-13), (jnp.float32, 1e-5)])
 def test_the_fused_kernel_computes_the_same(dtype, tolerance):
     model, params = hopper_model.load(WORLD)

@@ -140,6 +140,7 @@ def test_derivatives_are_those_of_automatic_differentiation(name):
     np.testing.assert_allclose(rates.derivative, here.second_derivative, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.thorough
 def test_gradients_by_the_numbers_equal_differences():
     structure, params = bank()
     params = jax.tree.map(jnp.asarray, params)
@@ -149,7 +150,7 @@ def test_gradients_by_the_numbers_equal_differences():
         out = evaluate(structure, params, jnp.linspace(-0.55, 1.7, len(TEXTS)))
         return jnp.sum(jnp.sin(out.value)) + jnp.sum(jnp.cos(out.derivative))
 
-    slopes = jax.grad(scalar)(params)
+    slopes = jax.jit(jax.grad(scalar))(params)
     assert hopper_model.all_finite(slopes)
     direction = hopper_model.random_direction(params, seed=1)
     expected = hopper_model.slope_along(scalar, params, direction, 1e-4)
@@ -160,6 +161,7 @@ def test_gradients_by_the_numbers_equal_differences():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_vmap_equals_loop_and_traces_once():
     structure, params = bank()
     params = jax.tree.map(jnp.asarray, params)

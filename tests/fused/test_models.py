@@ -157,14 +157,14 @@ def test_params_of_each_world_give_what_shared_ones_give():
 @pytest.mark.parametrize("task", _some_slow(TASKS, "ProstheticsEnv", "Arm2DEnv"))
 def test_a_decision_is_that_of_xla(task):
     env = jaxosim.make(task)
-    es = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), WORLDS))
+    es = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), WORLDS))
     action = jax.random.uniform(jax.random.key(1), (WORLDS, env.action_size), jnp.float64)
     close(both(env.step, es, action), 1e-7)
 
 
 def test_what_is_not_finite_is_held_and_told():
     env = jaxosim.make("Arm2DEnv")
-    es = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 3))
+    es = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), 3))
     bad = es.state.u.at[1, 0].set(jnp.nan)
     es = dataclasses.replace(es, state=dataclasses.replace(es.state, u=bad))
     action = jnp.full((3, env.action_size), 0.3)

@@ -116,7 +116,10 @@ def kinematics_of(model):
 
 
 @pytest.mark.opensim
-@pytest.mark.parametrize("name", COMPARED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if n == "beside others" else pytest.mark.thorough) for n in COMPARED],
+)
 def test_poses_velocities_and_accelerations_are_opensims(opensim, name):
     model, params = hopper_model.load(WORLDS[name])
     states = hopper_model.states_at(model, params, *poses(model, PARITY_STATES, seed=1))

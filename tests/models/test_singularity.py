@@ -286,7 +286,11 @@ for _owner, _frame in (("b", "f"), ("a", "g"), ("c", "h")):
     )
 
 
-@pytest.mark.parametrize("world", ["arm2dof6musc", TREE], ids=["arm", "tree"])
+@pytest.mark.parametrize(
+    "world",
+    ["arm2dof6musc", pytest.param(TREE, marks=pytest.mark.thorough)],
+    ids=["arm", "tree"],
+)
 def test_inertias_of_single_coordinates_multiply_to_the_determinant(world):
     structure, params = hopper_model.load(world)
     q = np.random.default_rng(1).uniform(0.1, 1.0, len(structure.coordinate_names))

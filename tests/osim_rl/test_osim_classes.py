@@ -238,6 +238,7 @@ def test_visualize_without_the_viewer_names_the_extra(monkeypatch):
         Arm2DEnv(visualize=True)
 
 
+@pytest.mark.thorough
 def test_the_dtype_is_that_of_the_mode_in_which_an_object_is_made():
     for mode in (True, False, True):
         with jax.enable_x64(mode):

@@ -140,7 +140,7 @@ def test_moment_arm_on_a_tree_of_many_axes():
     for seed in range(3):
         q = jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, 5))
         path = paths_of(model)(params, q)
-        joints = realize_joints(model, params, q)
+        joints = jax.jit(realize_joints)(model, params, q)
         slope = length_slope_of(model)(params, q)
         rates = np.asarray(slope).copy()
         rates[:, :3] = slope[:, :3] @ joints.q_dot_map[0]  # the ball's speeds are not its rates

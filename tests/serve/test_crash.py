@@ -66,7 +66,9 @@ def test_a_client_goes_on_after_the_server_was_killed_twice(tmp_path):
     assert count == (2 * STEPS, 2 * STEPS)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGTERM]
+)
 def test_a_server_that_is_asked_to_stop_stops(tmp_path, number):
     arm_challenge(tmp_path)
     with process(tmp_path / "challenge.toml") as (server, _):

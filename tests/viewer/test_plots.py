@@ -25,7 +25,7 @@ def test_ground_reactions_push_up_on_each_side(walker_run):
     assert series["left y"].min() >= 0 and series["left y"].max() > 1
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("suffix", [".png", pytest.param(".svg", marks=pytest.mark.thorough)])
 def test_a_full_disk_leaves_the_old_plot(walker_run, tmp_path, suffix):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
     path = plot_motions([walker_run], tmp_path / f"plot{suffix}", ["angles"])

@@ -215,6 +215,7 @@ def test_gradients_equal_differences():
         assert abs(obtained - expected) < GRADIENT_TOLERANCE * max(1.0, abs(expected)), index
 
 
+@pytest.mark.thorough
 def test_second_derivatives_equal_differences_of_the_first():
     at = arguments()
 
