@@ -94,11 +94,11 @@ def main(arguments):
         if sys.version_info < NEWEST_PYTHON:
             return restart_with_newer_python(NEWEST_PYTHON, missing=SKIPPED)
         set_up(extras=NEWEST_EXTRAS)
-        return call([PYTHON, "-m", "pytest", *(arguments[1:] or NEWEST_TESTS)])
+        return call([PYTHON, "-m", "pytest", *(arguments[1:] or ["-m", "not slow", *NEWEST_TESTS])])
     if arguments[:1] == ["optimized"]:
         set_up(extras=CHECK_EXTRAS)
         environment = dict(os.environ, JAXOSIM_TESTS_OPTIMIZED="1")
-        chosen = arguments[1:] or OPTIMIZED_TESTS
+        chosen = arguments[1:] or ["-m", "not slow", *OPTIMIZED_TESTS]
         return call([PYTHON, "-m", "pytest", *chosen], env=environment)
     if arguments[:1] == ["docs"]:
         set_up(extras=DOCS_EXTRAS)

@@ -51,7 +51,8 @@ def test_the_ground_is_one(params):
 
 def test_composed_ones_draw_apart_and_batch(params):
     both = randomize.compose(randomize.strength(), randomize.mass())
-    worlds = jax.vmap(lambda key: both(params, key))(jax.random.split(jax.random.key(0), 3))
+    draw = jax.jit(jax.vmap(lambda key: both(params, key)))
+    worlds = draw(jax.random.split(jax.random.key(0), 3))
     assert worlds.muscles.max_isometric_force.shape == (3, 19)
     assert len(np.unique(worlds.bodies.mass[:, 0])) == 3
 

@@ -67,12 +67,16 @@ def vector(values):
     return np.array([values.get(axis) for axis in range(3)])
 
 
+# The prosthetic walker has these muscles and bodies, but for those that it lacks.
+THOROUGH = {"gait14dof22musc": pytest.mark.thorough}
+
+
 @pytest.mark.opensim
 @pytest.mark.parametrize(
     "name",
     [
         # The planar walkers have the muscles of the others.
-        pytest.param(name, marks=[pytest.mark.slow] if "planar" in name else [])
+        pytest.param(name, marks=[pytest.mark.slow] if "planar" in name else THOROUGH.get(name, []))
         for name in jaxosim.bundled_models()
         if name != "arm26"  # drawn along surfaces, which OpenSim's points are the ends of
     ],
@@ -185,7 +189,14 @@ def test_without_meshes_a_body_is_sized_by_its_mass_properties(tmp_path):
     assert np.ptp(rod.mesh.vertices[:8], axis=0) == pytest.approx(2 * np.sqrt([0.1] * 3))
 
 
-@pytest.mark.parametrize("name", jaxosim.bundled_models())
+@pytest.mark.parametrize(
+    "name",
+    [
+        # The planar walkers have the bodies of the others.
+        pytest.param(name, marks=pytest.mark.thorough if "planar" in name else [])
+        for name in jaxosim.bundled_models()
+    ],
+)
 def test_every_heavy_body_is_drawn_and_has_a_human_size(name):
     model, params = jaxosim.load_model(name)
     scene = build_scene(model, params)
