@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,8 +32,10 @@ def add_plot_option(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def panels(name: str, titles: Sequence[str], width: float = 4.2) -> Iterator[Sequence[Any]]:
-    """Axes side by side, `width` inches each, saved as `benchmarks/results/NAME.png` afterwards."""
+def panels(
+    name: str, titles: Sequence[str], width: float = 4.2, folder: pathlib.Path = RESULTS
+) -> Iterator[Sequence[Any]]:
+    """Axes side by side, `width` inches each, saved as NAME.png in a folder afterwards."""
     figure_class = require("matplotlib.figure", "plot").Figure
     figure = figure_class(figsize=(1 + width * len(titles), 4), layout="constrained")
     axes = figure.subplots(1, len(titles), squeeze=False)[0]
@@ -40,7 +43,7 @@ def panels(name: str, titles: Sequence[str], width: float = 4.2) -> Iterator[Seq
         axis.set_title(title, fontsize=10)
         axis.grid(alpha=0.3)
     yield axes
-    RESULTS.mkdir(exist_ok=True)
-    with replacing(RESULTS / f"{name}.png") as unfinished:
+    folder.mkdir(exist_ok=True)
+    with replacing(folder / f"{name}.png") as unfinished:
         figure.savefig(unfinished, dpi=120)
-    print(f"drawn: {RESULTS / name}.png")
+    print(f"drawn: {folder / name}.png")
