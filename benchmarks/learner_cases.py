@@ -11,6 +11,7 @@ from typing import Any
 from jaxosim.envs.base import Env
 from jaxosim.envs.training_options import training_task
 from jaxosim.learning.recipes import Recipe, load_recipe, plan_of
+from jaxosim.learning.shac import SHAC
 from jaxosim.learning.training import Trainer
 from jaxosim.osim_rl.constants import OSIM_RL_STEP
 from jaxosim.types import Options
@@ -28,7 +29,7 @@ _STARTS = {"count": 64, "rest": 1.0}
 _PPO: dict[str, Any] = {}
 
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "rest only": {"starts": {"count": 1024, "rest": 1.0}, "unroll": {"own_share": 0.0}},
+    "rest only": {"starts": {"rest": 1.0}, "unroll": {"own_share": 0.0}},
     "no clipping": {"adjoint_bound": _UNBOUNDED},
     "horizon 4": {"unroll": {"horizon": 4}},
     "horizon 32": {"unroll": {"horizon": 32}},
@@ -81,7 +82,7 @@ def recipe_of(case: Case) -> Recipe:
     stage |= dict(case.settings)
     changes = dict(ABLATIONS.get(case.ablation or "", {}))
     stage["unroll"] = unroll | stage.get("unroll", {}) | changes.pop("unroll", {})
-    data["env"] |= {name: changes.pop(name) for name in ("starts",) if name in changes}
+    data["env"]["starts"] |= changes.pop("starts", {})
     if "integrator" in changes:
         stage["unroll"] |= _in_shorter_decisions(data, stage, changes.pop("integrator"))
     data["stages"] = [stage | changes]
@@ -109,7 +110,7 @@ def _in_shorter_decisions(
     env["time_limit"] = round(env["time_limit"] / share)
     for term in _PER_EVENT[data["task"]]:
         env["reward"][term] /= share
-    usual = plan_of(Recipe(name="usual", data={**data, "stages": [stage]})).stages[0].learner
+    usual = SHAC()
     stage["discount"] = usual.discount**share
     return {"correlation": usual.unroll.correlation**share}
 

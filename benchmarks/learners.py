@@ -11,13 +11,16 @@ and evaluations do not count. At even intervals of that time the policy is evalu
 was stopped goes on from its last evaluation in FOLDER; one that is recorded is not repeated.
 `--set` tries other settings of the learner. One JSON line per run in
 benchmarks/results/learners.jsonl. Then a table of all runs that are recorded, as far as `--seconds`
-go, over their seeds: median (least … largest). With `--plot` also docs/pictures/learners.png.
+go, over their seeds: score of the last and of the best evaluation, completed episodes (%),
+processor seconds after which 90 % of them were, thousands of decisions and of osim-rl's env steps.
+With `--plot` also docs/pictures/learners.png.
 """
 
 import argparse
 import ast
 import dataclasses
 import functools
+import itertools
 import json
 import pathlib
 import time
@@ -148,14 +151,14 @@ def _last(programs: Programs, seed: int, folder: pathlib.Path) -> Run:
 
 
 class Outcome(NamedTuple):
-    """A run in figures."""
+    """A run in figures, which are the columns of the table."""
 
     final: float  # score of the last evaluation
     best: float  # of all evaluations
     completed: float  # (%) share of the episodes of the last evaluation
-    walks_after: float  # processor seconds until 90 % of the episodes are completed, or inf
-    decisions: float
-    env_steps: float
+    after: float  # processor seconds until 90 % of the episodes are completed, or inf
+    decisions: float  # thousands
+    env_steps: float  # thousands
 
 
 def outcome_of(rows: Sequence[Row], seconds: float) -> Outcome:
@@ -172,9 +175,9 @@ def outcome_of(rows: Sequence[Row], seconds: float) -> Outcome:
         final=last["score"],
         best=max(row["score"] for row in within),
         completed=100 * last["completed"],
-        walks_after=next(walking, float("inf")),
-        decisions=last["decisions"],
-        env_steps=last["env_steps"],
+        after=next(walking, float("inf")),
+        decisions=last["decisions"] / 1000,
+        env_steps=last["env_steps"] / 1000,
     )
 
 
@@ -198,9 +201,9 @@ def recorded() -> dict[str, dict[int, dict[str, Any]]]:
     if path.exists():
         for text in path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
-            own = found.setdefault(line["case"], {})
-            if line["budget"] >= own.get(line["seed"], line)["budget"]:
-                own[line["seed"]] = line
+            own, seed = found.setdefault(line["case"], {}), line["seed"]
+            if seed not in own or line["budget"] >= own[seed]["budget"]:
+                own[seed] = line
     return found
 
 
@@ -208,17 +211,16 @@ def show(runs: dict[str, dict[int, dict[str, Any]]], seconds: float) -> None:
     """Print the table."""
     rows = []
     for name, seeds in runs.items():
-        long_enough = [run for run in seeds.values() if run["budget"] >= seconds]
-        if not long_enough:
-            continue
-        outcomes = [outcome_of(run["rows"], seconds) for run in long_enough]
-        cells = [spread(column) for column in zip(*outcomes, strict=True)]
-        walking = sum(np.isfinite(one.walks_after) for one in outcomes)
-        rows.append((name, len(outcomes), *cells[:4], f"{walking}", *cells[4:]))
-    columns = (
-        *("", "seeds", "final score", "best score", "completed (%)", "walks after (s)"),
-        *("seeds that walk", "decisions", "env steps"),
-    )
+        outcomes = [
+            outcome_of(run["rows"], seconds)
+            for run in seeds.values()
+            if run["budget"] >= seconds or not run["finite"]
+        ]
+        if outcomes:
+            walking = sum(np.isfinite(one.after) for one in outcomes)
+            cells = [spread(column) for column in zip(*outcomes, strict=True)]
+            rows.append((name, f"{walking} of {len(outcomes)}", *cells))
+    columns = ("median (least … largest)", "walk", *Outcome._fields)
     show_table(f"after {seconds:g} processor seconds", columns, rows)
 
 
@@ -267,14 +269,15 @@ def main() -> None:
     add_plot_option(parser)
     given = parser.parse_args()
     jaxosim.use_compilation_cache()
-    for seed in given.seeds:
-        for task in given.tasks:
-            for ablation in given.ablations or [None]:
-                for learner in given.learners:
-                    case = Case(
-                        task=task, learner=learner, ablation=ablation, settings=tuple(given.set)
-                    )
-                    run_and_record(case, seed, given)
+    ablations = given.ablations or [None]
+    learners = ["shac"] if given.ablations else given.learners
+    for seed, task, ablation, learner in itertools.product(
+        given.seeds, given.tasks, ablations, learners
+    ):
+        settings = tuple(given.set)
+        run_and_record(
+            Case(task=task, learner=learner, ablation=ablation, settings=settings), seed, given
+        )
     runs = recorded()
     show(runs, given.seconds)
     if given.plot:
