@@ -225,23 +225,30 @@ def show(runs: dict[str, dict[int, dict[str, Any]]], seconds: float) -> None:
 
 
 def draw(runs: dict[str, dict[int, dict[str, Any]]]) -> None:
-    """Median and range of the score over processor seconds, a panel per task."""
-    folder = ROOT / "docs" / "pictures"
-    with panels("learners", tuple(TASKS), folder=folder) as axes:
+    """Score over processor seconds, a panel per task: each run, and median and range of all."""
+    with panels("learners", tuple(TASKS), folder=ROOT / "docs" / "pictures") as axes:
         for task, axis in zip(TASKS, axes, strict=True):
-            for learner in LEARNERS:
+            for number, learner in enumerate(LEARNERS):
                 seeds = runs.get(Case(task=task, learner=learner).name, {}).values()
-                if not seeds:
-                    continue
-                count = min(len(run["rows"]) for run in seeds)
-                score = np.array([[row["score"] for row in run["rows"][:count]] for run in seeds])
-                used = [[row["seconds"] for row in run["rows"][:count]] for run in seeds]
-                at = np.mean(used, axis=0)
-                axis.plot(at, np.median(score, axis=0), label=learner.upper())
-                axis.fill_between(at, score.min(0), score.max(0), alpha=0.2)
+                curves = [[(row["seconds"], row["score"]) for row in run["rows"]] for run in seeds]
+                if curves:
+                    _draw_learner(axis, f"C{number}", learner.upper(), curves)
             axis.set_xlabel("processor seconds of the updates")
             axis.set_ylabel("score of an episode without noise")
-            axis.legend()
+
+
+def _draw_learner(
+    axis: Any, color: str, label: str, curves: Sequence[Sequence[tuple[float, float]]]
+) -> None:
+    """Each run as a thin line; median and range as far as all of them go."""
+    for curve in curves:
+        axis.plot(*zip(*curve, strict=True), color=color, alpha=0.3, linewidth=0.8)
+    count = min(map(len, curves))
+    seconds, score = np.moveaxis(np.array([curve[:count] for curve in curves]), -1, 0)
+    at = np.mean(seconds, axis=0)
+    axis.plot(at, np.median(score, axis=0), color=color, label=label)
+    axis.fill_between(at, score.min(0), score.max(0), color=color, alpha=0.2)
+    axis.legend()
 
 
 def rounded(value: float) -> float:

@@ -220,3 +220,11 @@ def test_the_longest_run_of_a_seed_counts(tmp_path, monkeypatch, capsys):
     learners.show(runs, 30)
     printed = capsys.readouterr().out
     assert "2 of 2" in printed and "1 of 1" in printed
+
+
+def test_the_picture_shows_runs_of_different_length(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
+    monkeypatch.setattr(learners, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    learners.draw({"planar ppo": {0: {"rows": ROWS}, 1: {"rows": ROWS[:2]}}})
+    assert (tmp_path / "docs" / "pictures" / "learners.png").stat().st_size > 10_000
