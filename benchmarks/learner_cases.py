@@ -4,6 +4,7 @@ A case is a recipe of the package with one stage of one learner. What a learner 
 other (task, reward, starts, networks) is the recipe's; an ablation changes one thing of it.
 """
 
+import ast
 import copy
 import dataclasses
 from typing import Any
@@ -46,20 +47,19 @@ class Case:
       task: a key of `TASKS`.
       learner: one of `LEARNERS`.
       ablation: a key of `ABLATIONS`, or None.
-      settings: of the learner, in place of others; for trials.
+      settings: of the learner, in place of others; for trials. NAME=VALUE, in Python.
     """
 
     task: str
     learner: str
     ablation: str | None = None
-    settings: tuple[tuple[str, Any], ...] = ()
+    settings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Such as "planar shac" or "planar shac, horizon 4"."""
         own = f"{self.task} {self.learner}"
-        parts = [own, *filter(None, [self.ablation]), *(f"{k} {v}" for k, v in self.settings)]
-        return ", ".join(parts)
+        return ", ".join([own, *filter(None, [self.ablation]), *self.settings])
 
 
 def recipe_of(case: Case) -> Recipe:
@@ -79,7 +79,8 @@ def recipe_of(case: Case) -> Recipe:
         stage = {name: value for name, value in first.items() if name != "decisions"}
     else:
         stage = {"learner": "ppo", **_PPO}
-    stage |= dict(case.settings)
+    for name, _, value in (text.partition("=") for text in case.settings):
+        stage[name] = ast.literal_eval(value)
     changes = dict(ABLATIONS.get(case.ablation or "", {}))
     stage["unroll"] = unroll | stage.get("unroll", {}) | changes.pop("unroll", {})
     data["env"]["starts"] |= changes.pop("starts", {})

@@ -17,7 +17,6 @@ With `--plot` also docs/pictures/learners.png.
 """
 
 import argparse
-import ast
 import dataclasses
 import functools
 import itertools
@@ -256,12 +255,6 @@ def rounded(value: float) -> float:
     return value if isinstance(value, int) else float(f"{value:.5g}")
 
 
-def parsed(text: str) -> tuple[str, Any]:
-    """NAME=VALUE."""
-    name, _, value = text.partition("=")
-    return name, ast.literal_eval(value)
-
-
 def main() -> None:
     """Train, record, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -272,7 +265,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
     parser.add_argument("--seconds", type=float, default=200.0)
     parser.add_argument("--interval", type=float, default=10.0)
-    parser.add_argument("--set", type=parsed, nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     add_plot_option(parser)
     given = parser.parse_args()
     jaxosim.use_compilation_cache()

@@ -86,8 +86,8 @@ def test_shorter_decisions_keep_every_time_but_the_horizon(task, ablation):
 
 
 def test_settings_that_are_tried_replace_the_learners_own_and_name_the_case():
-    case = Case(task="planar", learner="ppo", settings=(("epochs", 4), ("unroll", {"worlds": 128})))
-    assert case.name == "planar ppo, epochs 4, unroll {'worlds': 128}"
+    case = Case(task="planar", learner="ppo", settings=("epochs=4", "unroll={'worlds': 128}"))
+    assert case.name == "planar ppo, epochs=4, unroll={'worlds': 128}" and hash(case)
     (stage,) = recipe_of(case).data["stages"]
     assert (stage["epochs"], stage["unroll"]) == (4, {"worlds": 128, "own_share": 0.3})
 
