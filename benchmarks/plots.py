@@ -43,7 +43,7 @@ def panels(
         axis.set_title(title, fontsize=10)
         axis.grid(alpha=0.3)
     yield axes
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / f"{name}.png") as unfinished:
         figure.savefig(unfinished, dpi=120)
     print(f"drawn: {folder / name}.png")

@@ -225,6 +225,5 @@ def test_the_longest_run_of_a_seed_counts(tmp_path, monkeypatch, capsys):
 def test_the_picture_shows_runs_of_different_length(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
     monkeypatch.setattr(learners, "ROOT", tmp_path)
-    (tmp_path / "docs").mkdir()
     learners.draw({"planar ppo": {0: {"rows": ROWS}, 1: {"rows": ROWS[:2]}}})
     assert (tmp_path / "docs" / "pictures" / "learners.png").stat().st_size > 10_000

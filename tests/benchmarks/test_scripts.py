@@ -15,13 +15,14 @@ SCRIPTS = {
     "against_mujoco": "--worlds 4 --seconds 0.05 --repeats 1",
     "gradient_cost": "--steps 1 --worlds 4 --repeats 1",
     "first_order": "--worlds 4 --decisions 2 --repeats 1",
+    "learners": "--out runs --tasks planar --learners ppo --seeds 0 --seconds 0.1 --interval 0.1",
     "learning": "--horizons 1 --repeats 1",
     "roofline": "--worlds 128 --repeats 1",
     "scaling": "--batches 4 --worlds 4 --repeats 1 --equal 1 7 18",
     "throughput": "--batch 4 --repeats 1 --starts 1",
 }
-TABLES_ONLY = ("control_steps", "first_order", "learning", "throughput")  # without --plot
-ONE_KERNEL = ("control_steps", "learning")  # all others compare fused kernels with XLA
+TABLES_ONLY = ("control_steps", "first_order", "learners", "learning", "throughput")  # no --plot
+ONE_KERNEL = ("control_steps", "learners", "learning")  # all others compare fused kernels with XLA
 
 
 @pytest.mark.slow
@@ -36,7 +37,9 @@ def test_a_script_measures_prints_and_records(name, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     drawing = [] if name in TABLES_ONLY else ["--plot"]
     command = [sys.executable, str(copied / f"{name}.py"), *SCRIPTS[name].split(), *drawing]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     (line,) = (copied / "results" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     row = json.loads(line)
