@@ -39,7 +39,7 @@ from jaxosim.learning.state import TrainState
 from jaxosim.learning.training import Trainer
 from jaxosim.osim_rl.constants import OSIM_RL_STEP
 
-_WALKS = 0.9  # share of the evaluated episodes that are completed
+_MOST = 0.9  # share of the evaluated episodes that are completed
 Row = dict[str, float]
 
 
@@ -169,12 +169,12 @@ def outcome_of(rows: Sequence[Row], seconds: float) -> Outcome:
     """
     within = [row for i, row in enumerate(rows) if i == 0 or rows[i - 1]["seconds"] < seconds]
     last = within[-1]
-    walking = (row["seconds"] for row in within if row["completed"] >= _WALKS)
+    complete = (row["seconds"] for row in within if row["completed"] >= _MOST)
     return Outcome(
         final=last["score"],
         best=max(row["score"] for row in within),
         completed=100 * last["completed"],
-        after=next(walking, float("inf")),
+        after=next(complete, float("inf")),
         decisions=last["decisions"] / 1000,
         env_steps=last["env_steps"] / 1000,
     )
@@ -216,10 +216,10 @@ def show(runs: dict[str, dict[int, dict[str, Any]]], seconds: float) -> None:
             if run["budget"] >= seconds or not run["finite"]
         ]
         if outcomes:
-            walking = sum(np.isfinite(one.after) for one in outcomes)
+            complete = sum(np.isfinite(one.after) for one in outcomes)
             cells = [spread(column) for column in zip(*outcomes, strict=True)]
-            rows.append((name, f"{walking} of {len(outcomes)}", *cells))
-    columns = ("median (least … largest)", "walk", *Outcome._fields)
+            rows.append((name, f"{complete} of {len(outcomes)}", *cells))
+    columns = ("median (least … largest)", "seeds with 90 %", *Outcome._fields)
     show_table(f"after {seconds:g} processor seconds", columns, rows)
 
 

@@ -14,6 +14,7 @@ import jaxosim
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"  # where the lines behind the README's table are kept
+SOURCES = ("jaxosim", "benchmarks", ":!benchmarks/results")  # what a measurement is made with
 PACKAGES = ("jax", "jaxlib", "numpy")
 
 
@@ -24,7 +25,7 @@ def record(name: str, row: dict, packages: tuple[str, ...] = PACKAGES) -> None:
         "benchmark": name,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": _git("rev-parse", "--short", "HEAD") or "none",
-        "changed": bool(_git("status", "--porcelain", "--", "jaxosim", "benchmarks")),
+        "changed": bool(_git("status", "--porcelain", "--", *SOURCES)),
         "machine": platform.machine(),
         "device": jax.devices()[0].device_kind,
         "cores": os.cpu_count(),

@@ -201,7 +201,7 @@ def test_an_outcome_is_read_at_the_end_of_the_budget(seconds, outcome):
     assert learners.outcome_of(ROWS, seconds) == pytest.approx(outcome)
 
 
-def test_a_run_that_never_walks_is_shown_as_such():
+def test_a_run_that_never_completes_most_episodes_is_shown_as_such():
     assert math.isinf(learners.outcome_of(ROWS[:1], 10).after)
     assert learners.spread([math.inf, 12.0, 34.0]) == "34.0 (12.0 … never)"
 
