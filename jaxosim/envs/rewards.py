@@ -180,6 +180,17 @@ def feet_passing(step: Transition, most: float = 0.3) -> jax.Array:
     return jnp.sum(jnp.where(landed, clip(leads, -most, most), 0.0))
 
 
+def landing_behind(step: Transition, least: float = 0.0) -> jax.Array:
+    """How far behind the other one a foot lands that has just touched down (m), 0 at other times.
+
+    Args:
+      step: the control step.
+      least: (m) ahead of the other foot, short of which a foot is behind.
+    """
+    landed, leads = _landings(step)
+    return jnp.sum(jnp.where(landed, clip(least - leads, low=0.0), 0.0))
+
+
 def step_length(step: Transition, speed: float | None = None, bonus: float = 1.0) -> jax.Array:
     """For a foot that has just touched down b − min(((l − l*)/l*)², 2); 0 at other times.
 
@@ -278,8 +289,8 @@ TERMS: dict[str, Term] = {
     function.__name__: function
     for function in (
         *(velocity, velocity_miss, alive, task, tilt, heading, height, joint_limit),
-        *(knee_hyperextension, effort, activation, control_change, feet_passing, step_length),
-        *(foot_slip, tracking),
+        *(knee_hyperextension, effort, activation, control_change, feet_passing),
+        *(landing_behind, step_length, foot_slip, tracking),
     )
 }
 """The terms by name."""

@@ -158,6 +158,29 @@ def test_feet_that_land_ahead_of_the_other_are_rewarded(env, loads, before, lead
     assert rewards.feet_passing(step) == pytest.approx(value)
 
 
+@pytest.mark.parametrize(
+    ("loads", "before", "lead", "value"),
+    [
+        ((300.0, 0.0), (0.0, 0.0), -0.2, 0.3),  # the left foot lands behind
+        ((0.0, 300.0), (0.0, 0.0), 0.2, 0.3),  # the right foot
+        ((300.0, 0.0), (0.0, 0.0), 0.04, 0.06),  # not far enough ahead
+        ((300.0, 0.0), (0.0, 0.0), 0.2, 0.0),  # far enough
+        ((300.0, 0.0), (200.0, 0.0), -0.2, 0.0),  # it stood already
+        ((0.0, 0.0), (300.0, 0.0), -0.2, 0.0),  # it leaves the ground
+    ],
+)
+def test_feet_that_land_behind_the_other_have_a_price(env, loads, before, lead, value):
+    def price(lead, **settings):
+        step = transition(env, loads=loads, lead=lead, start={"loads": before, "lead": lead})
+        return rewards.landing_behind(step, **settings)
+
+    assert price(lead, least=0.1) == pytest.approx(value)
+    assert price(lead) == pytest.approx(max(value - 0.1, 0.0))
+    slope = jax.grad(functools.partial(price, least=0.1))(lead)
+    ahead = -1.0 if loads[0] else 1.0  # of the left foot's lead
+    assert slope == (ahead if value else 0.0)
+
+
 def test_steps_as_long_as_those_of_the_textbook_gait_are_rewarded_most(env):
     usual = textbook_gait(env.model, np.hypot(1.25, 0.1))  # where there is no target: 0.1 m/s
     length = usual.speed * usual.period / 2
