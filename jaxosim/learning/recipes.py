@@ -3,9 +3,10 @@
 A recipe is a TOML file. Its comments say where each number comes from. `task` is the task's name
 and `[env]` its options, as `jaxosim.envs.training_options` reads them; `[integrator]` are the
 `Options` of a decision; `[evaluation]` are the options of the task in which policies are evaluated,
-`[env]` if there are none; `symmetric` says that the policy has one network for either leg;
-`[[stages]]` are the learners, one after the other, with their settings, the decisions after which
-the next one begins, and in `env` the options of the task that are others than those of `[env]`.
+`[env]` if there are none; `interval`, `episodes` and `evaluation_seed` are those of `Plan`;
+`symmetric` says that the policy has one network for either leg; `[[stages]]` are the learners, one
+after the other, with their settings, the decisions after which the next one begins, and in `env`
+the options of the task that are others than those of `[env]`.
 The path of a `motion` is relative to the recipe.
 """
 
@@ -31,7 +32,7 @@ _FOLDER = pathlib.Path(__file__).with_name("recipes")
 _LEARNERS: dict[str, type[SHAC] | type[PPO]] = {"shac": SHAC, "ppo": PPO}
 LEARNERS = tuple(_LEARNERS)
 _KEYS = (
-    *("task", "symmetric", "interval", "episodes"),
+    *("task", "symmetric", "interval", "episodes", "evaluation_seed"),
     *("env", "evaluation", "integrator", "networks", "stages"),
 )
 
@@ -160,6 +161,7 @@ def plan_of(recipe: Recipe, *, learner: str | None = None, seed: int = 0) -> Pla
         mirror=sagittal_mirror(env) if data.get("symmetric") else None,
         interval=data.get("interval", Plan.interval),
         episodes=data.get("episodes", Plan.episodes),
+        evaluation_seed=data.get("evaluation_seed", Plan.evaluation_seed),
         seed=seed,
         evaluation=env_of(recipe, "evaluation") if "evaluation" in data else None,
     )

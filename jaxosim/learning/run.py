@@ -62,7 +62,8 @@ class Plan:
       mirror: reflection of a symmetric model, or None.
       interval: decisions between two evaluations.
       episodes: of an evaluation.
-      seed: of everything random.
+      evaluation_seed: of their beginnings, the same in every evaluation.
+      seed: of everything else that is random.
       evaluation: the task in which all stages are evaluated; `env` if None.
     """
 
@@ -73,6 +74,7 @@ class Plan:
     mirror: Mirror | None = None
     interval: int = 125_000
     episodes: int = 64
+    evaluation_seed: int = Trainer.evaluation_seed
     seed: int = 0
     evaluation: Env | None = None
 
@@ -94,6 +96,7 @@ class Plan:
             networks=self.networks,
             mirror=self.mirror,
             episodes=self.episodes,
+            evaluation_seed=self.evaluation_seed,
         )
 
 

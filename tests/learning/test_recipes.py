@@ -13,6 +13,7 @@ from jaxosim.learning.shac import SHAC
 TEXT = """
 task = "Arm2DEnv"
 interval = 500
+evaluation_seed = 7
 [env]
 time_limit = 50
 [evaluation]
@@ -53,6 +54,7 @@ def test_a_plan_has_what_the_recipe_says_and_else_the_defaults(tmp_path):
     assert (first.noise, first.betas, first.unroll.worlds) == (0.4, (0.8, 0.9), 64)
     assert first.unroll.horizon == SHAC().unroll.horizon and second == PPO()
     assert [stage.decisions for stage in plan.stages] == [1000, math.inf]
+    assert plan.evaluation_seed == plan.trainer(1).evaluation_seed == 7
     assert plan.networks.hidden == (32,) and plan.interval == 500 and plan.seed == 3
     assert plan.settings["recipe"] == "arm" and plan.settings["settings"]["task"] == "Arm2DEnv"
 
