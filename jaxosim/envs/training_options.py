@@ -157,9 +157,11 @@ def reward_of(data: Mapping[str, Any], cycle: GaitCycle | None = None) -> reward
                     f"reward.{name}: expected a weight, of a term of {', '.join(rewards.TERMS)}"
                 )
             _check_settings(f"reward.{name}", function, settings)
-        if function is rewards.tracking and cycle is not None:
+        if name == "tracking" and cycle is not None:
             settings["cycle"] = cycle
-        terms[name] = (weight, functools.partial(function, **settings)) if settings else weight
+        terms[name] = weight
+        if function is not None and settings:
+            terms[name] = (weight, functools.partial(function, **settings))
     return rewards.weighted(terms, scale=scale)
 
 
