@@ -39,6 +39,13 @@ def policy_of(env, **more):
     )
 
 
+def in_double_precision(name):
+    """A policy of the package."""
+    return jax.tree.map(
+        lambda leaf: leaf.astype(float) if leaf.dtype == jnp.float32 else leaf, load_policy(name)
+    )
+
+
 def test_the_observation_is_the_one_that_the_policy_takes():
     for observation in ("vector", heading_observation):
         own = jaxosim.make("L2RunEnv", observation=observation)
@@ -129,9 +136,24 @@ def test_an_arm_reaches_for_the_same_targets_in_both_simulators():
     ],
 )
 def test_fast_policies_of_the_package_go_as_fast_as_documented(name, task, options, least):
-    policy = jax.tree.map(
-        lambda leaf: leaf.astype(float) if leaf.dtype == jnp.float32 else leaf, load_policy(name)
-    )
+    policy = in_double_precision(name)
     env = scoring_env(policy, task, hold=hold_of(policy), **options)
     (scored,) = score(env, policy, begin(env, 1, 0))
     assert scored.completed and scored.score > least
+
+
+@pytest.mark.slow  # likewise
+def test_the_walker_of_round_2_keeps_the_velocity_in_equal_steps_from_the_first_one_on():
+    policy = in_double_precision("walk_prosthetic")
+    env = scoring_env(policy, "ProstheticsEnv", hold=hold_of(policy), difficulty=1)
+    start = begin(env, 4, 1000)
+    scored = score(env, policy, start)
+    assert all(one.completed for one in scored)
+    assert np.mean([one.score for one in scored]) > 9850.0
+    assert np.mean([one.gait.passing for one in scored]) >= 0.95
+    assert np.mean([one.gait.asymmetry for one in scored]) < 0.25
+    assert max(one.gait.knee_hyperextension for one in scored) < 0.035
+    beginning = scoring_env(policy, "ProstheticsEnv", hold=4, difficulty=1, time_limit=120)
+    (first,) = score(beginning, policy, jax.tree.map(lambda leaf: leaf[:1], start))
+    assert first.gait.step_count == 2 and first.gait.passing == 1.0  # one with either foot
+    assert min(first.gait.step_length) > 0.2
