@@ -1,9 +1,9 @@
 """Many worlds: a function of one world for a batch of them, on all cores, devices and hosts.
 
-The worlds of a batch do not know of each other, so a batch is dealt out over a mesh of devices, and
-no device ever waits for another. On a CPU each device then takes its share block by block: a block
-is small enough for what a step works out in between to stay in a core's own cache, which is why the
-time per world does not depend on the size of the batch (`benchmarks/scaling.py`).
+The worlds of a batch do not know of each other, so a batch is distributed over a mesh of devices,
+and no device ever waits for another. On a CPU each device then takes its share block by block: a
+block is small enough for what a step works out in between to stay in a core's own cache, which is
+why the time per world does not depend on the size of the batch (`benchmarks/scaling.py`).
 """
 
 import math
@@ -22,7 +22,7 @@ _CPU_BATCH_SIZE = 128  # worlds; 13 kB each in a step of a gait model, a megabyt
 
 
 def world_mesh(devices: Sequence[Any] | None = None, num_envs: int | None = None) -> Mesh:
-    """A row of devices over which worlds are dealt out.
+    """A row of devices over which worlds are distributed.
 
     Args:
       devices: which of `jax.devices()`; all, of all processes, if None.
@@ -46,7 +46,7 @@ def batched(
     mesh: Mesh | None = None,
     batch_size: int | None = None,
 ) -> Callable[..., Any]:
-    """A function of one world, for a batch: `vmap`, dealt out over devices and in blocks.
+    """A function of one world, for a batch: `vmap`, distributed over devices and in blocks.
 
     Args:
       function: of one world; its positional arguments and its result are pytrees.
@@ -89,7 +89,7 @@ def sharded(
         count = _world_count(axes, arguments)
         if count % mesh.size:
             raise ValueError(
-                f"{count} worlds cannot be dealt out evenly over {mesh.size} devices: expected a "
+                f"{count} worlds cannot be distributed evenly over {mesh.size} devices: expected a "
                 "multiple of that"
             )
         places = tuple(PartitionSpec() if axis is None else PartitionSpec(_AXIS) for axis in axes)

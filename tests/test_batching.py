@@ -1,4 +1,4 @@
-"""A batch is its worlds, however they are dealt out: blocks, devices, processes."""
+"""A batch is its worlds, however they are distributed: blocks, devices, processes."""
 
 import os
 import socket
@@ -92,7 +92,7 @@ def test_odd_axes_are_refused(axes):
 
 
 # Eight devices of one process, or of two that talk over the loopback interface; prints how far the
-# worlds dealt out over all of them are from the worlds of one device.
+# worlds distributed over all of them are from the worlds of one device.
 DEALT = """
 import sys
 import jax, jax.numpy as jnp, numpy as np

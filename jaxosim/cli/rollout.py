@@ -153,7 +153,7 @@ class Result:
 def prepare(model: Model, params: Params, job: Job) -> Compiled:
     """Work out the initial state of every world and compile a chunk of control steps.
 
-    The worlds are dealt out over as many devices as divide their number.
+    The worlds are distributed over as many devices as divide their number.
     """
     start = time.perf_counter()
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, job.dtype), params)

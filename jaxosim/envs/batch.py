@@ -36,7 +36,7 @@ class BatchEnv:
       env: the task, or its name.
       num_envs: number of worlds.
       reset_batch_size: worlds that are reset together; a 64th of a device's share if None.
-      mesh: the devices over which the worlds are dealt out, from `world_mesh`; one if None.
+      mesh: the devices over which the worlds are distributed, from `world_mesh`; one if None.
       batch_size: worlds computed side by side, as for `batched`.
     """
 
@@ -51,7 +51,7 @@ class BatchEnv:
 
         Raises:
           ValueError: there is no such task, the sizes are not positive, a chunk is larger than a
-            device's share, or the worlds cannot be dealt out evenly.
+            device's share, or the worlds cannot be distributed evenly.
         """
         object.__setattr__(self, "env", make(self.env))
         devices = 1 if self.mesh is None else self.mesh.size

@@ -17,7 +17,7 @@ from jaxosim.forces import FORCES
 from jaxosim.functions.bank import function_sizes
 from jaxosim.joints import JOINTS, LAWS
 from jaxosim.models.compile_controls import Controls, compile_controls
-from jaxosim.models.compile_floating import compile_floating
+from jaxosim.models.compile_local_coordinates import compile_local_coordinates
 from jaxosim.models.compile_states import States, compile_states
 from jaxosim.models.compile_tree import compile_tree
 from jaxosim.models.lookup import Lookup
@@ -110,7 +110,7 @@ def _bodies(spec: ModelSpec) -> BodyParams:
     )
 
 
-def _looked_at(paths: PathStructure, built: Mapping[str, tuple[Any, Any]]) -> set[int]:
+def _coordinates_in_forces(paths: PathStructure, built: Mapping[str, tuple[Any, Any]]) -> set[int]:
     """The coordinates that paths, forces and constraints depend on other than through poses."""
     own = [
         one.coordinates(built[one.FIELD][0])
@@ -162,8 +162,11 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
     structure = {
         "bodies": bodies,
         "tree": tree,
-        "floating": compile_floating(
-            tree, np.asarray(joint_params.axis), joint_params.functions, _looked_at(paths, built)
+        "floating": compile_local_coordinates(
+            tree,
+            np.asarray(joint_params.axis),
+            joint_params.functions,
+            _coordinates_in_forces(paths, built),
         ),
         "paths": paths,
         **{f"muscle_{name}": getattr(built_muscles, name) for name in ("rows", "modes", "states")},

@@ -22,9 +22,9 @@ class Arm2DEnv(OsimEnv):
     _random_target = True
 
     @staticmethod
-    def place(task: Any, drawn: Any) -> Any:
+    def with_samples(task: Any, samples: Any) -> Any:
         """The task state is the target itself."""
-        return drawn
+        return samples
 
     def draw(self) -> np.ndarray:
         """The target, `[2]` (m)."""

@@ -14,8 +14,8 @@ from jaxosim.envs.registry import make
 from jaxosim.fused import fused, using
 from jaxosim.simulation import init_integrator, step_with_state
 
-Placement = Callable[[Any, Any], Any]
-"""`(task state, drawn) -> task state`: puts numbers drawn on the host in their place."""
+WithSamples = Callable[[Any, Any], Any]
+"""`(task state, samples) -> task state`: puts numbers drawn on the host in their place."""
 
 
 def manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
@@ -48,7 +48,7 @@ class CompiledEnv:
 
     Attributes:
       env: the functional task.
-      reset: `(params, q, u, excitation, drawn) -> EnvState`.
+      reset: `(params, q, u, controls, samples) -> EnvState`.
       step: `(EnvState, action) -> EnvState`.
       describe: `(EnvState) -> StateDescription`.
       move: `(EnvState, State) -> EnvState`, the same world in another state.
@@ -60,7 +60,7 @@ class CompiledEnv:
     step: Callable[..., Any]
     describe: Callable[..., Any]
     move: Callable[..., Any]
-    request: tuple[str | Env, Placement, tuple[tuple[str, Any], ...]]
+    request: tuple[str | Env, WithSamples, tuple[tuple[str, Any], ...]]
 
     def __reduce__(self) -> Any:
         """Pickled as the request; a copy is the same object, compiled already."""
@@ -68,26 +68,26 @@ class CompiledEnv:
 
 
 def compiled_env(
-    name: str | Env, place: Placement, options: tuple[tuple[str, Any], ...]
+    name: str | Env, with_samples: WithSamples, options: tuple[tuple[str, Any], ...]
 ) -> CompiledEnv:
     """A task and its compiled functions, made once for each mode of x64.
 
     Args:
       name: of the task, or the task itself.
-      place: where the numbers drawn on the host go.
+      with_samples: where the numbers drawn on the host go.
       options: keywords of `make`.
     """
-    return _compiled_env(name, place, options, jnp.result_type(float))
+    return _compiled_env(name, with_samples, options, jnp.result_type(float))
 
 
 @functools.cache
 def _compiled_env(
-    name: str | Env, place: Placement, options: tuple[tuple[str, Any], ...], dtype: Any
+    name: str | Env, with_samples: WithSamples, options: tuple[tuple[str, Any], ...], dtype: Any
 ) -> CompiledEnv:
     """A task whose numbers have the dtype that is now JAX's default."""
     env = make(name, **dict(options))
 
-    def reset(params, q, u, controls, drawn):
+    def reset(params, q, u, controls, samples):
         # Numbers and pose are arguments of the program, so that neither is compiled in.
         given = dataclasses.replace(
             env,
@@ -97,7 +97,7 @@ def _compiled_env(
         es = given.reset(jax.random.key(0))
         es = dataclasses.replace(
             es,
-            task_state=place(es.task_state, drawn),
+            task_state=with_samples(es.task_state, samples),
             integrator_state=init_integrator(es.state, controls),
         )
         return given.with_state(es, es.state)
@@ -108,5 +108,5 @@ def _compiled_env(
         step=jax.jit(functools.partial(manager_step, env)),
         describe=jax.jit(env.describe),
         move=jax.jit(env.with_state),
-        request=(name, place, options),
+        request=(name, with_samples, options),
     )

@@ -52,9 +52,9 @@ class L2M2019Env(OsimEnv):
         return {"variant": self.model, "difficulty": self.difficulty}
 
     @staticmethod
-    def place(task: Any, drawn: SinkDraw) -> Any:
-        """The first field; the sink after it is drawn when it is needed (see `settle`)."""
-        return dataclasses.replace(task, field=first_field(drawn, drawn, task.field.key))
+    def with_samples(task: Any, samples: SinkDraw) -> Any:
+        """The first field; the sink after it is drawn by `resample_if_needed`."""
+        return dataclasses.replace(task, field=first_field(samples, samples, task.field.key))
 
     def draw(self) -> SinkDraw:
         """The first sink; the constant field of difficulty 0 needs none."""
@@ -64,7 +64,7 @@ class L2M2019Env(OsimEnv):
             return SinkDraw(radius=one, turn=one, phase=one, stay=one)
         return draw_sink(self.difficulty, dtype, self.generators)
 
-    def settle(self, before: EnvState) -> None:
+    def resample_if_needed(self, before: EnvState) -> None:
         """Where the control step has placed a new sink, draw it now, as osim-rl does.
 
         The step is repeated with the new numbers; it comes out the same but for the new field.

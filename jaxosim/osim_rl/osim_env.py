@@ -64,7 +64,7 @@ class OsimEnv:
         return {}
 
     @staticmethod
-    def place(task: Any, drawn: Any) -> Any:
+    def with_samples(task: Any, samples: Any) -> Any:
         """The task state with the numbers drawn at reset; runs within a compiled program."""
         return task
 
@@ -100,7 +100,7 @@ class OsimEnv:
         Args:
           options: keywords of `jaxosim.make`.
         """
-        return compiled_env(self.task_name, self.place, options)
+        return compiled_env(self.task_name, self.with_samples, options)
 
     def initial_pose(self) -> tuple[Any, Any]:
         """Coordinates and speeds at reset, `[coordinate]`."""
@@ -168,7 +168,7 @@ class OsimEnv:
           What `step` returns.
         """
         self._before = before
-        self.settle(before)
+        self.resample_if_needed(before)
         self._show()
         limit = self.osim_model.istep >= self.spec.timestep_limit
         seen = self._seen(project, obs_as_dict)
@@ -178,7 +178,7 @@ class OsimEnv:
         """The action in the file's order of muscles."""
         return action
 
-    def settle(self, before: EnvState) -> None:
+    def resample_if_needed(self, before: EnvState) -> None:
         """Draw what a control step has made necessary.
 
         Args:

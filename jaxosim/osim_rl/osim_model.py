@@ -69,7 +69,7 @@ class OsimModel:
         """Control steps since reset."""
         return int(self.present.step_count)
 
-    def start(self, q: Any, u: Any, drawn: Any) -> None:
+    def start(self, q: Any, u: Any, samples: Any) -> None:
         """Begin an episode.
 
         The excitation in force stays, as in osim-rl: the integrator's first evaluation sees it.
@@ -77,11 +77,11 @@ class OsimModel:
         Args:
           q: `[coordinate]` (rad | m) pose.
           u: `[coordinate]` (rad/s | m/s) speeds.
-          drawn: the task's random numbers.
+          samples: the task's random numbers.
         """
         check_process()
         controls = np.asarray(self.last_action, self.dtype)
-        self.world = self.compiled.reset(self._params, q, u, controls, drawn)
+        self.world = self.compiled.reset(self._params, q, u, controls, samples)
 
     def actuate(self, action: Any) -> None:
         """Set the excitations of the next control steps.

@@ -57,9 +57,9 @@ class ProstheticsEnv(OsimEnv):
         }
 
     @staticmethod
-    def place(task: Any, drawn: TargetTrack) -> Any:
-        """The targets are what is drawn."""
-        return dataclasses.replace(task, track=drawn)
+    def with_samples(task: Any, samples: TargetTrack) -> Any:
+        """The targets are the samples."""
+        return dataclasses.replace(task, track=samples)
 
     def draw(self) -> TargetTrack:
         """The targets; osim-rl draws them in Round 1 too."""

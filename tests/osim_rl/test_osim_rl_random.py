@@ -90,10 +90,10 @@ def test_the_next_sink_is_drawn_when_it_is_placed_and_not_before():
     env.osim_model = types.SimpleNamespace(dtype=dtype, present=stayed, integrate=integrate)
     seed_both(7)
     untouched = np.random.get_state()[1].tolist()  # noqa: NPY002
-    env.settle(before)
+    env.resample_if_needed(before)
     assert steps == [] and np.random.get_state()[1].tolist() == untouched  # noqa: NPY002
     env.osim_model.present = moved
-    env.settle(before)
+    env.resample_if_needed(before)
     seed_both(7)
     expected = draw_sink(3, dtype)
     (drawn,) = steps

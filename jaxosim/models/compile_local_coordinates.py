@@ -8,8 +8,11 @@ from jaxosim.structure import FloatingStructure, TreeStructure
 _SQUARE = 1e-6  # how far from 1 and 0 the scalar products of axes may be
 
 
-def compile_floating(
-    tree: TreeStructure, axis: np.ndarray, functions: FunctionParams, looked_at: set[int]
+def compile_local_coordinates(
+    tree: TreeStructure,
+    axis: np.ndarray,
+    functions: FunctionParams,
+    coordinates_in_forces: set[int],
 ) -> FloatingStructure:
     """The joints whose angles may be counted from any orientation.
 
@@ -17,7 +20,7 @@ def compile_floating(
       tree: the mobilized bodies.
       axis: `[mobod, 6, 3]` (1) unit vectors.
       functions: numbers of the axis functions.
-      looked_at: coordinates on which a force or a path depends.
+      coordinates_in_forces: coordinates on which a force or a path depends.
     """
     found = []
     for mobod in np.flatnonzero(~tree.reversed).tolist():
@@ -26,7 +29,7 @@ def compile_floating(
             continue
         coordinates = [int(tree.term_coordinate[term]) for term in terms]
         rows = _straight_lines(tree, functions, terms)
-        if rows is not None and not looked_at.intersection(coordinates):
+        if rows is not None and not coordinates_in_forces.intersection(coordinates):
             found.append((mobod, coordinates, rows))
     return FloatingStructure(
         mobod=np.array([mobod for mobod, _, _ in found], int),
