@@ -1,8 +1,8 @@
 """Episodes in a live OpenSim under a policy: osim-rl's control steps, the action held for several.
 
 A policy is any function of an observation; what it observes is worked out from osim-rl's state
-description, so nothing here needs jaxosim's mechanics. Episodes are distributed over processes, each
-with a world of its own.
+description, so nothing here needs jaxosim's mechanics. Episodes are distributed over processes,
+each with a world of its own.
 """
 
 from __future__ import annotations
