@@ -47,7 +47,7 @@ def _compiled_task(name: str, options: tuple[tuple[str, Any], ...]) -> CompiledE
         step=jax.jit(env.step),
         describe=jax.jit(env.describe),
         move=jax.jit(env.with_state),
-        request=(name, TaskEnv.place, options),
+        request=(name, TaskEnv.with_samples, options),
     )
 
 
