@@ -26,9 +26,6 @@ EPISODES = 32
 _EVALUATION_SEED = 1000
 _STARTS = {"count": 64, "rest": 1.0}
 
-# Settings of PPO in place of its defaults, found by trial; SHAC has those of the recipe's stage.
-_PPO: dict[str, Any] = {}
-
 ABLATIONS: dict[str, dict[str, Any]] = {
     "rest only": {"starts": {"rest": 1.0}, "unroll": {"own_share": 0.0}},
     "no clipping": {"adjoint_bound": _UNBOUNDED},
@@ -75,10 +72,9 @@ def recipe_of(case: Case) -> Recipe:
     data = copy.deepcopy(dict(load_recipe(TASKS[case.task]).data))
     first = data["stages"][0]
     unroll = dict(first.get("unroll", {}))
+    stage: dict[str, Any] = {"learner": "ppo"}  # with its defaults
     if case.learner == "shac":
         stage = {name: value for name, value in first.items() if name != "decisions"}
-    else:
-        stage = {"learner": "ppo", **_PPO}
     for name, _, value in (text.partition("=") for text in case.settings):
         stage[name] = ast.literal_eval(value)
     changes = dict(ABLATIONS.get(case.ablation or "", {}))

@@ -2,7 +2,8 @@
 
 Worlds are short `.osim` texts, written once to a temporary folder so that OpenSim can read the same
 file. Programs are compiled once for a model and reused by every test of a run. Arithmetic between
-programs is NumPy's, since `jax.numpy` compiles a program for each operation and shape.
+programs is NumPy's, since `jax.numpy` compiles a program for each operation and shape, `asarray`
+included.
 """
 
 import dataclasses
@@ -163,12 +164,12 @@ def replace_at(state, **changes):
 
 def stack(records):
     """Records with a leading axis."""
-    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *records)
+    return jax.device_put(jax.tree.map(lambda *leaves: np.stack(leaves), *records))
 
 
 def row(record, index):
     """One world of a batch."""
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[index]), record)
+    return jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf)[index], record))
 
 
 def all_finite(tree):
@@ -195,11 +196,9 @@ def random_direction(tree, seed):
 def slope_along(function, at, direction, h):
     """Central difference of a scalar function of a pytree, fourth order."""
 
-    def moved(t, a, d):
-        return jnp.asarray(np.asarray(a) + t * np.asarray(d))
-
     def value(t):
-        return float(function(jax.tree.map(functools.partial(moved, t), at, direction)))
+        moved = jax.tree.map(lambda a, d: np.asarray(a) + t * np.asarray(d), at, direction)
+        return float(function(jax.device_put(moved)))
 
     return (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h)
 

@@ -112,8 +112,8 @@ def _out_of_memory(arguments: Sequence[str] | None) -> str:
     """What to say, and to do where the command can do with less."""
     words = sys.argv[1:] if arguments is None else arguments
     context = click.Context(commands)
-    names = [word for word in words if word in commands.list_commands(context)]
-    command = commands.get_command(context, names[0]) if names else None
+    found = (commands.get_command(context, word) for word in words)
+    command = next((command for command in found if command is not None), None)
     options = [] if command is None else [parameter.name for parameter in command.params]
     return "out of memory" + (": give a smaller --batch" if "batch" in options else "")
 

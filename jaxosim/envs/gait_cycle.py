@@ -206,15 +206,17 @@ def _prescribed(model: Model, chosen: Collection[str] | None) -> list[int]:
       ValueError: there are none.
     """
     left_out = (_FORWARD, "pelvis_tz", "pelvis_rotation")
-    names = model.coordinate_names
-    free = [name for name, locked in zip(names, model.locked, strict=True) if not locked]
-    kept = [name for name in free if name not in left_out and (chosen is None or name in chosen)]
+    kept = [
+        place
+        for place, name in enumerate(model.coordinate_names)
+        if name not in left_out and not model.locked[place] and (chosen is None or name in chosen)
+    ]
     if not kept:
         raise ValueError(
             f"coordinate_names: expected coordinates of {model.source} that are not locked, beside "
             f"{', '.join(left_out)}"
         )
-    return [lookup.coordinate(model, name) for name in kept]
+    return kept
 
 
 def distance_to_cycle(

@@ -77,12 +77,13 @@ def training_task(name: str, data: Mapping[str, Any], **options: Any) -> Env:
     cycle = None
     if motion is not None:
         cycle = _called("motion", functools.partial(motion_cycle, env), motion)
+    changes = {}
     if reward is not None:
-        env = make(env, reward=reward_of(reward, cycle))
-    if starts is None:
-        return env
-    called = functools.partial(walking_starts, env, cycle)
-    return make(env, starts=_called("starts", called, starts))
+        changes["reward"] = reward_of(reward, cycle)
+    if starts is not None:
+        called = functools.partial(walking_starts, env, cycle)
+        changes["starts"] = _called("starts", called, starts)
+    return make(env, **changes)
 
 
 def motion_cycle(
@@ -112,8 +113,8 @@ def motion_cycle(
     """
     model, params = env.model, env.params
     assert params is not None
-    if not file:
-        raise ValueError("motion: expected the file of a motion, such as file = 'walk.mot'")
+    if not isinstance(file, str) or not file:
+        raise ValueError(f"motion: expected a file, such as file = 'walk.mot', got {file!r}")
     table = read_table(file)
     states = read_motion(table, model, params)
     found = coordinates_in(table, model)

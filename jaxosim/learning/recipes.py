@@ -86,15 +86,30 @@ def load_recipe(source: str | os.PathLike[str]) -> Recipe:
     for key, kind in (("task", str), ("stages", list)):
         if not isinstance(data.get(key), kind) or not data[key]:
             raise ValueError(f"{path}: expected {key}, got {data.get(key)!r}")
-    for options in (
-        data.get("env"),
-        data.get("evaluation"),
-        *(s.get("env") for s in data["stages"]),
-    ):
-        motion = (options or {}).get("motion")
-        if isinstance(motion, dict) and "file" in motion:
-            motion["file"] = str(path.parent / motion["file"])
+    _find_motions(path, data)
     return Recipe(name=path.stem, data=data)
+
+
+def _find_motions(path: pathlib.Path, data: dict[str, Any]) -> None:
+    """Take the paths of motions as relative to the recipe.
+
+    Args:
+      path: of the recipe.
+      data: of the recipe; is changed.
+
+    Raises:
+      ValueError: what has to be a table is none.
+    """
+    tables = [("env", data), ("evaluation", data), *(("env", stage) for stage in data["stages"])]
+    for key, table in tables:
+        if not isinstance(table, dict):
+            raise ValueError(f"{path}: expected stages as tables, got {table!r}")
+        options = table.get(key, {})
+        if not isinstance(options, dict):
+            raise ValueError(f"{path}: expected {key} as a table, got {options!r}")
+        motion = options.get("motion")
+        if isinstance(motion, dict) and isinstance(motion.get("file"), str):
+            motion["file"] = str(path.parent / motion["file"])
 
 
 def find_recipe(task: str, source: str | os.PathLike[str] | None = None) -> Recipe:

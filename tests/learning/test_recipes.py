@@ -88,12 +88,18 @@ def test_the_stages_of_one_learner_can_be_chosen(tmp_path):
         ("time_limit = 60", "time = 60", "Arm2DEnv has no option time"),
         ("time_limit = 70", "time = 70", "Arm2DEnv has no option time"),
         ("Arm2DEnv", "Arm3DEnv", "did you mean Arm2DEnv"),
+        ("[env]\ntime_limit", "env", "arm.toml: expected env as a table, got 50"),
     ],
 )
 def test_what_nobody_reads_is_refused(tmp_path, old, new, message):
     path = written(tmp_path, TEXT.replace(old, new))
     with pytest.raises((ValueError, TypeError), match=message):
         plan_of(load_recipe(path))
+
+
+def test_stages_that_are_no_tables_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="arm.toml: expected stages as tables, got 3"):
+        load_recipe(written(tmp_path, 'task = "Arm2DEnv"\nstages = [3]'))
 
 
 def test_recipes_are_found_by_name_and_task(tmp_path):

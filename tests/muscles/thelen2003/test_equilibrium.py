@@ -223,7 +223,11 @@ def test_the_flag_of_equilibrium_travels_in_batches():
 
 
 def test_gradient_is_that_of_the_implicit_function():
-    """Differences of the iteration agree; activations and lengths inside the clipped range."""
+    """Differences of the iteration agree; activations and lengths inside the clipped range.
+
+    Near 0.454 m at an activation of 0.9 the iteration jumps, OpenSim's as well: in 724 states the
+    lengths of both agree within 5e-11 m, but in two of them one alone finds an equilibrium.
+    """
     properties, path, still, level = grid()
     path = jnp.asarray(np.resize([0.40, 0.42, 0.43, 0.44], path.shape))
     level = jnp.asarray(np.resize([0.05, 0.3, 0.6, 0.9], level.shape))
