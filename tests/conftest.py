@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 
+import chex
 import jax
 import pytest
 
@@ -80,6 +81,12 @@ def opensims_own_defaults():
         from jaxosim.opensim.library import restore_defaults
 
         restore_defaults()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traces_counted_anew():
+    """Chex counts traces by a function's source and the names of its callers, which modules share."""
+    chex.clear_trace_counter()
 
 
 @pytest.fixture(scope="session")
