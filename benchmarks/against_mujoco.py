@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from kernels import batched, placed
+from kernels import batched, placed, sharding_of
 from plots import add_plot_option, panels
 from record import PACKAGES, record
 from tables import Target, record_of, show_table, show_targets
@@ -57,7 +57,8 @@ def ours(worlds: int, steps: int, kernel: str) -> Side:
     env = walker()
     es = placed(kernel, start(env, worlds))
     held = [placed(kernel, action) for action in actions(env, worlds, steps)[::HELD_STEPS]]
-    program = compiled(batched(kernel, env.step), es, held[0], kernel=kernel)
+    sharding, step = sharding_of(kernel), batched(kernel, env.step)
+    program = compiled(step, es, held[0], kernel=kernel, out_shardings=sharding)
     step = program.call
 
     def run():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 import jaxosim
 from jaxosim import fused
@@ -35,9 +35,13 @@ def is_fused(kernel: str) -> bool:
 
 def placed(kernel: str, batch: Any) -> Any:
     """A batch on the devices of its program; the worlds are the leading axis of every leaf."""
+    return jax.device_put(batch, sharding_of(kernel) or jax.devices()[0])
+
+
+def sharding_of(kernel: str) -> NamedSharding | None:
+    """How the worlds are distributed over `mesh_of`; None without one."""
     mesh = mesh_of(kernel)
-    place = jax.devices()[0] if mesh is None else jaxosim.world_sharding(mesh)
-    return jax.device_put(batch, place)
+    return None if mesh is None else jaxosim.world_sharding(mesh)
 
 
 def batched(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import jax
+from jax.sharding import NamedSharding
 
 from jaxosim import fused
 from jaxosim.fused.kernel import scratch_bytes
@@ -30,13 +31,20 @@ class Program(NamedTuple):
         return self.temporary + self.held
 
 
-def compiled(function: Callable[..., Any], *arguments: Any, kernel: str = "auto") -> Program:
+def compiled(
+    function: Callable[..., Any],
+    *arguments: Any,
+    kernel: str = "auto",
+    out_shardings: NamedSharding | None = None,
+) -> Program:
     """Trace and compile a function for these arguments.
 
     Args:
       function: of arrays.
       arguments: as it takes them.
       kernel: what runs it, as for `jaxosim.fused.using`.
+      out_shardings: of the results, for a program that takes its own results again: without it JAX
+        replicates those of size zero.
 
     Raises:
       RuntimeError: the program is not of the chosen kind, or its memory is unknown.
@@ -47,7 +55,7 @@ def compiled(function: Callable[..., Any], *arguments: Any, kernel: str = "auto"
 
     start = time.perf_counter()
     with fused.using(kernel):
-        lowered = jax.jit(one_path).lower(*arguments)
+        lowered = jax.jit(one_path, out_shardings=out_shardings).lower(*arguments)
     traced = time.perf_counter()
     call = lowered.compile()
     seconds = time.perf_counter() - traced

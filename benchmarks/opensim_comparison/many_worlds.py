@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
-from kernels import batched, placed
+from kernels import batched, placed, sharding_of
 from timing import compiled
 from workload import repeat_world, walker
 
@@ -33,7 +33,8 @@ class ManyWorlds:
         self._start = placed(self._kernel, repeat_world(start, worlds))
         action = self._placed(np.zeros((worlds, env.action_size)))
         step = batched(self._kernel, env.step)
-        program = compiled(step, self._start, action, kernel=self._kernel)
+        sharding = sharding_of(self._kernel)
+        program = compiled(step, self._start, action, kernel=self._kernel, out_shardings=sharding)
         self._step = program.call
         self.compile_seconds = program.trace + program.compile
 

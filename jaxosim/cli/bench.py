@@ -90,7 +90,8 @@ def _episode(
     """A function that steps an episode and returns its seconds, and the seconds to compile it."""
     env = jaxosim.make(_TASK, difficulty=0, options=_SETTINGS[setting])
     mesh = None if fused.is_available() else jaxosim.world_mesh()
-    place = jax.devices()[0] if mesh is None else jaxosim.world_sharding(mesh)
+    sharding = None if mesh is None else jaxosim.world_sharding(mesh)
+    place = sharding or jax.devices()[0]
     worlds = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], batch, axis=0), start)
     worlds = jax.device_put(worlds, place)
     like = jnp.zeros((batch, env.action_size), start.state.q.dtype)
@@ -99,7 +100,8 @@ def _episode(
     actions = [jax.device_put(draw(step), place) for step in range(_STEPS)]
     step = jaxosim.batched(env.step, mesh=mesh, batch_size=None if mesh is None else _BLOCK)
     begin = time.perf_counter()
-    program = jax.jit(step).lower(worlds, actions[0]).compile()
+    # The program takes its own results; without the sharding, JAX replicates those of size zero.
+    program = jax.jit(step, out_shardings=sharding).lower(worlds, actions[0]).compile()
     compile_seconds = time.perf_counter() - begin
 
     def episode() -> float:

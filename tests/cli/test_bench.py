@@ -76,3 +76,12 @@ def test_speed_and_compile_time_of_each_setting_are_printed(tmp_path):
         assert float(rate.replace(",", "")) >= float(per_core.replace(",", "")) > 0
         assert float(seconds) > 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.thorough
+def test_xla_alone_on_every_core_takes_its_own_results_again(tmp_path):
+    """States of size zero come back with another sharding than they were given."""
+    without_kernels = "import jaxosim.fused; jaxosim.fused.is_available = lambda: False;"
+    status, output, error = run(tmp_path, *TINY, before=TWO_CORES + without_kernels)
+    assert (status, error) == (0, "")
+    assert "default" in output
