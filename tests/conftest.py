@@ -85,7 +85,7 @@ def opensims_own_defaults():
 
 @pytest.fixture(scope="module", autouse=True)
 def traces_counted_anew():
-    """Chex counts traces by a function's source and the names of its callers, which modules share."""
+    """Chex counts traces by a function's source and its callers' names, which modules share."""
     chex.clear_trace_counter()
 
 
