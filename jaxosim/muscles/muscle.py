@@ -131,7 +131,7 @@ class MuscleMode:
       realize_dynamics: dynamics stage, (muscles, length info, velocity info, activation,
         excitation (1)).
       contraction_rate: rate of s per second, (muscles, length info, velocity info, lengthening
-        speed); None if the tendon is rigid.
+        speed); None if the tendon is rigid or s is constant.
       equilibrium: s at which fiber and tendon carry the same force, and whether they do, bool,
         (muscles, path length, lengthening speed, activation); None if the tendon is rigid.
     """

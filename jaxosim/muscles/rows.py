@@ -144,7 +144,7 @@ def contraction_rate(
     velocity: FiberVelocityInfo,
     lengthening_speed: jax.Array,
 ) -> jax.Array:
-    """Rates of the contraction states `[muscle]` (m/s or 1/s), zero where the tendon is rigid.
+    """Rates of the contraction states `[muscle]` (m/s or 1/s), zero where a mode has none.
 
     Args:
       model: static structure.
@@ -155,8 +155,8 @@ def contraction_rate(
     """
 
     def rate(_: MuscleClass, mode: MuscleMode) -> Callable[..., jax.Array]:
-        rigid = lambda _, length, *rest: jnp.zeros_like(length.fiber_length)  # noqa: E731
-        return mode.contraction_rate or rigid
+        none = lambda _, length, *rest: jnp.zeros_like(length.fiber_length)  # noqa: E731
+        return mode.contraction_rate or none
 
     return _by_mode(model, params, rate, length, velocity, lengthening_speed)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxosim
-from jaxosim.errors import UnsupportedComponentError
+from jaxosim.errors import OsimFormatError, OsimFormatWarning
 from jaxosim.muscles.degroote_fregly2016 import curves
 from jaxosim.state_variables import state_variables
 from tests import hopper_model
@@ -35,6 +35,7 @@ KINDS = {
         "ignore_passive_fiber_force": "true",
         "tendon_compliance_dynamics_mode": "implicit",
     },
+    "implicit": {"tendon_compliance_dynamics_mode": "implicit", "fiber_damping": "0.1"},
 }
 
 
@@ -42,21 +43,28 @@ def muscle(name, tag=TAG, x=0.3, **values):
     return checks.muscle(name, x, tag, **{**COMMON, **values})
 
 
-WORLD = checks.model(
-    muscle("thelen", "Thelen2003Muscle", x=-0.25),
-    *(muscle(name, x=0.2 + 0.05 * i, **values) for i, (name, values) in enumerate(KINDS.items())),
-)
+def text_of(kinds):
+    """A muscle of each kind, and one of another class."""
+    return checks.model(
+        muscle("thelen", "Thelen2003Muscle", x=-0.25),
+        *(muscle(name, x=0.2 + 0.05 * i, **KINDS[name]) for i, name in enumerate(kinds)),
+    )
+
+
+WORLD = text_of(KINDS)
+# The fixed steps of the motion below are small enough for these.
+MOVING = ("elastic", "rigid", "direct", "plain"), ("implicit",)
 OPTIONS = jaxosim.Options(substeps=2)
 
 
 @functools.cache
-def world():
-    return hopper_model.load(WORLD)
+def world(text=WORLD):
+    return hopper_model.load(text)
 
 
-def states_of(count, seed, least=0.3):
+def states_of(count, seed, least=0.3, text=WORLD):
     """States whose fibers are far from the ends of the curves, `[state, …]`."""
-    model, params = world()
+    model, params = world(text)
     rng = np.random.default_rng(seed)
     q, u = rng.uniform(-0.4, 0.4, (count, 1)), rng.normal(size=(count, 1))
     states = hopper_model.states_at(model, params, q, u, seed)
@@ -115,7 +123,7 @@ def test_equilibrium_is_opensims(opensim):
         balanced, found = find(state, controls)
         assert np.asarray(found).all()
         elastic = np.isfinite(expected)
-        assert elastic.sum() == 2
+        assert elastic.sum() == 3
         np.testing.assert_allclose(
             balanced.normalized_tendon_force[elastic], expected[elastic], rtol=0, atol=1e-10
         )
@@ -126,22 +134,27 @@ def test_equilibrium_is_opensims(opensim):
 
 @pytest.mark.thorough
 @pytest.mark.opensim
-def test_a_motion_is_opensims(opensim):
-    model, params = world()
-    state, _ = state_and_controls(seed=3)
+@pytest.mark.parametrize("kinds", MOVING)
+def test_a_motion_is_opensims(opensim, kinds):
+    text = text_of(kinds)
+    model, params = world(text)
+    state, _ = checks.first(states_of(1, seed=3, text=text))
     controls = np.random.default_rng(3).uniform(0.2, 0.9, (5, len(model.control_names)))
     values = {f.name: np.asarray(getattr(state, f.name)) for f in dataclasses.fields(state)}
-    live = hopper_model.oracle_of(WORLD).trajectory(controls, start=values, accuracy=1e-10)
+    live = hopper_model.oracle_of(text).trajectory(controls, start=values, accuracy=1e-10)
     for options in (jaxosim.Options.reference(1e-9), jaxosim.Options(substeps=100)):
         ours = hopper_model.rollout_of(model, options)(params, state, jnp.asarray(controls))
         for name in ("q", "u"):
             np.testing.assert_allclose(getattr(ours, name), live[name][1:], rtol=0, atol=2e-6)
 
 
-def test_the_implicit_form_is_refused():
+def test_the_implicit_form_is_warned_of_and_any_other_an_error():
     text = osim.model(muscle("m", tendon_compliance_dynamics_mode="implicit"))
-    with pytest.raises(UnsupportedComponentError, match=r"DeGrooteFregly2016Muscle.*implicit form"):
+    with pytest.warns(OsimFormatWarning, match="tendon_compliance_dynamics_mode: implicit, so"):
         hopper_model.load(text)
+    for mode in ("other", ""):
+        with pytest.raises(OsimFormatError, match="expected explicit or implicit"):
+            hopper_model.load(osim.model(muscle("m", tendon_compliance_dynamics_mode=mode)))
 
 
 # property
@@ -164,7 +177,7 @@ def test_fields_that_mean_nothing_have_no_effect():
     rates = hopper_model.rates(model, params, state, controls)
     inert = {
         "activation": [3, 4],  # direct, plain
-        "fiber_length": [1, 2, 3, 4],  # all but thelen
+        "fiber_length": [1, 2, 3, 4, 5],  # all but thelen
         "normalized_tendon_force": [1, 3],  # rigid, plain
     }
     for name, rows in inert.items():
@@ -174,6 +187,23 @@ def test_fields_that_mean_nothing_have_no_effect():
             model, params, dataclasses.replace(state, **{name: moved}), controls
         )
         chex.assert_trees_all_equal(rates, other)
+
+
+@pytest.mark.thorough
+def test_a_tendon_of_the_implicit_form_keeps_its_force_whatever_the_fiber_does():
+    model, params = world()
+    state, controls = state_and_controls(seed=9)
+    tendon, muscle = 4, model.muscle_names.index("implicit")
+    for activation in (0.1, 0.9):
+        raised = state.activation.at[muscle].set(activation)
+        moved = dataclasses.replace(state, activation=raised)
+        assert (
+            hopper_model.rates(model, params, moved, controls).normalized_tendon_force[tendon] == 0
+        )
+        info = hopper_model.describe(model, params, moved, controls).muscles
+        force = 300 * state.normalized_tendon_force[tendon]
+        np.testing.assert_allclose(info.tendon_force[muscle], force, rtol=1e-14)
+        assert abs(info.fiber_force_along_tendon[muscle] - force) > 10
 
 
 @pytest.mark.thorough

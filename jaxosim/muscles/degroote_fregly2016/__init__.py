@@ -8,7 +8,8 @@ clipped, as in OpenSim: fibers may push.
 # OpenSim differs: states of a muscle that is switched off still change; ours rest.
 
 The implicit form of the tendon's dynamics leaves the rate of the tendon force to a solver of
-optimal control; in a forward simulation OpenSim keeps that rate at zero. It is refused.
+optimal control. In a forward simulation OpenSim keeps that rate at zero, and so do we: the tension
+is constant, whatever the fiber's force, and the fiber follows the path.
 
 Source: De Groote, Kinney, Rao, Fregly (2016), Ann. Biomed. Eng. 44:2922-2936; OpenSim
 `DeGrooteFregly2016Muscle`; see docs/theory/muscles.md, "DeGrooteFregly2016Muscle".
@@ -44,23 +45,33 @@ ELASTIC = MuscleMode(
     contraction_rate=tendon_force_rate,
     equilibrium=equilibrium,
 )
+IMPLICIT = MuscleMode(
+    contraction_state="normalized_tendon_force",
+    realize_length=elastic_length,
+    realize_fiber_velocity=rigid_velocity,
+    realize_dynamics=elastic_dynamics,
+    equilibrium=equilibrium,
+)
 RIGID = MuscleMode(
     contraction_state=None,
     realize_length=rigid_length,
     realize_fiber_velocity=rigid_velocity,
     realize_dynamics=rigid_dynamics,
 )
-MODES = (ELASTIC, RIGID)
+MODES = (ELASTIC, IMPLICIT, RIGID)
 
 
 def mode_of(muscle: Spec) -> MuscleMode:
-    """By `ignore_tendon_compliance`."""
-    return RIGID if muscle.ignore_tendon_compliance else ELASTIC
+    """By `ignore_tendon_compliance` and `tendon_compliance_dynamics_mode`."""
+    if muscle.ignore_tendon_compliance:
+        return RIGID
+    return IMPLICIT if muscle.tendon_compliance_dynamics_mode == "implicit" else ELASTIC
 
 
 __all__ = [
     "ELASTIC",
     "FIELD",
+    "IMPLICIT",
     "MODES",
     "RIGID",
     "TAGS",

@@ -5,7 +5,7 @@ Source: OpenSim `DeGrooteFregly2016Muscle`; see docs/theory/muscles.md, "DeGroot
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 
@@ -70,6 +70,7 @@ class Spec(MuscleSpec):
     passive_fiber_strain_at_one_norm_force: float = 0.6
     tendon_strain_at_one_norm_force: float = 0.049
     ignore_passive_fiber_force: bool = False
+    tendon_compliance_dynamics_mode: str = "explicit"
 
 
 @pytree
@@ -97,14 +98,19 @@ def read(context: Context, muscle: Component) -> Spec:
     element = muscle.element
     assert element is not None
     spec = read_muscle(context, muscle, Spec, {}, _EXPECTATIONS, OPTIONS)
-    form = context.text(element, "tendon_compliance_dynamics_mode") or "explicit"
-    if form != "explicit" and not spec.ignore_tendon_compliance:
-        reason = (
-            "with the implicit form of tendon_compliance_dynamics_mode OpenSim keeps the tendon "
-            "force constant in a forward simulation; set it to explicit"
+    form = context.property(element, "tendon_compliance_dynamics_mode")
+    if form is None or form.text.strip() == "explicit":
+        return spec
+    # OpenSim differs: whatever is not explicit, also nothing, is implicit.
+    if form.text.strip() != "implicit":
+        raise form.error("expected explicit or implicit")
+    if not spec.ignore_tendon_compliance:
+        context.note(
+            form,
+            "implicit, so the tendon force is constant, as in OpenSim's forward simulations; "
+            "with explicit it follows the fiber",
         )
-        context.refuse(element.tag, element.name, reason)
-    return spec
+    return replace(spec, tendon_compliance_dynamics_mode="implicit")
 
 
 def build(muscles: Sequence[Spec]) -> Params:
