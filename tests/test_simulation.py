@@ -487,7 +487,6 @@ def test_one_trace_for_equal_options(world):
     def one(model, params, state, excitation, options):
         return jaxosim.step(model, params, state, excitation, options)
 
-    chex.clear_trace_counter()
     for _ in range(2):
         one(model, params, state, excitations[0], jaxosim.Options(method="euler", substeps=1))
 

@@ -294,7 +294,6 @@ def test_one_trace_for_one_model(world):
     def rates(params, state, excitation):
         return jaxosim.state_derivative(model, params, state, excitation)
 
-    chex.clear_trace_counter()
     for excitation in jnp.eye(2):
         rates(params, state, excitation)
 

@@ -158,7 +158,6 @@ def test_vmap_equals_loop_and_traces_once():
     def crossed(a, b):
         return spatial.motion_cross(a, b), spatial.force_cross(a, b)
 
-    chex.clear_trace_counter()
     loop = [crossed(x, y) for x, y in zip(a, b, strict=True)]
     together = jax.vmap(lambda x, y: (spatial.motion_cross(x, y), spatial.force_cross(x, y)))(a, b)
     chex.assert_trees_all_close(together, hopper_model.stack(loop), rtol=ROUNDING)

@@ -175,7 +175,6 @@ def test_vmap_equals_loop_and_traces_once():
     def one(q):
         return realize_limits(LIMITS, q, q)
 
-    chex.clear_trace_counter()
     q = jnp.asarray(PLACES[:, None])
     loop = hopper_model.stack([one(row) for row in q])
     together = jax.vmap(lambda row: realize_limits(LIMITS, row, row))(q)

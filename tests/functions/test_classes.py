@@ -171,7 +171,6 @@ def test_vmap_equals_loop_and_traces_once():
     def one(x):
         return evaluate(structure, params, x)
 
-    chex.clear_trace_counter()
     x = jnp.asarray(np.random.default_rng(0).uniform(-2, 3, (4, len(TEXTS))))
     loop = hopper_model.stack([one(row) for row in x])
     together = jax.vmap(lambda row: evaluate(structure, params, row))(x)

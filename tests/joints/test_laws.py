@@ -243,7 +243,6 @@ def test_vmap_equals_loop_and_traces_once():
     def one(q):
         return realize_joints(model, params, q)
 
-    chex.clear_trace_counter()
     loop = hopper_model.stack([one(row) for row in q])
     together = jax.jit(jax.vmap(lambda row: realize_joints(model, params, row)))(q)
     chex.assert_trees_all_close(together, loop, rtol=0, atol=1e-13)

@@ -105,7 +105,6 @@ def test_vmap_equals_loop_and_traces_once():
     def one(activation, excitation):
         return first_order_rate(activation, excitation, muscles(3))
 
-    chex.clear_trace_counter()
     a, x = jnp.linspace(-0.1, 1.1, 12).reshape(4, 3), jnp.linspace(1.0, 0.0, 12).reshape(4, 3)
     loop = jnp.stack([one(*row) for row in zip(a, x, strict=True)])
     together = jax.vmap(lambda a, x: first_order_rate(a, x, muscles(3)))(a, x)

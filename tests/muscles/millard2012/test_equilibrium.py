@@ -158,7 +158,6 @@ def test_each_muscle_is_solved_alone():
 
 @pytest.mark.thorough
 def test_vmap_equals_a_loop_and_traces_once():
-    chex.clear_trace_counter()
     one = jax.jit(chex.assert_max_traces(lambda *given: equilibrium(*given)[0], n=1))
     properties, path, still, level = muscles(2), *(x[:6].reshape(3, 2) for x in grid()[1:])
     rows = jax.jit(jax.vmap(lambda *given: equilibrium(*given)[0], (None, 0, 0, 0)))

@@ -185,7 +185,6 @@ def test_vmap_equals_loop_and_traces_once():
             required, 0 * required + 0.5, 0 * required + 0.5, muscles(3)
         )
 
-    chex.clear_trace_counter()
     required = jnp.linspace(-1, 2, 12).reshape(4, 3)
     loop = jnp.stack([one(r) for r in required])
     half = jnp.full(3, 0.5)

@@ -287,6 +287,5 @@ def test_one_trace():
     def one(*arguments):
         return equilibrium(*arguments)
 
-    chex.clear_trace_counter()
     for value in (0.4, 0.43):
         one(muscles(), jnp.array([value]), jnp.zeros(1), jnp.array([0.05]))

@@ -256,7 +256,6 @@ def test_one_trace():
     def one(*arguments):
         return realize(*arguments)
 
-    chex.clear_trace_counter()
     for seed in range(3):
         one(muscles(5), *sample(5, seed))
 
