@@ -57,8 +57,8 @@ def ours(worlds: int, steps: int, kernel: str) -> Side:
     env = walker()
     es = placed(kernel, start(env, worlds))
     held = [placed(kernel, action) for action in actions(env, worlds, steps)[::HELD_STEPS]]
-    sharding, step = sharding_of(kernel), batched(kernel, env.step)
-    program = compiled(step, es, held[0], kernel=kernel, out_shardings=sharding)
+    together, sharding = batched(kernel, env.step), sharding_of(kernel)
+    program = compiled(together, es, held[0], kernel=kernel, out_shardings=sharding)
     step = program.call
 
     def run():
