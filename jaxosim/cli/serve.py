@@ -22,7 +22,7 @@ def _module(name: str) -> Any:
     Raises:
       MissingExtraError: it is not installed.
     """
-    for package in ("sqlalchemy", "starlette", "uvicorn"):
+    for package in ("orjson", "sqlalchemy", "starlette", "uvicorn"):
         require(package, "serve")
     return require(f"jaxosim.serve.{name}", "serve")
 

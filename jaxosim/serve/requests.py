@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import numpy as np
+import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -76,8 +77,11 @@ def text(body: dict[str, Any], name: str, default: str | None = None) -> str | N
 
 
 def dump(answer: Any) -> bytes:
-    """JSON; Python writes each number with as many digits as give it back to the bit."""
-    return json.dumps(answer, default=_plain, separators=(",", ":")).encode()
+    """JSON; each number has as many digits as give it back to the bit."""
+    text = orjson.dumps(answer, default=_plain)
+    if b"null" in text:  # so it writes NaN and infinity, which Python's reader takes by name
+        return json.dumps(answer, default=_plain, separators=(",", ":")).encode()
+    return text
 
 
 def _plain(value: Any) -> Any:

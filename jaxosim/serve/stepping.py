@@ -14,9 +14,11 @@ from jaxosim.host.forks import check_process
 from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.osim_rl.osim_model import OsimModel
 
-# Worlds of a call, which is filled up to the next of these: each is a program to be compiled, and
-# what is added costs little beside a vector of worlds. More worlds delay those that come first.
-SIZES = (8, 32, 128)
+# Worlds of a call, which is filled up to the next of these. Each is a program to be compiled; a
+# vector of worlds that are added costs as much as any other. While half of the clients wait for the
+# simulation, the others' requests are read, so that batches are about half of their number. More
+# worlds delay those that come first.
+SIZES = (8, 16, 32, 64, 96, 128)
 
 
 class Stepper:

@@ -1,13 +1,16 @@
 """The interface for new clients: batched steps, WebSocket, and its description."""
 
 import json
+import math
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="Starlette is not installed (extra `serve`)")
 
 from jaxosim.osim_rl import Arm2DEnv
 from jaxosim.serve.app import make_app
+from jaxosim.serve.requests import dump
 from tests.serve.running import Plain, arm_challenge, as_json, local_reset, serving
 
 MANY = "[limits]\nopen_per_token = 100\ndaily_per_token = 1000\nrefusals_per_minute = 1000"
@@ -50,6 +53,16 @@ def check(described, path, method, status, answer):
     content = described["paths"][path][method]["responses"][str(status)]["content"]
     schema = {**content["application/json"]["schema"], "components": described["components"]}
     jsonschema.validate(answer, schema)
+
+
+def test_numbers_of_an_answer_come_back_to_the_bit():
+    bits = np.random.default_rng(0).integers(0, 2**64, 10_000, np.uint64)
+    numbers = bits.view(np.float64)  # of every order, some of them not finite
+    numbers = [*numbers.tolist(), -0.0, 5e-324, math.inf, -math.inf, math.nan]
+    for values in (numbers, [one for one in numbers if math.isfinite(one)]):
+        found = json.loads(dump({"observation": values, "reward": np.float64(values[0])}))
+        assert list(map(repr, found["observation"])) == list(map(repr, values))
+        assert found["reward"] == values[0]
 
 
 def test_every_route_is_described_and_every_description_has_a_route(server, described):
