@@ -27,6 +27,6 @@ def contact_pose(model: Model, params: Params, position: Position) -> ContactPos
       position: from `realize_position`.
     """
     instance = position.instance.forces[hunt_crossley_force.FIELD]
-    center, normal = surfaces(model.contacts, instance, position.bodies.pose)
-    depth, outward, _, _ = overlaps(model.contacts, params.contacts, center, normal)
-    return ContactPose(center, depth, outward)
+    placed = surfaces(model.contacts, instance, position.bodies.pose)
+    depth, outward, _, _ = overlaps(model.contacts, params.contacts, placed)
+    return ContactPose(placed.center, depth, outward)

@@ -1,4 +1,4 @@
-"""HuntCrossleyForce: spheres on half-spaces and on each other.
+"""HuntCrossleyForce: spheres and ellipsoids on half-spaces and on each other.
 
 Elastic force by Hertz, damping by Hunt and Crossley, friction regularised around zero slip. One row
 per pair of surfaces that can touch; a pair that does not touch has force zero and finite gradients.
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import take
-from jaxosim.arrays.linalg import constant_matmul, cross, dot, matvec, scale_rows
+from jaxosim.arrays.linalg import constant_matmul, cross, dot, matmul, matvec, scale_rows
 from jaxosim.arrays.safe import safe_norm
 from jaxosim.arrays.spatial import body_xyz_rotation, point_velocity, spatial
 from jaxosim.errors import OsimFormatError
@@ -48,7 +48,7 @@ FIELD = "contacts"
 TAGS = ("HuntCrossleyForce",)
 MAX_PAIRS = 500_000  # of contact geometries
 _CONTACT_SET = "HuntCrossleyForce_ContactParametersSet"
-_HALF_SPACE, _SPHERE = "ContactHalfSpace", "ContactSphere"
+_HALF_SPACE, _SPHERE, _ELLIPSOID = "ContactHalfSpace", "ContactSphere", "ContactEllipsoid"
 
 
 @dataclass(frozen=True)
@@ -73,29 +73,33 @@ def read(context: Context, component: Component) -> Spec:
             # OpenSim differs: it raises the stiffness to 2/3, divides by it, and forces become NaN.
             raise element.error(f"expected a stiffness above 0, found {material.stiffness}")
     for name in (name for material in parameters for name in material.geometry):
-        shape = context.contact_geometry[name].tag
-        if applies_force and shape not in (_HALF_SPACE, _SPHERE):
-            context.refuse(shape, name, "contact of this shape is not simulated; put spheres")
+        shape = context.contact_geometry[name]
+        if shape.tag == _ELLIPSOID:
+            # OpenSim differs: it takes the squares of negative ones, and divides by zero.
+            radii = context.vector(shape, "radii", (0.0, 0.0, 0.0))
+            if min(radii) <= 0.0:
+                raise shape.error(f"expected radii above 0, found {radii}")
+        elif applies_force and shape.tag not in (_HALF_SPACE, _SPHERE):
+            context.refuse(shape.tag, name, "contact of this shape is not simulated; put spheres")
     return Spec(element.name, parameters, velocity, applies_force)
 
 
 def _pairs(
-    element: np.ndarray, half_space: np.ndarray, mobod: np.ndarray
-) -> tuple[list[tuple[int, int]], int]:
-    """Pairs of surfaces of one element that can push bodies apart, those with half-spaces first.
+    element: np.ndarray, half_space: np.ndarray, ellipsoid: np.ndarray, mobod: np.ndarray
+) -> list[list[tuple[int, int]]]:
+    """Pairs of surfaces of one element that can push bodies apart, by kind, as `Structure` says.
 
     Two surfaces on one mobilized body push on nothing, and two half-spaces never touch.
     """
-    flat, round_ = [], []
+    kinds: list[list[tuple[int, int]]] = [[], [], [], []]
     of_element = [np.flatnonzero(element == e).tolist() for e in np.unique(element)]
     for a, b in (pair for own in of_element for pair in combinations(own, 2)):
         if mobod[a] == mobod[b] or (half_space[a] and half_space[b]):
             continue
-        if half_space[a] or half_space[b]:
-            flat.append((a, b) if half_space[a] else (b, a))
-        else:
-            round_.append((a, b))
-    return flat + round_, len(flat)
+        on_half_space, is_round = half_space[a] or half_space[b], ellipsoid[a] < 0 > ellipsoid[b]
+        pair = (b, a) if half_space[b] else (a, b)
+        kinds[2 * (not on_half_space) + (not is_round)].append(pair)
+    return kinds
 
 
 def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
@@ -117,7 +121,10 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
     half_space = np.array([g.kind == _HALF_SPACE for _, _, g in uses], bool)
     body = lookup.bodies([g.frame.body for _, _, g in uses])
     carrier = lookup.carriers(body)
-    pairs, half_space_count = _pairs(element, half_space, carrier)
+    is_ellipsoid = np.array([g.kind == _ELLIPSOID for _, _, g in uses], bool)
+    ellipsoid = np.where(is_ellipsoid, np.cumsum(is_ellipsoid) - 1, -1)
+    kinds = _pairs(element, half_space, ellipsoid, carrier)
+    pairs = [pair for kind in kinds for pair in kind]
     first, second = (np.array([pair[side] for pair in pairs], int) for side in (0, 1))
     support = np.append(lookup.support, np.zeros((1, lookup.support.shape[1])), axis=0)
     structure = Structure(
@@ -125,13 +132,15 @@ def build(specs: Sequence[Spec], lookup: Lookup) -> tuple[Structure, Params]:
         geometry_body=body,
         geometry_mobod=carrier,
         is_half_space=half_space,
+        ellipsoid=ellipsoid,
         material=np.array([i for _, i, _ in uses], int),
         element=element,
         first=first,
         second=second,
         pair_element=element[first],
         pair_moves=support[carrier[second]] - support[carrier[first]],
-        half_space_count=half_space_count,
+        half_space_count=len(kinds[0]) + len(kinds[1]),
+        sphere_counts=(len(kinds[0]), len(kinds[2])),
         element_names=tuple(spec.name for spec in specs),
         record_geometry=tuple(
             tuple(int(g) for g in np.flatnonzero(element == e)) for e in range(len(specs))
@@ -154,6 +163,9 @@ def _params(
         location=np.array([g.frame.translation for g in geometry], float).reshape(-1, 3),
         orientation=np.array([g.frame.orientation for g in geometry], float).reshape(-1, 3),
         radius=np.array([g.radius for g in geometry], float),
+        semi_axes=np.array([g.semi_axes for g in geometry if g.kind == _ELLIPSOID], float).reshape(
+            -1, 3
+        ),
         stiffness=column("stiffness"),
         dissipation=column("dissipation"),
         static_friction=column("static_friction"),
@@ -165,7 +177,11 @@ def _params(
 
 def sizes(structure: Structure, params: Params) -> dict[str, int]:
     """Lengths of the other axes."""
-    return {"material": len(params.stiffness), "pair": structure.pair_count}
+    return {
+        "material": len(params.stiffness),
+        "pair": structure.pair_count,
+        "ellipsoid": len(params.semi_axes),
+    }
 
 
 def names(structure: Structure) -> dict[str, tuple[str, ...]]:
@@ -175,10 +191,14 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
 
 def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> Instance:
     """Geometry in the frames of the mobilized bodies that carry it."""
-    normal = body_xyz_rotation(params.orientation)[..., 0]
+    rotation = body_xyz_rotation(params.orientation)
+    ellipsoids = np.flatnonzero(structure.ellipsoid >= 0)
     return Instance(
         location=frames.carried(structure.geometry_body, params.location),
-        normal=-matvec(frames.rotation[structure.geometry_body], normal),
+        normal=-matvec(frames.rotation[structure.geometry_body], rotation[..., 0]),
+        ellipsoid_axes=matmul(
+            frames.rotation[structure.geometry_body[ellipsoids]], rotation[ellipsoids]
+        ),
     )
 
 
@@ -191,8 +211,8 @@ def evaluate(
 ) -> Info:
     """Forces of all pairs of contact surfaces."""
     material = combine_materials(structure, params)
-    center, outward = surfaces(structure, instance, kinematics.pose)
-    depth, n, middle, radius = overlaps(structure, params, center, outward)
+    placed = surfaces(structure, instance, kinematics.pose)
+    depth, n, middle, radius = overlaps(structure, params, placed)
     point = middle + scale_rows(n, depth * (0.5 - material.share))
     slip_velocity = _relative_velocity(structure, kinematics.velocity, point)
     approach = dot(slip_velocity, n)
@@ -201,7 +221,7 @@ def evaluate(
     k = material.stiffness
     hertz = 4 / 3 * k * pressed * _root(radius * k * pressed)
     force = hertz * (1 + 1.5 * material.dissipation * approach)
-    applied = ~stopped(structure, params, center, touching & (force <= 0)) & touching
+    applied = ~stopped(structure, params, placed.center, touching & (force <= 0)) & touching
     normal_force = jnp.where(applied, force, 0.0)
     tangential = slip_velocity - scale_rows(n, approach)
     slip = safe_norm(tangential)
@@ -282,9 +302,11 @@ def records(structure: Structure, outputs: Outputs) -> dict[str, list[float]]:
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
     """How many there are, and the geometry that each makes touch."""
-    spheres = len(structure.geometry_names) - int(np.sum(structure.is_half_space))
+    ellipsoids = int(np.sum(structure.ellipsoid >= 0))
+    spheres = len(structure.geometry_names) - int(np.sum(structure.is_half_space)) - ellipsoids
     rows = []
     for index, name in enumerate(structure.element_names):
         members = np.flatnonzero(structure.element == index)
         rows.append((name, ", ".join(structure.geometry_names[member] for member in members)))
-    return Description(f"{len(rows)} forces, {spheres} spheres", rows)
+    also = f", {ellipsoids} ellipsoids" if ellipsoids else ""
+    return Description(f"{len(rows)} forces, {spheres} spheres{also}", rows)

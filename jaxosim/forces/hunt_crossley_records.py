@@ -13,13 +13,15 @@ from jaxosim.pytree import array, pytree
 class Structure:
     """Pairs of contact surfaces of Hunt-Crossley forces, one row per pair that can touch.
 
-    The first `half_space_count` pairs are half-space against sphere, the rest sphere on sphere.
+    The first `half_space_count` pairs are half-space against sphere or ellipsoid, of which those
+    with spheres come first; then come spheres on spheres, and last pairs with ellipsoids.
     """
 
     geometry_names: tuple[str, ...]
     geometry_body: np.ndarray  # [geometry]
     geometry_mobod: np.ndarray  # [geometry] −1 finds ground, the last row of arrays of frames
     is_half_space: np.ndarray  # [geometry]
+    ellipsoid: np.ndarray  # [geometry] row among the ellipsoids, or −1
     material: np.ndarray  # [geometry] row of the contact parameters
     element: np.ndarray  # [geometry] the Hunt-Crossley force it belongs to
     first: np.ndarray  # [pair] geometry: the half-space, if there is one
@@ -27,6 +29,7 @@ class Structure:
     pair_element: np.ndarray  # [pair]
     pair_moves: np.ndarray  # [pair, mobility] +1 if it moves the second surface, −1 the first
     half_space_count: int
+    sphere_counts: tuple[int, int]  # pairs of a half-space and a sphere; of two spheres
     element_names: tuple[str, ...]
     record_geometry: tuple[tuple[int, ...], ...]  # per element: geometries in the record's order
 
@@ -42,7 +45,8 @@ class Params:
 
     location: jax.Array = array("geometry", 3, unit="m")  # in the body that owns it
     orientation: jax.Array = array("geometry", 3, unit="rad")
-    radius: jax.Array = array("geometry", unit="m")
+    radius: jax.Array = array("geometry", unit="m")  # of spheres, else 0
+    semi_axes: jax.Array = array("ellipsoid", 3, unit="m")
     stiffness: jax.Array = array("material", unit="N/m²")
     dissipation: jax.Array = array("material", unit="s/m")
     static_friction: jax.Array = array("material", unit="1")
@@ -57,6 +61,7 @@ class Instance:
 
     location: jax.Array = array("geometry", 3, unit="m")
     normal: jax.Array = array("geometry", 3, unit="1")  # out of a half-space
+    ellipsoid_axes: jax.Array = array("ellipsoid", 3, 3, unit="1")  # rotation from its axes
 
 
 @pytree

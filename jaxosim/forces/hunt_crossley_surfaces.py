@@ -6,49 +6,81 @@ Source: Simbody `ContactTrackerSubsystem`, `HuntCrossleyForceImpl`; see docs/the
 
 import functools
 import operator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, take
-from jaxosim.arrays.linalg import constant_matmul, dot, matvec, scale_rows
+from jaxosim.arrays.linalg import constant_matmul, dot, matmul, matvec, scale_rows
+from jaxosim.arrays.loops import over_rows
 from jaxosim.arrays.safe import safe_divide, safe_norm
+from jaxosim.forces.ellipsoid_contact import Ellipsoid, ellipsoid_of, half_space_radius, overlap
 from jaxosim.forces.hunt_crossley_records import Instance, Params, Structure
 
 _ENDLESS = 1e30  # a half-space's extent to the left, in the sweep along an axis
 
 
-def surfaces(
-    structure: Structure, instance: Instance, pose: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Centers (or origins) of all contact surfaces from the common point, and normals."""
+class Surfaces(NamedTuple):
+    """Contact surfaces of a pose, from the common point."""
+
+    center: jax.Array  # [geometry, 3] (m); the origin of a half-space
+    normal: jax.Array  # [geometry, 3] (1) out of a half-space
+    ellipsoid_axes: jax.Array  # [ellipsoid, 3, 3] (1) rotation from its axes
+
+
+def surfaces(structure: Structure, instance: Instance, pose: jax.Array) -> Surfaces:
+    """Where all contact surfaces are."""
     own = take(pose, structure.geometry_mobod)
     R, p = own[..., :3], own[..., 3]
-    return p + matvec(R, instance.location), matvec(R, instance.normal)
+    axes = instance.ellipsoid_axes
+    if len(axes):
+        axes = matmul(take(R, np.flatnonzero(structure.ellipsoid >= 0)), axes)
+    return Surfaces(p + matvec(R, instance.location), matvec(R, instance.normal), axes)
 
 
-def _half_space_pairs(structure: Structure, params: Params, center, normal):
+def _kinds(structure: Structure) -> list[np.ndarray]:
+    """Rows of the four kinds of pairs, in the order of `Structure`."""
+    on_half_space, of_spheres = structure.sphere_counts
+    flat = structure.half_space_count
+    ends = [on_half_space, flat, flat + of_spheres]
+    return np.split(np.arange(structure.pair_count), ends)
+
+
+def _on_half_spaces(structure: Structure, params: Params, placed: Surfaces, pairs: np.ndarray):
     """Depth, normal, mid-depth point and radius of spheres in half-spaces."""
-    first, second = (
-        side[: structure.half_space_count] for side in (structure.first, structure.second)
-    )
-    radius, n = params.radius[second], take(normal, first)
-    place = take(center, second)
-    height = dot(place - take(center, first), n)
+    first, second = structure.first[pairs], structure.second[pairs]
+    radius, n = params.radius[second], take(placed.normal, first)
+    place = take(placed.center, second)
+    height = dot(place - take(placed.center, first), n)
     depth = radius - height
     surface = place - scale_rows(n, height)
     return depth, n, surface - scale_rows(n, depth / 2), radius
 
 
-def _sphere_pairs(structure: Structure, params: Params, center):
+def _ellipsoids_on_half_spaces(
+    structure: Structure, params: Params, placed: Surfaces, pairs: np.ndarray
+):
+    """The same of ellipsoids in half-spaces."""
+    first, second = structure.first[pairs], structure.second[pairs]
+    n, place = take(placed.normal, first), take(placed.center, second)
+    row = structure.ellipsoid[second]
+    extent = ellipsoid_of(take(placed.ellipsoid_axes, row), take(params.semi_axes, row)).extent
+    along = matvec(extent, n)
+    reach = jnp.sqrt(dot(n, along))
+    depth = reach - dot(place - take(placed.center, first), n)
+    deepest = place - scale_rows(along, 1 / reach)
+    radius = half_space_radius(reach, take(params.semi_axes, row))
+    return depth, n, deepest + scale_rows(n, depth / 2), radius
+
+
+def _of_spheres(structure: Structure, params: Params, placed: Surfaces, pairs: np.ndarray):
     """Depth, normal, mid-depth point and effective radius of spheres on spheres."""
-    first, second = (
-        side[structure.half_space_count :] for side in (structure.first, structure.second)
-    )
+    first, second = structure.first[pairs], structure.second[pairs]
     r1, r2 = params.radius[first], params.radius[second]
-    one = take(center, first)
-    apart = take(center, second) - one
+    one = take(placed.center, first)
+    apart = take(placed.center, second) - one
     distance = safe_norm(apart)
     n = safe_divide(apart, distance[:, None])
     depth = jnp.where(distance > 0, r1 + r2 - distance, 0.0)
@@ -56,23 +88,47 @@ def _sphere_pairs(structure: Structure, params: Params, center):
     return depth, n, point, safe_divide(r1 * r2, r1 + r2)
 
 
+def _with_ellipsoids(structure: Structure, params: Params, placed: Surfaces, pairs: np.ndarray):
+    """The same of ellipsoids on spheres and on each other."""
+    first, second = structure.first[pairs], structure.second[pairs]
+    one = take(placed.center, first)
+    apart = take(placed.center, second) - one
+    sides = [_as_ellipsoids(structure, params, placed, side) for side in (first, second)]
+    found = over_rows(lambda row: overlap(row[0], row[1], row[2]), (sides[0], sides[1], apart))
+    return found.depth, found.normal, one + found.middle, found.radius
+
+
+def _as_ellipsoids(
+    structure: Structure, params: Params, placed: Surfaces, geometry: np.ndarray
+) -> Ellipsoid:
+    """Spheres and ellipsoids alike."""
+    row = structure.ellipsoid[geometry]
+    axes = take(placed.ellipsoid_axes, np.maximum(row, 0))
+    radii = take(params.semi_axes, np.maximum(row, 0))
+    radius = take(params.radius, geometry)[:, None]
+    return ellipsoid_of(axes, jnp.where((row < 0)[:, None], radius, radii))
+
+
 def overlaps(
-    structure: Structure, params: Params, center: jax.Array, normal: jax.Array
+    structure: Structure, params: Params, placed: Surfaces
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Depth, normal, mid-depth point and effective radius of every pair, touching or not.
 
     Args:
       structure: static structure.
       params: model parameters.
-      center: `[geometry, 3]` (m) from `surfaces`.
-      normal: `[geometry, 3]` (1) from `surfaces`.
+      placed: from `surfaces`.
 
     Returns:
       `[pair]` (m), `[pair, 3]` (1), `[pair, 3]` (m) from the common point, and `[pair]` (m).
     """
-    parts = [_half_space_pairs(structure, params, center, normal)]
-    if structure.pair_count > structure.half_space_count:
-        parts.append(_sphere_pairs(structure, params, center))
+    laws = (_on_half_spaces, _ellipsoids_on_half_spaces, _of_spheres, _with_ellipsoids)
+    kinds = list(zip(laws, _kinds(structure), strict=True))
+    parts = [
+        law(structure, params, placed, pairs)
+        for law, pairs in kinds
+        if len(pairs) or law is _on_half_spaces  # which gives a model without pairs its arrays
+    ]
     depth, n, middle, radius = (concatenate(column) for column in zip(*parts, strict=True))
     return depth, n, middle, radius
 
@@ -112,4 +168,8 @@ def _sweep_start(structure: Structure, params: Params, center: jax.Array) -> jax
     x, y, z = (center[:, i] for i in range(3))
     place = jnp.where(axis == 0, x, jnp.where(axis == 1, y, z))
     order = jnp.asarray(np.arange(len(structure.element), 0, -1) * _ENDLESS, center.dtype)
-    return jnp.where(structure.is_half_space, -order, place - params.radius)
+    reach = params.radius
+    if len(params.semi_axes):  # OpenSim takes a sphere around an ellipsoid
+        longest = take(params.semi_axes, np.maximum(structure.ellipsoid, 0)).max(axis=-1)
+        reach = jnp.where(structure.ellipsoid < 0, reach, longest)
+    return jnp.where(structure.is_half_space, -order, place - reach)

@@ -118,12 +118,13 @@ class BodySpec:
 
 @dataclass(frozen=True)
 class ContactGeometrySpec:
-    """A ContactSphere, ContactHalfSpace or ContactMesh (`kind`); `frame` is its pose."""
+    """Contact geometry of the class `kind`; `frame` is its pose."""
 
     kind: str
     name: str
     frame: FrameSpec
-    radius: float = 0.0
+    radius: float = 0.0  # m, of a ContactSphere
+    semi_axes: tuple[float, float, float] = (0.0, 0.0, 0.0)  # m, of a ContactEllipsoid
 
 
 class ForceSpec(Protocol):

@@ -97,7 +97,7 @@ def build_scene(
             shapes += _stand_in(model, params, pose, body)
     if GROUND not in drawn:
         shapes += _shoulder_girdle(model, pose)
-    shapes += _contact_spheres(model, params)
+    shapes += _contact_surfaces(model, params)
     shapes += _markers(model, params)
     strength = np.asarray(params.muscles.max_isometric_force, float)
     radius = _MUSCLE_RADIUS * np.clip(np.sqrt(strength / 1000.0), 0.55, 1.8)
@@ -229,23 +229,23 @@ def _shoulder_girdle(model: Model, pose: SceneFrame) -> list[Shape]:
     return [Shape("trunk", GROUND, torso_bones(1.0).moved(np.eye(3), shift), BONE)]
 
 
-def _contact_spheres(model: Model, params: Params) -> list[Shape]:
-    contacts = model.contacts
-    return [
-        Shape(
-            f"contact/{name}",
-            int(contacts.geometry_body[index]),
-            ellipsoid(
-                np.asarray(params.contacts.location[index], float),
-                np.full(3, float(params.contacts.radius[index])),
-            ),
-            CONTACT_COLOR,
-            0.35,
-            "contact",
+def _contact_surfaces(model: Model, params: Params) -> list[Shape]:
+    """Spheres and ellipsoids."""
+    contacts, shapes = model.contacts, []
+    for index, name in enumerate(contacts.geometry_names):
+        if contacts.is_half_space[index]:
+            continue
+        row = contacts.ellipsoid[index]
+        x, y, z = np.asarray(params.contacts.orientation[index], float)
+        sphere = np.full(3, float(params.contacts.radius[index]))
+        mesh = ellipsoid(
+            np.asarray(params.contacts.location[index], float),
+            sphere if row < 0 else np.asarray(params.contacts.semi_axes[row], float),
+            rotation((x, y, z)),
         )
-        for index, name in enumerate(contacts.geometry_names)
-        if not contacts.is_half_space[index]
-    ]
+        body = int(contacts.geometry_body[index])
+        shapes.append(Shape(f"contact/{name}", body, mesh, CONTACT_COLOR, 0.35, "contact"))
+    return shapes
 
 
 def _markers(model: Model, params: Params) -> list[Shape]:

@@ -18,7 +18,7 @@ TILTED = osim.element(
 SHAPES = {"a": ("-0.1 0 0.05", "0.12 -0.02 0", "0 0.03 -0.1"), "b": ("0 0 0", "0.1 0 0")}
 
 
-def _material(geometry, stiffness, dissipation, static, dynamic, viscous):
+def material(geometry, stiffness, dissipation, static, dynamic, viscous):
     return osim.element(
         "HuntCrossleyForce::ContactParameters",
         "",
@@ -31,10 +31,29 @@ def _material(geometry, stiffness, dissipation, static, dynamic, viscous):
     )
 
 
-def _force(name, *materials, transition_velocity):
+def force(name, *materials, transition_velocity):
     tag = "HuntCrossleyForce::ContactParametersSet"
     inside = osim.members(tag, *materials).replace(f"<{tag}>", f'<{tag} name="contact_parameters">')
     return osim.element("HuntCrossleyForce", name, inside, transition_velocity=transition_velocity)
+
+
+def two_bodies():
+    """Two free bodies: `Body` and joint elements."""
+    bodies = "".join(
+        osim.body(name, "2", mass_center="0.01 0.02 0", inertia="0.1 0.2 0.15 0.01 0 0.02")
+        for name in SHAPES
+    )
+    joints = "".join(
+        osim.joint(
+            "FreeJoint",
+            f"j{name}",
+            "/ground",
+            f"/bodyset/{name}",
+            osim.coordinates(*(f"{name}{k}" for k in range(3, 9))),
+        )
+        for name in SHAPES
+    )
+    return bodies, joints
 
 
 def _world():
@@ -58,30 +77,17 @@ def _world():
         orientation="0.1 0.2 -1.4",
     )
     hard, soft = ("400000", "0.4", "0.9", "0.6", "0.1"), ("90000", "1.5", "0.5", "0.5", "0.3")
-    many = _force(
-        "many", _material("slope a1", *hard), _material("a0 a2", *soft), transition_velocity="0.2"
+    many = force(
+        "many", material("slope a1", *hard), material("a0 a2", *soft), transition_velocity="0.2"
     )
-    pair = _force(
-        "pair", _material("a0 b0", *soft), _material("b1", *hard), transition_velocity="0.05"
+    pair = force(
+        "pair", material("a0 b0", *soft), material("b1", *hard), transition_velocity="0.05"
     )
-    plated = _force("plated", _material("a2 plate", *hard), transition_velocity="0.1")
-    lonely = _force(
-        "lonely", _material("floor", *hard), _material("b1", *soft), transition_velocity="0.1"
+    plated = force("plated", material("a2 plate", *hard), transition_velocity="0.1")
+    lonely = force(
+        "lonely", material("floor", *hard), material("b1", *soft), transition_velocity="0.1"
     )
-    bodies = "".join(
-        osim.body(name, "2", mass_center="0.01 0.02 0", inertia="0.1 0.2 0.15 0.01 0 0.02")
-        for name in SHAPES
-    )
-    joints = "".join(
-        osim.joint(
-            "FreeJoint",
-            f"j{name}",
-            "/ground",
-            f"/bodyset/{name}",
-            osim.coordinates(*(f"{name}{k}" for k in range(3, 9))),
-        )
-        for name in SHAPES
-    )
+    bodies, joints = two_bodies()
     return osim.model(
         many,
         pair,

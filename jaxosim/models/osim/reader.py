@@ -256,17 +256,19 @@ def _read_geometry(context: Context, tree: Component) -> tuple[ContactGeometrySp
 
 
 def _read_shape(context: Context, geometry: Component) -> ContactGeometrySpec | None:
-    """A sphere, half-space or mesh; None for any other shape: inert unless a force names it."""
+    """A shape that a force may touch; None for any other: inert unless a force names it."""
     element = geometry.element
     assert element is not None
     if element.tag not in GEOMETRY:
         return None
     frame = resolve_pose(context, geometry, "socket_frame")
-    radius = 0.0
+    radius, semi_axes = 0.0, (0.0, 0.0, 0.0)
     if element.tag == "ContactSphere":
         # OpenSim differs: with a negative one, forces become NaN.
         radius = context.number(element, "radius", 0.0, least=0)
-    return ContactGeometrySpec(element.tag, element.name, frame, radius)
+    if element.tag == "ContactEllipsoid":
+        semi_axes = context.vector(element, "radii", semi_axes)
+    return ContactGeometrySpec(element.tag, element.name, frame, radius, semi_axes)
 
 
 def _read_forces(

@@ -47,7 +47,7 @@ BODIES = ("Body",)
 JOINT_CLASSES = tuple(JOINTS)
 
 
-GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactMesh")
+GEOMETRY = ("ContactSphere", "ContactHalfSpace", "ContactEllipsoid", "ContactMesh")
 
 
 CONSTRAINTS = tuple(CONSTRAINT_CLASSES)
