@@ -56,6 +56,7 @@ from jaxosim.forces import (
 )
 from jaxosim.functions import FunctionParams
 from jaxosim.fused import KERNELS
+from jaxosim.joints.constant_curvature_joint import Params as ConstantCurvatureJointParams
 from jaxosim.joints.ellipsoid_joint import Params as EllipsoidJointParams
 from jaxosim.joints.scapulothoracic_joint import Params as ScapulothoracicJointParams
 from jaxosim.muscles.degroote_fregly2016 import Params as DeGrooteFregly2016Params
@@ -237,6 +238,7 @@ class JointParams:
     functions: FunctionParams = dataclasses.field()
     ellipsoid_joint: EllipsoidJointParams = dataclasses.field()
     scapulothoracic_joint: ScapulothoracicJointParams = dataclasses.field()
+    constant_curvature_joint: ConstantCurvatureJointParams = dataclasses.field()
 
 
 @pytree

@@ -20,6 +20,7 @@ from types import ModuleType
 
 from jaxosim.joints import (
     ball_joint,
+    constant_curvature_joint,
     custom_joint,
     ellipsoid_joint,
     free_joint,
@@ -48,10 +49,15 @@ JOINTS: dict[str, ModuleType] = {
         custom_joint,
         ellipsoid_joint,
         scapulothoracic_joint,
+        constant_curvature_joint,
     )
 }
 # Those with a law of their own beside the six axes.
-LAWS: tuple[ModuleType, ...] = (ellipsoid_joint, scapulothoracic_joint)
+LAWS: tuple[ModuleType, ...] = (
+    ellipsoid_joint,
+    scapulothoracic_joint,
+    constant_curvature_joint,
+)
 
 
 def locked_angles(joint: JointSpec) -> tuple[str, ...]:

@@ -16,8 +16,6 @@ from jaxosim.models.spec import ConstantSpec, CoordinateSpec, JointSpec
 _OTHER_JOINT = "joints of this class are not simulated"
 _REFUSED = {
     "CantileverFreeBeamJoint": "joints of this class come with OpenSim 4.6.1",
-    "ConstantCurvatureJoint": "not simulated: OpenSim's velocities of it are not the rates of its "
-    "poses",
 }
 _CLAMP_SLACK = math.sqrt(2.220446049250313e-16)  # SimTK::SqrtEps
 

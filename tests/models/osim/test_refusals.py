@@ -94,8 +94,8 @@ REFUSED = {
     "unknown force": (model(element("Banana", "b")), "Banana", "b"),
     "mesh in contact": (model(contact(), rest=MESH), "ContactMesh", "p"),
     "joint": (
-        model(joints=joint("ConstantCurvatureJoint", "j", "/ground", "/bodyset/a")),
-        "ConstantCurvatureJoint",
+        model(joints=joint("CantileverFreeBeamJoint", "j", "/ground", "/bodyset/a")),
+        "CantileverFreeBeamJoint",
         "j",
     ),
     "frame": (
