@@ -70,7 +70,7 @@ class OpenSimModel:
         """Keep every member of the model's sets, and their names."""
         model = self.model
         self._coordinates = reading.members(model.getCoordinateSet())
-        self._bodies = reading.members(model.getBodySet())
+        self._bodies = reading.bodies(model)
         self._joints = reading.members(model.getJointSet())
         self._muscles = reading.members(model.getMuscles())
         self._forces = reading.members(model.getForceSet())

@@ -42,6 +42,19 @@ MARKER_GETTERS = {
 _NOT_OF_FORCES = {"value", "speed", "dissipated_energy", "dissipatedEnergy"}
 
 
+def bodies(model: opensim.Model) -> list:
+    """Bodies of the set, then those outside: slaves of bodies that are the child of two joints."""
+    in_set = members(model.getBodySet())
+    known = {body.getName() for body in in_set}
+    return in_set + [body for body in model.getBodyList() if body.getName() not in known]
+
+
+def masses(found: list) -> np.ndarray:
+    """Masses of the mobilized bodies (kg): a body with slaves has as much of its own as each."""
+    mass = {body.getName(): body.getMass() for body in found}
+    return np.array([mass.get(f"{name}_slave_0", mass[name]) for name in mass])
+
+
 def body_motion(bodies: list, state: opensim.State) -> Arrays:
     """Motion of each body's origin and axes in ground, `[body, …]`."""
     columns: dict[str, list] = {}

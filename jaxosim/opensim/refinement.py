@@ -32,9 +32,9 @@ class Refinement:
         """
         self._model, self._mobility, self._free = model, mobility, ~locked
         self._inverse_dynamics = opensim.InverseDynamicsSolver(model)
-        bodies = reading.members(model.getBodySet())
+        bodies = reading.bodies(model)
         self._body = [int(body.getMobilizedBodyIndex()) for body in bodies]
-        self._mass = np.array([body.getMass() for body in bodies])
+        self._mass = reading.masses(bodies)
         self._mass_center = np.array([reading.vector3(body.getMassCenter()) for body in bodies])
 
     def refined(self, state: opensim.State, report: Arrays) -> Arrays:

@@ -1,22 +1,19 @@
-"""The graph of bodies and joints: every body tied to ground, and no loops.
+"""The graph of bodies and joints: every body tied to ground.
 
 Source: Simbody `MultibodyGraphMaker`, OpenSim `Model`; see docs/theory/model_files.md,
 "Graph of joints".
 """
 
 from jaxosim.joints.joint import default_coordinates
-from jaxosim.models.osim.context import Context
 from jaxosim.models.spec import GROUND, BodySpec, FrameSpec, JointSpec
 
 
-def complete_tree(
-    context: Context, bodies: tuple[BodySpec, ...], joints: tuple[JointSpec, ...]
+def tie_to_ground(
+    bodies: tuple[BodySpec, ...], joints: tuple[JointSpec, ...]
 ) -> tuple[JointSpec, ...]:
-    """Tie what hangs in the air to ground by a FreeJoint, as OpenSim does; refuse loops.
+    """Tie what hangs in the air to ground by a FreeJoint, as OpenSim does.
 
     Args:
-      context: Collects a refusal for every joint that closes a loop. OpenSim would cut the loop
-        and hold its ends together by a constraint.
       bodies: All bodies.
       joints: The joints of the file.
 
@@ -25,8 +22,7 @@ def complete_tree(
     """
     islands = _Islands()
     for joint in joints:
-        if not islands.join(joint.parent.body, joint.child.body):
-            context.refuse(joint.kind, joint.name, "the joint closes a kinematic loop")
+        islands.join(joint.parent.body, joint.child.body)
     added: list[JointSpec] = []
     for body in _candidates(bodies, joints):
         if islands.join(GROUND, body):

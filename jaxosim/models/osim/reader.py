@@ -23,8 +23,9 @@ from jaxosim.models.osim.frames import (
     resolve_pose,
     set_members,
 )
-from jaxosim.models.osim.graph import complete_tree
+from jaxosim.models.osim.graph import tie_to_ground
 from jaxosim.models.osim.joints import read_joint
+from jaxosim.models.osim.loops import cut_loops
 from jaxosim.models.osim.refusals import (
     BODIES,
     FORCE_READERS,
@@ -140,12 +141,12 @@ def _read_document(
         if has_other_files:
             raise CannotContinue
         bodies = _read_bodies(context, tree)
-        joints, owners = _read_joints(context, tree, bodies)
+        bodies, joints, owners, loops = _read_joints(context, tree, bodies)
         joint_paths = tuple(component_paths(tree, owners))
         geometry = _read_geometry(context, tree)
         forces, force_paths = _read_forces(context, tree)
         markers = _read_markers(context, tree)
-        constraints = read_constraints(context, tree, joints)
+        constraints = (*read_constraints(context, tree, joints), *loops)
         controllers = read_controllers(context, tree, forces, document.version)
         if external_loads is not None:
             forces += _read_external_forces(context, tree, external_loads, forces)
@@ -212,16 +213,22 @@ def _read_body(context: Context, body: Component) -> BodySpec:
 
 def _read_joints(
     context: Context, tree: Component, bodies: tuple[BodySpec, ...]
-) -> tuple[tuple[JointSpec, ...], list[Component]]:
-    """All joints and their components; coordinates that a path may name join the tree."""
+) -> tuple[
+    tuple[BodySpec, ...], tuple[JointSpec, ...], list[Component], tuple[ConstraintSpec, ...]
+]:
+    """All bodies, joints, their components, and what closes loops.
+
+    Coordinates that a path may name join the tree of components.
+    """
     members = _members(tree, "jointset", None, *JOINT_CLASSES)
     read = tuple(read_joint(context, joint) for joint in members)
-    joints = complete_tree(context, bodies, read)
+    joints = tie_to_ground(bodies, read)
     home = tree.parts["jointset"]
     owners = members + [home.add(joint.name, None) for joint in joints[len(read) :]]
+    cut = cut_loops(context, bodies, joints)
     seen: set[str] = set()
     told_apart = []
-    for joint, owner in zip(joints, owners, strict=True):
+    for joint, owner in zip(cut.joints, owners, strict=True):
         names = {c.name: _unique(c.name, joint.name, seen) for c in joint.coordinates}
         for name, unique in names.items():
             part = owner.parts.get(name) or owner.add(name, Element("Coordinate"))
@@ -229,7 +236,7 @@ def _read_joints(
                 part.element.name = unique
         told_apart.append(joint.renamed(names))
     context.coordinates = frozenset(seen)
-    return tuple(told_apart), owners
+    return cut.bodies, tuple(told_apart), owners, cut.constraints
 
 
 def _unique(name: str, joint: str, seen: set[str]) -> str:

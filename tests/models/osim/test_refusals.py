@@ -297,20 +297,6 @@ def test_other_files_are_never_opened(tmp_path):
     assert refused(text) == [("ComponentSet", str(other), "other files are never opened")]
 
 
-@pytest.mark.parametrize(
-    "second", [("/ground", "/bodyset/b"), ("/bodyset/a", "/bodyset/b"), ("/bodyset/b", "/ground")]
-)
-def test_loops_are_refused(second):
-    joints = pin("j") + pin("k", "/bodyset/a", "/bodyset/b", "r")
-    joints += joint("WeldJoint", "loop", *second)
-    loop = ("WeldJoint", "loop", "the joint closes a kinematic loop")
-    assert refused(model(bodies=body("a") + body("b"), joints=joints)) == [loop]
-
-
-def test_a_body_with_two_parents_is_a_loop():
-    assert [e[1] for e in refused(model(joints=pin("j") + pin("k", coordinate="r")))] == ["k"]
-
-
 INERT = {
     "disabled force": model(element("MeyerFregly2016Force", "b", appliesForce="false")),
     "disabled constraint": model(
