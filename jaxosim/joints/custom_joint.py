@@ -13,6 +13,7 @@ from jaxosim.models.osim.functions import argument_count, is_constant, read_func
 from jaxosim.models.osim.values import words
 from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import (
+    ConstantSpec,
     CoordinateSpec,
     FunctionSpec,
     JointSpec,
@@ -94,6 +95,9 @@ def _read_axis(context: Context, transform: Element, name: str) -> TransformAxis
         axis = context.vector(element, "axis", _AXES["rotation1"])
     coordinates = words(context.property(element, "coordinates"))
     function = _read_axis_function(context, element, len(coordinates))
+    if not coordinates and isinstance(function, LinearFunctionSpec):
+        # As OpenSim, which takes the coefficient after the last argument, of which there is none.
+        function = ConstantSpec(function.coefficients[0])
     count = argument_count(function)
     if count is not None and count != len(coordinates):
         # OpenSim differs: it reads past the arguments, or calls the value zero.

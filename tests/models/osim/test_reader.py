@@ -220,6 +220,26 @@ def test_an_empty_function_moves_as_in_opensim(opensim):
     hopper_model.assert_parity(world, states)
 
 
+def test_a_linear_function_of_no_coordinate_is_its_first_coefficient():
+    text = axis("rotation1", "b", "1 0 0", linear()) + axis(
+        "translation2", "", "0 1 0", linear("3")
+    )
+    text += axis("translation3", "", "0 0 1", linear("0.3 0.7 0.2"))
+    (spec,) = read(model(joints=custom(text))).joints
+    assert [one.function for one in spec.transform[4:]] == [ConstantSpec(3), ConstantSpec(0.3)]
+
+
+@pytest.mark.opensim
+def test_a_linear_function_of_no_coordinate_is_opensims(opensim):
+    text = axis("rotation1", "b", "1 0 0", linear())
+    text += axis("rotation2", "", "0 1 0", linear("0.3 0.7"))
+    text += axis("translation1", "", "1 0 0", linear("0.25 0.5 1"))
+    world = model(joints=custom(text))
+    structure, params = hopper_model.load(world)
+    states = hopper_model.states_at(structure, params, np.array([[0.4]]), np.array([[1.3]]))
+    hopper_model.assert_parity(world, states)
+
+
 def test_function_of_two_coordinates():
     text = custom(axis("rotation1", "b c", "1 0 0", linear("1 2 3")))
     (spec,) = read(model(joints=text)).joints
