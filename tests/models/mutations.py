@@ -1,7 +1,34 @@
-"""Random changes of an `.osim` text: numbers, names, and whole elements."""
+"""Random changes of an `.osim` text, and what becomes of the texts.
 
+    python -m tests.models.mutations --seeds 2000 100000 [--results FILE]
+
+Loads the mutation of each seed. It has to load without a NaN in its numbers, or to be refused with
+an error of ours that names the file, within 5 processor seconds and 1 GB of memory beyond what the
+process had before; whatever else happens is printed with its seed, and the status is 1. A line for
+every 1,000 seeds goes to FILE, and seeds that have theirs there are not loaded again.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
 import random
 import re
+import sys
+import tempfile
+import time
+import warnings
+
+import jax
+import numpy as np
+
+import jaxosim
+from tests import hopper_model
+
+SECONDS, MEMORY = 5.0, 1 << 30  # of one file; the latter in bytes
+REFUSALS = (jaxosim.OsimFormatError, jaxosim.UnsupportedComponentError)
+BLOCK = 1_000  # seeds of a line
+_STATUS = pathlib.Path("/proc/self/status")
 
 # What a number, a list of numbers, a flag or a name is replaced by.
 TEXTS = (
@@ -121,3 +148,106 @@ _CHANGES = (
     *(_of_leaf, _of_number, _scaled, _of_attribute, _exchanged),
     *(_left_out, _doubled, _moved, _renamed, _cut_off),
 )
+
+
+# -------------------------------------------------------------------------- what becomes of them
+
+
+@dataclasses.dataclass
+class Outcomes:
+    """Of many texts: numbers by outcome, the largest costs, and what else happened by seed."""
+
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+    memory: int = 0
+    failures: dict[int, str] = dataclasses.field(default_factory=dict)
+
+    def add(self, other: "Outcomes"):
+        """Add those of other texts."""
+        for outcome, count in other.counts.items():
+            self.counts[outcome] = self.counts.get(outcome, 0) + count
+        self.seconds = max(self.seconds, other.seconds)
+        self.memory = max(self.memory, other.memory)
+        self.failures |= other.failures
+
+
+def outcomes_of(seeds, path):
+    """Outcomes of the mutations of these seeds, each written to the path and loaded."""
+    outcomes = Outcomes()
+    for seed in seeds:
+        path.write_text(mutated(hopper_model.HOPPER, seed), encoding="utf-8")
+        try:
+            outcome, seconds, memory = _outcome_of(path)
+            assert seconds < SECONDS, f"{seconds:.1f} s"
+            assert memory < MEMORY, f"{memory / 1e6:.0f} MB"
+        except Exception as error:  # noqa: BLE001, whatever it is has to be told
+            outcomes.failures[seed] = repr(error)[:500]
+            continue
+        outcomes.add(Outcomes({outcome: 1}, seconds, memory))
+    return outcomes
+
+
+def _outcome_of(path):
+    """What becomes of a file, the processor time (s) and the memory (B) that it takes."""
+    held, before = _peak(reset=True), time.process_time()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _, params = jaxosim.load_model(path)
+    except REFUSALS as error:
+        assert str(path) in str(error), error
+        assert len(str(error)) > len(str(path)) + 10, error
+        outcome = "refused"
+    else:
+        assert not any(np.isnan(leaf).any() for leaf in jax.tree.leaves(params)), "a NaN"
+        outcome = "loaded"
+    return outcome, time.process_time() - before, _peak() - held
+
+
+def _peak(reset=False):
+    """The most memory (B) that the process has had in use, on Linux since the last reset."""
+    import resource
+
+    if not _STATUS.exists():
+        scale = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+    if reset:
+        _STATUS.with_name("clear_refs").write_text("5")
+    line = next(row for row in _STATUS.read_text().splitlines() if row.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+def main():
+    """Load, keep and sum up."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", nargs=2, type=int, default=(0, 2000), help="first, and end")
+    parser.add_argument("--results", type=pathlib.Path, help="lines to keep and to go on from")
+    given = parser.parse_args()
+    blocks = {}
+    if given.results is not None and given.results.exists():
+        for line in given.results.read_text(encoding="utf-8").splitlines():
+            kept = json.loads(line)
+            failures = {int(seed): error for seed, error in kept.pop("failures").items()}
+            seeds = tuple(kept.pop("seeds"))
+            blocks[seeds] = Outcomes(**kept, failures=failures)
+    whole = Outcomes()
+    with tempfile.TemporaryDirectory() as folder:
+        for first in range(*given.seeds, BLOCK):
+            seeds = (first, min(first + BLOCK, given.seeds[1]))
+            block = blocks.get(seeds)
+            if block is None:
+                block = outcomes_of(range(*seeds), pathlib.Path(folder) / "damaged.osim")
+                if given.results is not None:
+                    with given.results.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps({"seeds": seeds, **dataclasses.asdict(block)}) + "\n")
+            whole.add(block)
+            for seed, error in block.failures.items():
+                print(f"{seed}: {error}", flush=True)
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(whole.counts.items()))
+    print(f"{counts}; at most {whole.seconds:.2f} s and {whole.memory / 1e6:.0f} MB for one file")
+    print(f"{len(whole.failures)} failures")
+    sys.exit(bool(whole.failures))
+
+
+if __name__ == "__main__":
+    main()

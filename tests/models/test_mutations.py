@@ -1,58 +1,24 @@
 """Files that are damaged at random load, or are refused by name; nothing else happens."""
 
-import collections
-import resource
+import subprocess
+import sys
 import time
-import warnings
 
-import jax
 import numpy as np
 import pytest
 
 import jaxosim
 from tests import hopper_model
-from tests.models.mutations import mutated
+from tests.models import mutations
 
 DEFAULT_RUN, LONG_RUN = 2_000, 100_000
-SECONDS, MEMORY = 5.0, 1 << 20  # of one file; the latter in kB, for the process
-REFUSALS = (jaxosim.OsimFormatError, jaxosim.UnsupportedComponentError)
-
-
-def outcome_of(text, path):
-    """What becomes of a text, checked."""
-    path.write_text(text, encoding="utf-8")
-    before = time.process_time()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _, params = jaxosim.load_model(path)
-    except REFUSALS as error:
-        assert str(path) in str(error), error
-        assert len(str(error)) > len(str(path)) + 10, error
-        return "refused"
-    finally:
-        assert time.process_time() - before < SECONDS
-    assert not any(np.isnan(leaf).any() for leaf in jax.tree.leaves(params))
-    return "loaded"
-
-
-def check(seeds, path):
-    """Loads a mutation for each seed; the error of a failure is of the seed that failed."""
-    outcomes = collections.Counter()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for seed in seeds:
-        try:
-            outcomes[outcome_of(mutated(hopper_model.HOPPER, seed), path)] += 1
-        except BaseException as error:
-            error.add_note(f"mutation {seed}")
-            raise
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < MEMORY
-    return outcomes
 
 
 def test_damaged_files_load_or_are_refused(tmp_path):
-    outcomes = check(range(DEFAULT_RUN), tmp_path / "damaged.osim")
-    assert min(outcomes["loaded"], outcomes["refused"]) > DEFAULT_RUN // 5, outcomes
+    outcomes = mutations.outcomes_of(range(DEFAULT_RUN), tmp_path / "damaged.osim")
+    assert not outcomes.failures
+    counts = outcomes.counts
+    assert min(counts["loaded"], counts["refused"]) > DEFAULT_RUN // 5, counts
 
 
 @pytest.mark.filterwarnings("error")
@@ -65,4 +31,52 @@ def test_numbers_too_large_for_what_follows_from_them_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_many_damaged_files_load_or_are_refused(tmp_path):
-    check(range(DEFAULT_RUN, LONG_RUN), tmp_path / "damaged.osim")
+    seeds = range(DEFAULT_RUN, LONG_RUN)
+    assert not mutations.outcomes_of(seeds, tmp_path / "damaged.osim").failures
+
+
+# the command
+
+
+def spin(path):
+    before = time.process_time()
+    while time.process_time() < before + 0.5:
+        pass
+    raise jaxosim.OsimFormatError(f"{path}: expected something else")
+
+
+def hold(path):
+    np.ones(1 << 23)  # 64 MB
+    raise jaxosim.OsimFormatError(f"{path}: expected something else")
+
+
+def fail(path):
+    raise ValueError(path)
+
+
+def mumble(path):
+    raise jaxosim.OsimFormatError("expected something else in some file")
+
+
+@pytest.mark.parametrize(
+    "load, said", [(spin, " s'"), (hold, " MB'"), (fail, "ValueError"), (mumble, "AssertionError")]
+)
+def test_time_memory_and_other_errors_are_failures(load, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(jaxosim, "load_model", load)
+    monkeypatch.setattr(mutations, "SECONDS", 0.4)
+    monkeypatch.setattr(mutations, "MEMORY", 32 << 20)
+    failures = mutations.outcomes_of([7], tmp_path / "damaged.osim").failures
+    assert list(failures) == [7] and said in failures[7]
+
+
+@pytest.mark.thorough
+def test_the_command_goes_on_where_it_stopped(tmp_path):
+    results = tmp_path / "lines.jsonl"
+    command = [sys.executable, "-m", "tests.models.mutations", "--results", str(results)]
+    first = subprocess.run([*command, "--seeds", "0", "3"], capture_output=True, text=True)
+    assert first.returncode == 0 and first.stdout.endswith("0 failures\n")
+    line = results.read_text().replace('"failures": {}', '"failures": {"1": "recalled"}')
+    results.write_text(line)
+    again = subprocess.run([*command, "--seeds", "0", "3"], capture_output=True, text=True)
+    assert again.returncode == 1 and "1: recalled" in again.stdout
+    assert results.read_text() == line
