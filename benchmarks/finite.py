@@ -13,6 +13,7 @@ line in benchmarks/results/finite.jsonl.
 import argparse
 import pathlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,23 +22,26 @@ import numpy as np
 from kernels import batched
 from record import record
 from tables import show_table
+from timing import compiled
 
 import jaxosim
 from jaxosim.cli.rollout import HELD_STEPS
 
 FAST = 200.0  # rad/s | m/s
-COLUMNS = ("model", "worlds", "finite", "never fast", "largest speed", "compile and run (s)")
+COLUMNS = (
+    *("model", "worlds", "finite", "never fast", "largest speed"),
+    *("compile (s)", "run (s)"),
+)
 
 
-def finite_worlds(
-    model: jaxosim.Model, params: jaxosim.Params, count: int, steps: int, muscles_only: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each world is finite at the end, and its largest speed (rad/s | m/s), `[world]`.
+def world_of(
+    model: jaxosim.Model, params: jaxosim.Params, steps: int, muscles_only: bool
+) -> Callable[[jax.Array], tuple[jax.Array, jax.Array]]:
+    """A function of a key: whether a world is finite at the end, and its largest speed.
 
     Args:
       model: static structure.
       params: model parameters.
-      count: of worlds.
       steps: control steps.
       muscles_only: controls of muscles are random and all others zero; otherwise all are random.
     """
@@ -60,9 +64,21 @@ def finite_worlds(
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(end)]
         return jnp.all(jnp.stack(finite)), jnp.max(speed)
 
+    return world
+
+
+def finite_worlds(
+    model: jaxosim.Model, params: jaxosim.Params, count: int, steps: int, muscles_only: bool
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Whether each world is finite at the end, its largest speed (rad/s | m/s), `[world]`.
+
+    Last are the seconds of tracing and compiling. Arguments are those of `world_of` and the number
+    of worlds.
+    """
     keys = jax.random.split(jax.random.key(0), count)
-    finite, speed = jax.jit(batched("auto", world))(keys)
-    return np.asarray(finite), np.asarray(speed)
+    program = compiled(batched("auto", world_of(model, params, steps, muscles_only)), keys)
+    finite, speed = program.call(keys)
+    return np.asarray(finite), np.asarray(speed), program.trace + program.compile
 
 
 def row_of(path: str, worlds: int, seconds: float, muscles_only: bool) -> list:
@@ -70,10 +86,11 @@ def row_of(path: str, worlds: int, seconds: float, muscles_only: bool) -> list:
     model, params = jaxosim.load_model(path)
     steps = round(seconds / jaxosim.Options().step_size)
     start = time.perf_counter()
-    finite, speed = finite_worlds(model, params, worlds, steps, muscles_only)
-    spent = time.perf_counter() - start
+    finite, speed, compile_seconds = finite_worlds(model, params, worlds, steps, muscles_only)
+    run_seconds = time.perf_counter() - start - compile_seconds
     slow = int((speed <= FAST).sum())
-    return [pathlib.Path(path).stem, worlds, int(finite.sum()), slow, float(speed.max()), spent]
+    counts = [pathlib.Path(path).stem, worlds, int(finite.sum()), slow, float(speed.max())]
+    return [*counts, compile_seconds, run_seconds]
 
 
 def main() -> None:

@@ -121,7 +121,9 @@ def main():
     for kernel, worlds in trajectory_errors(model, params, arguments.worlds).items():
         print(f"  coordinates after 1 s {kernel:5s} {summary(worlds)}")
     steps = round(arguments.seconds / jaxosim.Options().step_size)
-    finite, speed = finite_worlds(model, cast(params, jnp.float32), arguments.worlds, steps, True)
+    finite, speed, _ = finite_worlds(
+        model, cast(params, jnp.float32), arguments.worlds, steps, True
+    )
     print(
         f"{finite.sum()} of {arguments.worlds} worlds finite after {arguments.seconds:g} s of "
         f"random excitation; largest coordinate speed {speed.max():.0f}"

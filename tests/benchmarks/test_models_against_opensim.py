@@ -46,10 +46,10 @@ def test_only_muscles_are_excited(scripts):
 
 def test_worlds_are_counted_by_whether_they_are_finite_and_fast(scripts):
     model, params = jaxosim.load_model(ARM)
-    finite, speed = scripts[1].finite_worlds(model, params, 3, steps=10, muscles_only=True)
+    finite, speed, _ = scripts[1].finite_worlds(model, params, 3, steps=10, muscles_only=True)
     assert finite.all() and np.all((speed > 0) & (speed < 50))
     broken = dataclasses.replace(params, gravity=params.gravity * np.nan)
-    finite, _ = scripts[1].finite_worlds(model, broken, 3, steps=5, muscles_only=True)
+    finite, *_ = scripts[1].finite_worlds(model, broken, 3, steps=5, muscles_only=True)
     assert not finite.any()
 
 
