@@ -206,8 +206,7 @@ class Comparison:
 
 def _iterated_strength(oracle: OpenSimModel) -> np.ndarray:
     """Maximum isometric force of the muscles of class ITERATED, else zero, `[muscle]` (N)."""
-    muscles = oracle.model.getMuscles()
-    each = [muscles.get(index) for index in range(muscles.getSize())]
+    each = list(oracle.model.getMuscleList())
     return np.array(
         [m.get_max_isometric_force() * (m.getConcreteClassName() == ITERATED) for m in each]
     )

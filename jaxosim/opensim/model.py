@@ -67,12 +67,15 @@ class OpenSimModel:
 
     # ---- what the model holds ------------------------------------------------------------
     def _collect_members(self) -> None:
-        """Keep every member of the model's sets, and their names."""
+        """Keep every member of the model's sets, and their names.
+
+        Bodies, joints and muscles may also be among the model's `components`.
+        """
         model = self.model
         self._coordinates = reading.members(model.getCoordinateSet())
         self._bodies = reading.bodies(model)
-        self._joints = reading.members(model.getJointSet())
-        self._muscles = reading.members(model.getMuscles())
+        self._joints = list(model.getJointList())
+        self._muscles = list(model.getMuscleList())
         self._forces = reading.members(model.getForceSet())
         self._markers = reading.members(model.getMarkerSet())
         self.control_count = model.getNumControls()

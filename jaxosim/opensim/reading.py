@@ -43,10 +43,11 @@ _NOT_OF_FORCES = {"value", "speed", "dissipated_energy", "dissipatedEnergy"}
 
 
 def bodies(model: opensim.Model) -> list:
-    """Bodies of the set, then those outside: slaves of bodies that are the child of two joints."""
-    in_set = members(model.getBodySet())
-    known = {body.getName() for body in in_set}
-    return in_set + [body for body in model.getBodyList() if body.getName() not in known]
+    """Bodies among the model's components, then those of the set, then slaves.
+
+    A body that is the child of two joints has a slave for the second.
+    """
+    return list(model.getBodyList())
 
 
 def masses(found: list) -> np.ndarray:
