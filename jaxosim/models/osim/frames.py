@@ -124,12 +124,18 @@ def _homes() -> set[str]:
 
 
 def set_members(root: Component, set_name: str, *classes: str) -> list[Component]:
-    """The components of a set, then those of these classes that the model owns outside its sets."""
+    """The components of a set, those of these classes that the model owns outside before them.
+
+    Those of the ComponentSet follow them, as in OpenSim.
+    """
     homes = _homes()
     loose = [part for name, part in root.parts.items() if name not in homes]
-    loose += root.parts["componentset"].parts.values()
-    members = list(root.parts[set_name].parts.values())
-    return members + [c for c in loose if c.element is not None and c.element.tag in classes]
+    last = root.parts["componentset"].parts.values()
+
+    def of_these(parts: Iterable[Component]) -> list[Component]:
+        return [c for c in parts if c.element is not None and c.element.tag in classes]
+
+    return of_these(loose) + list(root.parts[set_name].parts.values()) + of_these(last)
 
 
 def resolve_frame(
