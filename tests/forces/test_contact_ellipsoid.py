@@ -136,6 +136,7 @@ def test_a_half_space_sees_the_semi_axes():
 # property
 
 
+@pytest.mark.thorough
 def test_both_points_are_on_their_surfaces_with_opposite_normals():
     rotation, semi_axes, apart = surfaces(512, seed=2)
     found = laws(rotation, semi_axes, apart)
@@ -150,6 +151,7 @@ def test_both_points_are_on_their_surfaces_with_opposite_normals():
         np.testing.assert_allclose(bent, found.normal, atol=1e-8)
 
 
+@pytest.mark.thorough
 def test_spheres_are_ellipsoids_of_equal_axes():
     _, semi_axes, apart = surfaces(64, seed=3)
     radius = semi_axes[:, :, 0]
@@ -162,6 +164,7 @@ def test_spheres_are_ellipsoids_of_equal_axes():
     np.testing.assert_allclose(found.radius, radius[0] * radius[1] / sum(radius), rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_exchanged_surfaces_touch_alike():
     rotation, semi_axes, apart = surfaces(64, seed=5)
     found = laws(rotation, semi_axes, apart)
@@ -175,6 +178,7 @@ def test_exchanged_surfaces_touch_alike():
 # gradient
 
 
+@pytest.mark.thorough
 def test_gradients_equal_differences():
     rotation, semi_axes, apart = surfaces(128, seed=6)
     direction = np.random.default_rng(7).standard_normal((*semi_axes.shape[:-1], 6))
@@ -196,6 +200,7 @@ def test_gradients_equal_differences():
         assert np.abs(theirs).max() > 1e-3
 
 
+@pytest.mark.thorough
 def test_gradients_are_finite_for_coincident_centers():
     rotation, semi_axes, apart = surfaces(4, seed=8)
     slopes = jax.jit(jax.vmap(jax.jacrev(law, argnums=(0, 1, 2)), (1, 1, 0)))
@@ -206,6 +211,7 @@ def test_gradients_are_finite_for_coincident_centers():
 # batch, compile
 
 
+@pytest.mark.thorough
 def test_a_batch_is_single_worlds_in_both_precisions(loaded):
     model, params = loaded
     batch = as_states(states_of(model, params, 16, seed=9))
