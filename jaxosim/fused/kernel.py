@@ -39,6 +39,7 @@ from jaxosim.fused.needed import needed
 from jaxosim.fused.schedule import Schedule
 
 _CHUNK = 500  # nodes of a function; compile time grows faster than its length, speed hardly
+_DERIVATIVE_CHUNK = 250  # the same in programs of derivatives, see `schedule`
 _FEWEST_BLOCKS = 2  # with fewer, no other thread is asked
 
 
@@ -100,10 +101,12 @@ def scalars_of(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> Scalars:
     return Scalars(graph, nodes, arguments, outputs)
 
 
-def ir_of(scalars: Scalars, vector_bytes: int) -> tuple[str, Schedule, int]:
+def ir_of(
+    scalars: Scalars, vector_bytes: int, *, is_derivative: bool = False
+) -> tuple[str, Schedule, int]:
     """LLVM IR of a kernel, its schedule, and the bytes of scratch memory that a thread needs."""
-    graph = scalars.graph
-    schedule = Schedule(graph, scalars.results, WORLD, _CHUNK)
+    graph, chunk = scalars.graph, _DERIVATIVE_CHUNK if is_derivative else _CHUNK
+    schedule = Schedule(graph, scalars.results, WORLD, chunk, is_derivative=is_derivative)
     cell = cell_of(graph, [*schedule.live, *schedule.outer])
     width = vector_bytes // cell
     used: dict[int, list[int]] = {}
@@ -200,24 +203,27 @@ def scratch_bytes(target: str) -> int:
     return _scratch[target] * (os.cpu_count() or 1)
 
 
-def compile_kernel(jaxpr: core.ClosedJaxpr, mapped: Sequence[bool]) -> Kernel:
+def compile_kernel(
+    jaxpr: core.ClosedJaxpr, mapped: Sequence[bool], *, is_derivative: bool = False
+) -> Kernel:
     """Compile the program of one world for this processor and make it known to XLA.
 
     Args:
       jaxpr: of one world.
       mapped: for each argument whether each world has its own; else all share it.
+      is_derivative: whether it is one of tangents or cotangents, which is ordered otherwise.
 
     Raises:
       Unsupported: it has a primitive without a rule.
     """
     known = fingerprint(jaxpr, mapped)
-    setting = f"{known} {_api_minor()} {llvm.host().vector_bytes}"
+    setting = f"{known} {_api_minor()} {llvm.host().vector_bytes} {is_derivative}"
     name = None if known is None else f"program-{llvm.digest_of(setting)}"
     kernel = None if name is None else _kept(name)
     if kernel is not None:
         return kernel
     scalars = scalars_of(jaxpr, mapped)
-    ir, schedule, scratch = ir_of(scalars, llvm.host().vector_bytes)
+    ir, schedule, scratch = ir_of(scalars, llvm.host().vector_bytes, is_derivative=is_derivative)
     digest = llvm.digest_of(ir)
     kernel = Kernel(
         f"jaxosim_{digest}",

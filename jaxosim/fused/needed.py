@@ -8,10 +8,14 @@ from jaxosim.fused.graph import Graph, Loop
 
 @dataclasses.dataclass
 class Chunk:
-    """A function: nodes in order, those that it loads before, and those that it keeps."""
+    """A function: nodes in order, those that it loads before, and those that it keeps.
+
+    Copies are nodes that an earlier chunk works out too, and keeps if they are kept at all.
+    """
 
     number: int
     nodes: list[int]
+    copies: set[int] = dataclasses.field(default_factory=set)
     loads: list[int] = dataclasses.field(default_factory=list)
     stores: list[int] = dataclasses.field(default_factory=list)
 

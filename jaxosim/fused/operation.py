@@ -31,9 +31,17 @@ class Program:
       name: for messages and profiles.
     """
 
-    def __init__(self, jaxpr: core.ClosedJaxpr, name: str, origin: Any = None) -> None:
+    def __init__(
+        self,
+        jaxpr: core.ClosedJaxpr,
+        name: str,
+        origin: Any = None,
+        *,
+        is_derivative: bool = False,
+    ) -> None:
         """Keep the jaxpr; `origin` is what a tangent program is of: the program and which."""
         self.jaxpr, self.name, self.origin = jaxpr, name, origin
+        self._is_derivative = is_derivative
         self._kernels: dict[tuple[bool, ...], Kernel | None] = {}
         self._derived: dict[Any, Program] = {}
 
@@ -55,7 +63,9 @@ class Program:
         """The compiled kernel; None, after one warning, where there cannot be one."""
         if mapped not in self._kernels:
             try:
-                self._kernels[mapped] = compile_kernel(self.jaxpr, mapped)
+                self._kernels[mapped] = compile_kernel(
+                    self.jaxpr, mapped, is_derivative=self._is_derivative
+                )
             except Unsupported as error:
                 warnings.warn(
                     f"{self.name}: the primitive {error} has no rule in jaxosim.fused, so XLA "
@@ -102,7 +112,8 @@ class Program:
         if key not in self._derived:
             structs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals]
             jaxpr = jax.make_jaxpr(function)(*structs)
-            self._derived[key] = Program(jaxpr, f"{key[0]} of {self.name}", origin)
+            name = f"{key[0]} of {self.name}"
+            self._derived[key] = Program(jaxpr, name, origin, is_derivative=True)
         return self._derived[key]
 
 

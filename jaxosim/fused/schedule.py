@@ -4,6 +4,10 @@ Nodes are ordered depth first from the results, so that a value is used soon aft
 order is cut into chunks, each a function of its own, because compilers take much longer for one
 long function. A value that is used in a later chunk is kept in a slot of the scratch memory; slots
 are used again once their value is no longer needed.
+
+In programs of derivatives many values are used long after they are made, and most time goes to
+memory. There the argument that was made last comes first, which is used up soonest, chunks are
+short, since compilers change the order within one, and what is cheap is worked out again.
 """
 
 import heapq
@@ -11,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from jaxosim.fused.graph import Graph
 from jaxosim.fused.needed import Chunk, Repeat, is_outer, needed
+from jaxosim.fused.recompute import recompute
 
 _GIVEN = frozenset(("const", "argument", "carry", "slice"))  # not worked out by a chunk
 _RESULTS = frozenset(("loop_result", "loop_stacked"))
@@ -32,10 +37,26 @@ class Schedule:
       arguments: nodes of the base region's arguments that are used.
     """
 
-    def __init__(self, graph: Graph, results: Sequence[int], base: int, chunk_size: int) -> None:
-        """Plan what the results need."""
+    def __init__(
+        self,
+        graph: Graph,
+        results: Sequence[int],
+        base: int,
+        chunk_size: int,
+        *,
+        is_derivative: bool = False,
+    ) -> None:
+        """Plan what the results need.
+
+        Args:
+          graph: with the nodes.
+          results: nodes.
+          base: region that is worked out.
+          chunk_size: most nodes of a chunk.
+          is_derivative: whether memory is to be spared, as for programs of derivatives.
+        """
         self.graph, self.base, self.results = graph, base, list(results)
-        self._chunk_size = chunk_size
+        self._chunk_size, self._spares_memory = chunk_size, is_derivative
         self.chunks: list[Chunk] = []
         self._region_of_chunk: list[int] = []
         self.area = 0
@@ -43,6 +64,8 @@ class Schedule:
         self._free: dict[int, list[int]] = {}
         self._live_of = _by_region(graph, self.live)
         (self.items,) = self._items(base, self.results)
+        if is_derivative:
+            recompute(graph, self.chunks, self._region_of_chunk, self.home, set(self._ends()))
         self.slot: dict[int, int] = {}
         self.slot_count = 0
         self._allocate()
@@ -110,7 +133,7 @@ class Schedule:
     def _order(self, region: int, roots: Sequence[int], done: set[int]) -> list[int]:
         """Nodes of a region that roots need and are not done yet, depth first."""
         result: list[int] = []
-        for root in roots:
+        for root in reversed(roots) if self._spares_memory else roots:
             if not self._is_worked_out(root, region) or root in done:
                 continue
             stack: list[tuple[int, list[int] | None]] = [(root, None)]
@@ -121,7 +144,10 @@ class Schedule:
                 if rest is None:
                     needs = self._needs(node, region)
                     rest = [a for a in needs if self._is_worked_out(a, region) and a not in done]
-                    rest.reverse()
+                    if self._spares_memory:
+                        rest.sort()
+                    else:
+                        rest.reverse()
                 while rest and rest[-1] in done:
                     rest.pop()
                 if rest:
@@ -201,7 +227,11 @@ class Schedule:
         start, last = self._lifetimes()
         copied = {n for n in self._ends() if self._is_kept(n)}
         for chunk in self.chunks:
-            chunk.stores = [n for n in chunk.nodes if last.get(n, -1) > chunk.number or n in copied]
+            chunk.stores = [
+                n
+                for n in chunk.nodes
+                if n not in chunk.copies and (last.get(n, -1) > chunk.number or n in copied)
+            ]
             start.update(dict.fromkeys(chunk.stores, chunk.number))
         free: list[int] = []
         ending: list[tuple[int, int]] = []
