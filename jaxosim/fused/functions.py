@@ -146,7 +146,14 @@ class FunctionEmitter(ExpressionEmitter):
         last = (loop.length or 0) - 1
         self.add(f"%i{r} = {f'sub i64 {last}, ' if loop.reverse else 'add i64 0, '}%j{r}")
         self._run(f"begin{r}", f"%i{r}")
-        self._driver(repeat.body, f"head{r}")
+        inside = f"head{r}"
+        if repeat.ends_early:
+            inside = f"go{r}"
+            self.add(f"%last{r} = icmp eq i64 %j{r}, {last}")
+            self.add(f"br i1 %last{r}, label %end{r}, label %{inside}\n{inside}:")
+        self._driver(repeat.body, inside)
+        if repeat.ends_early:
+            self.add(f"br label %end{r}\nend{r}:")
         self._run(f"end{r}", f"%i{r}")
         self.add(f"br label %tail{r}\ntail{r}:\n%next{r} = add i64 %j{r}, 1")
         self.add(f"%more{r} = icmp slt i64 %next{r}, {loop.length}")

@@ -25,13 +25,15 @@ class Repeat:
     """A loop: what is done before its condition is known, and what after.
 
     The places (in the loop's lists) of what is used at all are those of `carry`, `slices` and
-    `stacked`.
+    `stacked`. If only what was carried into each iteration is used afterwards, as reverse mode does
+    that works iterations out again, the last one needs no body (`ends_early`).
     """
 
     loop: Loop
     carry: list[int]
     slices: list[int]
     stacked: list[int]
+    ends_early: bool = False
     before: "list[Chunk | Repeat]" = dataclasses.field(default_factory=list)
     body: "list[Chunk | Repeat]" = dataclasses.field(default_factory=list)
     first_chunk: int = 0
@@ -63,6 +65,7 @@ def needed(graph: Graph, results: Sequence[int], base: int) -> tuple[set[int], d
             carry=sorted(search.carried.get(region, ())),
             slices=sorted(search.sliced.get(region, ())),
             stacked=sorted(search.stacked.get(region, ())),
+            ends_early=search.ends_early(region),
         )
         for region in regions
     }
@@ -79,6 +82,7 @@ class _Search:
         self.carried: dict[int, set[int]] = {}
         self.sliced: dict[int, set[int]] = {}
         self.stacked: dict[int, set[int]] = {}
+        self._results: set[int] = set()  # regions of loops whose results are used
 
     def follow(self, node: int) -> None:
         """What a node needs beyond its arguments."""
@@ -88,7 +92,9 @@ class _Search:
             if condition is not None:
                 self.stack.append(condition)
         elif op == "loop_result":
-            self._carried(graph.data[graph.args[node][0]], data)
+            region = graph.data[graph.args[node][0]]
+            self._results.add(region)
+            self._carried(region, data)
         elif op == "carry":
             self._carried(*data)
         elif op == "loop_stacked":
@@ -97,6 +103,13 @@ class _Search:
                 self.stack.append(graph.loops[region].stacked[data[1]])
         elif op == "slice" and _enter(self.sliced, *data):
             self.stack.extend(row[data[1]] for row in graph.loops[data[0]].slices)
+
+    def ends_early(self, region: int) -> bool:
+        """Whether nothing is used of what the last iteration's body works out."""
+        graph, loop = self.graph, self.graph.loops[region]
+        kept = [loop.stacked[k] for k in self.stacked.get(region, ())]
+        given = all(graph.region[n] < region or graph.op[n] in ("carry", "slice") for n in kept)
+        return given and region not in self._results and loop.condition is None
 
     def _carried(self, region: int, place: int) -> None:
         if _enter(self.carried, region, place):

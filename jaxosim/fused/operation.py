@@ -3,7 +3,7 @@
 The operation works on a batch, or on one world. Under `vmap` it stays one operation on more worlds.
 Its derivatives are programs too: the tangents of a program are a program that is linear in them,
 and its transposition is the cotangent program, which works the results out again from the
-arguments alone, so reverse mode keeps nothing but arguments.
+arguments and from what the forward program keeps of loops (`checkpoints.py`), and nothing else.
 """
 
 import functools
@@ -18,7 +18,8 @@ from jax.extend import core
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from jaxosim.fused import llvm
+from jaxosim.fused import checkpoints, llvm
+from jaxosim.fused.checkpoints import replaced
 from jaxosim.fused.interpreter import Unsupported
 from jaxosim.fused.kernel import Kernel, compile_kernel
 
@@ -44,6 +45,7 @@ class Program:
         self._is_derivative = is_derivative
         self._kernels: dict[tuple[bool, ...], Kernel | None] = {}
         self._derived: dict[Any, Program] = {}
+        self._loops = checkpoints.loops_of(jaxpr.jaxpr)
 
     @property
     def in_avals(self) -> list[Any]:
@@ -75,59 +77,110 @@ class Program:
                 self._kernels[mapped] = None
         return self._kernels[mapped]
 
-    def tangent(self, which: tuple[int, ...]) -> "Program":
-        """Tangents of the results, from all arguments and the tangents of some."""
+    @property
+    def keeping(self) -> "Program":
+        """The same results, and behind them what cotangent programs are given of loops."""
+        if not self._loops:
+            return self
 
         def function(*values: Any) -> list[Any]:
-            primals, given = values[: len(self.in_avals)], values[len(self.in_avals) :]
+            kept: list[Any] = []
+
+            def through(loop: checkpoints.CheckpointedLoop, given: Sequence[Any]) -> list[Any]:
+                results, own = loop.keep(given)
+                kept.extend(own)
+                return results
+
+            loops = {k: functools.partial(through, loop) for k, loop in self._loops.items()}
+            return [*checkpoints.evaluate(self.jaxpr, values, loops), *kept]
+
+        return self._derive(("keeping",), function, self.in_avals, is_derivative=False)
+
+    @property
+    def kept_avals(self) -> Sequence[Any]:
+        """Of what is kept, of one world."""
+        return self.keeping.out_avals[len(self.out_avals) :]
+
+    def tangent(self, which: tuple[int, ...]) -> "Program":
+        """Tangents of the results, from all arguments, what is kept, and the tangents of some.
+
+        What is kept is for the transposed program alone.
+        """
+        count, behind = len(self.in_avals), len(self.in_avals) + len(self.kept_avals)
+
+        def function(*values: Any) -> list[Any]:
+            primals, given = values[:count], values[behind:]
             results, tangents = jax.jvp(
-                lambda *some: self(*_replaced(primals, which, some)),
+                lambda *some: self(*replaced(primals, which, some)),
                 tuple(primals[i] for i in which),
                 given,
             )
             return [t for t, r in zip(tangents, results, strict=True) if is_inexact(r)]
 
-        avals = [*self.in_avals, *(self.in_avals[i] for i in which)]
+        avals = [*self.in_avals, *self.kept_avals, *(self.in_avals[i] for i in which)]
         return self._derive(("tangent", which), function, avals, (self, which))
 
     def cotangent(self, which: tuple[int, ...], given: tuple[int, ...]) -> "Program":
-        """Cotangents of some arguments, from all arguments and the cotangents of some results."""
+        """Cotangents of some arguments, from all of them, what is kept, and cotangents of results.
+
+        Args:
+          which: numbers of the arguments.
+          given: numbers of the results.
+        """
+        count, behind = len(self.in_avals), len(self.in_avals) + len(self.kept_avals)
 
         def function(*values: Any) -> list[Any]:
-            primals, cotangents = values[: len(self.in_avals)], values[len(self.in_avals) :]
+            primals, kept, cotangents = values[:count], values[count:behind], values[behind:]
+            carried = self._carried(primals, kept)
 
             def some_results(*some: Any) -> list[Any]:
-                results = self(*_replaced(primals, which, some))
+                loops = {
+                    k: functools.partial(loop.recall, values=carried[k])
+                    for k, loop in self._loops.items()
+                }
+                results = checkpoints.evaluate(self.jaxpr, replaced(primals, which, some), loops)
                 return [results[i] for i in given]
 
             back = jax.vjp(some_results, *(primals[i] for i in which))[1]
             return list(back(list(cotangents)))
 
-        avals = [*self.in_avals, *(self.out_avals[i] for i in given)]
-        return self._derive(("cotangent", which, given), function, avals, None)
+        avals = [*self.in_avals, *self.kept_avals, *(self.out_avals[i] for i in given)]
+        return self._derive(("cotangent", which, given), function, avals)
+
+    def _carried(self, arguments: Sequence[Any], kept: Sequence[Any]) -> dict[int, Any]:
+        """What is carried into every iteration of the loops, and what is used of their results."""
+        rest, found = list(kept), {}
+
+        def through(place: int, given: Sequence[Any]) -> list[Any]:
+            loop = self._loops[place]
+            own, rest[:] = rest[: loop.kept_count], rest[loop.kept_count :]
+            found[place] = loop.values(given, own)
+            return found[place][1]
+
+        loops = {k: functools.partial(through, k) for k in self._loops}
+        checkpoints.evaluate(self.jaxpr, arguments, loops)
+        return found
 
     def _derive(
-        self, key: Any, function: Callable[..., list[Any]], avals: Sequence[Any], origin: Any
+        self,
+        key: Any,
+        function: Callable[..., list[Any]],
+        avals: Sequence[Any],
+        origin: Any = None,
+        *,
+        is_derivative: bool = True,
     ) -> "Program":
         if key not in self._derived:
             structs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals]
             jaxpr = jax.make_jaxpr(function)(*structs)
             name = f"{key[0]} of {self.name}"
-            self._derived[key] = Program(jaxpr, name, origin, is_derivative=True)
+            self._derived[key] = Program(jaxpr, name, origin, is_derivative=is_derivative)
         return self._derived[key]
 
 
 def is_inexact(value: Any) -> bool:
     """Whether an array has derivatives."""
     return jnp.issubdtype(value.dtype, jnp.inexact)
-
-
-def _replaced(values: Sequence[Any], which: Sequence[int], new: Sequence[Any]) -> list[Any]:
-    """Values, some of them replaced."""
-    result = list(values)
-    for place, value in zip(which, new, strict=True):
-        result[place] = value
-    return result
 
 
 # -------------------------------------------------------------------------- the operation
@@ -244,7 +297,8 @@ def _jvp(
     program: Program,
     mapped: tuple[bool, ...],
 ) -> tuple[list[Any], list[Any]]:
-    results = operation_p.bind(*primals, program=program, mapped=mapped)
+    both = operation_p.bind(*primals, program=program.keeping, mapped=mapped)
+    results, kept = both[: len(program.out_avals)], both[len(program.out_avals) :]
     which = tuple(
         i
         for i, (x, t) in enumerate(zip(primals, tangents, strict=True))
@@ -253,9 +307,10 @@ def _jvp(
     derived = program.tangent(which)
     given = operation_p.bind(
         *primals,
+        *kept,
         *(tangents[i] for i in which),
         program=derived,
-        mapped=(*mapped, *(mapped[i] for i in which)),
+        mapped=(*mapped, *[any(mapped)] * len(kept), *(mapped[i] for i in which)),
     )
     found = iter(given)
     out = [
@@ -275,7 +330,7 @@ def _transposed(
 ) -> list[Any]:
     """Cotangents of a tangent program's tangents."""
     origin, which = program.origin
-    count = len(origin.in_avals)
+    count = len(origin.in_avals) + len(origin.kept_avals)
     primals, own = arguments[:count], mapped[:count]
     inexact = [i for i, aval in enumerate(origin.out_avals) if is_inexact(aval)]
     live = [k for k, c in enumerate(cotangents) if not isinstance(c, ad.Zero)]
