@@ -43,10 +43,10 @@ Step = Callable[[jaxosim.State, np.ndarray, jax.Array], jaxosim.State]
 @fused(static_argnums=(0,), constant_argnums=(1,))
 def _advance(model, params, state, controls, duration):
     """Six substeps within a duration (s), which is an argument: one program for all."""
-    local, rotation = to_local(model, params, state)
-    problem = ModelProblem(model, params, controls, StepContext.of(model, params, rotation))
+    local, reference = to_local(model, params, state)
+    problem = ModelProblem(model, params, controls, StepContext.of(model, params, reference))
     end = ros3w_steps(problem, local, duration, SUBSTEPS)
-    end = from_local(model, params, rotation, end, state)
+    end = from_local(model, params, reference, end, state)
     return dataclasses.replace(end, time=state.time + duration)
 
 

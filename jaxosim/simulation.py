@@ -186,8 +186,8 @@ def _fixed_steps(
     model: Model, params: Params, state: State, controls: jax.Array, options: Options
 ) -> State:
     """All substeps of one control step by a fixed-step method."""
-    local, reference_rotation = to_local(model, params, state)
-    context = StepContext.of(model, params, reference_rotation)
+    local, reference = to_local(model, params, state)
+    context = StepContext.of(model, params, reference)
     if options.method == _IMPLICIT:
         problem = ModelProblem(model, params, controls, context)
         end = ros3w_steps(problem, local, _duration(state, options), options.substeps)
@@ -201,7 +201,7 @@ def _fixed_steps(
 
         h = options.step_size / options.substeps
         end = _EXPLICIT[options.method](rates, local, h, options.substeps, onto_constraints)
-    return from_local(model, params, reference_rotation, end, state)
+    return from_local(model, params, reference, end, state)
 
 
 def _duration(state: State, options: Options) -> jax.Array:
@@ -213,13 +213,13 @@ def substeps(
     model: Model, params: Params, state: State, controls: jax.Array, options: Options
 ) -> State:
     """States after each substep of a control step by the implicit method, `[substep]` leading."""
-    local, reference_rotation = to_local(model, params, state)
-    context = StepContext.of(model, params, reference_rotation)
+    local, reference = to_local(model, params, state)
+    context = StepContext.of(model, params, reference)
     problem = ModelProblem(model, params, controls, context)
 
     def step(at: SolverState, planned: tuple[jax.Array, jax.Array]) -> tuple[SolverState, State]:
         after = ros3w_step(problem, at, *planned)
-        return after, from_local(model, params, reference_rotation, after.state, state)
+        return after, from_local(model, params, reference, after.state, state)
 
     duration = _duration(state, options)
     return jax.lax.scan(step, init(local, duration), step_schedule(options.substeps, duration))[1]

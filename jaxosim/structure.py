@@ -63,7 +63,7 @@ class LawRows:
 
 @dataclass(frozen=True, eq=False)
 class FloatingStructure:
-    """Joints with three angles of their own, each a straight line, that no force looks at.
+    """Joints with three angles of their own, each a straight line, on which no force depends.
 
     Their axes are perpendicular in the file, and have to be so in any other Params.
     """
@@ -71,6 +71,8 @@ class FloatingStructure:
     mobod: np.ndarray  # [floating] the mobilized body they move
     coordinate: np.ndarray  # [floating, 3] that drive the three rotations
     polynomial: np.ndarray  # [floating, 3] the rotations' functions, among the polynomials
+    # [driven] those of them along whose angles forces act; speeds are the angles' rates
+    driven: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

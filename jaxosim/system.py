@@ -15,6 +15,7 @@ from jaxosim.arrays.indexing import put, segment_sum, take
 from jaxosim.arrays.layout import materialize
 from jaxosim.dynamics import constraints
 from jaxosim.dynamics.controls import total_controls
+from jaxosim.dynamics.floating import Reference, along_counted
 from jaxosim.dynamics.instance import InstanceInfo, realize_instance
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, realize_joints
 from jaxosim.dynamics.kinematics import (
@@ -54,18 +55,16 @@ class StepContext(NamedTuple):
     """What is held fixed while a step is computed."""
 
     instance: InstanceInfo  # what follows from params alone
-    # [mobod, 3, 3] from `local_coordinates.to_local`: the rotation from which each joint's angles
-    # are counted; none where the state is expressed in the model's own coordinates
-    reference_rotation: jax.Array | None = None
+    # from `local_coordinates.to_local`: from where the angles of floating joints are counted; none
+    # where the state is expressed in the model's own coordinates
+    reference: Reference | None = None
     # [conditional] bool, the path points that are active; if None, those in whose range q is
     active_points: jax.Array | None = None
 
     @classmethod
-    def of(
-        cls, model: Model, params: Params, reference_rotation: jax.Array | None = None
-    ) -> "StepContext":
+    def of(cls, model: Model, params: Params, reference: Reference | None = None) -> "StepContext":
         """The context of these params."""
-        return cls(realize_instance(model, params), reference_rotation)
+        return cls(realize_instance(model, params), reference)
 
 
 @pytree
@@ -117,8 +116,8 @@ def realize_position(
     model: Model, params: Params, state: State, context: StepContext | None = None
 ) -> Position:
     """Poses, path lengths and moment arms, fiber and tendon lengths; arguments as for `realize`."""
-    instance, reference_rotation, active_points = context or StepContext.of(model, params)
-    joints = realize_joints(model, params, state.q, reference_rotation)
+    instance, reference, active_points = context or StepContext.of(model, params)
+    joints = realize_joints(model, params, state.q, reference)
     bodies = realize_pose(model, instance, joints)
     paths = realize_paths(model, params, instance, bodies, state.q, active_points)
     length = take(paths.length, model.muscle_path)
@@ -185,8 +184,10 @@ def realize_dynamics(
         state, position.bodies, velocity.bodies, position.paths.length, velocity.lengthening_speed
     )
     forces = realize_forces(model, params, position.instance, kinematics, controls)
-    on_coordinates = sum_of(
-        (force.coordinate_force for force in forces.values()), jnp.zeros_like(state.q)
+    on_coordinates = along_counted(
+        model,
+        position.joints.counted_per_own,
+        sum_of((force.coordinate_force for force in forces.values()), jnp.zeros_like(state.q)),
     )
     tension = jnp.where(model.muscle_applies_force, muscles.tendon_force, 0.0)
     path_tension = sum_of(

@@ -19,6 +19,7 @@ import numpy as np
 from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take, take_or_zero
 from jaxosim.arrays.linalg import cross, dot, matmul, scale_rows, sum_leading
 from jaxosim.arrays.spatial import axis_angle_rotation, spatial
+from jaxosim.dynamics.floating import Reference, counted_per_own
 from jaxosim.functions import evaluate
 from jaxosim.joints import LAWS
 from jaxosim.pytree import array, pytree
@@ -37,11 +38,13 @@ class JointInfo:
     derivative: jax.Array = array("term", unit="mixed")  # of each axis term by its coordinate
     second_derivative: jax.Array = array("term", unit="mixed")
     q_dot_map: jax.Array = array("mobod", 3, 3, unit="1")  # angular velocity to angle rates
+    # Forces along counted angles for those along the model's own; none where these are the same.
+    counted_per_own: jax.Array | None = array("driven", 3, 3, unit="1")
     laws: dict[str, Any]  # by the field of each class in `joints.LAWS` that occurs: its Info
 
 
 def realize_joints(
-    model: Model, params: Params, q: jax.Array, reference_rotation: jax.Array | None = None
+    model: Model, params: Params, q: jax.Array, reference: Reference | None = None
 ) -> JointInfo:
     """Transforms and hinge columns of all joints at the coordinates q `[coordinate]`.
 
@@ -49,25 +52,29 @@ def realize_joints(
       model: static structure.
       params: model parameters.
       q: `[coordinate]` (rad | m).
-      reference_rotation: `[mobod, 3, 3]` from which each joint's angles are counted, see
-        `local_coordinates.py`; the identity if None.
+      reference: from where the angles of floating joints are counted, see `local_coordinates.py`;
+        the model's own if None.
     """
+    zero = None if reference is None else reference.rotation
     tree, joints = model.tree, params.joints
     terms = evaluate(tree.functions, joints.functions, take(q, tree.term_coordinate))
     values = segment_sum(terms.value, tree.term_axis, joints.constant.size)
     values = joints.constant + values.reshape(-1, 6)
     angles, shifts = values[:, :3], values[:, 3:]
-    rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, reference_rotation)
+    rotation_direction, rotation = rotation_axes(joints.axis[:, :3], angles, zero)
     direction = concatenate([rotation_direction, joints.axis[:, 3:]], axis=1)
     hinge_direction = direction
     if tree.undriven_axis.any():
         # OpenSim's CustomJoint leaves out a constant rotation when it builds the hinge map, though
         # not when it builds the pose.
         driven = jnp.where(tree.undriven_axis, 0.0, angles)
-        driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, reference_rotation)
+        driven_direction, _ = rotation_axes(joints.axis[:, :3], driven, zero)
         hinge_direction = concatenate([driven_direction, joints.axis[:, 3:]], axis=1)
     position = sum_leading(jnp.moveaxis(scale_rows(joints.axis[:, 3:], shifts), 1, 0))
     hinge = _hinge_columns(model, hinge_direction, terms.derivative)
+    per_own = None
+    if reference is not None and len(model.floating.driven):
+        per_own = counted_per_own(model, params, rotation, rotation_direction, reference)
     laws = {}
     for law, rows in _laws(model):
         own_q = take(q, rows.coordinate.reshape(-1)).reshape(rows.coordinate.shape)
@@ -88,6 +95,7 @@ def realize_joints(
         q_dot_map=angle_rates(rotation_direction)
         if tree.angular_velocity.any()
         else jnp.zeros_like(rotation),
+        counted_per_own=per_own,
         laws=laws,
     )
 

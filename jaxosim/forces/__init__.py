@@ -12,7 +12,8 @@ Every module has the same names:
 A module leaves out what would say nothing:
 
 - `sizes`: lengths of the axes that `names` does not have;
-- `coordinates` that the force depends on other than through poses, or acts on by itself;
+- `coordinates` that the force depends on other than through poses;
+- `driven_coordinates` along which the force acts by itself, without depending on them;
 - `realize_instance`: what follows from the params alone; without it, `evaluate` gets None for it;
 - `jacobian`: the stiff part of the force, a list if it has several forms.
 

@@ -84,8 +84,8 @@ def names(structure: Structure) -> dict[str, tuple[str, ...]]:
     return {"coordinate_actuator": structure.names}
 
 
-def coordinates(structure: Structure) -> np.ndarray:
-    """The coordinates that the forces act on by themselves, rather than through bodies."""
+def driven_coordinates(structure: Structure) -> np.ndarray:
+    """The coordinates along which the forces act, whatever their values are."""
     return structure.coordinate
 
 

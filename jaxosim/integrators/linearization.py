@@ -25,6 +25,7 @@ from jaxosim.arrays.linalg import matvec, scale_rows
 from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_positive, symmetric
 from jaxosim.arrays.safe import clip
 from jaxosim.dynamics.constraints import ConstraintInfo, accelerations
+from jaxosim.dynamics.floating import along_counted
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds
 from jaxosim.dynamics.multibody import mass_matrix
 from jaxosim.forces import present
@@ -190,7 +191,9 @@ class IterationMatrix:
         d_states = rhs.force_states
         if lin.states is not None:
             d_states = d_states / (1 - g * lin.states.rate)
-            force = force + g * matvec(take(lin.states.coordinate_force, mobility), d_states)
+            pushed = matvec(lin.states.coordinate_force, d_states)
+            pushed = along_counted(model, lin.joints.counted_per_own, pushed)
+            force = force + g * take(pushed, mobility)
         if self.constrained is None or value is None:
             d_u = solve_positive(self.matrix, self.inverse, force)
         else:

@@ -12,83 +12,68 @@ group, as in Munthe-Kaas methods.
 """
 
 import dataclasses
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import concatenate, take
-from jaxosim.arrays.linalg import cross, dot, matmul, matvec, transpose
+from jaxosim.arrays.linalg import matmul, matvec, transpose
 from jaxosim.arrays.spatial import body_xyz_angles
+from jaxosim.dynamics.floating import Reference, angles_of, hand
 from jaxosim.dynamics.joints import angle_rates, rotation_axes
 from jaxosim.types import Model, Params, State
 
 
-class _Angles(NamedTuple):
-    """The rotations of the floating joints."""
-
-    axis: jax.Array  # [floating, 3, 3] the three axes, one a row
-    offset: jax.Array  # [floating, 3] (rad) angles at q = 0
-    slope: jax.Array  # [floating, 3] (1) of the angles by q
-
-
-def to_local(model: Model, params: Params, state: State) -> tuple[State, jax.Array | None]:
+def to_local(model: Model, params: Params, state: State) -> tuple[State, Reference | None]:
     """The state with the angles of floating joints counted from their orientation in it.
 
     Returns:
-      That state, all of these angles zero, and the reference rotation `[mobod, 3, 3]`: for each
-      joint the rotation from which its angles are counted; None if no joint floats.
+      That state, all of these angles zero, and from where they are counted; None if no joint
+      floats.
     """
     floating = model.floating
     if not len(floating.mobod):
         return state, None
-    own = _angles(model, params)
+    own = angles_of(model, params)
     q, u = (take(x, floating.coordinate.reshape(-1)).reshape(-1, 3) for x in (state.q, state.u))
-    axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q)
+    angles = own.offset + own.slope * q
+    axes, rotation = rotation_axes(own.axis, angles)
     local = matvec(own.axis, matvec(transpose(rotation), _spin(axes, own.slope * u)))
     moved = _replaced(model, state, -own.offset / own.slope, _speeds(model, local / own.slope, u))
     place = np.full(len(model.tree.body), len(floating.mobod))
     place[floating.mobod] = np.arange(len(floating.mobod))
-    return moved, take(concatenate([rotation, jnp.eye(3, dtype=q.dtype)[None]]), place)
+    one = jnp.ones((), q.dtype)
+    rotations = take(concatenate([rotation, jnp.eye(3, dtype=q.dtype)[None]]), place)
+    return moved, Reference(rotations, jnp.where(jnp.cos(angles[:, 1]) < 0, -one, one))
 
 
 def from_local(
-    model: Model, params: Params, reference_rotation: jax.Array | None, state: State, before: State
+    model: Model, params: Params, reference: Reference | None, state: State, before: State
 ) -> State:
     """A state in local coordinates, expressed in the model's own coordinates.
 
     Args:
       model: static structure.
       params: model parameters.
-      reference_rotation: from `to_local`.
+      reference: from `to_local`; says on which side of gimbal lock the second angle is, which no
+        motion crosses.
       state: in local coordinates.
-      before: in the model's coordinates, not long ago: says how many turns an angle has made, and
-        on which side of gimbal lock the second one is, which no motion crosses.
+      before: in the model's coordinates, not long ago: says how many turns an angle has made.
     """
-    if reference_rotation is None:
+    if reference is None:
         return state
     floating = model.floating
-    own = _angles(model, params)
+    own = angles_of(model, params)
     coordinates = floating.coordinate.reshape(-1)
     q, u, q_before = (take(x, coordinates).reshape(-1, 3) for x in (state.q, state.u, before.q))
-    zero = take(reference_rotation, floating.mobod)
+    zero = take(reference.rotation, floating.mobod)
     axes, rotation = rotation_axes(own.axis, own.offset + own.slope * q, zero)
     near = own.offset + own.slope * q_before
-    angles = _angles_near(own.axis, rotation, near)
+    angles = _angles_near(own.axis, rotation, near, reference.side)
     rates = matvec(angle_rates(rotation_axes(own.axis, angles)[0]), _spin(axes, own.slope * u))
     q_new = (angles - own.offset) / own.slope
     return _replaced(model, state, q_new, _speeds(model, rates / own.slope, u))
-
-
-def _angles(model: Model, params: Params) -> _Angles:
-    floating, joints = model.floating, params.joints
-    coefficients = joints.functions.polynomial_function.coefficients
-    lines = take(coefficients, floating.polynomial.reshape(-1))
-    lines = lines.reshape(-1, 3, lines.shape[-1])
-    constant = take(joints.constant, floating.mobod)[:, :3]
-    axis = take(joints.axis, floating.mobod)[:, :3]
-    return _Angles(axis, constant + lines[..., 0], lines[..., 1])
 
 
 def _spin(axes: jax.Array, rates: jax.Array) -> jax.Array:
@@ -114,15 +99,16 @@ def _replaced(model: Model, state: State, q: jax.Array, u: jax.Array) -> State:
     return dataclasses.replace(state, **changed)
 
 
-def _angles_near(axis: jax.Array, rotation: jax.Array, near: jax.Array) -> jax.Array:
+def _angles_near(
+    axis: jax.Array, rotation: jax.Array, near: jax.Array, side: jax.Array
+) -> jax.Array:
     """The angles `[floating, 3]` (rad) of rotations about three axes, of all such the nearest.
 
     The axes may be left-handed: then angles count the other way.
     """
     seen = matmul(matmul(axis, rotation), transpose(axis))
-    hand = dot(axis[:, 0], cross(axis[:, 1], axis[:, 2]))
-    angles = hand[:, None] * body_xyz_angles(seen)
+    angles = hand(axis)[:, None] * body_xyz_angles(seen)
     mirrored = np.pi + angles * np.array([[1, -1, 1]], angles.dtype)
-    angles = jnp.where(jnp.cos(near[:, 1:2]) < 0, mirrored, angles)
+    angles = jnp.where(side[:, None] < 0, mirrored, angles)
     turn = 2 * np.pi
     return angles + turn * jnp.round((near - angles) / turn)

@@ -97,7 +97,7 @@ def _equations(
     model: Model, params: Params, state: State, context: StepContext
 ) -> tuple[JointInfo, ConstraintInfo]:
     """The constraint equations at a state, and the joints that they follow from."""
-    joints = realize_joints(model, params, state.q, context.reference_rotation)
+    joints = realize_joints(model, params, state.q, context.reference)
     bodies = realize_pose(model, context.instance, joints)
     info = realize_constraints(model, params, context.instance, joints, bodies, state)
     assert info is not None

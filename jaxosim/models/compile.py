@@ -112,14 +112,19 @@ def _bodies(spec: ModelSpec) -> BodyParams:
 
 def _coordinates_in_forces(paths: PathStructure, built: Mapping[str, tuple[Any, Any]]) -> set[int]:
     """The coordinates that paths, forces and constraints depend on other than through poses."""
-    own = [
-        one.coordinates(built[one.FIELD][0])
-        for one in (*FORCES, *CONSTRAINTS)
-        if hasattr(one, "coordinates")
-    ]
     by_functions = function_based_path.coordinates(paths.function_based)
-    indices = (paths.conditional_coordinate, paths.moving_coordinate, by_functions, *own)
-    return {int(coordinate) for some in indices for coordinate in some}
+    of_paths = (paths.conditional_coordinate, paths.moving_coordinate, by_functions)
+    return {int(c) for some in of_paths for c in some} | _given("coordinates", built)
+
+
+def _given(name: str, built: Mapping[str, tuple[Any, Any]]) -> set[int]:
+    """What the function of this name says for all forces and constraints that have one."""
+    own = [
+        getattr(one, name)(built[one.FIELD][0])
+        for one in (*FORCES, *CONSTRAINTS)
+        if hasattr(one, name)
+    ]
+    return {int(coordinate) for some in own for coordinate in some}
 
 
 def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
@@ -167,6 +172,7 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
             np.asarray(joint_params.axis),
             joint_params.functions,
             _coordinates_in_forces(paths, built),
+            _given("driven_coordinates", built),
         ),
         "paths": paths,
         **{f"muscle_{name}": getattr(built_muscles, name) for name in ("rows", "modes", "states")},
@@ -341,6 +347,7 @@ def _sizes(spec: ModelSpec, params: Params, structure: Mapping[str, Any]) -> dic
         "coordinate": len(params.coordinates.default_value),
         "mobility": len(tree.mobility),
         "mobod": len(tree.body),
+        "driven": len(structure["floating"].driven),
         "frame": len(tree.body) + 1,  # of the mobilized bodies, and ground
         "term": len(tree.term_axis),
         "control": len(structure["control_names"]),

@@ -1,4 +1,4 @@
-"""Which joints float: three angles of their own that no force looks at."""
+"""Which joints float: three angles of their own on which no force depends."""
 
 import numpy as np
 
@@ -13,6 +13,7 @@ def compile_local_coordinates(
     axis: np.ndarray,
     functions: FunctionParams,
     coordinates_in_forces: set[int],
+    driven_coordinates: set[int],
 ) -> FloatingStructure:
     """The joints whose angles may be counted from any orientation.
 
@@ -21,6 +22,7 @@ def compile_local_coordinates(
       axis: `[mobod, 6, 3]` (1) unit vectors.
       functions: numbers of the axis functions.
       coordinates_in_forces: coordinates on which a force or a path depends.
+      driven_coordinates: coordinates along which forces act that depend on none.
     """
     found = []
     for mobod in np.flatnonzero(~tree.reversed).tolist():
@@ -31,10 +33,16 @@ def compile_local_coordinates(
         rows = _straight_lines(tree, functions, terms)
         if rows is not None and not coordinates_in_forces.intersection(coordinates):
             found.append((mobod, coordinates, rows))
+    driven = [
+        number
+        for number, (mobod, own, _) in enumerate(found)
+        if driven_coordinates.intersection(own) and not tree.angular_velocity[mobod]
+    ]
     return FloatingStructure(
         mobod=np.array([mobod for mobod, _, _ in found], int),
         coordinate=np.array([own for _, own, _ in found], int).reshape(-1, 3),
         polynomial=np.array([rows for _, _, rows in found], int).reshape(-1, 3),
+        driven=np.array(driven, int),
     )
 
 
