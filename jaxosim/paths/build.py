@@ -178,7 +178,8 @@ def _moving_ends(
     ends = []
     places = {point: place for place, point in enumerate(moving)}
     for number, segment in enumerate(flexible):
-        pulls = points[segment.start].mobod != points[segment.end].mobod
+        # Bodies that are welded together too: their forces cancel, but not that on the coordinate.
+        pulls = points[segment.start].body != points[segment.end].body
         for point, sign in ((segment.start, 1), (segment.end, -1)):
             if moving.get(point) in mobility:
                 drives = mobility[moving[point]]
@@ -281,9 +282,9 @@ def build(
     segments = [s for s in _segments(spec, points) if s.path not in wrapped]
     rigid = [s for s in segments if _is_rigid(s, points, moving)]
     flexible = [s for s in segments if not _is_rigid(s, points, moving)]
-    order = list(conditional)
+    order = {point: place for place, point in enumerate(conditional)}
     places = [
-        PointPlace(i, p.path, p.index, p.mobod, order.index(i) if i in conditional else None)
+        PointPlace(i, p.path, p.index, p.body, p.mobod, order.get(i))
         for i, p in enumerate(points)
         if p.path in wrapped
     ]

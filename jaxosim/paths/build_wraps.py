@@ -82,7 +82,7 @@ class WrapGroup:
     needed: np.ndarray  # [link, condition] as `SegmentStructure.needed`
     straight: np.ndarray  # [link] bool: from point to point
     one_object: np.ndarray  # [link] bool: joins wraps of one object: nothing is measured there
-    pulls: np.ndarray  # [link] bool: joins two mobilized bodies
+    pulls: np.ndarray  # [link] bool: joins two bodies, which may be welded together
     steps: tuple[tuple[WrapStep, bool | None], ...]  # whether for swapped paths; None: for all
     passes: int
     first_two: np.ndarray  # [group path, 2] wraps whose order can be swapped; their number if none
@@ -98,6 +98,7 @@ class WrapPlace:
     kind: int
     object: int  # among all wrap objects
     object_of_kind: int
+    body: int
     mobod: int
 
 
@@ -108,6 +109,7 @@ class PointPlace:
     point: int  # among all points
     path: int  # of the group
     index: int  # on its path
+    body: int
     mobod: int
     conditional: int | None  # among the conditional points
 
@@ -173,11 +175,8 @@ def build_wraps(
                     index = list(named).index(spec.wrap_object.name)
                     carrier = GROUND if body[index] == GROUND else mobod[body[index]]
                     of_kind = kinds[:index].count(kinds[index])
-                    places.append(
-                        WrapPlace(
-                            spec, position, number[path], kinds[index], index, of_kind, carrier
-                        )
-                    )
+                    place = (kinds[index], index, of_kind, body[index], carrier)
+                    places.append(WrapPlace(spec, position, number[path], *place))
         own = [replace(p, path=number[p.path]) for p in points if p.path in number]
         if paths:
             groups.append(build_group(paths, own, places, conditional_count, alone))
@@ -214,6 +213,7 @@ def build_group(
     slots = np.array([(slot.path, slot.mobod) for slot in (*points, *wraps)], int)
     lines, line = np.unique(slots, axis=0, return_inverse=True)
     mobods = slots[:, 1]
+    carrying = np.array([slot.body for slot in (*points, *wraps)], int)
     start, end = (np.array([link[i] for link in links], int) for i in (0, 1))
     steps = {
         position: _step(position, points, wraps, links, objects, alone)
@@ -242,7 +242,7 @@ def build_group(
         needed=_needed(points, links, conditional_count),
         straight=(start < len(points)) & (end < len(points)),
         one_object=np.array([_one_object(objects, link) for link in links], bool),
-        pulls=mobods[start] != mobods[end],
+        pulls=carrying[start] != carrying[end],
         steps=tuple(following),
         passes=1 if alone else _PASSES,
         first_two=swaps,

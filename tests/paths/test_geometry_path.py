@@ -70,6 +70,37 @@ def crossing():
 CROSSING = crossing()
 
 
+def welded():
+    """A moving point next to a point of a body that is welded to its own, once with a wrap."""
+    moving = osim.point(
+        "moving",
+        "/bodyset/a",
+        "MovingPathPoint",
+        "".join(
+            f"<{axis}_location><LinearFunction><coefficients>{slope} {constant}</coefficients>"
+            f"</LinearFunction></{axis}_location>"
+            for axis, slope, constant in (("x", 0.2, 0.06), ("y", -0.1, -0.2), ("z", 0, 0.01))
+        ),
+        location=None,
+        **{f"socket_{axis}_coordinate": "/jointset/j/q" for axis in "xyz"},
+    )
+    points = osim.point("start", location="0.3 0.4 0.1") + moving
+    points += osim.point("end", "/bodyset/b", location="0.1 -0.4 0.1")
+    ball = osim.element("WrapSphere", "ball", radius="0.05", translation="0.1 0.1 0")
+    ground = osim.element("Ground", "ground", osim.members("WrapObjectSet", ball))
+    wrap = osim.members("PathWrapSet", osim.element("PathWrap", "w", wrap_object="ball"))
+    return osim.model(
+        osim.muscle("free", points, tendon_slack_length="0.3"),
+        osim.muscle("wrapped", points, wrap, tendon_slack_length="0.3"),
+        bodies=osim.body("a", mass_center="0.1 0 0") + osim.body("b"),
+        joints=osim.pin() + osim.joint("WeldJoint", "weld", "/bodyset/a", "/bodyset/b"),
+        rest=ground,
+    )
+
+
+WELDED = welded()
+
+
 class Geometry(NamedTuple):
     length: jax.Array  # [path]
     moment_arm: jax.Array  # [path, mobility]
@@ -107,11 +138,13 @@ def hopper_pose(knee, seed=0):
 
 
 @pytest.mark.opensim
-@pytest.mark.parametrize("world", [CROSSING, hopper_model.HOPPER], ids=["crossing", "hopper"])
+@pytest.mark.parametrize(
+    "world", [CROSSING, hopper_model.HOPPER, WELDED], ids=["crossing", "hopper", "welded"]
+)
 def test_lengths_speeds_and_moment_arms_are_opensims(opensim, world):
     states = random_states(hopper_model.oracle_of(world), PARITY_STATES, seed=2)
     model, _ = hopper_model.load(world)
-    if world == CROSSING:
+    if world in (CROSSING, WELDED):
         rng = np.random.default_rng(3)
         states["q"] = rng.uniform(-1.2, 1.2, states["q"].shape)
     else:
