@@ -243,7 +243,7 @@ def _with_short_indices(part: Any) -> Any:
 def _check_mass_matrix(
     spec: ModelSpec, bodies: BodyStructure, tree: TreeStructure, params: Params
 ) -> None:
-    """Refuse a mass matrix that is singular in any pose; warn of one that is in the default pose.
+    """Refuse a mass matrix that is singular in any pose; warn of one that is in some.
 
     OpenSim refuses massless outermost bodies by name. Elsewhere its accelerations are NaN, or of
     the wrong sign where an inertia is negative.
@@ -251,7 +251,7 @@ def _check_mass_matrix(
     found = singular_coordinate(bodies, tree, params.joints, params.bodies, params.coordinates)
     if found is None:
         return
-    coordinate, everywhere = found
+    coordinate, at_default, everywhere = found
     joint = int(tree.coordinate_joint[coordinate])
     slot = int(tree.coordinate_slot[coordinate])
     mobod = int(np.flatnonzero(tree.joint == joint)[0])
@@ -259,7 +259,7 @@ def _check_mass_matrix(
     mass = sum(spec.bodies[b].mass for b in np.flatnonzero(np.isin(bodies.mobod, beyond)))
     name, body = spec.joints[joint].coordinates[slot].name, spec.bodies[int(tree.body[mobod])].name
     what = f"coordinate '{name}' of joint '{spec.joints[joint].name}'"
-    if mass == 0.0:
+    if mass == 0.0 and at_default:
         raise OsimFormatError(
             f"{spec.source}: expected body '{body}' to have mass, or to carry or be welded to a "
             f"body that has: {what} moves it"
@@ -271,7 +271,11 @@ def _check_mass_matrix(
         )
     warnings.warn(
         f"{spec.source}: the mass matrix is singular at the default pose, because of {what}: "
-        "OpenSim's accelerations are NaN there; start from another pose",
+        "OpenSim's accelerations are NaN there; start from another pose"
+        if at_default
+        else f"{spec.source}: the mass matrix is not positive definite in some poses, because of "
+        f"{what} and a body with a negative moment of inertia: accelerations differ from OpenSim's "
+        "there",
         stacklevel=2,
     )
 

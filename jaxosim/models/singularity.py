@@ -29,8 +29,11 @@ def singular_coordinate(
     joints: JointParams,
     body_params: BodyParams,
     coordinates: CoordinateParams,
-) -> tuple[int, bool] | None:
-    """The outermost coordinate that makes the mass matrix singular at the default pose.
+) -> tuple[int, bool, bool] | None:
+    """The outermost coordinate that makes the mass matrix singular, or not positive definite.
+
+    Poses other than the default are tried if it is one, or if a body has a negative moment of
+    inertia, as no matter has.
 
     Args:
       bodies: the bodies.
@@ -40,19 +43,31 @@ def singular_coordinate(
       coordinates: defaults and ranges.
 
     Returns:
-      Number of the coordinate, and whether it is so in other poses too; None if there is none.
+      Number of the coordinate, whether it is so at the default pose, and whether in all that were
+      tried; None if there is none.
     """
     q = np.asarray(coordinates.default_value)
     system = _System(bodies, tree, joints, body_params)
-    found = system.singular_coordinate(q)
-    if found is None:
+    found = [system.singular_coordinate(q)]
+    if found[0] is None and not _has_negative_moment(body_params):
         return None
     low, high = np.asarray(coordinates.range).T
     finite = np.isfinite(low) & np.isfinite(high) & (low < high)
     low, high = np.where(finite, low, q - _REACH), np.where(finite, high, q + _REACH)
     draw = np.random.default_rng(0)
-    poses = (draw.uniform(low, high) for _ in range(_OTHER_POSES))
-    return found, all(system.singular_coordinate(pose) is not None for pose in poses)
+    found += [system.singular_coordinate(draw.uniform(low, high)) for _ in range(_OTHER_POSES)]
+    first = next((coordinate for coordinate in found if coordinate is not None), None)
+    return None if first is None else (first, found[0] is not None, None not in found)
+
+
+def _has_negative_moment(params: BodyParams) -> bool:
+    """Whether a body has a negative moment of inertia about an axis through its mass center."""
+    xx, yy, zz, xy, xz, yz = np.asarray(params.inertia).reshape(-1, 6).T
+    tensors = np.stack([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).T
+    moments = np.linalg.eigvalsh(tensors)
+    return bool(
+        np.any(moments.min(axis=-1, initial=0.0) < -_SLACK * np.abs(tensors).max(initial=0))
+    )
 
 
 class _System:

@@ -21,6 +21,7 @@ from tests.models.osim_text import (
     coordinates,
     custom,
     element,
+    frames,
     joint,
     linear,
     model,
@@ -242,6 +243,34 @@ def test_a_default_pose_in_which_the_mass_matrix_is_singular_is_warned_of(name):
 @pytest.mark.parametrize("name", IN_ONE_POSE)
 def test_opensims_accelerations_are_nan_in_that_pose(name, opensim):
     assert np.isnan(live_udot_of(opensim, IN_ONE_POSE[name][0])).any()
+
+
+def folded(inertia):
+    """Two links at a right angle, the outer one with this inertia about its mass center."""
+    joints = pin() + joint(
+        "PinJoint",
+        "k",
+        "far",
+        "/bodyset/b",
+        "<coordinates>"
+        + element("Coordinate", "r", default_value="1.5707963")
+        + "</coordinates>"
+        + frames(offset("far", "/bodyset/a", "1 0 0")),
+    )
+    bodies = body("a", inertia="0.1 0.1 0.1 0 0 0")
+    bodies += body("b", mass_center="0.3 0 0", inertia=f"0.1 0.1 {inertia} 0 0 0")
+    return model(bodies=bodies, joints=joints)
+
+
+def test_a_mass_matrix_that_other_poses_make_indefinite_is_warned_of():
+    with pytest.warns(UserWarning, match="not positive definite in some poses.*'q' of joint 'j'"):
+        hopper_model.load(folded(-0.05))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("inertia", [0.0, 0.05])
+def test_moments_of_inertia_of_matter_are_not_warned_of(inertia):
+    hopper_model.load(folded(inertia))
 
 
 # Welds in between, joints of several coordinates, written in both directions.
