@@ -1,51 +1,71 @@
 r"""Which of a folder's models load, do they move as OpenSim moves them, and if not, why not?
 
 \b
-    python benchmarks/census.py FOLDER               every .osim file below it
-    python benchmarks/census.py FOLDER --states 16   compared at more states
-    python benchmarks/census.py FOLDER --no-opensim  only what jaxosim says
+    python benchmarks/census.py FOLDER --results rows.jsonl  every .osim file below it
+    python benchmarks/census.py FOLDER --states 16           compared at more states
+    python benchmarks/census.py FOLDER --quantities          of the whole acceptance table
+    python benchmarks/census.py FOLDER --loads               only what each program loads
+    python benchmarks/census.py FOLDER --no-opensim          only what jaxosim says
 
-One line for each file, then the tables of docs/fidelity.md in Markdown, by source: the folder
-within FOLDER that holds the file. Then how many files each unsupported class keeps out, and how
-many it alone. A file moves as in OpenSim if all accelerations of coordinates at random states are
-within 1e-8 of OpenSim's, relative to max(1, |OpenSim's value|). Where OpenSim's accelerations miss
-its own equations of motion by more than 1e-8, they are refined by one step of iteration first (see
+Two passes. The first says of each file whether OpenSim and jaxosim load it; the second compares
+those that both load, the smallest models first. `--results FILE` keeps a line for each answer, by
+the content of the .osim file and the question; a file that has its answer there is not asked again,
+so that a census that was ended goes on. A process answers for several files, and is replaced when
+it ends or takes too long.
+
+A file moves as in OpenSim if all accelerations of coordinates at random states are within 1e-8 of
+OpenSim's, relative to max(1, |OpenSim's value|). Where OpenSim's accelerations miss its own
+equations of motion by more than 1e-8, they are refined by one step of iteration first (see
 jaxosim/opensim/refinement.py); states in which these equations are near singular are left out.
-Other quantities of the acceptance table (docs/fidelity.md) beyond their bounds are named. Each file
-has a process of its own: OpenSim keeps a file's defaults for the next one, and some files end it.
+States satisfy the constraints of a model, those for which Newton's method finds no such pose are
+left out too.
+With `--quantities`, other quantities of the acceptance table (docs/fidelity.md) beyond their bounds
+are named, which takes five times as long. Kernels are compiled without LLVM's optimizations.
+
+Prints one line for each file, then the tables of docs/fidelity.md in Markdown, by source: the
+folder within FOLDER. Then how many files each unsupported class keeps out, and how many it alone.
 Appends a line to benchmarks/results/census.jsonl.
 """  # noqa: D301, for click \b begins a block of code
 
 import dataclasses
+import functools
+import hashlib
 import json
 import math
-import subprocess
-import sys
+import os
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import jax
+import jax.numpy as jnp
 import numpy as np
+from opensim_comparison.processes import Worker
 from record import PACKAGES, record
 
 jax.config.update("jax_enable_x64", True)
+os.environ.setdefault("JAXOSIM_LLVM_LEVEL", "0")
 
 import jaxosim  # noqa: E402
 
 if TYPE_CHECKING:
-    from opensim_comparison.states import Comparison
+    from jaxosim.opensim.model import OpenSimModel
 
 AGREES, DIFFERS, LOADS = "agrees", "differs", "loads"
 UNSUPPORTED, REFUSED, FAILED = "unsupported", "refused", "failed"
+SINGULAR_STATES = "singular"
 BOUND = 1e-8  # of accelerations, and of what OpenSim misses its own equations of motion by
-SINGULAR = 1e6  # condition of these equations, beyond which neither program keeps eight digits
+CONDITION = 1e6  # of these equations, beyond which neither program keeps eight digits
+TAKES = "loads it"
+FILES_PER_PROCESS = 25  # compiled programs stay in memory
 MOTION = ("accelerations", "OpenSim's residual", "states")  # of a row that was compared
 OUTCOMES = {
     AGREES: "load and move as in OpenSim",
     DIFFERS: "load and do not move as in OpenSim",
+    SINGULAR_STATES: "load, and no state satisfies the constraints or is regular",
     LOADS: "load and were not compared",
     UNSUPPORTED: "hold parts that are not simulated",
     REFUSED: "are refused as no usable model",
@@ -55,115 +75,240 @@ OUTCOMES = {
 
 @click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--results", type=click.Path(path_type=Path), help="Lines to keep and to go on from.")
 @click.option("--states", default=4, show_default=True, help="Random states per model.")
-@click.option("--timeout", default=600, show_default=True, help="Seconds for one file.")
+@click.option("--timeout", default=600, show_default=True, help="Processor seconds for one file.")
+@click.option("--quantities", is_flag=True, help="Compare the whole acceptance table.")
+@click.option("--loads", is_flag=True, help="Compare nothing.")
 @click.option("--opensim/--no-opensim", "live", default=True, help="Compare with a live OpenSim.")
-@click.option("--one", is_flag=True, hidden=True, help="FOLDER is a file: print its row as JSON.")
-def main(folder: Path, states: int, timeout: int, live: bool, one: bool):
+def main(
+    folder: Path,
+    results: Path | None,
+    states: int,
+    timeout: int,
+    quantities: bool,
+    loads: bool,
+    live: bool,
+) -> None:
     """Ask, print, append."""
-    if one:
-        click.echo(json.dumps(row_of(folder, states, live)))
-        return
-    rows = {}
-    for path in sorted(folder.rglob("*.osim")):
-        name = str(path.relative_to(folder))
-        rows[name] = row = _ask(path, states, timeout, live)
-        click.echo(f"{row['outcome']:12s} {name}" + (f": {row['why']}" if row["why"] else ""))
+    paths = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.osim"))}
+    kept = _Kept(results)
+    rows: dict[str, dict] = {}
+    jobs = {name: ("load", str(path), live) for name, path in paths.items()}
+    for name, row in _answers(jobs, paths, kept, timeout):
+        rows[name] = row
+        if row["outcome"] != LOADS or row["opensim"] != TAKES or loads:
+            _say(name, row)
+    if live and not loads:
+        jobs = {
+            name: ("compare", str(paths[name]), states, quantities)
+            for name, row in sorted(rows.items(), key=lambda item: item[1].get("size", 0))
+            if row["outcome"] == LOADS and row["opensim"] == TAKES
+        }
+        for name, row in _answers(jobs, paths, kept, timeout):
+            rows[name] = row
+            _say(name, row)
+    rows = {name: rows[name] for name in paths}
     _sum_up(rows)
     record("census", {"states": states, "files": rows}, PACKAGES + (("opensim",) if live else ()))
 
 
-def _ask(path: Path, states: int, timeout: int, live: bool) -> dict:
-    """The row of one file, from a process of its own."""
-    command = [sys.executable, __file__, str(path), "--one", "--states", str(states)]
-    command += [] if live else ["--no-opensim"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return _row(FAILED, f"more than {timeout} s")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        return _row(FAILED, f"exit {done.returncode}: {last}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+def _say(name: str, row: dict) -> None:
+    click.echo(f"{row['outcome']:12s} {name}" + (f": {row['why']}" if row["why"] else ""))
+
+
+class _Kept:
+    """Answers by content of the file and question, in a file of JSON lines."""
+
+    def __init__(self, path: Path | None):
+        self._path, self._rows = path, {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                kept = json.loads(line)
+                self._rows[kept["key"]] = kept["row"]
+
+    def get(self, key: str) -> dict | None:
+        """The row of a key, or None."""
+        return self._rows.get(key)
+
+    def add(self, key: str, name: str, row: dict) -> None:
+        """Keep a row."""
+        self._rows[key] = row
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"key": key, "name": name, "row": row}) + "\n")
+
+
+def _answers(
+    jobs: dict[str, tuple], paths: dict[str, Path], kept: _Kept, timeout: int
+) -> Iterator[tuple[str, dict]]:
+    """The row of each file, kept or from a process that answers for several of them."""
+    worker, count = None, 0
+    for name, (method, *arguments) in jobs.items():
+        content = hashlib.sha256(paths[name].read_bytes()).hexdigest()[:16]
+        key = " ".join([content, method, *map(str, arguments[1:])])
+        row = kept.get(key)
+        if row is None:
+            if worker is None or count == FILES_PER_PROCESS:
+                _close(worker)
+                worker, count = Worker(Reader, timeout), 0
+                worker.receive()
+            count += 1
+            try:
+                row = worker.call(method, *arguments)
+            except (RuntimeError, EOFError) as error:  # the process ended
+                row = _row(FAILED, f"{error}: a crash, or more than {timeout} s")
+                row["opensim"] = TAKES if method == "compare" else ""
+                _close(worker)
+                worker = None
+            kept.add(key, name, row)
+        yield name, row
+    _close(worker)
+
+
+def _close(worker: Worker | None) -> None:
+    if worker is not None:
+        worker.close()
 
 
 def _row(outcome: str, why: str, **more: object) -> dict:
     """What is said of one file."""
-    return {"outcome": outcome, "why": " ".join(why.split()), "classes": {}, **more}
+    return {"outcome": outcome, "why": " ".join(why.split()), "classes": {}, "opensim": "", **more}
 
 
-def row_of(path: Path, states: int, live: bool) -> dict:
-    """What becomes of one file: an outcome, why, and the numbers of unsupported parts by class."""
-    try:
-        structure, _ = jaxosim.load_model(path)
-    except jaxosim.UnsupportedComponentError as error:
-        named = {(item.class_name, item.name): None for item in error.unsupported}
-        classes = dict(Counter(class_name for class_name, _ in named))
-        parts = (f"{class_name} ({count})" for class_name, count in classes.items())
-        row = _row(UNSUPPORTED, ", ".join(parts) or str(error)) | {"classes": classes}
-    except jaxosim.OsimFormatError as error:
-        row = _row(REFUSED, str(error).removeprefix(f"{path}: "))
-    else:
-        return _compared(path, structure, states) if live else _row(LOADS, "")
-    return row | (_opensim_says(path) if live else {})
+class Reader:
+    """Answers for files, in a process of its own, which ends when one takes too long."""
+
+    def __init__(self, timeout: int):
+        """Prepare for files that take so many processor seconds each at most."""
+        warnings.simplefilter("ignore")
+        self._timeout = timeout
+
+    def load(self, path: str, live: bool) -> dict:
+        """What becomes of a file: an outcome, why, the unsupported parts by class, its size."""
+        self._start()
+        try:
+            model, _ = jaxosim.load_model(path)
+        except jaxosim.UnsupportedComponentError as error:
+            named = {(item.class_name, item.name): None for item in error.unsupported}
+            classes = dict(Counter(class_name for class_name, _ in named))
+            parts = (f"{class_name} ({count})" for class_name, count in classes.items())
+            row = _row(UNSUPPORTED, ", ".join(parts) or str(error), classes=classes)
+        except jaxosim.OsimFormatError as error:
+            row = _row(REFUSED, str(error).removeprefix(f"{path}: "))
+        else:
+            sizes = model.sizes
+            # About as compilation takes time.
+            effort = sizes["coordinate"] ** 2 + 10 * sizes["muscle"] + 100 * sizes["segment"]
+            row = _row(LOADS, "", size=effort)
+        return row | ({"opensim": _opensim_says(path)} if live else {})
+
+    def compare(self, path: str, count: int, quantities: bool) -> dict:
+        """The row of a file that both programs load: accelerations at random states."""
+        from jaxosim.opensim.model import OpenSimModel
+        from jaxosim.opensim.sampling import on_constraints, random_states
+
+        self._start()
+        try:
+            if not jaxosim.load_model(path)[0].coordinate_names:
+                return _row(LOADS, "nothing moves", opensim=TAKES)
+            oracle = OpenSimModel(path)
+            states, reached = on_constraints(oracle, random_states(oracle, count, 1), 2)
+            states = {key: value[reached] for key, value in states.items()}
+            if not reached.any():
+                return _row(SINGULAR_STATES, "no pose satisfies the constraints", opensim=TAKES)
+            if quantities:
+                over, expected, u_dot = _whole_table(oracle, path, states)
+            else:
+                expected = oracle.evaluate_all(states)
+                over, u_dot = [], _accelerations(path, states)
+        except (RuntimeError, np.linalg.LinAlgError) as error:
+            why = f"OpenSim: {(str(error).splitlines() or [''])[0]}"
+            return _row(LOADS, why, opensim=TAKES)
+        except Exception as error:  # noqa: BLE001, the census goes on
+            return _row(FAILED, repr(error), opensim=TAKES)
+        motion = _motion(oracle, expected, u_dot, count)
+        outcome = AGREES if motion["accelerations"] <= BOUND else DIFFERS
+        outcome = SINGULAR_STATES if motion["states"].startswith("0") else outcome
+        return _row(outcome, ", ".join(over), opensim=TAKES, **motion)
+
+    def _start(self) -> None:
+        """Let this process end after so many processor seconds more."""
+        try:
+            import resource
+        except ImportError:  # Windows
+            return
+        used = sum(os.times()[:2])
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + self._timeout, hard))
 
 
-def _compared(path: Path, structure: jaxosim.Model, count: int) -> dict:
-    """The row of a file that loads, compared with live OpenSim."""
+@functools.cache
+def _program(model: jaxosim.Model) -> Any:
+    return jax.jit(functools.partial(jaxosim.state_derivative, model))
+
+
+def _accelerations(path: str, states: dict[str, np.ndarray]) -> np.ndarray:
+    """jaxosim's, `[state, coordinate]`."""
+    model, params = jaxosim.load_model(path)
+    rows = []
+    for index in range(len(states["q"])):
+        values = {key: jnp.asarray(value[index]) for key, value in states.items()}
+        controls = values.pop("excitation")
+        rows.append(np.asarray(_program(model)(params, jaxosim.State(**values), controls).u))
+    return np.array(rows)
+
+
+def _whole_table(
+    oracle: "OpenSimModel", path: str, states: dict[str, np.ndarray]
+) -> tuple[list[str], dict, np.ndarray]:
+    """Quantities beyond their bounds, what OpenSim says, and jaxosim's accelerations."""
     from opensim_comparison import states as comparison
 
-    from jaxosim.opensim.model import OpenSimModel
-    from jaxosim.opensim.sampling import random_states
-
-    try:
-        oracle = OpenSimModel(path)
-        states = random_states(oracle, count, 1)
-    except RuntimeError as error:
-        return _row(LOADS, "", opensim=str(error).splitlines()[0])
-    compared = comparison.compare(oracle, str(path), states)
+    compared = comparison.compare(oracle, path, states)
     # Ball and Free joints have an unused fourth q in Simbody, past which the oracle cannot count.
-    uneven = bool(structure.tree.angular_velocity.any())
+    uneven = bool(jaxosim.load_model(path)[0].tree.angular_velocity.any())
     over = []
     for quantity in comparison.QUANTITIES:
         parts = {k: v for k, v in quantity.parts.items() if not (uneven and k == "q_dot")}
         error = compared.error(dataclasses.replace(quantity, parts=parts))
         if not error.value <= quantity.tolerance:
             over.append(f"{quantity.name} {error.value:.1e} ({error.place})")
-    motion = _motion(compared)
-    agrees = motion["accelerations"] <= BOUND
-    return _row(AGREES if agrees else DIFFERS, ", ".join(over), opensim="loads it", **motion)
+    return over, compared.expected, compared.obtained["u_dot"]
 
 
-def _motion(compared: "Comparison") -> dict:
+def _motion(oracle: "OpenSimModel", said: dict, obtained: np.ndarray, count: int) -> dict:
     """How far accelerations of coordinates are from OpenSim's, and those from its own equations.
 
     Returns:
       The largest error over the states that are not near singular; the largest residual that
       OpenSim leaves there; and how many states there are of all.
     """
-    free = ~compared.oracle.locked
-    sound = compared.expected["condition"] < SINGULAR
-    residual = compared.expected["own_residual"]
-    reported, refined = (compared.expected[key] for key in ("u_dot", "refined_u_dot"))
+    free = ~oracle.locked
+    sound = said["condition"] < CONDITION
+    residual = said["own_residual"]
+    reported, refined = (said[key] for key in ("u_dot", "refined_u_dot"))
     expected = np.where((residual < BOUND)[:, None], reported, refined)[sound][:, free]
-    error = np.abs(compared.obtained["u_dot"][sound][:, free] - expected)
+    error = np.abs(obtained[sound][:, free] - expected)
     error = error / np.maximum(1.0, np.abs(expected))
     largest = float(np.max(np.where(np.isfinite(error), error, math.inf), initial=0.0))
-    states = f"{int(sound.sum())} of {len(sound)}"
+    states = f"{int(sound.sum())} of {count}"
     figures = largest, float(np.max(residual[sound], initial=0.0)), states
     return dict(zip(MOTION, figures, strict=True))
 
 
-def _opensim_says(path: Path) -> dict:
+def _opensim_says(path: str) -> str:
     """Whether OpenSim takes a file."""
-    from jaxosim.opensim.library import opensim
+    from jaxosim.opensim.library import opensim, restore_defaults
 
     try:
-        model = opensim.Model(str(path))
+        model = opensim.Model(path)
         model.initSystem()
     except RuntimeError as error:
-        return {"opensim": f"refuses it too: {str(error).splitlines()[0]}"}
-    return {"opensim": "loads it"}
+        return f"refuses it too: {str(error).splitlines()[0]}"
+    finally:
+        restore_defaults()
+    return TAKES
 
 
 def _markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -176,18 +321,20 @@ def _by_source(rows: dict[str, dict]) -> None:
     """Print how many files of each source load, and move as in OpenSim; and the misses."""
     sources: dict[str, list[dict]] = {}
     for name, row in rows.items():
-        sources.setdefault(name.rpartition("/")[0] or ".", []).append(row)
+        sources.setdefault(name.partition("/")[0] if "/" in name else ".", []).append(row)
     table = []
     for source, own in sources.items():
-        taken = [row for row in own if row.get("opensim") == "loads it"]
+        taken = [row for row in own if row["opensim"] == TAKES]
         outcomes = Counter(row["outcome"] for row in taken)
-        loaded = outcomes[AGREES] + outcomes[DIFFERS]
-        unknown = sum(row["outcome"] == FAILED for row in own)
-        table.append((source, len(own), len(taken), loaded, outcomes[AGREES], unknown))
+        refused = outcomes[UNSUPPORTED] + outcomes[REFUSED]
+        unknown = outcomes[LOADS] + outcomes[SINGULAR_STATES]
+        silent = sum(row["outcome"] == FAILED for row in own)
+        figures = (outcomes[AGREES], outcomes[DIFFERS], unknown, refused, silent)
+        table.append((source, len(own), len(taken), len(taken) - refused, *figures))
+    table.append(("all", *(sum(row[i] for row in table) for i in range(1, 9))))
     click.echo("")
-    _markdown(
-        ("source", "files", "OpenSim loads", "of these load here", "agree", "no answer"), table
-    )
+    columns = ("source", "files", "OpenSim loads", "of these load here", "agree", "differ")
+    _markdown((*columns, "not compared", "refused", "no answer"), table)
     click.echo("")
     compared = [(name, row) for name, row in rows.items() if "states" in row]
     figures = ("file", "accelerations", "OpenSim's own residual", "states", "beyond their bounds")
@@ -202,7 +349,7 @@ def _by_source(rows: dict[str, dict]) -> None:
     if missed:
         click.echo("")
         columns = ("not compared", "outcome", "OpenSim", "cause")
-        _markdown(columns, ((n, r["outcome"], r.get("opensim", ""), r["why"]) for n, r in missed))
+        _markdown(columns, ((n, r["outcome"], r["opensim"], r["why"]) for n, r in missed))
 
 
 def _sum_up(rows: dict[str, dict]) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 
 from jaxosim.host.cache import kernel_directory
 
-_LEVEL = 1  # of LLVM's code generator; 2 takes twice the time for a twentieth of speed
+# Of LLVM's code generator: 2 takes twice the time of 1 for a twentieth of speed. A program that
+# runs its kernels only a few times may ask for 0.
+_LEVEL = int(os.environ.get("JAXOSIM_LLVM_LEVEL", "1"))
 _LEAST_VERSION = (0, 45)  # of llvmlite: before, its LLVM does not read `splat`
 
 

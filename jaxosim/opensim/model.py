@@ -75,7 +75,7 @@ class OpenSimModel:
         self._coordinates = reading.members(model.getCoordinateSet())
         self._bodies = reading.bodies(model)
         self._joints = list(model.getJointList())
-        self._muscles = list(model.getMuscleList())
+        self._muscles = reading.muscles(model)
         self._forces = reading.members(model.getForceSet())
         self._markers = reading.members(model.getMarkerSet())
         self.control_count = model.getNumControls()

@@ -50,6 +50,13 @@ def bodies(model: opensim.Model) -> list:
     return list(model.getBodyList())
 
 
+def muscles(model: opensim.Model) -> list:
+    """Muscles of the set, then those outside, among the model's components."""
+    in_set = members(model.getMuscles())
+    known = {muscle.getAbsolutePathString() for muscle in in_set}
+    return in_set + [m for m in model.getMuscleList() if m.getAbsolutePathString() not in known]
+
+
 def masses(found: list) -> np.ndarray:
     """Masses of the mobilized bodies (kg): a body with slaves has as much of its own as each."""
     mass = {body.getName(): body.getMass() for body in found}

@@ -113,11 +113,13 @@ def _correction(
 
     Returns:
       x `[free]`; the largest part of residual that no multiplier provides, or of error; and the
-      condition of M scaled to a unit diagonal or, if it is larger, of G M⁻¹ Gᵀ.
+      condition of M scaled to a unit diagonal, infinite if M is not positive definite, or, if it is
+      larger, of G M⁻¹ Gᵀ.
     """
     scale = 1 / np.sqrt(np.diag(mass))
     scaled = mass * np.outer(scale, scale)
-    condition = np.linalg.cond(scaled) if len(mass) else 1.0
+    moments = np.linalg.eigvalsh(scaled) if len(mass) else np.ones(1)
+    condition = moments[-1] / moments[0] if moments[0] > 0 else np.inf
     if not len(rows):
         return -np.linalg.solve(mass, residual), np.abs(residual).max(initial=0.0), condition
     lengths = np.linalg.norm(rows * scale, axis=1)

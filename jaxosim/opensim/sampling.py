@@ -6,6 +6,7 @@ OpenSim.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,9 @@ AROUND_DEFAULT = {True: 0.5, False: 0.3}  # (rad | m) rotational?: half-width th
 SPEED = {True: 2.0, False: 1.0}  # (rad/s | m/s) rotational?: standard deviation
 MARGIN = 0.2  # (1) of the range, beyond each end, in a third of the states
 PENETRATION = 0.02  # (m) deepest sphere of the states with ground contact
+SATISFIED = 1e-11  # (rad | m | 1/s of these) of a constraint equation
+_ITERATIONS, _DIFFERENCE = 30, 1e-6  # of Newton's method, and of its slopes
+_REDUNDANT = 1e-9  # relative singular value below which an equation follows from others
 
 
 def random_states(oracle: OpenSimModel, count: int, seed: int) -> dict[str, np.ndarray]:
@@ -56,6 +60,71 @@ def random_states(oracle: OpenSimModel, count: int, seed: int) -> dict[str, np.n
         ),
         "force_states": rng.uniform(-1.0, 1.0, (count, oracle.state_count("force_states"))),
     }
+
+
+def on_constraints(
+    oracle: OpenSimModel, states: dict[str, np.ndarray], seed: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """States whose poses and speeds satisfy the constraints, with new fiber lengths.
+
+    Poses are near those given, or else near OpenSim's default pose.
+
+    Off the constraints the equations of motion ask for what no acceleration can do if one equation
+    follows from others, and have terms that are zero on them, which OpenSim leaves out.
+
+    Args:
+      oracle: the model.
+      states: from `random_states`.
+      seed: of the generator.
+
+    Returns:
+      The states, and `[state]` bool, where Newton's method has reached the constraints.
+    """
+    q, u = states["q"].copy(), states["u"].copy()
+    reached = np.ones(len(q), bool)
+    for index in range(len(q)):
+        q[index], u[index], reached[index] = _on_constraints(oracle, q[index], u[index])
+    fiber_length = _fiber_lengths(oracle, np.random.default_rng(seed), q)
+    return {**states, "q": q, "u": u, "fiber_length": fiber_length}, reached
+
+
+def _on_constraints(
+    oracle: OpenSimModel, q: np.ndarray, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """A pose and speeds that satisfy the constraints, and whether they do."""
+    free = np.flatnonzero(~oracle.locked)
+
+    def errors(q: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        state = oracle.state_of({"q": q, "u": u})
+        oracle.model.realizeVelocity(state)
+        return state.getQErr().to_numpy().copy(), state.getUErr().to_numpy().copy()
+
+    for start in (q, np.where(oracle.locked, q, oracle.defaults)):
+        pose, found = _solved(lambda x: errors(x, 0 * u)[0], start, free)
+        if found:
+            break
+    else:
+        return q, u, False
+    speeds, follow = _solved(lambda x: errors(pose, x)[1], u, free)
+    return pose, speeds, follow
+
+
+def _solved(
+    errors: Callable[[np.ndarray], np.ndarray], x: np.ndarray, free: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """Values near x with no errors, of which only those at `free` change; whether there are any."""
+    x = x.copy()
+    for _ in range(_ITERATIONS):
+        error = errors(x)
+        if np.abs(error).max(initial=0.0) < SATISFIED:
+            return x, True
+        slopes = []
+        for index in free:
+            ahead = x.copy()
+            ahead[index] += _DIFFERENCE
+            slopes.append((errors(ahead) - error) / _DIFFERENCE)
+        x[free] -= np.linalg.lstsq(np.array(slopes).T, error, rcond=_REDUNDANT)[0]
+    return x, False
 
 
 def stressed(
