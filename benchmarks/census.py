@@ -229,7 +229,8 @@ class Reader:
             return _row(FAILED, repr(error), opensim=TAKES)
         motion = _motion(oracle, expected, u_dot, count)
         outcome = AGREES if motion["accelerations"] <= BOUND else DIFFERS
-        outcome = SINGULAR_STATES if motion["states"].startswith("0") else outcome
+        if motion["states"].startswith("0"):
+            outcome, over = SINGULAR_STATES, ["near singular, or OpenSim's accelerations are NaN"]
         return _row(outcome, ", ".join(over), opensim=TAKES, **motion)
 
     def _start(self) -> None:
@@ -281,12 +282,12 @@ def _motion(oracle: "OpenSimModel", said: dict, obtained: np.ndarray, count: int
     """How far accelerations of coordinates are from OpenSim's, and those from its own equations.
 
     Returns:
-      The largest error over the states that are not near singular; the largest residual that
-      OpenSim leaves there; and how many states there are of all.
+      The largest error over the states that are not near singular and at which OpenSim's answer is
+      finite; the largest residual that OpenSim leaves there; and how many states there are of all.
     """
     free = ~oracle.locked
-    sound = said["condition"] < CONDITION
     residual = said["own_residual"]
+    sound = (said["condition"] < CONDITION) & np.isfinite(residual)
     reported, refined = (said[key] for key in ("u_dot", "refined_u_dot"))
     expected = np.where((residual < BOUND)[:, None], reported, refined)[sound][:, free]
     error = np.abs(obtained[sound][:, free] - expected)
