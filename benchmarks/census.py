@@ -199,7 +199,7 @@ class Reader:
         else:
             sizes = model.sizes
             # About as compilation takes time.
-            effort = sizes["coordinate"] ** 2 + 10 * sizes["muscle"] + 100 * sizes["segment"]
+            effort = sizes["coordinate"] ** 2 + 10 * sizes["muscle"] + 100 * sizes["wrap_object"]
             row = _row(LOADS, "", size=effort)
         return row | ({"opensim": _opensim_says(path)} if live else {})
 
@@ -306,7 +306,7 @@ def _opensim_says(path: str) -> str:
         model = opensim.Model(path)
         model.initSystem()
     except RuntimeError as error:
-        return f"refuses it too: {str(error).splitlines()[0]}"
+        return f"refuses it too: {str(error).splitlines()[0]}".replace(path, "the file")
     finally:
         restore_defaults()
     return TAKES
