@@ -51,10 +51,8 @@ def bodies(model: opensim.Model) -> list:
 
 
 def muscles(model: opensim.Model) -> list:
-    """Muscles of the set, then those outside, among the model's components."""
-    in_set = members(model.getMuscles())
-    known = {muscle.getAbsolutePathString() for muscle in in_set}
-    return in_set + [m for m in model.getMuscleList() if m.getAbsolutePathString() not in known]
+    """Muscles among the model's components, then those of the set."""
+    return list(model.getMuscleList())
 
 
 def masses(found: list) -> np.ndarray:
