@@ -8,9 +8,10 @@ get random excitations held 50 ms, all other controls are zero. jaxosim steps a 
 all cores, beside an OpenSim process per core at osim-rl's accuracy of 5e-5, all alternating in one
 run; ratios are of medians. On a machine that others use too, wall time says little, so the ratio of
 steps per processor second is given as well. The error is the largest of any coordinate until half a
-second, relative to OpenSim at the accuracy of the reference with a new integrator in each step,
-over several random patterns; OpenSim's own at 5e-5 stands beside it. Needs OpenSim (extra
-`opensim`). One table, one JSON line in benchmarks/results/models_against_opensim.jsonl.
+second (`--error-steps` 50), relative to OpenSim at the accuracy of the reference with a new
+integrator in each step, over several random patterns; OpenSim's own at 5e-5 stands beside it.
+Needs OpenSim (extra `opensim`). One table, one JSON line in
+benchmarks/results/models_against_opensim.jsonl.
 """
 
 import argparse
@@ -37,7 +38,6 @@ from jaxosim.errors import MissingExtraError
 from jaxosim.host.cores import core_count
 
 NAME = "models_against_opensim"
-ERROR_STEPS = 50  # control steps, half a second
 TIMES_OPENSIM = {  # targets by model
     "gait10dof18musc": 150.0,
     "gait2392_millard2012muscle": 60.0,
@@ -100,7 +100,14 @@ def excitations(model: jaxosim.Model, steps: int, worlds: int, seed: int = SEED)
 
 
 def measure(
-    path: str, worlds: int, rounds: int, steps: int, seeds: int, reference: float, setting: str
+    path: str,
+    worlds: int,
+    rounds: int,
+    steps: int,
+    seeds: int,
+    error_steps: int,
+    reference: float,
+    setting: str,
 ) -> dict:
     """The figures of one model, and its errors by pattern."""
     model, params = jaxosim.load_model(path)
@@ -122,7 +129,8 @@ def measure(
             return steps * worlds / wall, steps * worlds / processor
 
         rates = interleaved({"jaxosim": ours, "OpenSim": theirs}, rounds)
-        errors = _errors(model, batch, opensim, worlds, seeds, reference)
+        patterns = excitations(model, error_steps, min(seeds, worlds))
+        errors = _errors(batch, opensim, worlds, patterns, reference)
     figures = {
         name: [statistics.median(values) for values in zip(*rates[name], strict=True)]
         for name in rates
@@ -139,15 +147,9 @@ def measure(
 
 
 def _errors(
-    model: jaxosim.Model,
-    batch: Batch,
-    opensim: list[Worker],
-    worlds: int,
-    seeds: int,
-    reference: float,
+    batch: Batch, opensim: list[Worker], worlds: int, controls: np.ndarray, reference: float
 ) -> dict[str, list[float]]:
-    """Largest error of any coordinate until half a second of each program, by pattern."""
-    controls = excitations(model, ERROR_STEPS, min(seeds, worlds))
+    """Largest error of any coordinate of each program, by pattern `[step, pattern, control]`."""
     patterns = list(controls.swapaxes(0, 1))
     obtained = batch.trajectories(controls[:, np.arange(worlds) % len(patterns)])
     exact, rough = (_followed(opensim, patterns, a) for a in (reference, OSIM_RL_ACCURACY))
@@ -199,6 +201,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="that count, after one to warm up")
     parser.add_argument("--steps", type=int, default=10, help="control steps of a round")
     parser.add_argument("--seeds", type=int, default=2, help="random patterns of the errors")
+    parser.add_argument(
+        "--error-steps",
+        type=int,
+        choices=(10, 50),
+        default=50,
+        help="control steps of the errors: 10 or 50",
+    )
     parser.add_argument("--reference", type=float, default=1e-7, help="accuracy of the reference")
     given = parser.parse_args()
     if given.worlds < core_count() or min(given.rounds, given.steps, given.seeds) < 1:

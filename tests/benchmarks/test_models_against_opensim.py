@@ -29,7 +29,7 @@ def scripts(monkeypatch):
 
 @pytest.mark.opensim
 def test_both_programs_take_the_same_steps(scripts, opensim):
-    figures = scripts[0].measure(ARM, 2, 1, 2, 2, 1e-7, "default")
+    figures = scripts[0].measure(ARM, 2, 1, 2, 2, 10, 1e-7, "default")
     for errors in figures["errors"].values():
         assert len(errors) == 2 and max(errors) < 1e-2
     row = scripts[0].row_of(ARM, figures)
