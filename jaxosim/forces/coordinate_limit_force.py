@@ -106,6 +106,9 @@ def read(context: Context, component: Component) -> Spec:
     if 0.0 in (spec.upper_stiffness, spec.lower_stiffness):
         # OpenSim differs: it divides by them, and the torque becomes NaN.
         raise element.error("expected stiffnesses other than 0")
+    ends = (spec.upper_limit, spec.transition), (spec.lower_limit, -spec.transition)
+    if any(limit + transition == limit for limit, transition in ends):
+        raise element.error("expected a transition that is not lost beside the limits in rounding")
     return spec
 
 

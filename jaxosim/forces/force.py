@@ -139,7 +139,8 @@ def read_expression(
     Raises:
       OsimFormatError: it cannot be read.
     """
+    found = context.property(element, tag)
     try:
-        return parse(context.text(element, tag) or "0", variables)
+        return parse("0" if found is None else found.text, variables)
     except ExpressionError as error:
         raise element.error(f"{tag}: {error}") from error

@@ -21,6 +21,9 @@ class Spec:
 
 def read(reader: Reader, element: Element, read_inner: ReadInner) -> Spec:
     """What the file says of one function."""
+    found = reader.property(element, "value")
+    if found is not None and not found.text.strip():
+        raise found.error("expected a number")  # of other classes OpenSim takes the default
     return Spec(reader.number(element, "value", 0.0))
 
 

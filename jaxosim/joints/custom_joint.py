@@ -77,6 +77,9 @@ def _read_transform(context: Context, joint: Element) -> tuple[TransformAxisSpec
     element = context.property(joint, "SpatialTransform")
     if element is None:
         raise joint.error("expected a SpatialTransform")
+    for child in element.children:
+        if child.name in _AXES and child.tag != "TransformAxis":
+            raise child.error(f"expected a TransformAxis, found {quote(child.tag)}")
     transform = tuple(_read_axis(context, element, name) for name in _AXES)
     for triplet in (transform[:3], transform[3:]):
         a, b, c = (axis.axis for axis in triplet)

@@ -45,6 +45,8 @@ def read_wraps(
     """
     found = []
     for wrap, name in _wraps(context, path):
+        if wrap.tag != "PathWrap":
+            raise wrap.error(f"expected a PathWrap, found {quote(wrap.tag)}")
         home = _home(context, name)
         if home is None:
             raise wrap.error(f"expected in wrap_object the name of one, found {quote(name)}")

@@ -191,6 +191,7 @@ class ForceVelocityCurve:
             f"eccentric_slope_near_vmax of at least {_ROOT_EPSILON:.3g} and below {most - 1:g}",
         )
         _expect(self.isometric_slope > 1, "isometric_slope above 1")
+        self._check_slopes_at_vmax(regular)
         first, last = (0.0, 0.0) if regular else (0.5 * shortening, 0.5 * lengthening)
         corners = (
             (-1.0, 0.0, first),
@@ -203,6 +204,17 @@ class ForceVelocityCurve:
         _expect(0 <= concentric <= 1, "concentric_curviness between 0 and 1")
         _expect(0 <= eccentric <= 1, "eccentric_curviness between 0 and 1")
         return _segments(corners, [concentric, concentric, eccentric, eccentric])
+
+    def _check_slopes_at_vmax(self, regular: bool) -> None:
+        """Refuse the slopes that OpenSim refuses before it replaces them."""
+        first, last = self.concentric_slope_at_vmax, self.eccentric_slope_at_vmax
+        if regular:
+            _expect(first >= 0, "concentric_slope_at_vmax of 0 or more")
+            _expect(last >= 0, "eccentric_slope_at_vmax of 0 or more")
+            return
+        near = self.concentric_slope_near_vmax, self.eccentric_slope_near_vmax
+        _expect(first < near[0], f"concentric_slope_at_vmax below {near[0]:g}")
+        _expect(last <= near[1], f"eccentric_slope_at_vmax of at most {near[1]:g}")
 
 
 _Curve = TypeVar(
