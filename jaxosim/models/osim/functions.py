@@ -9,6 +9,7 @@ __all__ = ["FUNCTION_CLASSES", "argument_count", "is_constant", "read_function"]
 
 _READ = {module.TAG: module.read for module in FUNCTIONS}
 _READ_SEVERAL = _READ | {module.TAG: module.read for module in MULTIVARIATE}
+_MAY_BE_EMPTY = ("function", "prescribed_function")  # of a TransformAxis and of a Coordinate
 # Classes that may stand, nameless, where a function is expected.
 FUNCTION_CLASSES = frozenset({*_READ_SEVERAL, "SignalGenerator"})
 
@@ -37,6 +38,9 @@ def read_function(
     else:
         element = context.object_property(owner, name, FUNCTION_CLASSES)
     if element is None:
+        holder = context.property(owner, name)
+        if holder is not None and name not in _MAY_BE_EMPTY:
+            raise holder.error("expected a function")  # OpenSim fails when it asks for its value
         return ConstantSpec(0.0)
     return read_function_element(context, element, several=several)
 
