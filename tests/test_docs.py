@@ -22,6 +22,7 @@ PROGRAMS = (
     "docs/learning.md",
     pytest.param("docs/troubleshooting.md", marks=pytest.mark.thorough),
 )
+LASTING = ("jaxosim train", "jaxosim view")  # for minutes, or until they are stopped: tests/cli
 CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of programs
 # A page, and the sections that may follow it, which may begin on the next line.
 CITATION = re.compile(r'(docs/[\w/]+\.md)((?:`?,?\s+(?:and\s+)?"[^"\n]+")*)')
@@ -111,8 +112,10 @@ def test_programs_of_a_page_run_and_print_what_it_says(page, models, request):
 @pytest.mark.parametrize("page", PROGRAMS)
 def test_commands_of_a_page_run(page, models):
     lines = [line for block in blocks_of(page, "sh") for line in block.splitlines()]
-    for line in (line for line in lines if line.startswith("jaxosim ")):
-        assert run(["-m", "jaxosim.cli", *shlex.split(line)[1:]], models) is not None
+    commands = [line for line in lines if line.startswith("jaxosim ")]
+    for line in (line for line in commands if not line.startswith(LASTING)):
+        words = shlex.split(line, comments=True)
+        assert run(["-m", "jaxosim.cli", *words[1:]], models) is not None
 
 
 def headings_of(page):
