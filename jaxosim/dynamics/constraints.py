@@ -13,7 +13,7 @@ from jaxosim.arrays.constrained import constrained_system, solve_constrained
 from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take
 from jaxosim.arrays.layout import stage
 from jaxosim.arrays.linalg import cross, matmul_nt, matvec, scale_rows
-from jaxosim.arrays.positive_definite import inverse_positive, solve_positive
+from jaxosim.arrays.positive_definite import inverse_positive, solve_refined
 from jaxosim.constraints import present
 from jaxosim.constraints.constraint import (
     BodyRows,
@@ -189,7 +189,7 @@ def accelerations(
     """
     inverse = inverse_positive(mass)
     if constraints is None or bias is None:
-        return solve_positive(mass, inverse, force), None
+        return solve_refined(mass, inverse, force), None
     system = constrained_system(mass, inverse, constraints.jacobian)
     return solve_constrained(system, force, -bias)
 

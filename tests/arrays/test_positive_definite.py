@@ -1,0 +1,58 @@
+"""Solutions that are refined: nearer in float32, with the derivatives of the first solution."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxosim
+from jaxosim import fused
+from jaxosim.arrays.positive_definite import inverse_positive, solve_positive, solve_refined
+from tests import hopper_model
+from tests.forces.touching import as_states
+
+STATES = 4096
+
+
+@pytest.mark.thorough
+def test_accelerations_next_to_gimbal_lock_are_as_near_by_kernels_as_by_xla():
+    """Kernels eliminate outboard before inboard, and lost twice as much there."""
+    if not fused.is_available():
+        pytest.skip("kernels cannot be made here")
+    model, params = jaxosim.load_model("gait14dof22musc_pros")
+    rng, count = np.random.default_rng(0), len(model.coordinate_names)
+    q = np.asarray(hopper_model.initial(model, params).q)
+    q = q + 0.2 * rng.standard_normal((STATES, count))
+    q[:, model.coordinate_names.index("pelvis_list")] = np.pi / 2 + rng.uniform(-0.02, 0.02, STATES)
+    still = hopper_model.states_at(model, params, q, np.zeros((STATES, count)))
+    given = jax.tree.map(np.float32, (params, as_states(still)))
+
+    def rates(kernel, dtype):
+        controls = jnp.zeros(len(model.control_names), dtype)
+        numbers, states = jax.tree.map(lambda x: jnp.asarray(x, dtype), given)
+        with fused.using(kernel):
+            one = lambda state: jaxosim.state_derivative(model, numbers, state, controls)  # noqa: E731
+            return np.asarray(jax.jit(jax.vmap(one))(states).u, float)
+
+    exact = rates("xla", np.float64)
+    kernel, xla = (
+        np.percentile(np.abs(rates(name, np.float32) - exact), 99) for name in ("fused", "xla")
+    )
+    assert kernel < 1.3 * xla and xla > 1e-3
+
+
+def test_derivatives_are_those_of_the_solution():
+    rng = np.random.default_rng(1)
+    rows, direction = rng.standard_normal((2, 6, 6))
+    matrix, rhs = jnp.asarray(rows @ rows.T), jnp.asarray(rng.standard_normal(6))
+
+    def value(solve, s):
+        changed = matrix + s * matrix * jnp.tril(direction)
+        return solve(changed, inverse_positive(changed), rhs * (1 + s))
+
+    slopes = [
+        jax.jvp(lambda s, solve=solve: value(solve, s), (0.0,), (1.0,))[1]
+        for solve in (solve_positive, solve_refined)
+    ]
+    np.testing.assert_allclose(slopes[0], slopes[1], rtol=1e-8)
+    assert hopper_model.all_finite(slopes) and np.abs(slopes[0]).max() > 1.0
