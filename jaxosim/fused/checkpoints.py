@@ -137,13 +137,15 @@ def evaluate(
     jaxpr, begin = closed.jaxpr, 0
     known = dict(zip(jaxpr.constvars, closed.consts, strict=True))
     known.update(zip(jaxpr.invars, arguments, strict=True))
+    inputs = [*jaxpr.outvars, *(v for equation in jaxpr.eqns for v in equation.invars)]
+    used = {v for v in inputs if not isinstance(v, core.Literal)}
 
     def read(variable: Any) -> Any:
         return variable.val if isinstance(variable, core.Literal) else known[variable]
 
     for place in (*sorted(loops), len(jaxpr.eqns)):
         part = jaxpr.eqns[begin:place]
-        made = [v for e in part for v in e.outvars if not isinstance(v, core.DropVar)]
+        made = [v for e in part for v in e.outvars if v in used]
         between = jaxpr.replace(constvars=(), invars=list(known), outvars=made, eqns=part)
         results = core.jaxpr_as_fun(core.ClosedJaxpr(between, ()))(*known.values())
         known.update(zip(made, results, strict=True))
