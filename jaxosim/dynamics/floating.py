@@ -58,8 +58,6 @@ def counted_per_own(
 ) -> jax.Array:
     """Forces along the counted angles for those along the model's own, `[driven, 3, 3]` (1).
 
-    # OpenSim differs: torques grow no more where the second angle's cosine is below 1e-6.
-
     Args:
       model: static structure.
       params: model parameters.
@@ -73,6 +71,7 @@ def counted_per_own(
     x = own.axis[:, 0]
     z = matvec(take(rotation, mobod), own.axis[:, 2])
     line = cross(z, x)  # along the second axis, as long as the cosine of the second angle
+    # OpenSim differs: its torques of actuators grow without bound.
     squared = clip(dot(line, line), low=_LEAST)
     cosine = take(reference.side, driven) * hand(own.axis) * jnp.sqrt(squared)
     first, third = (v / squared[:, None] for v in (cross(line, z), cross(x, line)))

@@ -34,7 +34,7 @@ class Overlap(NamedTuple):
     depth: jax.Array  # [] (m), negative between surfaces that do not touch
     normal: jax.Array  # [3] (1) from the first to the second
     middle: jax.Array  # [3] (m) between the two points, from the first center
-    radius: jax.Array  # [] (m) of the relative curvature, the mean of both principal ones
+    radius: jax.Array  # [] (m) of relative curvature, the geometric mean of both principal ones
 
 
 def ellipsoid_of(rotation: jax.Array, semi_axes: jax.Array) -> Ellipsoid:
@@ -53,8 +53,8 @@ def ellipsoid_of(rotation: jax.Array, semi_axes: jax.Array) -> Ellipsoid:
 def half_space_radius(reach: jax.Array, semi_axes: jax.Array) -> jax.Array:
     """Radius `[...]` (m) that OpenSim gives the contact of an ellipsoid with a half-space.
 
-    It is the mean of the semi-axes of the section through the center, parallel to the plane, where
-    Hertz asks for the radii of curvature at the point of contact.
+    It is the geometric mean of the semi-axes of the section through the center, parallel to the
+    plane, where Hertz asks for the radii of curvature at the point of contact.
 
     Args:
       reach: `[...]` (m) of the ellipsoid along the normal.

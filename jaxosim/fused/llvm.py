@@ -14,9 +14,7 @@ from typing import Any
 
 from jaxosim.host.cache import kernel_directory
 
-# Of LLVM's code generator: 2 takes twice the time of 1 for a twentieth of speed. A program that
-# runs its kernels only a few times may ask for 0.
-_LEVEL = int(os.environ.get("JAXOSIM_LLVM_LEVEL", "1"))
+_LEVELS = ("0", "1", "2", "3")
 _LEAST_VERSION = (0, 45)  # of llvmlite: before, its LLVM does not read `splat`
 
 
@@ -75,12 +73,27 @@ def host() -> Processor:
     )
 
 
+@functools.cache
+def level() -> int:
+    """Of LLVM's code generator: 2 takes twice the time of 1 for a twentieth of speed.
+
+    A program that runs its kernels only a few times may ask for 0 by `JAXOSIM_LLVM_LEVEL`.
+
+    Raises:
+      ValueError: what is asked for is no level.
+    """
+    asked = os.environ.get("JAXOSIM_LLVM_LEVEL", "1")
+    if asked not in _LEVELS:
+        raise ValueError(f"JAXOSIM_LLVM_LEVEL: expected 0, 1, 2 or 3, got {asked!r}")
+    return int(asked)
+
+
 def digest_of(ir: str) -> str:
     """The name under which the code of this IR is kept."""
     binding = _binding()
     processor = host()
     version = ".".join(map(str, binding.llvm_version_info))
-    parts = (ir, processor.name, processor.features, version, str(_LEVEL))
+    parts = (ir, processor.name, processor.features, version, str(level()))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -96,7 +109,7 @@ def object_code(ir: str) -> bytes:
     machine = binding.Target.from_default_triple().create_target_machine(
         cpu=processor.name,
         features=processor.features,
-        opt=_LEVEL,
+        opt=level(),
         reloc="pic",
         codemodel="default",
     )
@@ -126,7 +139,7 @@ def _linker() -> Any:
     binding = _binding()
     processor = host()
     machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=processor.name, features=processor.features, opt=_LEVEL, reloc="pic", jit=True
+        cpu=processor.name, features=processor.features, opt=level(), reloc="pic", jit=True
     )
     # JITLink puts code and constants side by side; the older linker aborts the process where large
     # memory has left no room for both within reach of each other.

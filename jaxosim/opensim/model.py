@@ -69,13 +69,14 @@ class OpenSimModel:
     def _collect_members(self) -> None:
         """Keep every member of the model's sets, and their names.
 
-        Bodies, joints and muscles may also be among the model's `components`.
+        Bodies, joints and muscles may also be among the model's `components`, which come first;
+        slaves of bodies that are the child of two joints come last.
         """
         model = self.model
         self._coordinates = reading.members(model.getCoordinateSet())
-        self._bodies = reading.bodies(model)
+        self._bodies = list(model.getBodyList())
         self._joints = list(model.getJointList())
-        self._muscles = reading.muscles(model)
+        self._muscles = list(model.getMuscleList())
         self._forces = reading.members(model.getForceSet())
         self._markers = reading.members(model.getMarkerSet())
         self.control_count = model.getNumControls()

@@ -42,19 +42,6 @@ MARKER_GETTERS = {
 _NOT_OF_FORCES = {"value", "speed", "dissipated_energy", "dissipatedEnergy"}
 
 
-def bodies(model: opensim.Model) -> list:
-    """Bodies among the model's components, then those of the set, then slaves.
-
-    A body that is the child of two joints has a slave for the second.
-    """
-    return list(model.getBodyList())
-
-
-def muscles(model: opensim.Model) -> list:
-    """Muscles among the model's components, then those of the set."""
-    return list(model.getMuscleList())
-
-
 def masses(found: list) -> np.ndarray:
     """Masses of the mobilized bodies (kg): a body with slaves has as much of its own as each."""
     mass = {body.getName(): body.getMass() for body in found}

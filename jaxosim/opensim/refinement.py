@@ -32,7 +32,7 @@ class Refinement:
         """
         self._model, self._mobility, self._free = model, mobility, ~locked
         self._inverse_dynamics = opensim.InverseDynamicsSolver(model)
-        bodies = reading.bodies(model)
+        bodies = list(model.getBodyList())
         self._body = [int(body.getMobilizedBodyIndex()) for body in bodies]
         self._mass = reading.masses(bodies)
         self._mass_center = np.array([reading.vector3(body.getMassCenter()) for body in bodies])
