@@ -14,9 +14,9 @@ of clients in benchmarks/results/serving.jsonl. Needs the extra `serve`.
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +26,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import orjson
+import uvloop
 from record import record, show
 
 from jaxosim.serve.challenge import read_challenge
@@ -88,38 +90,70 @@ class Server:
         return 0.0
 
 
-class Connection:
-    """HTTP over one connection; a request is repeated with its key until it is answered."""
+class Connection(asyncio.Protocol):
+    """HTTP over one connection; a request is repeated with its key until it is answered.
+
+    It does little, so that the machine is the server's.
+    """
 
     def __init__(self, server):
         """Connect at the first request."""
-        self.server, self.streams = server, None
+        self.server, self.received = server, b""
+        self.transport: asyncio.WriteTransport | None = None
+        self.answer: asyncio.Future | None = None
+        self.head = (
+            f" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {server.token}\r\nIdempotency-Key: "
+        )
 
     async def post(self, path, body):
         """The answer to a request."""
-        key, content = f"{random.getrandbits(128):032x}", json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        head += f"Authorization: Bearer {self.server.token}\r\nIdempotency-Key: {key}\r\n"
+        content = orjson.dumps(body)
+        head = f"POST {path}{self.head}{random.getrandbits(128):032x}\r\n"
         request = f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
         while True:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            with contextlib.suppress(OSError):
                 status, answer = await self.exchange(request)
                 if status in (200, 201):
                     return answer
                 if status != 503:
                     raise RuntimeError(f"{path}: {status} {answer}")
-            self.streams = None
+            if self.transport is not None:
+                self.transport.abort()
+            self.transport = None
             await asyncio.sleep(PAUSE)
 
     async def exchange(self, request):
         """Status and answer of one attempt."""
-        if self.streams is None:
-            self.streams = await asyncio.open_connection("127.0.0.1", self.server.port, limit=2**24)
-        reader, writer = self.streams
-        writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(head.split("content-length: ")[1].split("\r\n")[0])
-        return int(head.split(" ")[1]), json.loads(await reader.readexactly(length))
+        loop = asyncio.get_running_loop()
+        if self.transport is None:
+            await loop.create_connection(lambda: self, "127.0.0.1", self.server.port)
+        assert self.transport is not None  # by `connection_made`
+        self.answer, self.received = loop.create_future(), b""
+        self.transport.write(request)
+        return await self.answer
+
+    def connection_made(self, transport):
+        """A new connection."""
+        self.transport = transport
+
+    def data_received(self, data):
+        """A part of an answer."""
+        self.received += data
+        head, _, content = self.received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        if length and len(content) == int(length[1]):
+            self.settle(lambda answer: answer.set_result((int(head[9:12]), orjson.loads(content))))
+
+    def connection_lost(self, error):
+        """The server has gone."""
+        lost = ConnectionResetError("the connection has ended")
+        self.settle(lambda answer: answer.set_exception(lost))
+
+    def settle(self, give):
+        """Give the answer to whoever waits for it."""
+        if self.answer is not None and not self.answer.done():
+            give(self.answer)
 
 
 class Player:
@@ -161,8 +195,8 @@ async def play_socket(server, player, end):
     async with connect(f"ws://127.0.0.1:{server.port}/v2/socket", max_size=None) as link:
 
         async def ask(**message):
-            await link.send(json.dumps(message))
-            return json.loads(await link.recv())
+            await link.send(orjson.dumps(message).decode())
+            return orjson.loads(await link.recv())
 
         await ask(token=server.token)
         while time.perf_counter() < end:
@@ -225,7 +259,7 @@ def measure(server, size, count, options):
     players, memory = [Player(size, number) for number in range(count)], []
     begin, used = time.perf_counter(), server.processor_seconds()
     own = time.process_time()
-    asyncio.run(play(server, players, options.interface, options.seconds, options.kills, memory))
+    uvloop.run(play(server, players, options.interface, options.seconds, options.kills, memory))
     seconds, own = time.perf_counter() - begin, time.process_time() - own
     used = server.processor_seconds() - used
     latencies = np.concatenate([player.latencies for player in players])
@@ -245,7 +279,7 @@ def measure(server, size, count, options):
         "server_memory_MB": [round(one) for one in memory],
     }
     for player in players:
-        asyncio.run(Connection(server).post(f"/v1/envs/{player.name}/close/", None))
+        uvloop.run(Connection(server).post(f"/v1/envs/{player.name}/close/", None))
     return row
 
 

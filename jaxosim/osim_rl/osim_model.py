@@ -46,7 +46,9 @@ class OsimModel:
         self._task_at = task_at
         self._params: Params = compiled.env.params
         self._described: tuple[EnvState | None, dict[str, Any]] = (None, {})
-        self._to_action = np.argsort(compiled.env.muscle_order)
+        order = compiled.env.muscle_order
+        self._to_action = np.argsort(order)
+        self._low, self._high = compiled.env.action_low[order], compiled.env.action_high[order]
 
     @property
     def present(self) -> EnvState:
@@ -100,9 +102,7 @@ class OsimModel:
             )
         if np.isnan(action).any():
             raise ValueError("action: expected numbers, got NaN")
-        env = self.compiled.env
-        low, high = (bound[env.muscle_order] for bound in (env.action_low, env.action_high))
-        self.last_action = np.clip(action, low, high)
+        self.last_action = np.clip(action, self._low, self._high)
 
     def integrate(self) -> None:
         """Carry the world through one control step."""

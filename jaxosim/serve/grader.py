@@ -1,7 +1,7 @@
 """The thread that owns all worlds: requests that wait together become one batch of steps.
 
 A round takes the requests that have arrived, at most one of each submission, carries their worlds
-through a control step in one call, writes everything in one transaction, and answers when that lies
+through a control step in one call, and hands everything to the writer, which answers when it lies
 on the disk. While a round is under way the next requests arrive, so the batches grow with the load.
 """
 
@@ -10,47 +10,25 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import jax
 import numpy as np
 
-import jaxosim
 from jaxosim.envs.episode import EnvState
 from jaxosim.serve import jobs, tables
 from jaxosim.serve.challenge import Challenge
 from jaxosim.serve.database import Database
 from jaxosim.serve.errors import RefusedError
-from jaxosim.serve.jobs import Job
+from jaxosim.serve.jobs import Job, Round
 from jaxosim.serve.session import ReplayError, Session
 from jaxosim.serve.stepping import SIZES, Stepper
 from jaxosim.serve.tasks import make_local
+from jaxosim.serve.writer import Stored, Writer
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 1.0  # s without a request, after which idle submissions are looked for
 _LONGEST_QUEUE = 100_000
 _FAILED = "the server could not play this step: the submission stands where it stood"
-
-
-class Round:
-    """What a round has done and has yet to write.
-
-    Attributes:
-      episodes: rows to be written.
-      steps: rows to be written.
-      closed: submission, total, whether it is complete.
-      answers: to be given once all is written.
-      touched: submissions whose worlds have moved on.
-    """
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.episodes: list[dict[str, Any]] = []
-        self.steps: list[dict[str, Any]] = []
-        self.closed: list[tuple[int, float, bool]] = []
-        self.answers: list[tuple[Job, dict[str, Any]]] = []
-        self.touched: set[str] = set()
 
 
 class Grader:
@@ -69,9 +47,11 @@ class Grader:
         self.time_limit = env.time_limit
         self._stepper = Stepper(env.osim_model.compiled)
         self._warm_up()
-        self._queue: queue.Queue[Job | None] = queue.Queue(_LONGEST_QUEUE)
+        self._queue: queue.SimpleQueue[Job | Stored | None] = queue.SimpleQueue()
+        self._writer = Writer(challenge, database, self._queue.put)
         self._sessions: dict[str, Session] = {}
         self._waiting: dict[str, list[Job]] = {}  # the first of each submission is next
+        self._writing: set[str] = set()  # whose first one the writer has
         self._last_used: dict[str, float] = {}
         self._swept = time.monotonic()
         for one in database.submissions(tables.submission.c.closed.is_(None)):
@@ -80,12 +60,14 @@ class Grader:
 
     def start(self) -> None:
         """Begin to answer."""
+        self._writer.start()
         self._thread.start()
 
     def stop(self) -> None:
         """Answer what has arrived, then end."""
         self._queue.put(None)
         self._thread.join()
+        self._writer.stop()
 
     def submit(self, job: Job) -> None:
         """Hand over a request.
@@ -93,10 +75,9 @@ class Grader:
         Raises:
           RefusedError: too many are waiting.
         """
-        try:
-            self._queue.put_nowait(job)
-        except queue.Full as error:
-            raise RefusedError(503, "the server is busy: try again later") from error
+        if self._queue.qsize() >= _LONGEST_QUEUE:
+            raise RefusedError(503, "the server is busy: try again later")
+        self._queue.put(job)
 
     def _warm_up(self) -> None:
         """Compile what the first requests need, one world and batches."""
@@ -114,26 +95,31 @@ class Grader:
         """Round after round, until a None has been taken and nobody waits."""
         is_ending = False
         while not (is_ending and not self._waiting):
-            is_ending |= self._collect(block=not self._waiting and not is_ending)
+            is_ending |= self._collect()
             self._sweep()
             try:
                 self._round()
-            except Exception:  # the next round may go well: a disk that was full, for instance
+            except Exception:  # the next round may go well
                 _log.exception("a round has failed")
-                self._drop(list(self._waiting), RefusedError(503, _FAILED))
+                self._drop(self._ready(), RefusedError(503, _FAILED))
 
-    def _collect(self, block: bool) -> bool:
-        """Take the requests that have arrived; whether the end is among them."""
+    def _ready(self) -> list[str]:
+        """Submissions with a request that can be played now."""
+        return [name for name in self._waiting if name not in self._writing]
+
+    def _collect(self) -> bool:
+        """Take what has arrived, at least one message if nothing can be played; whether to end."""
         is_ending = False
         with contextlib.suppress(queue.Empty):
-            job = self._queue.get(block, _PATIENCE if block else None)
+            one = self._queue.get_nowait() if self._ready() else self._queue.get(timeout=_PATIENCE)
             while True:
-                if job is None:
+                if one is None:
                     is_ending = True
+                elif isinstance(one, Stored):
+                    self._finish(one)
                 else:
-                    name = job.instance or f"new {id(job)}"
-                    self._waiting.setdefault(name, []).append(job)
-                job = self._queue.get_nowait()
+                    self._waiting.setdefault(one.name, []).append(one)
+                one = self._queue.get_nowait()
         return is_ending
 
     def _round(self) -> None:
@@ -145,11 +131,10 @@ class Grader:
             jobs.STATUS: self._status,
         }
         stepping: list[tuple[Session, EnvState, Job | None]] = []
-        created: list[Job] = []
-        for name, waiting in list(self._waiting.items()):
-            job = waiting[0]
+        for name in self._ready():
+            job = self._waiting[name][0]
             if job.kind == jobs.CREATE:
-                created.append(job)
+                now.created.append(job)
                 continue
             try:
                 if job.kind in (jobs.CLOSE, jobs.STATUS) and self._is_closed(now, job):
@@ -166,7 +151,9 @@ class Grader:
             except Exception as error:
                 self._fail(name, job, error)
         self._step(now, stepping)
-        self._write(now, created)
+        if now.jobs:
+            self._writing |= {job.name for job in now.jobs}
+            self._writer.put(now)
 
     def _step(self, now: Round, stepping: Sequence[tuple[Session, EnvState, Job | None]]) -> None:
         """Carry worlds through a control step, stored ones of a backlog among them."""
@@ -198,44 +185,38 @@ class Grader:
             now.answers.append((job, answer))
             now.touched.add(instance)
 
-    def _write(self, now: Round, created: Sequence[Job]) -> None:
-        """Store the round, then answer; what cannot be stored has not happened."""
-        failed: list[tuple[Job, RefusedError]] = []
-        try:
-            with self.database.begin() as connection:
-                for job in created:
-                    try:
-                        now.answers.append((job, self._create(connection, job)))
-                    except RefusedError as error:
-                        failed.append((job, error))
-                self.database.insert(connection, tables.episode, now.episodes)
-                self.database.insert(connection, tables.step, now.steps)
-                for one in now.closed:
-                    self.database.close_submission(connection, *one)
-        except Exception as error:
-            _log.error("a round could not be stored: %s", error)
+    def _finish(self, stored: Stored) -> None:
+        """Go on with the submissions of rounds that the writer has done with."""
+        done = [job for one in stored.rounds for job in one.jobs]
+        self._writing -= {job.name for job in done}
+        if stored.failed:
             lost = RefusedError(503, "the server cannot store results now: repeat the request")
-            self._drop(list(now.touched), lost)
-            for job in [*(job for job, _ in now.answers), *created]:
-                self._answer(job, lambda job=job: job.fail(lost))
+            self._drop([name for one in stored.rounds for name in one.touched], lost)
+            self._refuse(done, lost)
             return
-        for job, answer in now.answers:
-            self._answer(job, lambda job=job, answer=answer: job.succeed(answer))
-        for job, error in failed:
-            self._answer(job, lambda job=job, error=error: job.fail(error))
-        for submission, _, _ in now.closed:
-            self._forget(submission)
+        for job in done:
+            self._release(job)
+        for one in stored.rounds:
+            for job, answer in one.answers:
+                if job.kind == jobs.CREATE and isinstance(answer, dict):
+                    self._last_used[answer["instance_id"]] = time.monotonic()
+            for submission, _, _ in one.closed:
+                self._forget(submission)
 
-    def _answer(self, job: Job, give: Callable[[], None]) -> None:
-        """Answer a request, which then waits no longer."""
-        name = job.instance or f"new {id(job)}"
-        waiting = self._waiting.get(name, [])
+    def _release(self, job: Job) -> None:
+        """A request waits no longer."""
+        waiting = self._waiting.get(job.name, [])
         if job in waiting:
             waiting.remove(job)
             if not waiting:
-                del self._waiting[name]
-        if not job.answer.done():
-            give()
+                del self._waiting[job.name]
+
+    def _refuse(self, refused: Sequence[Job], error: RefusedError) -> None:
+        """Answer requests with an error; those that wait no longer have been answered."""
+        waiting = [job for job in refused if job in self._waiting.get(job.name, [])]
+        for job in waiting:
+            self._release(job)
+        jobs.give((job, error) for job in waiting)
 
     def _fail(self, name: str, job: Job, error: Exception) -> None:
         """Answer a request that has been refused, or that ours could not do."""
@@ -243,14 +224,13 @@ class Grader:
             _log.error("submission %s", job.instance, exc_info=error)
             self._sessions.pop(name, None)
             error = RefusedError(500, _FAILED)
-        self._answer(job, lambda: job.fail(error))
+        self._refuse([job], error)
 
     def _drop(self, instances: Sequence[str], error: RefusedError) -> None:
         """Forget worlds, which are taken from the database again, and refuse who waits."""
         for instance in instances:
             self._sessions.pop(instance, None)
-            for job in list(self._waiting.get(instance, [])):
-                self._answer(job, lambda job=job: job.fail(error))
+            self._refuse(list(self._waiting.get(instance, [])), error)
 
     # --------------------------------------------------------------------------- requests
 
@@ -293,14 +273,6 @@ class Grader:
             raise RefusedError(409, "this request was answered before, and others since")
         now.answers.append((job, session.last_answer))
         return True
-
-    def _create(self, connection: Any, job: Job) -> dict[str, Any]:
-        """Begin a submission."""
-        versions = f"jaxosim {jaxosim.__version__}, jax {jax.__version__}"
-        new = {"key": job.key, "client": job.client, "versions": versions}
-        submission = self.database.add_submission(connection, self.challenge, job.account, new)
-        self._last_used[submission.instance] = time.monotonic()
-        return {"instance_id": submission.instance}
 
     def _reset(self, now: Round, session: Session, job: Job) -> None:
         """Begin the next episode; the answer is empty where there is none."""

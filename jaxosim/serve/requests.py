@@ -1,18 +1,37 @@
 """Reading a request: bounded in size and time, JSON, of a known form."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from jaxosim.serve.challenge import Limits
 from jaxosim.serve.errors import RefusedError
 
 LONGEST_TEXT = 200  # of a version or a key
+
+
+class Call:
+    """A call that is answered with JSON, as an ASGI application.
+
+    Refusals and errors are answered by the application's handlers.
+    """
+
+    def __init__(self, handle: Callable[[Request], Awaitable[Response]]) -> None:
+        """Take the function that answers."""
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        response = await self._handle(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 async def read_json(request: Request, limits: Limits) -> Any:
@@ -27,18 +46,20 @@ async def read_json(request: Request, limits: Limits) -> Any:
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > limits.body_bytes:
         raise RefusedError(413, f"expected at most {limits.body_bytes} bytes")
-    body = bytearray()
+    body, is_whole = b"", False
     try:
         async with asyncio.timeout(limits.body_seconds):
-            async for part in request.stream():
-                body += part
+            while not is_whole:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise RefusedError(400, "the client has gone")
+                body += message.get("body", b"")
                 if len(body) > limits.body_bytes:
                     raise RefusedError(413, f"expected at most {limits.body_bytes} bytes")
+                is_whole = not message.get("more_body", False)
     except TimeoutError as error:
         raise RefusedError(408, f"expected the body within {limits.body_seconds:g} s") from error
-    except ClientDisconnect as error:
-        raise RefusedError(400, "the client has gone") from error
-    return parse(bytes(body))
+    return parse(body)
 
 
 def parse(text: bytes | str) -> Any:
@@ -47,7 +68,9 @@ def parse(text: bytes | str) -> Any:
     Raises:
       RefusedError: it is none.
     """
-    try:
+    with contextlib.suppress(ValueError):
+        return orjson.loads(text)
+    try:  # takes NaN by name and whole numbers of any length, of which a check tells more
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, f"expected JSON: {str(error)[:LONGEST_TEXT]}") from error

@@ -44,11 +44,12 @@ class Service:
         Raises:
           RefusedError: the request is refused, or takes too long.
         """
+        job.answer = asyncio.get_running_loop().create_future()
         self.grader.submit(job)
         seconds = self.challenge.limits.step_seconds
-        waiting = asyncio.wrap_future(job.answer)
         try:  # a step that is under way goes on: repeated with its key it gives its answer
-            return await asyncio.wait_for(asyncio.shield(waiting), seconds)
+            async with asyncio.timeout(seconds):
+                return await job.answer
         except TimeoutError as error:
             raise RefusedError(
                 503, f"no answer within {seconds:g} s: repeat the request"

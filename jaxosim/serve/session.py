@@ -32,6 +32,9 @@ def checked_action(action: Any, size: int) -> np.ndarray:
     if not isinstance(action, list) or len(action) != size:
         got = f"{len(action)} entries" if isinstance(action, list) else type(action).__name__
         raise RefusedError(422, f"{what}, got {got}")
+    if {int, float}.issuperset(map(type, action)):
+        if all(abs(value) <= LARGEST_CONTROL for value in action):
+            return np.array(action, float)
     for place, value in enumerate(action):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise RefusedError(422, f"{what}, got {type(value).__name__} at {place}")

@@ -1,6 +1,7 @@
 """Control steps of many worlds of one task as one call, each to the bit as it would be alone."""
 
 import dataclasses
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +15,10 @@ from jaxosim.host.forks import check_process
 from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.osim_rl.osim_model import OsimModel
 
-# Worlds of a call, which is filled up to the next of these. Each is a program to be compiled; a
-# vector of worlds that are added costs as much as any other. While half of the clients wait for the
-# simulation, the others' requests are read, so that batches are about half of their number. More
-# worlds delay those that come first.
-SIZES = (8, 16, 32, 64, 96, 128)
+# Worlds of a call, which is filled up to the next of these. Each is a program to be compiled around
+# the one kernel; a vector of worlds that are added costs as much as any other. More worlds delay
+# those that come first.
+SIZES = tuple(range(8, 129, 8))
 
 
 class Stepper:
@@ -33,6 +33,9 @@ class Stepper:
         self._compiled = compiled
         self._is_one_kernel: bool | None = None
         self._many = jax.jit(self._batch)
+        # What `_row` gives of a world that was stepped here.
+        self._rows: weakref.WeakKeyDictionary[OsimModel, tuple[EnvState, list[np.ndarray]]]
+        self._rows = weakref.WeakKeyDictionary()
 
     def _batch(self, params: Any, key: Any, varying: EnvState, action: jax.Array) -> EnvState:
         """A step of every world.
@@ -77,22 +80,28 @@ class Stepper:
     def _integrate_batch(self, models: Sequence[OsimModel]) -> None:
         """One call; the batch is filled up with its last world."""
         shared = models[0].present
-        rows = [jax.tree.flatten(_with_shared(model.present, None, None)) for model in models]
-        actions = [model.action for model in models]
         size = next(size for size in SIZES if size >= len(models))
-        order = [min(place, len(models) - 1) for place in range(size)]
-        columns = [
-            np.stack([np.asarray(rows[place][0][leaf]) for place in order])
-            for leaf in range(len(rows[0][0]))
-        ]
-        varying = jax.tree.unflatten(rows[0][1], columns)
-        action = np.stack([actions[place] for place in order])
-        after = self._many(shared.params, shared.key, varying, action)
-        leaves, tree = jax.tree.flatten(jax.device_get(after))
+        filled = [*models, *[models[-1]] * (size - len(models))]
+        rows = [self._row(model) for model in filled]
+        columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
+        action = np.stack([model.action for model in filled])
+        tree = jax.tree.structure(_with_shared(shared, None, None))
+        varying = jax.tree.unflatten(tree, columns)
+        after = jax.device_get(self._many(shared.params, shared.key, varying, action))
+        leaves, tree = jax.tree.flatten(after)
         for place, model in enumerate(models):
-            own = jax.tree.unflatten(tree, [leaf[place] for leaf in leaves])
-            before = model.present
-            model.world = _with_shared(own, before.params, before.key)
+            row = [leaf[place : place + 1] for leaf in leaves]
+            own = jax.tree.unflatten(tree, [leaf[0] for leaf in row])
+            model.world = _with_shared(own, model.present.params, model.present.key)
+            self._rows[model] = model.world, row
+
+    def _row(self, model: OsimModel) -> list[np.ndarray]:
+        """What a world does not share, each leaf with an axis for the batch."""
+        world, row = self._rows.get(model, (None, []))
+        if world is not model.present:
+            leaves = jax.tree.leaves(_with_shared(model.present, None, None))
+            row = [np.asarray(leaf)[None] for leaf in leaves]
+        return row
 
 
 def _with_shared(es: EnvState, params: Any, key: Any) -> EnvState:

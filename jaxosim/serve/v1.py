@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from jaxosim.serve.requests import LONGEST_TEXT, answer, read_json, table, text
+from jaxosim.serve.requests import LONGEST_TEXT, Call, answer, read_json, table, text
 from jaxosim.serve.service import Service
 from jaxosim.serve.tokens import address_of, bearer_of, key_of
 
@@ -64,11 +64,11 @@ def routes(service: Service) -> list[Route]:
         return answer({})
 
     calls = {
-        "/v1/envs/": create,
+        "/v1/envs/{instance}/step/": step,  # the most frequent first
         "/v1/envs/{instance}/reset/": reset,
-        "/v1/envs/{instance}/step/": step,
+        "/v1/envs/": create,
         "/v1/envs/{instance}/monitor/start/": monitor_start,
         "/v1/envs/{instance}/monitor/close/": monitor_close,
         "/v1/envs/{instance}/close/": close,
     }
-    return [Route(path, call, methods=["POST"]) for path, call in calls.items()]
+    return [Route(path, Call(call), methods=["POST"]) for path, call in calls.items()]

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from jaxosim.serve.database import Account
 from jaxosim.serve.errors import RefusedError
 from jaxosim.serve.openapi import description
-from jaxosim.serve.requests import answer, dump, parse, read_json, table, text
+from jaxosim.serve.requests import Call, answer, dump, parse, read_json, table, text
 from jaxosim.serve.service import Service
 from jaxosim.serve.tokens import address_of, bearer_of, key_of
 
@@ -26,15 +26,21 @@ _OTHER_HOST = 1008  # WebSocket: policy violation
 def routes(service: Service) -> list[BaseRoute]:
     """The calls."""
     calls = Calls(service)
+    gets = {
+        "/v2/openapi.json": calls.openapi,
+        "/v2/challenge": calls.challenge,
+        "/v2/submissions/{instance}": calls.status,
+    }
+    posts = {
+        "/v2/submissions/{instance}/step": calls.step,
+        "/v2/steps": calls.steps,
+        "/v2/submissions/{instance}/reset": calls.reset,
+        "/v2/submissions/{instance}/close": calls.close,
+        "/v2/submissions": calls.create,
+    }
     return [
-        Route("/v2/openapi.json", calls.openapi, methods=["GET"]),
-        Route("/v2/challenge", calls.challenge, methods=["GET"]),
-        Route("/v2/submissions", calls.create, methods=["POST"]),
-        Route("/v2/submissions/{instance}", calls.status, methods=["GET"]),
-        Route("/v2/submissions/{instance}/reset", calls.reset, methods=["POST"]),
-        Route("/v2/submissions/{instance}/step", calls.step, methods=["POST"]),
-        Route("/v2/submissions/{instance}/close", calls.close, methods=["POST"]),
-        Route("/v2/steps", calls.steps, methods=["POST"]),
+        *(Route(path, Call(call), methods=["POST"]) for path, call in posts.items()),
+        *(Route(path, Call(call), methods=["GET"]) for path, call in gets.items()),
         WebSocketRoute("/v2/socket", calls.socket),
     ]
 
