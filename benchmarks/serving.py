@@ -127,15 +127,11 @@ class Connection(asyncio.Protocol):
         """Status and answer of one attempt."""
         loop = asyncio.get_running_loop()
         if self.transport is None:
-            await loop.create_connection(lambda: self, "127.0.0.1", self.server.port)
-        assert self.transport is not None  # by `connection_made`
+            made = loop.create_connection(lambda: self, "127.0.0.1", self.server.port)
+            self.transport, _ = await made
         self.answer, self.received = loop.create_future(), b""
         self.transport.write(request)
         return await self.answer
-
-    def connection_made(self, transport):
-        """A new connection."""
-        self.transport = transport
 
     def data_received(self, data):
         """A part of an answer."""
