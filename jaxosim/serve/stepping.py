@@ -2,7 +2,7 @@
 
 import dataclasses
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,11 +14,12 @@ from jaxosim.fused.operation import operation_p
 from jaxosim.host.forks import check_process
 from jaxosim.osim_rl.compiled_env import CompiledEnv
 from jaxosim.osim_rl.osim_model import OsimModel
+from jaxosim.serve.packing import Packing, Rows
 
 # Worlds of a call, which is filled up to the next of these. Each is a program to be compiled around
 # the one kernel; a vector of worlds that are added costs as much as any other. More worlds delay
 # those that come first.
-SIZES = tuple(range(8, 129, 8))
+SIZES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128)
 
 
 class Stepper:
@@ -32,25 +33,10 @@ class Stepper:
         """Take the task; nothing is compiled yet."""
         self._compiled = compiled
         self._is_one_kernel: bool | None = None
-        self._many = jax.jit(self._batch)
-        # What `_row` gives of a world that was stepped here.
-        self._rows: weakref.WeakKeyDictionary[OsimModel, tuple[EnvState, list[np.ndarray]]]
+        self._batch: tuple[Packing, Callable[[Rows, np.ndarray], Rows]] | None = None
+        # The row of a world that was stepped here.
+        self._rows: weakref.WeakKeyDictionary[OsimModel, tuple[EnvState, Rows]]
         self._rows = weakref.WeakKeyDictionary()
-
-    def _batch(self, params: Any, key: Any, varying: EnvState, action: jax.Array) -> EnvState:
-        """A step of every world.
-
-        Each world is given numbers of its own: what a kernel works out of shared ones it works out
-        apart, once for all worlds, and rounds otherwise than in a single world.
-        """
-        count = len(action)
-        own = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
-        return jax.vmap(self._one, in_axes=(0, None, 0, 0))(own, key, varying, action)
-
-    def _one(self, params: Any, key: Any, varying: EnvState, action: jax.Array) -> EnvState:
-        """A step of a world, without what all worlds share."""
-        es = self._compiled.step(_with_shared(varying, params, key), action)
-        return _with_shared(es, None, None)
 
     def integrate(self, models: Sequence[OsimModel]) -> None:
         """Carry each world through one control step under its own excitations.
@@ -79,29 +65,46 @@ class Stepper:
 
     def _integrate_batch(self, models: Sequence[OsimModel]) -> None:
         """One call; the batch is filled up with its last world."""
-        shared = models[0].present
+        if self._batch is None:
+            self._batch = self._compile(models[0].present)
+        packing, step = self._batch
         size = next(size for size in SIZES if size >= len(models))
-        filled = [*models, *[models[-1]] * (size - len(models))]
-        rows = [self._row(model) for model in filled]
-        columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
-        action = np.stack([model.action for model in filled])
-        tree = jax.tree.structure(_with_shared(shared, None, None))
-        varying = jax.tree.unflatten(tree, columns)
-        after = jax.device_get(self._many(shared.params, shared.key, varying, action))
-        leaves, tree = jax.tree.flatten(after)
+        rows = [self._row(packing, model) for model in models]
+        rows += rows[-1:] * (size - len(models))
+        action = np.stack([model.action for model in models])
+        action = np.concatenate([action, *[action[-1:]] * (size - len(models))])
+        after = jax.device_get(step(packing.stack(rows), action))
         for place, model in enumerate(models):
-            row = [leaf[place : place + 1] for leaf in leaves]
-            own = jax.tree.unflatten(tree, [leaf[0] for leaf in row])
+            row = {name: part[place : place + 1] for name, part in after.items()}
+            own = packing.world(row)
             model.world = _with_shared(own, model.present.params, model.present.key)
             self._rows[model] = model.world, row
 
-    def _row(self, model: OsimModel) -> list[np.ndarray]:
-        """What a world does not share, each leaf with an axis for the batch."""
-        world, row = self._rows.get(model, (None, []))
+    def _row(self, packing: Packing, model: OsimModel) -> Rows:
+        """What a world does not share."""
+        world, row = self._rows.get(model, (None, {}))
         if world is not model.present:
-            leaves = jax.tree.leaves(_with_shared(model.present, None, None))
-            row = [np.asarray(leaf)[None] for leaf in leaves]
+            row = packing.row(_with_shared(model.present, None, None))
         return row
+
+    def _compile(self, shared: EnvState) -> tuple[Packing, Callable[[Rows, np.ndarray], Rows]]:
+        """A step of a batch of worlds that share numbers and key with this one.
+
+        Each world is given numbers of its own: what a kernel works out of shared ones it works out
+        apart, once for all worlds, and rounds otherwise than in a single world.
+        """
+        packing = Packing(_with_shared(shared, None, None))
+
+        def one(params: Any, varying: EnvState, action: jax.Array) -> EnvState:
+            es = self._compiled.step(_with_shared(varying, params, shared.key), action)
+            return _with_shared(es, None, None)
+
+        def many(rows: Rows, action: jax.Array) -> Rows:
+            count = len(action)
+            own = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), shared.params)
+            return packing.pack(jax.vmap(one)(own, packing.unpack(rows), action))
+
+        return packing, jax.jit(many)
 
 
 def _with_shared(es: EnvState, params: Any, key: Any) -> EnvState:
