@@ -45,14 +45,14 @@ def test_a_batch_gives_each_world_the_numbers_that_it_has_alone(task):
             env.generators = Generators.seeded(seed)
             env.reset()
     for _ in range(4):
+        before = []
         for alone, together in pairs:
             action = draws.uniform(size=alone.get_action_space_size())
             alone.step(action)
-            together.begin_step(action)
+            before.append(together.begin_step(action))
         stepper.integrate([together.osim_model for _, together in pairs])
-        for alone, together in pairs:
-            if task == "L2M2019Env":
-                together.settle(together.osim_model.present)
+        for (alone, together), world in zip(pairs, before, strict=True):
+            together.resample_if_needed(world)
             for one, other in zip(
                 numbers(alone.osim_model.world), numbers(together.osim_model.world), strict=True
             ):
