@@ -29,13 +29,10 @@ Appends a line to benchmarks/results/census.jsonl.
 
 import dataclasses
 import functools
-import hashlib
-import json
 import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +40,9 @@ import click
 import jax
 import jax.numpy as jnp
 import numpy as np
-from opensim_comparison.processes import Worker
+from opensim_comparison.answers import Answers, limit_processor_time
 from record import PACKAGES, record
+from tables import show_markdown
 
 jax.config.update("jax_enable_x64", True)
 os.environ.setdefault("JAXOSIM_LLVM_LEVEL", "0")
@@ -60,7 +58,6 @@ SINGULAR_STATES = "singular"
 BOUND = 1e-8  # of accelerations, and of what OpenSim misses its own equations of motion by
 CONDITION = 1e6  # of these equations, beyond which neither program keeps eight digits
 TAKES = "loads it"
-FILES_PER_PROCESS = 25  # compiled programs stay in memory
 MOTION = ("accelerations", "OpenSim's residual", "states")  # of a row that was compared
 OUTCOMES = {
     AGREES: "load and move as in OpenSim",
@@ -92,83 +89,26 @@ def main(
 ) -> None:
     """Ask, print, append."""
     paths = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.osim"))}
-    kept = _Kept(results)
     rows: dict[str, dict] = {}
-    jobs = {name: ("load", str(path), live) for name, path in paths.items()}
-    for name, row in _answers(jobs, paths, kept, timeout):
-        rows[name] = row
-        if row["outcome"] != LOADS or row["opensim"] != TAKES or loads:
-            _say(name, row)
-    if live and not loads:
-        jobs = {
-            name: ("compare", str(paths[name]), states, quantities)
-            for name, row in sorted(rows.items(), key=lambda item: item[1].get("size", 0))
-            if row["outcome"] == LOADS and row["opensim"] == TAKES
-        }
-        for name, row in _answers(jobs, paths, kept, timeout):
-            rows[name] = row
-            _say(name, row)
-    rows = {name: rows[name] for name in paths}
+    with Answers(Reader, results, timeout) as answers:
+        died = functools.partial(_row, FAILED)
+        for name, path in paths.items():
+            row = rows[name] = answers.ask(name, path, "load", live, died=died)
+            if row["outcome"] != LOADS or row["opensim"] != TAKES or loads:
+                _say(name, row)
+        died = functools.partial(_row, FAILED, opensim=TAKES)
+        for name in sorted(rows, key=lambda name: rows[name].get("size", 0)):
+            comparable = rows[name]["outcome"] == LOADS and rows[name]["opensim"] == TAKES
+            if live and not loads and comparable:
+                asked = name, paths[name], "compare", states, quantities
+                rows[name] = answers.ask(*asked, died=died)
+                _say(name, rows[name])
     _sum_up(rows)
     record("census", {"states": states, "files": rows}, PACKAGES + (("opensim",) if live else ()))
 
 
 def _say(name: str, row: dict) -> None:
     click.echo(f"{row['outcome']:12s} {name}" + (f": {row['why']}" if row["why"] else ""))
-
-
-class _Kept:
-    """Answers by content of the file and question, in a file of JSON lines."""
-
-    def __init__(self, path: Path | None):
-        self._path, self._rows = path, {}
-        if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                kept = json.loads(line)
-                self._rows[kept["key"]] = kept["row"]
-
-    def get(self, key: str) -> dict | None:
-        """The row of a key, or None."""
-        return self._rows.get(key)
-
-    def add(self, key: str, name: str, row: dict) -> None:
-        """Keep a row."""
-        self._rows[key] = row
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "name": name, "row": row}) + "\n")
-
-
-def _answers(
-    jobs: dict[str, tuple], paths: dict[str, Path], kept: _Kept, timeout: int
-) -> Iterator[tuple[str, dict]]:
-    """The row of each file, kept or from a process that answers for several of them."""
-    worker, count = None, 0
-    for name, (method, *arguments) in jobs.items():
-        content = hashlib.sha256(paths[name].read_bytes()).hexdigest()[:16]
-        key = " ".join([content, method, *map(str, arguments[1:])])
-        row = kept.get(key)
-        if row is None:
-            if worker is None or count == FILES_PER_PROCESS:
-                _close(worker)
-                worker, count = Worker(Reader, timeout), 0
-                worker.receive()
-            count += 1
-            try:
-                row = worker.call(method, *arguments)
-            except (RuntimeError, EOFError) as error:  # the process ended
-                row = _row(FAILED, f"{error}: a crash, or more than {timeout} s")
-                row["opensim"] = TAKES if method == "compare" else ""
-                _close(worker)
-                worker = None
-            kept.add(key, name, row)
-        yield name, row
-    _close(worker)
-
-
-def _close(worker: Worker | None) -> None:
-    if worker is not None:
-        worker.close()
 
 
 def _row(outcome: str, why: str, **more: object) -> dict:
@@ -186,7 +126,7 @@ class Reader:
 
     def load(self, path: str, live: bool) -> dict:
         """What becomes of a file: an outcome, why, the unsupported parts by class, its size."""
-        self._start()
+        limit_processor_time(self._timeout)
         try:
             model, _ = jaxosim.load_model(path)
         except jaxosim.UnsupportedComponentError as error:
@@ -208,7 +148,7 @@ class Reader:
         from jaxosim.opensim.model import OpenSimModel
         from jaxosim.opensim.sampling import on_constraints, random_states
 
-        self._start()
+        limit_processor_time(self._timeout)
         try:
             if not jaxosim.load_model(path)[0].coordinate_names:
                 return _row(LOADS, "nothing moves", opensim=TAKES)
@@ -232,16 +172,6 @@ class Reader:
         if motion["states"].startswith("0"):
             outcome, over = SINGULAR_STATES, ["near singular, or OpenSim's accelerations are NaN"]
         return _row(outcome, ", ".join(over), opensim=TAKES, **motion)
-
-    def _start(self) -> None:
-        """Let this process end after so many processor seconds more."""
-        try:
-            import resource
-        except ImportError:  # Windows
-            return
-        used = sum(os.times()[:2])
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + self._timeout, hard))
 
 
 @functools.cache
@@ -312,12 +242,6 @@ def _opensim_says(path: str) -> str:
     return TAKES
 
 
-def _markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table."""
-    for row in (columns, ["---"] * len(columns), *rows):
-        click.echo("| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |")
-
-
 def _by_source(rows: dict[str, dict]) -> None:
     """Print how many files of each source load, and move as in OpenSim; and the misses."""
     sources: dict[str, list[dict]] = {}
@@ -335,11 +259,11 @@ def _by_source(rows: dict[str, dict]) -> None:
     table.append(("all", *(sum(row[i] for row in table) for i in range(1, 9))))
     click.echo("")
     columns = ("source", "files", "OpenSim loads", "of these load here", "agree", "differ")
-    _markdown((*columns, "not compared", "refused", "no answer"), table)
+    show_markdown((*columns, "not compared", "refused", "no answer"), table)
     click.echo("")
     compared = [(name, row) for name, row in rows.items() if "states" in row]
     figures = ("file", "accelerations", "OpenSim's own residual", "states", "beyond their bounds")
-    _markdown(
+    show_markdown(
         figures,
         (
             (name, f"{row[MOTION[0]]:.1e}", f"{row[MOTION[1]]:.1e}", row[MOTION[2]], row["why"])
@@ -350,7 +274,7 @@ def _by_source(rows: dict[str, dict]) -> None:
     if missed:
         click.echo("")
         columns = ("not compared", "outcome", "OpenSim", "cause")
-        _markdown(columns, ((n, r["outcome"], r["opensim"], r["why"]) for n, r in missed))
+        show_markdown(columns, ((n, r["outcome"], r["opensim"], r["why"]) for n, r in missed))
 
 
 def _sum_up(rows: dict[str, dict]) -> None:

@@ -35,6 +35,12 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     _CONSOLE.print(drawn)
 
 
+def show_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table in Markdown."""
+    for row in (columns, ["---"] * len(columns), *rows):
+        print("| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |")
+
+
 def show_targets(targets: Sequence[Target]) -> None:
     """Print the bounds beside the measurements."""
     rows = [

@@ -1,152 +1,257 @@
-"""Do models of any folder follow OpenSim for a fifth of a second, and what do they cost to load?
+r"""Do models of any folder follow OpenSim for a fifth of a second, and what do they cost to load?
 
-    python benchmarks/trajectories.py MODEL … [--steps 20] [--accuracy 1e-8] [--timeout 600]
+\b
+    python benchmarks/trajectories.py MODEL …                  some models
+    python benchmarks/trajectories.py FOLDER --results FILE    every .osim file below it
+    python benchmarks/trajectories.py MODEL … --costs          and what loading costs
 
 From the default pose at rest, muscles in equilibrium; every control, those of actuators included,
 is uniform in [0, 1] and drawn anew every 50 ms from a fixed seed. Both programs integrate by
 Runge-Kutta-Merson at this accuracy, starting anew in each step of 10 ms. The error is the largest
-of any coordinate (rad | m); tolerance 1e-5. Beside it how far OpenSim is from itself when it starts
-1e-15 (rad | m) aside: no other program can be expected to be nearer. Then processor seconds: of
+of any coordinate (rad | m); tolerance 1e-5. Beyond it, OpenSim is asked how far it is from itself
+when it starts 1e-15 (rad | m) aside: no other program can be expected to be nearer. If the two
+programs begin at poses that differ, as an assembly may leave them, jaxosim is asked again from
+OpenSim's pose, and that error is the one that counts. Float64, the smallest files first.
+
+`--results FILE` keeps a line for each program's motion, by the content of the .osim file and the
+question; what is there is not asked again, so that a run that was ended goes on.
+
+With `--costs` also OpenSim's difference from itself within the tolerance, and processor seconds: of
 reading and building the model, median of three; of tracing and compiling `step` of one world with
-the default options, no kernels on disk. Float64.
+the default options, no kernels on disk.
 
-Each model has a process of its own, since OpenSim keeps a file's defaults for the next one, and is
-given up after the timeout. Each appends a line to benchmarks/results/trajectories.jsonl; a model
-that has a line of the same steps and accuracy is not measured again unless `--again` is given. At
-the end, the table of docs/fidelity.md in Markdown.
-"""
+Prints a line for each file, then the tables of docs/fidelity.md in Markdown, and appends a line to
+benchmarks/results/trajectories.jsonl.
+"""  # noqa: D301, for click \b begins a block of code
 
-import argparse
-import json
 import os
-import pathlib
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
+import click
 import jax
-from record import PACKAGES, RESULTS, record
+import numpy as np
+from opensim_comparison.answers import Answers, Row, limit_processor_time
+from record import PACKAGES, record
+from tables import show_markdown
+
+import jaxosim
+from jaxosim.models.catalog import resolve
+
+jax.config.update("jax_enable_x64", True)
 
 NAME = "trajectories"
 TOLERANCE = 1e-5
 PATTERN = "random"
 LOADS = 3
-COLUMNS = ("model", "error", "where", "OpenSim from itself", "load (s)", "compile (s)")
+FOLLOWS, SCATTERS, DIFFERS = "follows", "scatters", "differs"
+OPENSIM_REFUSES, OPENSIM_FAILS = "OpenSim refuses", "OpenSim fails"
+REFUSED, FAILED = "refused", "failed"
+OUTCOMES = {
+    FOLLOWS: "within 1e-5",
+    SCATTERS: "no farther than OpenSim from itself",
+    DIFFERS: "beyond",
+    OPENSIM_FAILS: "not integrated by OpenSim",
+    OPENSIM_REFUSES: "not loaded by OpenSim",
+    REFUSED: "refused here",
+    FAILED: "no answer",
+}
+COSTS = ("load (s)", "compile (s)")
 
 
-def measured(path: str, steps: int, accuracy: float) -> dict:
-    """The figures of one model, or under `failed` the reason why there are none."""
-    jax.config.update("jax_enable_x64", True)
-    from opensim_comparison.trajectories import repeatability, trajectory_error
+@click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("models", nargs=-1, required=True)
+@click.option("--results", type=click.Path(path_type=Path), help="Lines to keep and to go on from.")
+@click.option("--steps", default=20, show_default=True, help="Of 10 ms, at most 100.")
+@click.option("--accuracy", default=1e-8, show_default=True, help="Of both integrators.")
+@click.option("--timeout", default=600, show_default=True, help="Processor seconds of one motion.")
+@click.option("--costs", is_flag=True, help="Measure what loading costs.")
+def main(
+    models: tuple[str, ...],
+    results: Path | None,
+    steps: int,
+    accuracy: float,
+    timeout: int,
+    costs: bool,
+) -> None:
+    """Ask, print, append."""
+    rows: dict[str, Row] = {}
+    paths = files(models)
+    with Answers(Mover, results, timeout) as answers:
+        for name in sorted(paths, key=lambda name: paths[name].stat().st_size):
+            rows[name] = compared(answers, name, paths[name], steps, accuracy, costs)
+            click.echo(f"{rows[name]['outcome']:15s} {name}: {said(rows[name])}")
+    rows = {name: rows[name] for name in paths}
+    _print_tables(rows, costs)
+    record(NAME, {"steps": steps, "accuracy": accuracy, "files": rows}, (*PACKAGES, "opensim"))
 
-    import jaxosim
-    from jaxosim.models.catalog import resolve
-    from jaxosim.opensim.model import OpenSimModel
 
-    try:
+def files(models: tuple[str, ...]) -> dict[str, Path]:
+    """Paths by name: below a folder that relative to it, else the last two parts."""
+    found: dict[str, Path] = {}
+    for model in models:
+        if os.path.isdir(model):
+            below = sorted(Path(model).rglob("*.osim"))
+            found |= {str(path.relative_to(model)): path for path in below}
+        else:
+            path = Path(resolve(model))
+            found["/".join(path.parts[-2:])] = path
+    return found
+
+
+def compared(
+    answers: Answers, name: str, path: Path, steps: int, accuracy: float, costs: bool = False
+) -> Row:
+    """The row of a file: an outcome, why, and where both programs moved, how far apart they are."""
+    from opensim_comparison.trajectories import NUDGE
+
+    def ask(method: str, *more: Any) -> Row:
+        asked = name, path, method, *more
+        return answers.ask(*asked, died=lambda why: {"failed": FAILED, "why": f"{method}: {why}"})
+
+    plan = steps, accuracy
+    expected = ask("opensim", *plan, 0.0)
+    if "failed" in expected:
+        return {"outcome": expected["failed"], "why": expected["why"]}
+    if not expected["coordinates"]:
+        return {"outcome": FOLLOWS, "why": "nothing moves"}
+    obtained = ask("jaxosim", *plan, None)
+    if "failed" in obtained:
+        return {"outcome": obtained["failed"], "why": obtained["why"]}
+    row: Row = {"outcome": FOLLOWS, "why": "", **_apart(obtained, expected)}
+    if row["error"] > TOLERANCE < 10 * row["start"]:
+        again = ask("jaxosim", *plan, expected["q"][0])
+        row |= {"why": f"starts {row['start']:.1e} aside", **_apart(again, expected)}
+    if row["error"] > TOLERANCE or costs:
+        aside = ask("opensim", *plan, NUDGE)
+        row["OpenSim from itself"] = _apart(aside, expected)["error"] if "q" in aside else np.inf
+    if row["error"] > TOLERANCE:
+        row["outcome"] = SCATTERS if row["error"] <= row["OpenSim from itself"] else DIFFERS
+    return row | (ask("costs") if costs else {})
+
+
+def _apart(obtained: Row, expected: Row) -> Row:
+    """How far two motions are apart, and their starts."""
+    from opensim_comparison.trajectories import largest_difference
+
+    first, second = np.array(obtained["q"]), np.array(expected["q"])
+    error = largest_difference(expected["coordinates"], first, second)
+    start = float(np.abs(first - second)[0].max())
+    return {"error": error.value, "where": error.place, "start": start}
+
+
+class Mover:
+    """Moves models in both programs, in a process that ends when one takes too long."""
+
+    def __init__(self, timeout: int):
+        """Prepare for motions that take so many processor seconds each at most."""
+        warnings.simplefilter("ignore")
+        os.environ["JAXOSIM_CACHE_DIR"] = ""
+        self._timeout = timeout
+
+    def opensim(self, path: str, steps: int, accuracy: float, aside: float) -> Row:
+        """OpenSim's motion `[step+1, coordinate]` and the names of its coordinates, or a reason."""
+        from opensim_comparison.trajectories import opensim_motion
+
+        from jaxosim.opensim.model import OpenSimModel
+
+        limit_processor_time(self._timeout)
+        try:
+            oracle = OpenSimModel(path)
+        except RuntimeError as error:
+            return _reason(OPENSIM_REFUSES, error)
+        try:
+            q = opensim_motion(oracle, PATTERN, accuracy, steps, aside)
+        except RuntimeError as error:
+            return _reason(OPENSIM_FAILS, error)
+        if not np.isfinite(q).all():
+            return {"failed": OPENSIM_FAILS, "why": "OpenSim's coordinates are not finite"}
+        return {"q": q.tolist(), "coordinates": oracle.coordinate_names}
+
+    def jaxosim(self, path: str, steps: int, accuracy: float, pose: list[float] | None) -> Row:
+        """Jaxosim's motion, or why there is none."""
+        from opensim_comparison.trajectories import jaxosim_motion
+
+        limit_processor_time(self._timeout)
+        os.environ["JAXOSIM_LLVM_LEVEL"] = "0"  # of all the cheapest for a program that runs once
+        start = None if pose is None else np.array(pose)
+        try:
+            return {"q": jaxosim_motion(path, PATTERN, accuracy, steps, start).tolist()}
+        except jaxosim.JaxosimError as error:
+            return _reason(REFUSED, error)
+        except Exception as error:  # noqa: BLE001, the other files follow
+            return _reason(FAILED, error)
+
+    def costs(self, path: str) -> Row:
+        """Processor seconds of reading and building a model, and of compiling its step."""
+        from timing import compiled
+
+        limit_processor_time(self._timeout)
+        os.environ["JAXOSIM_LLVM_LEVEL"] = "1"
+        seconds = _load_seconds(path)
         model, params = jaxosim.load_model(path)
-        costs = {"load (s)": _load_seconds(path), "compile (s)": _compile_seconds(model, params)}
-        oracle = OpenSimModel(resolve(path))
-        error = trajectory_error(oracle, path, PATTERN, accuracy, steps)
-        scatter = repeatability(oracle, PATTERN, accuracy, steps)
-    except (jaxosim.JaxosimError, OSError, RuntimeError) as reason:
-        return {"failed": str(reason).splitlines()[0][:160]}
-    return {"error": error.value, "where": error.place, "OpenSim from itself": scatter, **costs}
+        state = jaxosim.initial_state(model, params)
+        controls = np.zeros(len(model.control_names))
+        start = time.process_time()
+        compiled(lambda at, row: jaxosim.step(model, params, at, row), state, controls)
+        return dict(zip(COSTS, (seconds, time.process_time() - start), strict=True))
+
+
+def _reason(outcome: str, error: Exception) -> Row:
+    """The answer of a program that raised this."""
+    return {"failed": outcome, "why": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
 
 
 def _load_seconds(path: str) -> float:
     """Median processor seconds of reading and building a model anew."""
-    from jaxosim.models.catalog import resolve
     from jaxosim.models.compile import compile_model
     from jaxosim.models.osim.reader import parse_model
     from jaxosim.models.osim.xml import read_bytes
 
-    source, seconds = resolve(path), []
+    source, seconds = Path(path), []
     for _ in range(LOADS):
         start = time.process_time()
-        compile_model(parse_model(read_bytes(source), os.fspath(source), None, source.parent))
+        compile_model(parse_model(read_bytes(source), path, None, source.parent))
         seconds.append(time.process_time() - start)
     return statistics.median(seconds)
 
 
-def _compile_seconds(model, params) -> float:
-    """Processor seconds of tracing and compiling a step of one world."""
-    import numpy as np
-    from timing import compiled
-
-    import jaxosim
-
-    state = jaxosim.initial_state(model, params)
-    controls = np.zeros(len(model.control_names))
-    start = time.process_time()
-    compiled(lambda at, row: jaxosim.step(model, params, at, row), state, controls)
-    return time.process_time() - start
+def said(row: Row) -> str:
+    """A row in words."""
+    if "error" not in row:
+        return row["why"]
+    parts = [f"{row['error']:.1e} ({row['where']})", row["why"]]
+    if "OpenSim from itself" in row:
+        parts.append(f"OpenSim from itself {row['OpenSim from itself']:.1e}")
+    return ", ".join(filter(None, parts))
 
 
-def _ask(path: str, plan: list[str], timeout: float) -> dict:
-    """The figures of one model from a process of its own, which keeps no kernels."""
-    command = [sys.executable, __file__, path, "--alone", *plan]
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "JAXOSIM_CACHE_DIR": folder}
-        try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=timeout
-            )
-        except subprocess.TimeoutExpired:
-            return {"failed": f"more than {timeout:g} s"}
-    if done.returncode:
-        return {"failed": f"exit {done.returncode}"}
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def recorded(plan: dict) -> dict[str, dict]:
-    """The latest figures of each model that were measured by the same plan."""
-    path = RESULTS / f"{NAME}.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = [json.loads(line) for line in lines]
-    return {row["model"]: row for row in rows if plan.items() <= row.items()}
-
-
-def cells(row: dict) -> list[str]:
-    """A row of the table."""
-    if "failed" in row:
-        return [row["model"], row["failed"], *[""] * (len(COLUMNS) - 2)]
-    return [
-        row["model"],
-        f"{row['error']:.1e}" + ("" if row["error"] <= TOLERANCE else " (above)"),
-        row["where"],
-        f"{row['OpenSim from itself']:.1e}",
-        f"{row['load (s)']:.2f}",
-        f"{row['compile (s)']:.1f}",
-    ]
-
-
-def main() -> None:
-    """Measure, record, print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("models", nargs="+", help="bundled names or paths")
-    parser.add_argument("--steps", type=int, default=20, help="of 10 ms, at most 100")
-    parser.add_argument("--accuracy", type=float, default=1e-8)
-    parser.add_argument("--timeout", type=float, default=600.0, help="(s) for one model")
-    parser.add_argument("--again", action="store_true", help="also what has been measured")
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.alone:
-        print(json.dumps(measured(given.models[0], given.steps, given.accuracy)))
-        return
-    plan = {"steps": given.steps, "accuracy": given.accuracy}
-    options = ["--steps", str(given.steps), "--accuracy", str(given.accuracy)]
-    names = {path: "/".join(pathlib.Path(path).parts[-2:]) for path in given.models}
-    for path, name in names.items():
-        if given.again or name not in recorded(plan):
-            row = {"model": name, **plan, **_ask(path, options, given.timeout)}
-            record(NAME, row, (*PACKAGES, "opensim"))
-            print(" | ".join(cells(row)), file=sys.stderr, flush=True)
-    found = recorded(plan)
-    for line in (COLUMNS, ["---"] * len(COLUMNS), *(cells(found[name]) for name in names.values())):
-        print("| " + " | ".join(line) + " |")
+def _print_tables(rows: dict[str, Row], costs: bool) -> None:
+    """Print how many files of each source have each outcome; the costs; the others one by one."""
+    sources: dict[str, Counter[str]] = {}
+    for name, row in rows.items():
+        sources.setdefault(name.partition("/")[0], Counter())[row["outcome"]] += 1
+    sources["all"] = sum(sources.values(), Counter())
+    columns = ("source", "files", *OUTCOMES.values())
+    table = [(s, n.total(), *(n[outcome] for outcome in OUTCOMES)) for s, n in sources.items()]
+    click.echo("")
+    show_markdown(columns, table)
+    if costs:
+        figures = ("error", "OpenSim from itself", *COSTS)
+        table = [
+            (name, row["where"], *(f"{row[figure]:.2g}" for figure in figures))
+            for name, row in rows.items()
+            if "error" in row
+        ]
+        click.echo("")
+        show_markdown(("model", "where", *figures), table)
+    others = [(n, r["outcome"], said(r)) for n, r in rows.items() if r["outcome"] != FOLLOWS]
+    click.echo("")
+    show_markdown(("file", "outcome", "error, or why there is none"), others)
 
 
 if __name__ == "__main__":

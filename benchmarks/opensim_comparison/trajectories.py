@@ -8,7 +8,7 @@ that can be expected.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import jax
@@ -50,14 +50,23 @@ def trajectory_error(
       accuracy: of both integrators.
       steps: of 10 ms; all of the pattern's if None.
     """
-    excitations = PATTERNS[pattern](oracle.control_count)[:steps]
-    expected = _opensim(oracle, excitations, accuracy, oracle.defaults)
-    model, params = jaxosim.load_model(name_or_path)
-    obtained = _rollout(model, accuracy)(params, jnp.asarray(excitations))
-    difference = np.abs(np.asarray(obtained.q) - expected[1:])
+    expected = opensim_motion(oracle, pattern, accuracy, steps)
+    obtained = jaxosim_motion(name_or_path, pattern, accuracy, steps)
+    return largest_difference(oracle.coordinate_names, obtained, expected)
+
+
+def largest_difference(names: Sequence[str], obtained: np.ndarray, expected: np.ndarray) -> Error:
+    """Largest difference of any coordinate at any sample after the start (rad | m), and where.
+
+    Args:
+      names: of the coordinates.
+      obtained: `[step+1, coordinate]` (rad | m); what is not finite counts as inf.
+      expected: likewise.
+    """
+    difference = np.abs(obtained - expected)[1:]
     difference = np.where(np.isfinite(difference), difference, np.inf)
-    sample, coordinate = np.unravel_index(np.argmax(difference), difference.shape)
-    place = f"{oracle.coordinate_names[coordinate]} after step {sample + 1}"
+    sample, coordinate = divmod(int(np.argmax(difference)), len(names))
+    place = f"{names[coordinate]} after step {sample + 1}"
     return Error(float(difference[sample, coordinate]), place)
 
 
@@ -72,38 +81,75 @@ def repeatability(
       accuracy: of the integrator.
       steps: of 10 ms; all of the pattern's if None.
     """
-    excitations = PATTERNS[pattern](oracle.control_count)[:steps]
-    nudged = oracle.defaults + np.where(oracle.locked, 0.0, NUDGE)
-    poses = (oracle.defaults, nudged)
-    first, second = (_opensim(oracle, excitations, accuracy, pose) for pose in poses)
+    first, second = (
+        opensim_motion(oracle, pattern, accuracy, steps, aside) for aside in (0.0, NUDGE)
+    )
     return float(np.abs(first - second).max())
 
 
-def _opensim(
-    oracle: OpenSimModel, excitations: np.ndarray, accuracy: float, q: np.ndarray
+def opensim_motion(
+    oracle: OpenSimModel, pattern: str, accuracy: float, steps: int | None = None, aside: float = 0
 ) -> np.ndarray:
-    fresh, start = accuracy != OSIM_RL_ACCURACY, {"q": q}
+    """Coordinates `[step+1, coordinate]` (rad | m) from the default pose at rest, by OpenSim.
+
+    Args:
+      oracle: of the model.
+      pattern: of all controls, from PATTERNS.
+      accuracy: of the integrator.
+      steps: of 10 ms; all of the pattern's if None.
+      aside: added to every coordinate of the pose that is not locked (rad | m).
+
+    Raises:
+      RuntimeError: OpenSim finds no equilibrium of a muscle, or does not integrate the model.
+    """
+    excitations = PATTERNS[pattern](oracle.control_count)[:steps]
+    pose = oracle.defaults + np.where(oracle.locked, 0.0, aside)
+    fresh = accuracy != OSIM_RL_ACCURACY
     return oracle.trajectory(
-        excitations, accuracy=accuracy, start=start, fresh_manager_each_step=fresh
+        excitations, accuracy=accuracy, start={"q": pose}, fresh_manager_each_step=fresh
     )["q"]
 
 
+def jaxosim_motion(
+    name_or_path: str,
+    pattern: str,
+    accuracy: float,
+    steps: int | None = None,
+    pose: np.ndarray | None = None,
+) -> np.ndarray:
+    """As `opensim_motion`, by jaxosim.
+
+    Args:
+      name_or_path: of the model.
+      pattern: of all controls, from PATTERNS.
+      accuracy: of the integrator.
+      steps: of 10 ms; all of the pattern's if None.
+      pose: `[coordinate]` (rad | m) to start from; the model's default if None.
+    """
+    model, _ = jaxosim.load_model(name_or_path)
+    excitations = PATTERNS[pattern](len(model.control_names))[:steps]
+    return np.asarray(_rollout(name_or_path, accuracy)(pose, jnp.asarray(excitations)))
+
+
 @functools.cache
-def _rollout(model: jaxosim.Model, accuracy: float) -> Callable:
-    """Compiled once for all patterns."""
+def _rollout(name_or_path: str, accuracy: float) -> Callable:
+    """Compiled once for all patterns; the model's parameters are constants of the program."""
+    model, params = jaxosim.load_model(name_or_path)
     stale = accuracy == OSIM_RL_ACCURACY
     options = jaxosim.Options(method="merson", accuracy=accuracy)
 
     @jax.jit
-    def run(params, excitations):
+    def run(pose, excitations):
         rest = jnp.zeros_like(params.coordinates.default_value)
-        state = jaxosim.initial_state(model, params, u=rest)
+        state = jaxosim.initial_state(model, params, pose, rest)
 
         def step(carry, controls):
             before = carry[1].controls if stale else None
             after = step_with_state(model, params, carry[0], controls, carry[1], options, before)
-            return after, after[0]
+            return after, after[0].q
 
-        return jax.lax.scan(step, (state, init_integrator(state, excitations[0])), excitations)[1]
+        start = state, init_integrator(state, excitations[0])
+        later = jax.lax.scan(step, start, excitations)[1]
+        return jnp.concatenate([state.q[None], later])
 
     return run

@@ -1,7 +1,6 @@
 """Control steps of models beside live OpenSim: the same motion, finite worlds, figures in a row."""
 
 import dataclasses
-import json
 import pathlib
 
 import numpy as np
@@ -22,9 +21,8 @@ def scripts(monkeypatch):
     import convergence
     import finite
     import models_against_opensim
-    import trajectories
 
-    return models_against_opensim, finite, trajectories, convergence
+    return models_against_opensim, finite, convergence
 
 
 @pytest.mark.opensim
@@ -53,26 +51,8 @@ def test_worlds_are_counted_by_whether_they_are_finite_and_fast(scripts):
     assert not finite.any()
 
 
-@pytest.mark.opensim
-def test_a_short_trajectory_is_opensims(scripts, opensim):
-    found = scripts[2].measured(ARM, steps=2, accuracy=1e-8)
-    assert found["error"] <= scripts[2].TOLERANCE and found["OpenSim from itself"] < 1e-10
-    assert found["load (s)"] > 0 and found["compile (s)"] > 0
-    refused = scripts[2].measured("no_model", 2, 1e-8)
-    assert refused["failed"].startswith("no bundled model")
-
-
-def test_a_measured_model_is_found_again_by_its_plan(scripts, tmp_path, monkeypatch):
-    monkeypatch.setattr(scripts[2], "RESULTS", tmp_path)
-    assert scripts[2].recorded({"steps": 20}) == {}
-    rows = [{"model": "a", "steps": steps, "failed": why} for steps, why in ((20, "x"), (2, "y"))]
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    (tmp_path / "trajectories.jsonl").write_text(text, encoding="utf-8")
-    assert scripts[2].recorded({"steps": 20}) == {"a": rows[0]}
-
-
 def test_errors_of_fixed_steps_fall_with_their_size(scripts):
-    *rows, aside = scripts[3].measured(ARM, seed=0, halvings=3)
+    *rows, aside = scripts[2].measured(ARM, seed=0, halvings=3)
     assert [row[0] for row in (*rows, aside)] == ["6", "12", "24", "24, aside"]
     errors = [row[2] for row in rows]
     assert errors[0] > 2 * errors[1] > 4 * errors[2] > 0
