@@ -27,6 +27,7 @@ REFERENCE_ACCURACY = 1e-9
 OSIM_RL_ACCURACY = 5e-5
 _TOLERANCES = {REFERENCE_ACCURACY: (1e-6, 1e-5), OSIM_RL_ACCURACY: (1e-4, 5e-3)}
 NUDGE = 1e-15  # (rad | m)
+DEEPEST = 0.1  # m that a contact sphere of the pose to start from may be below y = 0
 
 
 def tolerance(pattern: str, accuracy: float) -> float:
@@ -87,10 +88,22 @@ def repeatability(
     return float(np.abs(first - second).max())
 
 
+def start_pose(oracle: OpenSimModel) -> np.ndarray:
+    """The default pose `[coordinate]` (rad | m), lifted onto the ground if it is far below.
+
+    Some files have their feet a meter below it, where neither program can integrate the contacts.
+    """
+    q = np.array(oracle.defaults)
+    lowest = None if oracle.vertical is None else oracle.lowest_contact(q)
+    if lowest is not None and lowest < -DEEPEST:
+        q[oracle.vertical] -= lowest
+    return q
+
+
 def opensim_motion(
     oracle: OpenSimModel, pattern: str, accuracy: float, steps: int | None = None, aside: float = 0
 ) -> np.ndarray:
-    """Coordinates `[step+1, coordinate]` (rad | m) from the default pose at rest, by OpenSim.
+    """Coordinates `[step+1, coordinate]` (rad | m) from `start_pose` at rest, by OpenSim.
 
     Args:
       oracle: of the model.
@@ -103,7 +116,7 @@ def opensim_motion(
       RuntimeError: OpenSim finds no equilibrium of a muscle, or does not integrate the model.
     """
     excitations = PATTERNS[pattern](oracle.control_count)[:steps]
-    pose = oracle.defaults + np.where(oracle.locked, 0.0, aside)
+    pose = start_pose(oracle) + np.where(oracle.locked, 0.0, aside)
     fresh = accuracy != OSIM_RL_ACCURACY
     return oracle.trajectory(
         excitations, accuracy=accuracy, start={"q": pose}, fresh_manager_each_step=fresh

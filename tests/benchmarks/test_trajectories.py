@@ -37,7 +37,7 @@ class Told:
         told = self.motions[question]
         if isinstance(told, dict):
             return told
-        return {"q": [[start, 0.0] for start in told], "coordinates": ["x", "y"]}
+        return {"q": [[start, 0.0] for start in told], "coordinates": ["x", "y"], "lifted": []}
 
 
 def row_of(trajectories, costs=False, **motions):
