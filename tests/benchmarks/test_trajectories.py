@@ -32,7 +32,8 @@ class Told:
         self.motions, self.asked = motions, []
 
     def ask(self, name, path, method, *arguments, died):
-        question = method if not arguments or not arguments[-1] else f"{method}_again"
+        again, finer = bool(arguments[-1]), arguments[1] < PLAN[1]
+        question = method + "_finer" * finer + "_again" * again
         self.asked.append(question)
         told = self.motions[question]
         if isinstance(told, dict):
@@ -40,9 +41,9 @@ class Told:
         return {"q": [[start, 0.0] for start in told], "coordinates": ["x", "y"], "lifted": []}
 
 
-def row_of(trajectories, costs=False, **motions):
+def row_of(trajectories, **motions):
     told = Told(**motions)
-    row = trajectories.compared(told, "m", pathlib.Path("m.osim"), *PLAN, costs)
+    row = trajectories.compared(told, "m", pathlib.Path("m.osim"), *PLAN)
     return row, told.asked
 
 
@@ -51,12 +52,20 @@ def test_outcomes(trajectories):
     row, asked = row_of(trajectories, opensim=[0, 1.0], jaxosim=[0, 1 + 1e-6])
     assert (row["outcome"], row["where"]) == ("follows", "x after step 1") and len(asked) == 2
     assert abs(row["error"] - 1e-6) < 1e-12
-    row, asked = row_of(trajectories, opensim=[0, 1], jaxosim=[0, 2], opensim_again=[0, 1.5])
+    finer = {"opensim_finer": [0, 1.5], "jaxosim_finer": [0, 1.4]}
+    moved = {"opensim": [0, 1], "jaxosim": [0, 2], "opensim_again": [0, 1.5]}
+    row, _ = row_of(trajectories, **moved, **finer)
     assert row["outcome"] == "differs" and row["OpenSim from itself"] == 0.5
-    row, _ = row_of(trajectories, opensim=[0, 1], jaxosim=[0, 2], opensim_again=[0, 3])
+    assert abs(row["finer"] - 0.1) < 1e-12
+    row, _ = row_of(trajectories, **moved, **finer | {"jaxosim_finer": [0, 1.5]})
+    assert row["outcome"] == "follows finer"
+    row, _ = row_of(trajectories, **moved | {"opensim_again": [0, 3]}, **finer)
     assert row["outcome"] == "scatters"
-    row, _ = row_of(trajectories, opensim=[0, 1], jaxosim=[0, np.nan], opensim_again=[0, 1])
+    row, _ = row_of(trajectories, **moved | {"jaxosim": [0, np.nan]}, **finer)
     assert row["outcome"] == "differs" and row["error"] == np.inf
+    failed = {"failed": "failed", "why": "since"}
+    row, _ = row_of(trajectories, **moved, **finer | {"opensim_finer": failed})
+    assert row["outcome"] == "differs" and row["finer"] == np.inf
     row, asked = row_of(trajectories, opensim={"failed": "OpenSim fails", "why": "since"})
     assert row == {"outcome": "OpenSim fails", "why": "since"} and asked == ["opensim"]
 
