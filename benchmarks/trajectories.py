@@ -136,11 +136,11 @@ def compared(
     if row["error"] > TOLERANCE or costs:
         row["OpenSim from itself"] = _apart(ask("opensim", *plan, NUDGE), expected)["error"]
     if row["error"] > TOLERANCE:
-        finer = steps, FINE * accuracy
-        row["finer"] = _apart(ask("jaxosim", *finer, pose), ask("opensim", *finer, 0.0))["error"]
-        within = row["error"] <= row["OpenSim from itself"] < np.inf
-        row["outcome"] = FINER if row["finer"] <= TOLERANCE else DIFFERS
-        row["outcome"] = SCATTERS if within else row["outcome"]
+        row["outcome"] = SCATTERS
+        if not row["error"] <= row["OpenSim from itself"] < np.inf:
+            fine = steps, FINE * accuracy
+            row["finer"] = _apart(ask("jaxosim", *fine, pose), ask("opensim", *fine, 0.0))["error"]
+            row["outcome"] = FINER if row["finer"] <= TOLERANCE else DIFFERS
     return row | (ask("costs") if costs else {})
 
 
