@@ -38,6 +38,7 @@ class OpenSimModel:
       ranges: [coordinate, 2] (rad | m).
       defaults: [coordinate] (rad | m).
       vertical: index of the coordinate that lifts the whole model along y, or None.
+      refinement: of its accelerations.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class OpenSimModel:
             coordinate.setSpeedValue(state, 1.0)
             self._mobility[index] = np.flatnonzero(state.getU().to_numpy())[0]
         self.vertical = self._find_vertical(state)
-        self._refinement = Refinement(self.model, self._mobility, self.locked)
+        self.refinement = Refinement(self.model, self._mobility, self.locked)
 
     def _find_vertical(self, state: opensim.State) -> int | None:
         """Index of the coordinate whose unit speed moves the mass center by one along y."""
@@ -197,7 +198,7 @@ class OpenSimModel:
         report |= reading.mass_center_motion(self.model, state)
         report |= reading.marker_motion(self._markers, state)
         report |= reading.muscle_report(self._muscles, state)
-        report |= self._refinement.refined(state, report)
+        report |= self.refinement.refined(state, report)
         report["muscle_moment_arm"] = self._moment_arm(state)
         report["records"] = {
             name: reading.array_of(force.getRecordValues(state))
@@ -231,9 +232,9 @@ class OpenSimModel:
         """
         state = self.state_of(values)
         self.model.realizeAcceleration(state)
-        free = ~self.locked
-        missing = self._refinement.missing(state, np.where(free, u_dot, 0.0))
-        force = self._refinement.residual(state, np.zeros_like(u_dot))[free]
+        free = self.refinement.free
+        missing = self.refinement.missing(state, np.where(free, u_dot, 0.0))
+        force = self.refinement.residual(state, np.zeros_like(u_dot))[free]
         return float(np.abs(missing).max() / max(1.0, np.abs(force).max()))
 
     def _rates(self, state: opensim.State) -> Arrays:

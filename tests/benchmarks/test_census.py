@@ -86,5 +86,7 @@ def test_a_census_with_opensim_compares_what_loads(tmp_path):
     row = files["sound.osim"]
     assert (row["outcome"], row["why"], row["states"]) == ("agrees", "", "2 of 2")
     assert row["accelerations"] <= 1e-12 and row["OpenSim's residual"] <= 1e-12
+    assert 0 < row["OpenSim's scatter"] <= 1e-12
+    assert (row["beyond the bound"], row["beyond the scatter"]) == (0, 0)
     assert "refuses it too" in files["massless.osim"]["opensim"]
-    assert "| . | 3 | 1 | 1 | 1 | 0 | 0 | 0 | 0 |" in printed.splitlines(), printed
+    assert "| . | 3 | 1 | 1 | 1 | 0 | 0 | 0 | 0 | 0 |" in printed.splitlines(), printed

@@ -1,0 +1,77 @@
+"""How far OpenSim's accelerations move when a state is shifted by its rounding.
+
+Where deep contact accelerates a light body by 1e6 rad/s², the sixteenth digit of a coordinate shows
+in the eighth of an acceleration. No other program can be nearer to OpenSim there than OpenSim is to
+itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxosim.opensim.model import OpenSimModel
+    from jaxosim.opensim.reading import Arrays
+
+SHIFT = 1e-15  # relative to max(1, |value|)
+SHIFTED = ("q", "u", "activation", "fiber_length", "normalized_tendon_force", "force_states")
+
+
+def accelerations(oracle: OpenSimModel, values: Mapping[str, np.ndarray]) -> Arrays:
+    """What OpenSim says of the accelerations at one state.
+
+    Args:
+      oracle: the model.
+      values: as for `OpenSimModel.evaluate`.
+
+    Returns:
+      `u_dot` `[coordinate]` (rad/s² | m/s²) and what `Refinement.u_dot` returns.
+    """
+    state = oracle.state_of(values)
+    oracle.model.realizeAcceleration(state)
+    reported = oracle.refinement.reported(state)
+    return {"u_dot": reported, **oracle.refinement.u_dot(state, reported)}
+
+
+def scatter(
+    oracle: OpenSimModel,
+    values: Mapping[str, np.ndarray],
+    quantity: str,
+    count: int,
+    rng: np.random.Generator,
+) -> float:
+    """Largest change of OpenSim's accelerations over states shifted at random (1).
+
+    Of each free coordinate, relative to max(1, |value|); infinite where a shift makes them NaN.
+
+    Args:
+      oracle: the model.
+      values: one state; its coordinates, speeds and muscle states are shifted by ±SHIFT.
+      quantity: "u_dot", or "refined_u_dot" where OpenSim's own rounding is to be left out.
+      count: number of shifted states.
+      rng: for their signs.
+    """
+    free = ~oracle.locked
+    center = accelerations(oracle, values)[quantity]
+    largest = 0.0
+    for _ in range(count):
+        moved = accelerations(oracle, _shifted(values, free, rng))[quantity]
+        change = np.abs(moved - center)[free] / np.maximum(1.0, np.abs(center[free]))
+        largest = max(largest, float(np.max(np.nan_to_num(change, nan=np.inf), initial=0.0)))
+    return largest
+
+
+def _shifted(
+    values: Mapping[str, np.ndarray], free: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """A state next to this one; locked coordinates stay."""
+    moved = dict(values)
+    for key in SHIFTED:
+        sign = rng.choice([-1.0, 1.0], values[key].shape)
+        if key in ("q", "u"):
+            sign = np.where(free, sign, 0.0)
+        moved[key] = values[key] + SHIFT * sign * np.maximum(1.0, np.abs(values[key]))
+    return moved
