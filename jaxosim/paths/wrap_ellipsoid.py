@@ -287,7 +287,10 @@ def _fan(start: jax.Array, chord: jax.Array, a: jax.Array, active: jax.Array) ->
     def step(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         i, total = carry
         point = start + i / _FAN * chord
-        return i + 1, total + unit(closest_point(point, a, active) - point)
+        blade = closest_point(point, a, active) - point
+        # Next to the surface a point is its own nearest one, but for rounding: no direction.
+        has_length = safe_norm(blade) >= jnp.finfo(blade.dtype).eps
+        return i + 1, total + jnp.where(has_length, unit(blade), 0.0)
 
     one = jnp.ones_like(start[0])
     return jax.lax.while_loop(goes_on, step, (one, jnp.zeros_like(start)))[1]

@@ -130,6 +130,14 @@ def alone(*kinds):
     return arm(forces, objects)
 
 
+def slender(quadrant="all"):
+    """A path that grazes an ellipsoid so slender that its nearest points are hard to tell."""
+    size = "0.002 0.007 0.08"
+    thin = wrap_object("WrapEllipsoid", "thin", dimensions=size, quadrant=quadrant)
+    ends = points("-0.076 -0.105 -0.056", "0.005 -0.0007 -0.005")
+    return arm([osim.muscle("m", ends, wraps("thin", method="hybrid"))], [thin])
+
+
 def several(first, second):
     """Paths over two and three objects, some inactive, with conditional and moving points."""
     size = SIZES
