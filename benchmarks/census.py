@@ -18,7 +18,7 @@ OpenSim's, relative to max(1, |OpenSim's value|). Where OpenSim's accelerations 
 equations of motion by more than 1e-8, they are refined by one step of iteration first (see
 jaxosim/opensim/refinement.py); states in which these equations are near singular are left out.
 States satisfy the constraints of a model, those for which Newton's method finds no such pose are
-left out too, and those at which OpenSim's length of a muscle is NaN.
+left out too, and those at which OpenSim's length of a path is NaN.
 OpenSim's scatter at a state is the largest change of these values of OpenSim's, relative to
 max(1, |value|), over a few copies of the state whose coordinates, speeds and muscle states are
 shifted at random by 1e-15 of max(1, |value|). Where that is more than 1e-8, OpenSim's own answer is

@@ -1,6 +1,6 @@
 """How far jaxosim's accelerations are from OpenSim's, beside how good OpenSim's own are.
 
-Used by `benchmarks/census.py`. Nothing here imports OpenSim: its model is an argument.
+Used by `benchmarks/census.py`. OpenSim is imported by the functions, not with the module.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from jaxosim.opensim.scatter import accelerations, scatter
 
 if TYPE_CHECKING:
     from jaxosim.opensim.model import OpenSimModel
@@ -37,6 +35,8 @@ def opensim_accelerations(
       oracle: the model.
       states: `[state, …]`, as `sampling.random_states` returns them.
     """
+    from jaxosim.opensim.scatter import accelerations
+
     said = [accelerations(oracle, _one(states, index)) for index in range(len(states["q"]))]
     return {key: np.stack([one[key] for one in said]) for key in said[0]}
 
@@ -50,10 +50,9 @@ def differences(
 ) -> dict[str, float | int]:
     """The figures of MOTION, over the states that can be compared.
 
-    These are not near singular, and OpenSim's accelerations and lengths of muscles are finite: a
-    muscle whose length is NaN pulls nothing. An acceleration is compared with
-    the one OpenSim reports, or with the refined one where it misses its own equations by more than
-    BOUND; OpenSim's scatter is that of the same value.
+    These are not near singular, and OpenSim's accelerations and lengths of paths are finite. An
+    acceleration is compared with the one OpenSim reports, or with the refined one where it misses
+    its own equations by more than BOUND; OpenSim's scatter is that of the same value.
 
     Args:
       oracle: the model.
@@ -66,9 +65,10 @@ def differences(
       The largest error, residual and scatter; the number of states; of those whose error is beyond
       the bound, and of those where it is also more than OpenSim's scatter at that state.
     """
+    from jaxosim.opensim.scatter import have_finite_paths, scatter
+
     free, residual, rng = ~oracle.locked, said["own_residual"], np.random.default_rng(3)
-    lengths = np.array([oracle.path_length(q) for q in states["q"]])
-    finite = np.isfinite(residual) & np.isfinite(lengths).all(axis=1)
+    finite = np.isfinite(residual) & have_finite_paths(oracle, states["q"])
     compared = np.flatnonzero((said["condition"] < CONDITION) & finite)
     errors, scatters = np.zeros(len(compared)), np.zeros(len(compared))
     for place, index in enumerate(map(int, compared)):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxosim.opensim.library import opensim
+
 if TYPE_CHECKING:
     from jaxosim.opensim.model import OpenSimModel
     from jaxosim.opensim.reading import Arrays
@@ -34,6 +36,25 @@ def accelerations(oracle: OpenSimModel, values: Mapping[str, np.ndarray]) -> Arr
     oracle.model.realizeAcceleration(state)
     reported = oracle.refinement.reported(state)
     return {"u_dot": reported, **oracle.refinement.u_dot(state, reported)}
+
+
+def have_finite_paths(oracle: OpenSimModel, poses: np.ndarray) -> np.ndarray:
+    """Whether OpenSim's lengths of all paths are finite, `[state]` bool.
+
+    A path whose length is NaN pulls nothing in OpenSim, and its accelerations are finite.
+
+    Args:
+      oracle: the model.
+      poses: `[state, coordinate]` q (rad | m).
+    """
+    paths = [opensim.GeometryPath.safeDownCast(one) for one in oracle.model.getComponentsList()]
+    paths = [path for path in paths if path is not None]
+    finite = np.ones(len(poses), bool)
+    for index, q in enumerate(poses):
+        state = oracle.state_of({"q": q, "u": np.zeros_like(q)})
+        oracle.model.realizePosition(state)
+        finite[index] = all(np.isfinite(path.getLength(state)) for path in paths)
+    return finite
 
 
 def scatter(

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from jaxosim.opensim.sampling import on_constraints, random_states
-from jaxosim.opensim.scatter import SHIFT, accelerations, scatter
+from jaxosim.opensim.scatter import SHIFT, accelerations, have_finite_paths, scatter
 from tests import hopper_model
 from tests.models import osim_text as osim
+from tests.paths import wrap_models
 
 pytestmark = [pytest.mark.opensim, pytest.mark.thorough]
 
@@ -54,3 +55,10 @@ def test_refined_accelerations_are_those_reported_where_one_angle_of_a_ball_is_l
         assert said["own_residual"] < 1e-12
         np.testing.assert_allclose(said["refined_u_dot"], said["u_dot"], rtol=1e-12, atol=1e-12)
         assert abs(said["u_dot"][1]) > 1e-3  # the angle is locked, its speed is not
+
+
+def test_a_path_whose_length_is_nan_is_found(opensim):
+    oracle = hopper_model.oracle_of(wrap_models.slender("-y"))
+    poses = np.array([[0.05, 0.05, 1.17, -0.4, 1.03], np.zeros(5)])
+    assert np.isnan([oracle.path_length(q)[0] for q in poses]).tolist() == [True, False]
+    assert have_finite_paths(oracle, poses).tolist() == [False, True]
