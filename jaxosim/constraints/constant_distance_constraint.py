@@ -9,12 +9,14 @@ docs/theory/constraints.md, "Points, distances and lines".
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.arrays.indexing import take
-from jaxosim.arrays.linalg import cross, dot, scale_rows
+from jaxosim.arrays.linalg import cross, dot, matvec, scale_rows
 from jaxosim.arrays.safe import safe_divide, safe_norm
 from jaxosim.arrays.spatial import point_acceleration, point_velocity, spatial
 from jaxosim.constraints import point_constraint
@@ -23,7 +25,6 @@ from jaxosim.constraints.constraint import (
     Description,
     Equations,
     Motion,
-    PairInfo,
     PairStructure,
     Placement,
     placed,
@@ -39,6 +40,8 @@ FIELD = "constant_distances"
 TAGS = ("ConstantDistanceConstraint",)
 Structure = PairStructure
 
+_TINY = 5 / 4  # power of the unit of rounding below which a length is Simbody's zero
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -50,6 +53,15 @@ class Spec:
     body_2: str
     location_body_2: Vec3
     constant_distance: float
+
+
+@pytree
+class InstanceInfo:
+    """The points, and the direction of a rod whose ends meet, in the frames of mobilized bodies."""
+
+    first: jax.Array = array("constant_distance", 3, unit="m")
+    second: jax.Array = array("constant_distance", 3, unit="m")
+    axis: jax.Array = array("constant_distance", 3, unit="1")  # z of the first body
 
 
 @pytree
@@ -70,7 +82,7 @@ def read(context: Context, component: Component) -> Spec:
     points = point_constraint.read(context, component)
     element = component.element
     assert element is not None
-    # OpenSim differs: with 0 the direction of the rod is arbitrary.
+    # OpenSim differs: with 0 the direction of the rod is always that of the first body's z axis.
     distance = context.number(element, "constant_distance", None, above=0)
     return Spec(
         points.name,
@@ -103,53 +115,67 @@ def equation_count(structure: Structure) -> int:
     return len(structure.names)
 
 
-def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> PairInfo:
+def realize_instance(structure: Structure, params: Params, frames: BodyFrames) -> InstanceInfo:
     """The points in the frames of the mobilized bodies."""
-    return PairInfo(
+    return InstanceInfo(
         first=frames.carried(structure.first_body, params.location_body_1),
         second=frames.carried(structure.second_body, params.location_body_2),
+        axis=frames.rotation[structure.first_body][:, :, 2],
     )
 
 
-def _rods(
-    structure: Structure, instance: PairInfo, placement: Placement
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Both ends of each rod, its direction and its length; no direction where the ends meet."""
+class _Rods(NamedTuple):
+    """Where the rods are, `[rod]`."""
+
+    first: jax.Array  # [rod, 3] (m) end, from the common point
+    second: jax.Array  # [rod, 3] (m)
+    length: jax.Array  # (m)
+    direction: jax.Array  # [rod, 3] from the first end to the second
+    meet: jax.Array  # bool: the ends coincide, and the direction is an axis of the first body
+
+
+def _rods(structure: Structure, instance: InstanceInfo, placement: Placement) -> _Rods:
     first = placed(placement.pose, structure.first, instance.first)
     second = placed(placement.pose, structure.second, instance.second)
     length = safe_norm(second - first)
-    return first, second, scale_rows(second - first, safe_divide(1.0 + 0 * length, length)), length
+    along = scale_rows(second - first, safe_divide(jnp.ones_like(length), length))
+    axis = matvec(take(placement.pose, structure.first)[..., :3], instance.axis)
+    meet = length < float(jnp.finfo(length.dtype).eps) ** _TINY
+    return _Rods(first, second, length, jnp.where(meet[:, None], axis, along), meet)
 
 
 def evaluate(
-    structure: Structure, params: Params, instance: PairInfo, placement: Placement
+    structure: Structure, params: Params, instance: InstanceInfo, placement: Placement
 ) -> Equations:
     """Length of each rod beyond the constant distance."""
-    _, second, direction, length = _rods(structure, instance, placement)
-    wrench = spatial(cross(second, direction), direction)
+    rods = _rods(structure, instance, placement)
+    wrench = spatial(cross(rods.second, rods.direction), rods.direction)
     rows = BodyRows(structure.first, structure.second, wrench)
-    return Equations(length - params.constant_distance, rows)
+    return Equations(rods.length - params.constant_distance, rows)
 
 
 def bias(
     structure: Structure,
     params: Params,
-    instance: PairInfo,
+    instance: InstanceInfo,
     placement: Placement,
     motion: Motion,
 ) -> jax.Array:
     """Second derivative of each rod's length at u_dot = 0, `[equation]`."""
-    first, second, direction, length = _rods(structure, instance, placement)
-    ends = ((structure.first, first), (structure.second, second))
+    rods = _rods(structure, instance, placement)
+    ends = ((structure.first, rods.first), (structure.second, rods.second))
     V, A = (
         [take(values, body) for body, _ in ends]
         for values in (motion.velocity, motion.acceleration)
     )
-    velocity = point_velocity(V[1], second) - point_velocity(V[0], first)
-    acceleration = point_acceleration(V[1], A[1], second) - point_acceleration(V[0], A[0], first)
-    along = dot(velocity, direction)
-    turning = safe_divide(dot(velocity, velocity) - along * along, length)
-    return dot(acceleration, direction) + turning
+    velocity = point_velocity(V[1], rods.second) - point_velocity(V[0], rods.first)
+    acceleration = point_acceleration(V[1], A[1], rods.second) - point_acceleration(
+        V[0], A[0], rods.first
+    )
+    along = dot(velocity, rods.direction)
+    turning = safe_divide(dot(velocity, velocity) - along * along, rods.length)
+    with_body = dot(velocity, cross(V[0][:, :3], rods.direction))
+    return dot(acceleration, rods.direction) + jnp.where(rods.meet, with_body, turning)
 
 
 def describe(structure: Structure, coordinate_names: Sequence[str]) -> Description:
