@@ -19,7 +19,7 @@ equations of motion by more than 1e-8, they are refined by one step of iteration
 jaxosim/opensim/refinement.py); states in which these equations are near singular are left out.
 States satisfy the constraints of a model, those for which Newton's method finds no such pose are
 left out too, and those at which OpenSim's length of a path is NaN.
-OpenSim's scatter at a state is the largest change of these values of OpenSim's, relative to
+OpenSim's scatter at a state is the largest change of what OpenSim reports there, relative to
 max(1, |value|), over a few copies of the state whose coordinates, speeds and muscle states are
 shifted at random by 1e-15 of max(1, |value|). Where that is more than 1e-8, OpenSim's own answer is
 not that good. A file with errors beyond 1e-8, each of them within OpenSim's scatter at its state,
@@ -61,7 +61,7 @@ AGREES, SCATTERS, DIFFERS, LOADS = "agrees", "scatters", "differs", "loads"
 UNSUPPORTED, REFUSED, FAILED = "unsupported", "refused", "failed"
 SINGULAR_STATES = "singular"
 TAKES = "loads it"
-SHIFTS = 8  # of each state, for OpenSim's scatter
+SHIFTS = 10  # of each state, for OpenSim's scatter
 OUTCOMES = {
     AGREES: "load and move as in OpenSim",
     SCATTERS: "load and move as in OpenSim, as far as it moves as itself: see its scatter",

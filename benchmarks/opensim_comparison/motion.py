@@ -52,7 +52,7 @@ def differences(
 
     These are not near singular, and OpenSim's accelerations and lengths of paths are finite. An
     acceleration is compared with the one OpenSim reports, or with the refined one where it misses
-    its own equations by more than BOUND; OpenSim's scatter is that of the same value.
+    its own equations by more than BOUND. OpenSim's scatter is that of what it reports.
 
     Args:
       oracle: the model.
@@ -76,7 +76,7 @@ def differences(
         expected = said[quantity][index][free]
         error = np.abs(obtained[index][free] - expected) / np.maximum(1.0, np.abs(expected))
         errors[place] = np.max(np.where(np.isfinite(error), error, math.inf), initial=0.0)
-        scatters[place] = scatter(oracle, _one(states, index), quantity, shifts, rng)
+        scatters[place] = scatter(oracle, _one(states, index), shifts, rng)
     beyond = errors > BOUND
     largest = (float(np.max(x, initial=0.0)) for x in (errors, residual[compared], scatters))
     counts = len(compared), int(beyond.sum()), int((beyond & (errors > scatters)).sum())

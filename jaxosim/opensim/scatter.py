@@ -60,29 +60,33 @@ def have_finite_paths(oracle: OpenSimModel, poses: np.ndarray) -> np.ndarray:
 def scatter(
     oracle: OpenSimModel,
     values: Mapping[str, np.ndarray],
-    quantity: str,
     count: int,
     rng: np.random.Generator,
 ) -> float:
-    """Largest change of OpenSim's accelerations over states shifted at random (1).
+    """Largest change of the accelerations that OpenSim reports, over states shifted at random (1).
 
     Of each free coordinate, relative to max(1, |value|); infinite where a shift makes them NaN.
 
     Args:
       oracle: the model.
       values: one state; its coordinates, speeds and muscle states are shifted by ±SHIFT.
-      quantity: "u_dot", or "refined_u_dot" where OpenSim's own rounding is to be left out.
       count: number of shifted states.
       rng: for their signs.
     """
     free = ~oracle.locked
-    center = accelerations(oracle, values)[quantity]
+    center = _reported(oracle, values)
     largest = 0.0
     for _ in range(count):
-        moved = accelerations(oracle, _shifted(values, free, rng))[quantity]
+        moved = _reported(oracle, _shifted(values, free, rng))
         change = np.abs(moved - center)[free] / np.maximum(1.0, np.abs(center[free]))
         largest = max(largest, float(np.max(np.nan_to_num(change, nan=np.inf), initial=0.0)))
     return largest
+
+
+def _reported(oracle: OpenSimModel, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    state = oracle.state_of(values)
+    oracle.model.realizeAcceleration(state)
+    return oracle.refinement.reported(state)
 
 
 def _shifted(
