@@ -142,7 +142,8 @@ class Connection(asyncio.Protocol):
             self.settle(lambda answer: answer.set_result((int(head[9:12]), orjson.loads(content))))
 
     def connection_lost(self, error):
-        """The server has gone."""
+        """The server has gone, whether or not an answer was awaited."""
+        self.transport = None
         lost = ConnectionResetError("the connection has ended")
         self.settle(lambda answer: answer.set_exception(lost))
 
