@@ -32,6 +32,7 @@ folder within FOLDER. Then how many files each unsupported class keeps out, and 
 Appends a line to benchmarks/results/census.jsonl.
 """  # noqa: D301, for click \b begins a block of code
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -95,7 +96,7 @@ def main(
     """Ask, print, append."""
     paths = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.osim"))}
     rows: dict[str, dict] = {}
-    with Answers(Reader, results, timeout) as answers:
+    with contextlib.closing(Answers(Reader, results, timeout)) as answers:
         died = functools.partial(_row, FAILED)
         for name, path in paths.items():
             row = rows[name] = answers.ask(name, path, "load", live, died=died)

@@ -33,7 +33,7 @@ def weighted_rates(model, key):
         leaves = jax.tree.leaves(rates)
         keys = jax.random.split(key, len(leaves))
         return sum(
-            jnp.sum(jax.random.normal(k, x.shape) * jnp.arcsinh(x))
+            jnp.sum(jax.random.normal(k, x.shape, x.dtype) * jnp.arcsinh(x))
             for k, x in zip(keys, leaves, strict=True)
         )
 

@@ -26,6 +26,7 @@ Prints a line for each file, then the tables of docs/fidelity.md in Markdown, an
 benchmarks/results/trajectories.jsonl.
 """  # noqa: D301, for click \b begins a block of code
 
+import contextlib
 import os
 import statistics
 import time
@@ -85,7 +86,7 @@ def main(
     """Ask, print, append."""
     rows: dict[str, Row] = {}
     paths = files(models)
-    with Answers(Mover, results, timeout) as answers:
+    with contextlib.closing(Answers(Mover, results, timeout)) as answers:
         for name in sorted(paths, key=lambda name: paths[name].stat().st_size):
             rows[name] = compared(answers, name, paths[name], steps, accuracy, costs)
             click.echo(f"{rows[name]['outcome']:15s} {name}: {said(rows[name])}")

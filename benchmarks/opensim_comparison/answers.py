@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from opensim_comparison.processes import Worker
@@ -79,23 +78,10 @@ class Answers:
                 file.write(json.dumps({"key": key, "name": name, "row": row}) + "\n")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; the next question starts another."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-
-    def __enter__(self) -> "Answers":
-        """For `with`: closes it at the end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def limit_processor_time(seconds: int) -> None:

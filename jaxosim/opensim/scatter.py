@@ -77,7 +77,7 @@ def scatter(
     center = _reported(oracle, values)
     largest = 0.0
     for _ in range(count):
-        moved = _reported(oracle, _shifted(values, free, rng))
+        moved = _reported(oracle, shifted(values, free, rng))
         change = np.abs(moved - center)[free] / np.maximum(1.0, np.abs(center[free]))
         largest = max(largest, float(np.max(np.nan_to_num(change, nan=np.inf), initial=0.0)))
     return largest
@@ -89,10 +89,16 @@ def _reported(oracle: OpenSimModel, values: Mapping[str, np.ndarray]) -> np.ndar
     return oracle.refinement.reported(state)
 
 
-def _shifted(
+def shifted(
     values: Mapping[str, np.ndarray], free: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """A state next to this one; locked coordinates stay."""
+    """A state next to this one.
+
+    Args:
+      values: one state.
+      free: [coordinate] bool; the others stay.
+      rng: for the signs of the shifts.
+    """
     moved = dict(values)
     for key in SHIFTED:
         sign = rng.choice([-1.0, 1.0], values[key].shape)

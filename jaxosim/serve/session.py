@@ -11,11 +11,11 @@ from jaxosim.osim_rl.osim_rl_random import Generators
 from jaxosim.serve.challenge import Challenge
 from jaxosim.serve.database import Episode, Submission
 from jaxosim.serve.errors import RefusedError
+from jaxosim.serve.jobs import Answer
 from jaxosim.serve.tasks import make_local
 
 LARGEST_CONTROL = 1e6  # beyond it a number is no excitation that was meant to be clipped
 _SHOWN = 20  # characters of a wrong number
-Answer = dict[str, Any]
 
 
 def checked_action(action: Any, size: int) -> np.ndarray:
@@ -32,9 +32,6 @@ def checked_action(action: Any, size: int) -> np.ndarray:
     if not isinstance(action, list) or len(action) != size:
         got = f"{len(action)} entries" if isinstance(action, list) else type(action).__name__
         raise RefusedError(422, f"{what}, got {got}")
-    if {int, float}.issuperset(map(type, action)):
-        if all(abs(value) <= LARGEST_CONTROL for value in action):
-            return np.array(action, float)
     for place, value in enumerate(action):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise RefusedError(422, f"{what}, got {type(value).__name__} at {place}")

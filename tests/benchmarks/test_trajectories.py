@@ -1,5 +1,6 @@
 """Trajectories of any models beside OpenSim: outcomes, what is kept, and whence a motion starts."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -94,7 +95,7 @@ def test_both_programs_move_alike_and_say_why_not(trajectories, opensim, tmp_pat
     paths = trajectories.files((str(tmp_path), "arm2dof6musc"))
     assert list(paths) == ["broken.osim", "rolling.osim", "spring.osim", "assets/arm2dof6musc.osim"]
     kept = tmp_path / "kept.jsonl"
-    with Answers(trajectories.Mover, kept, 100) as answers:
+    with contextlib.closing(Answers(trajectories.Mover, kept, 100)) as answers:
         rows = {n: trajectories.compared(answers, n, p, *PLAN) for n, p in paths.items()}
     assert [row["outcome"] for row in rows.values()] == [
         "OpenSim refuses",
@@ -105,7 +106,9 @@ def test_both_programs_move_alike_and_say_why_not(trajectories, opensim, tmp_pat
     assert rows["rolling.osim"]["outcome"] in ("OpenSim refuses", "refused")
     lines = kept.read_text(encoding="utf-8").splitlines()
     assert len(lines) == len({json.loads(line)["key"] for line in lines})
-    with Answers(lambda timeout: None, kept, 100) as answers:  # which cannot answer
+    with contextlib.closing(
+        Answers(lambda timeout: None, kept, 100)
+    ) as answers:  # which cannot answer
         again = {n: trajectories.compared(answers, n, p, *PLAN) for n, p in paths.items()}
     assert again == rows
     trajectories._print_tables(rows, costs=False)
@@ -134,7 +137,7 @@ def test_a_process_that_ends_is_replaced_and_its_answer_says_why(tmp_path):
     def failed(why):
         return {"why": why}
 
-    with Answers(Ending, None, 7) as answers:
+    with contextlib.closing(Answers(Ending, None, 7)) as answers:
         before = answers.ask("a", path, "answer", died=failed)
         ended = answers.ask("a", path, "end", died=failed)
         path.write_text("b")  # another file, so that it is asked

@@ -23,7 +23,6 @@ from tests.paths.wrap_models import MODELS, MORE_MODELS
 
 STATES = 24
 SWEEP = 256
-SHIFT = 1e-15  # (rad)
 STEADY = 1e-12  # a tenth of the acceptance table's tolerance
 DIFFERENCE = 1e-6  # (rad) of finite differences
 GRADIENT_TOLERANCE = 1e-6  # (m) of the slope of a length
@@ -92,13 +91,15 @@ def test_all_poses_are_opensims(opensim, name, spread):
     text = (MODELS | MORE_MODELS)[name]
     states = states_of(text, SWEEP, seed=7, spread=spread)
     good = opensim_is_steady(hopper_model.oracle_of(text), states)
-    assert good.mean() > 0.5  # with tori; of the others nearly all
+    assert good.mean() > (0.5 if "WrapTorus" in text else 0.95)
     states = {key: value[good] for key, value in states.items()}
     hopper_model.assert_parity(text, states, only=("paths", "record values"))
 
 
 def opensim_is_steady(oracle, states):
     """Where OpenSim's lengths and their speeds are finite and not moved by a shift of 1e-15."""
+    from jaxosim.opensim.scatter import shifted
+
     muscles = list(oracle.model.getMuscleList())
     draws = np.random.default_rng(0)
 
@@ -109,8 +110,7 @@ def opensim_is_steady(oracle, states):
 
     def scatter(values):
         center = measured(values)
-        shifts = (SHIFT * draws.choice([-1.0, 1.0], len(values["q"])) for _ in range(4))
-        moved = [measured(values | {"q": values["q"] + shift}) for shift in shifts]
+        moved = [measured(shifted(values, ~oracle.locked, draws)) for _ in range(4)]
         return np.max(np.abs(moved - center) / np.maximum(1.0, np.abs(center)))
 
     rows = ({key: value[row] for key, value in states.items()} for row in range(len(states["q"])))
