@@ -26,10 +26,11 @@ from jaxosim.dynamics.kinematics import (
 )
 from jaxosim.dynamics.multibody import (
     InertiaInfo,
+    NetForce,
     bias_wrench,
     body_accelerations,
-    generalized_force,
     mass_matrix,
+    net_force,
     realize_inertia,
 )
 from jaxosim.errors import ModelMismatchError
@@ -272,14 +273,12 @@ def realize(
     return position, velocity, dynamics
 
 
-def net_generalized_force(
+def realize_net_force(
     model: Model, params: Params, position: Position, velocity: Velocity, dynamics: Dynamics
-) -> jax.Array:
-    """All that makes the free coordinates accelerate, `[mobility]`: M u_dot."""
+) -> NetForce:
+    """All that makes the free coordinates accelerate."""
     needed = bias_wrench(velocity.bodies, position.inertia, params.gravity)
-    return dynamics.mobility_force + generalized_force(
-        model, position.bodies, dynamics.wrench - needed
-    )
+    return net_force(model, position.bodies, dynamics.mobility_force, dynamics.wrench - needed)
 
 
 @jax.named_scope("realize_acceleration")
@@ -287,10 +286,15 @@ def realize_acceleration(
     model: Model, params: Params, position: Position, velocity: Velocity, dynamics: Dynamics
 ) -> AccelerationInfo:
     """Accelerations of coordinates and bodies."""
-    force = net_generalized_force(model, params, position, velocity, dynamics)
-    mass = mass_matrix(model, position.bodies, position.inertia)
+    net = realize_net_force(model, params, position, velocity, dynamics)
     u_dot, multiplier = constraints.accelerations(
-        mass, force, position.constraints, velocity.constraint_bias
+        model,
+        position.bodies,
+        position.inertia,
+        mass_matrix(model, position.bodies, position.inertia),
+        net,
+        position.constraints,
+        velocity.constraint_bias,
     )
     return AccelerationInfo(
         u_dot=u_dot,

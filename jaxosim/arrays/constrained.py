@@ -9,6 +9,7 @@ Source: Benzi, Golub and Liesen (2005), Numerical solution of saddle point probl
 see docs/theory/constraints.md, "Multipliers".
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -76,6 +77,30 @@ def solve_constrained(
     free = solve_positive(system.matrix, system.inverse, rhs)
     multipliers = solve_schur(system.schur, matvec(system.jacobian, free) - value)
     return free - matvec(transpose(system.response), multipliers), multipliers
+
+
+def solve_constrained_refined(
+    system: ConstrainedSystem,
+    rhs: jax.Array,
+    value: jax.Array,
+    missing: Callable[[jax.Array], jax.Array],
+) -> tuple[jax.Array, jax.Array]:
+    """`solve_constrained`, and once more for what its solution leaves of both right-hand sides.
+
+    Derivatives are those of the first solution.
+
+    Args:
+      system: M and G.
+      rhs: `[n]`.
+      value: `[m]`.
+      missing: rhs less M times its argument, `[n]` of `[n]`, with less rounding than M has.
+    """
+    found = solve_constrained(system, rhs, value)
+    x, multipliers = jax.lax.stop_gradient(found)
+    left = missing(x) - matvec(transpose(system.jacobian), multipliers)
+    change = solve_constrained(system, left, value - matvec(system.jacobian, x))
+    x_change, multiplier_change = jax.lax.stop_gradient(change)
+    return found[0] + x_change, found[1] + multiplier_change
 
 
 def least_change(jacobian: jax.Array, mobility: jax.Array, error: jax.Array) -> jax.Array:

@@ -1,7 +1,7 @@
 """Symmetric positive definite systems: inverse by elimination, solves with it, derivatives."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -51,19 +51,26 @@ def _solve_positive_jvp(
     return x, _solve_p.bind(inverse, tangents[2] - matvec(change, x))
 
 
-def solve_refined(matrix: jax.Array, inverse: jax.Array, rhs: jax.Array) -> jax.Array:
+def solve_refined(
+    matrix: jax.Array,
+    inverse: jax.Array,
+    rhs: jax.Array,
+    missing: Callable[[jax.Array], jax.Array],
+) -> jax.Array:
     """`solve_positive`, and once more for what its solution leaves of the right-hand side.
 
-    What elimination loses by the order of the unknowns is won back. Next to gimbal lock the order
-    of a kernel loses as much as all other rounding. Derivatives are those of the first solution.
+    What elimination loses by the order of the unknowns is won back, and as much of the rounding of
+    the matrix and of the right-hand side as `missing` is free of. Derivatives are those of the
+    first solution.
 
     Args:
       matrix: `[n, n]`, of which only the lower triangle is read.
       inverse: `[n, n]` by `inverse_positive`.
       rhs: `[n]`.
+      missing: the right-hand side less the matrix times its argument, `[n]` of `[n]`.
     """
     found = solve_positive(matrix, inverse, rhs)
-    left = rhs - matvec(symmetric(_lower(matrix)), found)
+    left = missing(jax.lax.stop_gradient(found))
     return found + jax.lax.stop_gradient(solve_positive(matrix, inverse, left))
 
 

@@ -3,13 +3,14 @@
 Source: Simbody `SimbodyMatterSubsystem`, constraint equations; see docs/theory/constraints.md.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxosim.arrays.constrained import constrained_system, solve_constrained
+from jaxosim.arrays.constrained import constrained_system, solve_constrained_refined
 from jaxosim.arrays.indexing import concatenate, segment_sum, stack, take
 from jaxosim.arrays.layout import stage
 from jaxosim.arrays.linalg import cross, matmul_nt, matvec, scale_rows
@@ -27,6 +28,7 @@ from jaxosim.dynamics.angles import angle_bias, angles_by_spin, by_speeds
 from jaxosim.dynamics.instance import InstanceInfo
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates
 from jaxosim.dynamics.kinematics import PositionInfo, VelocityInfo
+from jaxosim.dynamics.multibody import InertiaInfo, NetForce, missing_force
 from jaxosim.pytree import array, pytree
 from jaxosim.types import Model, Params, State
 
@@ -171,16 +173,24 @@ def realize_bias(
 
 
 def accelerations(
+    model: Model,
+    position: PositionInfo,
+    inertia: InertiaInfo,
     mass: jax.Array,
-    force: jax.Array,
+    net: NetForce,
     constraints: ConstraintInfo | None,
     bias: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array | None]:
     """Accelerations `[mobility]` and multipliers λ of M u_dot + Gᵀ λ = force, G u_dot + bias = 0.
 
+    Solved with M, then once more for the force that is missing body by body.
+
     Args:
+      model: static structure.
+      position: poses.
+      inertia: of the bodies.
       mass: `[mobility, mobility]` M, lower triangle.
-      force: `[mobility]`.
+      net: with the force.
       constraints: with G; None where there is no constraint.
       bias: `[equation]`, or None.
 
@@ -188,10 +198,12 @@ def accelerations(
       The multipliers are `[equation]`, or None where there is no constraint.
     """
     inverse = inverse_positive(mass)
+    known = jax.lax.stop_gradient((position, inertia, net))
+    missing = functools.partial(missing_force, model, *known)
     if constraints is None or bias is None:
-        return solve_refined(mass, inverse, force), None
+        return solve_refined(mass, inverse, net.force, missing), None
     system = constrained_system(mass, inverse, constraints.jacobian)
-    return solve_constrained(system, force, -bias)
+    return solve_constrained_refined(system, net.force, -bias, missing)
 
 
 def reactions(

@@ -27,7 +27,7 @@ from jaxosim.arrays.safe import clip
 from jaxosim.dynamics.constraints import ConstraintInfo, accelerations
 from jaxosim.dynamics.floating import along_counted
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds
-from jaxosim.dynamics.multibody import mass_matrix
+from jaxosim.dynamics.multibody import NetForce, mass_matrix
 from jaxosim.forces import present
 from jaxosim.forces.force import (
     CoordinateJacobian,
@@ -50,8 +50,8 @@ from jaxosim.system import (
     StepContext,
     Velocity,
     kinematics_of,
-    net_generalized_force,
     realize,
+    realize_net_force,
     state_rates,
 )
 from jaxosim.types import (
@@ -73,7 +73,7 @@ class EvaluatedStages(NamedTuple):
     position: Position
     kinematics: Kinematics
     dynamics: Dynamics
-    force: jax.Array  # [mobility] M u_dot
+    net: NetForce
     mass: jax.Array  # [mobility, mobility]
     rates: StateDerivative  # q, activation and contraction rates; u is left zero
     fibers: FiberDerivatives
@@ -109,7 +109,13 @@ class Evaluation:
         """The state derivative, accelerations included."""
         stages = self.stages
         u_dot, _ = accelerations(
-            stages.mass, stages.force, stages.constraints, stages.constraint_bias
+            self.model,
+            stages.position.bodies,
+            stages.position.inertia,
+            stages.mass,
+            stages.net,
+            stages.constraints,
+            stages.constraint_bias,
         )
         u = segment_sum(u_dot, self.model.tree.mobility, len(stages.rates.u))
         return dataclasses.replace(stages.rates, u=u)
@@ -239,7 +245,7 @@ def _stages(
 ) -> EvaluatedStages:
     """Under jit of its own, so that a step that evaluates twice is traced once."""
     position, velocity, dynamics = realize(model, params, state, controls, context)
-    force = net_generalized_force(model, params, position, velocity, dynamics)
+    net = realize_net_force(model, params, position, velocity, dynamics)
     return EvaluatedStages(
         position=position,
         kinematics=kinematics_of(
@@ -250,9 +256,9 @@ def _stages(
             velocity.lengthening_speed,
         ),
         dynamics=dynamics,
-        force=force,
+        net=net,
         mass=mass_matrix(model, position.bodies, position.inertia),
-        rates=state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(force)),
+        rates=state_rates(model, position, velocity, dynamics, state, jnp.zeros_like(net.force)),
         fibers=_fiber_derivatives(model, params, position, velocity, state),
         constraints=position.constraints,
         constraint_bias=velocity.constraint_bias,
@@ -283,7 +289,7 @@ def linearize(evaluation: Evaluation, h: float | jax.Array) -> Linearization:
     return Linearization(
         joints=stages.position.joints,
         paths=stages.position.paths,
-        force=stages.force,
+        force=stages.net.force,
         mass=stages.mass,
         damping=damping,
         stiffness=stiffness,

@@ -7,7 +7,12 @@ import pytest
 
 import jaxosim
 from jaxosim import fused
-from jaxosim.arrays.positive_definite import inverse_positive, solve_positive, solve_refined
+from jaxosim.arrays.positive_definite import (
+    inverse_positive,
+    solve_positive,
+    solve_refined,
+    symmetric,
+)
 from tests import hopper_model
 from tests.forces.touching import as_states
 
@@ -50,9 +55,12 @@ def test_derivatives_are_those_of_the_solution():
         changed = matrix + s * matrix * jnp.tril(direction)
         return solve(changed, inverse_positive(changed), rhs * (1 + s))
 
+    def refined(matrix, inverse, rhs):
+        return solve_refined(matrix, inverse, rhs, lambda x: rhs - symmetric(jnp.tril(matrix)) @ x)
+
     slopes = [
         jax.jvp(lambda s, solve=solve: value(solve, s), (0.0,), (1.0,))[1]
-        for solve in (solve_positive, solve_refined)
+        for solve in (solve_positive, refined)
     ]
     np.testing.assert_allclose(slopes[0], slopes[1], rtol=1e-8)
     assert hopper_model.all_finite(slopes) and np.abs(slopes[0]).max() > 1.0
