@@ -20,8 +20,12 @@ STATES = 4096
 
 
 @pytest.mark.thorough
-def test_accelerations_next_to_gimbal_lock_are_as_near_by_kernels_as_by_xla():
-    """Kernels eliminate outboard before inboard, and lost twice as much there."""
+def test_accelerations_next_to_gimbal_lock_are_near_in_single_precision():
+    """By a residual with the mass matrix the errors were 0.12 in the median, and 9,300.
+
+    The rounding of that matrix is gone. What elimination loses is left after one step in the states
+    nearest to the lock, where kernels, which eliminate outboard before inboard, lose twice as much.
+    """
     if not fused.is_available():
         pytest.skip("kernels cannot be made here")
     model, params = jaxosim.load_model("gait14dof22musc_pros")
@@ -41,9 +45,12 @@ def test_accelerations_next_to_gimbal_lock_are_as_near_by_kernels_as_by_xla():
 
     exact = rates("xla", np.float64)
     kernel, xla = (
-        np.percentile(np.abs(rates(name, np.float32) - exact), 99) for name in ("fused", "xla")
+        np.percentile(np.abs(rates(name, np.float32) - exact), (50, 99))
+        for name in ("fused", "xla")
     )
-    assert kernel < 1.3 * xla and xla > 1e-3
+    bound = np.array([0.01, 4e3])  # rad/s² | m/s²; measured 0.003 and 2,600
+    assert (kernel < bound).all() and (xla < bound).all() and xla[1] > 1e-3
+    assert (kernel < 2.5 * xla).all()
 
 
 def test_derivatives_are_those_of_the_solution():
