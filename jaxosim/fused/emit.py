@@ -209,17 +209,21 @@ class Emitter:
             return self.constant(node)
         if schedule.is_outer(node):
             return self._load_shared(node, into)
-        if op == "argument":
-            if self.width == 1:
-                return self._load_element(node, into)
-            return self.load_place(self.place(self.layout.argument[node]), dtype, into)
-        if op == "loop_stacked":
+        if op == "argument" and self.width == 1:
+            return self._load_element(node, into)
+        return self.load_place(self.place(self.index_of(node)), dtype, into)
+
+    def index_of(self, node: int) -> int:
+        """Number of the place in which a node of the world is kept, the node being at home."""
+        graph, schedule = self.graph, self.schedule
+        if graph.op[node] == "argument":
+            return self.layout.argument[node]
+        if graph.op[node] == "loop_stacked":
             repeat = schedule.repeats[graph.data[graph.args[node][0]]]
             iteration, place = graph.data[node]
             at = iteration * len(repeat.stacked) + repeat.stacked.index(place)
-            index = self.layout.area + repeat.stacked_base + at
-            return self.load_place(self.place(index), dtype, into)
-        return self.load_place(self.place(self.layout.slots + schedule.slot[node]), dtype, into)
+            return self.layout.area + repeat.stacked_base + at
+        return self.layout.slots + schedule.slot[node]
 
     def slot(self, node: int) -> str:
         """Pointer to the slot of a node."""

@@ -14,6 +14,48 @@ class FunctionEmitter(ExpressionEmitter):
 
     def functions(self) -> None:
         """All functions."""
+        self._pieces()
+        self._open_stage("world")
+        self._driver(self.schedule.items, "entry")
+        self._run("results")
+        self.add("ret void\n}")
+
+    def stages(self, index: int) -> None:
+        """All functions, and in place of the last one those by which lanes change worlds in a loop.
+
+        `{prefix}begin(s, t, in)` is all before the loop, `{prefix}active(s, t, in)` tells the lanes
+        that go on, as bits, `{prefix}iteration(s, t, in)` is an iteration, `{prefix}end(s, t, in)`
+        all behind the loop.
+
+        Args:
+          index: of the loop, one with a condition, among the schedule's items.
+        """
+        repeat = self.schedule.items[index]
+        assert isinstance(repeat, Repeat) and repeat.loop.condition is not None
+        self._pieces(repeat)
+        self._open_stage("begin")
+        self._driver(self.schedule.items[:index], "entry")
+        self._run(f"enter{repeat.loop.region}")
+        self.add("ret void\n}")
+        self._open_stage("active", "i64")
+        self._driver(repeat.before, "entry")
+        mask = f"{self.type_of('bool')} {self.load(repeat.loop.condition)}"
+        bits = self.new(f"bitcast {mask} to i{self.width}")
+        self.add(f"ret i64 {self.new(f'zext i{self.width} {bits} to i64')}\n}}")
+        self._open_stage("iteration")
+        self._driver(repeat.body, "entry")
+        self._run(f"end{repeat.loop.region}")
+        self.add("ret void\n}")
+        self._open_stage("end")
+        self._driver(self.schedule.items[index + 1 :], "entry")
+        self._run("results")
+        self.add("ret void\n}")
+
+    def _pieces(self, staged: Repeat | None = None) -> None:
+        """Functions of chunks and loops, and the one that takes the results.
+
+        The condition of the loop that `stages` writes is a function there.
+        """
         for chunk in self.schedule.chunks:
             if chunk.nodes:
                 self._chunk(chunk)
@@ -21,16 +63,16 @@ class FunctionEmitter(ExpressionEmitter):
             self._enter(repeat)
             self._begin(repeat)
             self._end(repeat)
-            if repeat.loop.condition is not None:
+            if repeat.loop.condition is not None and repeat is not staged:
                 self._condition(repeat)
         self._results()
+
+    def _open_stage(self, name: str, kind: str = "void") -> None:
+        """Begin a function that calls others."""
         self.add(
-            f"define internal void @{self.prefix}world(ptr noalias %s, ptr noalias %t, "
+            f"define internal {kind} @{self.prefix}{name}(ptr noalias %s, ptr noalias %t, "
             "ptr noalias %in) noinline #0 {\nentry:"
         )
-        self._driver(self.schedule.items, "entry")
-        self._run("results")
-        self.add("ret void\n}")
 
     def _open(self, name: str, kind: str = "void") -> None:
         """Begin a function; i is the iteration of the loop that it belongs to."""

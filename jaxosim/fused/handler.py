@@ -100,6 +100,7 @@ def handler(
     table: int,
     shared_scratch: int,
     width: int,
+    refills: bool,
     api_minor: int,
     fewest_blocks: int,
 ) -> str:
@@ -112,6 +113,8 @@ def handler(
       table: bytes of the table of what worlds share.
       shared_scratch: bytes of scratch memory of `@shared`.
       width: worlds of a block.
+      refills: whether `@block` takes up further blocks itself, by `@next_block`, and returns how
+        many it has done.
       api_minor: minor version of XLA's interface.
       fewest_blocks: with fewer, no other thread is asked.
     """
@@ -122,7 +125,7 @@ def handler(
 call void @shared(ptr %ss0, ptr %table, ptr %in)"""
     return "\n".join(
         [
-            _work(scratch, width),
+            _work(scratch, width, refills),
             "define ptr @handler(ptr %frame) #0 {",
             read_frame(api_minor),
             f"""prepare:
@@ -175,9 +178,25 @@ def _copy_addresses(source: str, target: str, count: int) -> str:
     return "\n".join(lines)
 
 
-def _work(scratch: int, width: int) -> str:
+_NEXT_BLOCK = """
+define internal i64 @next_block(ptr %record) noinline #0 {{
+%bp = getelementptr i8, ptr %record, i64 8
+%blocks = load i64, ptr %bp, align 8
+%b = atomicrmw add ptr %record, i64 1 monotonic
+%any = icmp ult i64 %b, %blocks
+%first = mul i64 %b, {width}
+%found = select i1 %any, i64 %first, i64 -1
+ret i64 %found
+}}"""
+
+
+def _work(scratch: int, width: int, refills: bool) -> str:
     """Taking block after block of a record, each thread with scratch memory of its own."""
-    return f"""
+    given = "ptr %s, ptr %t, ptr %in, ptr %out, i64 %n, i64 %first"
+    block, done = f"call void @block({given})", "1"
+    if refills:
+        block, done = f"%count = call i64 @block({given}, ptr %record)", "%count"
+    return f"""{_NEXT_BLOCK.format(width=width) if refills else ""}
 define internal void @take_blocks(ptr %record) #0 {{
 entry:
 %bp = getelementptr i8, ptr %record, i64 8
@@ -204,8 +223,8 @@ br label %head
 head:
 %b = phi i64 [ %f0, %begin ], [ %f, %head ]
 %first = mul i64 %b, {width}
-call void @block(ptr %s, ptr %t, ptr %in, ptr %out, i64 %n, i64 %first)
-%d = atomicrmw add ptr %dp, i64 1 release
+{block}
+%d = atomicrmw add ptr %dp, i64 {done} release
 %f = atomicrmw add ptr %record, i64 1 monotonic
 %more = icmp ult i64 %f, %blocks
 br i1 %more, label %head, label %end

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from jaxosim.fused.emit import Argument, kind_of, size_of
 from jaxosim.fused.functions import FunctionEmitter
+from jaxosim.fused.refill import RefillEmitter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +75,14 @@ def result_runs(results: Mapping[int, Argument], width: int, first_place: int) -
 class Movement:
     """Writes the function of a block: arguments in, the world's functions, results out."""
 
-    def __init__(self, emitter: FunctionEmitter, results: Mapping[int, Argument]) -> None:
-        """Write with the emitter of the world's functions."""
-        self._emitter, self._results = emitter, results
+    def __init__(
+        self,
+        emitter: FunctionEmitter,
+        results: Mapping[int, Argument],
+        refill: RefillEmitter | None = None,
+    ) -> None:
+        """Write with the emitter of the world's functions, and that of a loop's refilled lanes."""
+        self._emitter, self._results, self._refill = emitter, results, refill
         self._width = emitter.width
         self._pitch = emitter.width * emitter.cell  # bytes of a place
         self._helpers: dict[str, str] = {}
@@ -88,18 +94,43 @@ class Movement:
         its own.
         """
         vector = f"<{self._width} x i64>"
-        parts = [self._side("in", runs_in), self._side("out", runs_out)]
-        block = f"""
+        parts = [self._side("in", runs_in)]
+        if self._refill is None:
+            parts += [self._side("out", runs_out), self._block()]
+        else:
+            parts += [self._of_any_rows("in", runs_in), self._of_any_rows("out", runs_out)]
+            parts.append(self._refill.block())
+        declared = f"""\
+declare {vector} @llvm.smin.v{self._width}i64({vector}, {vector})
+declare i64 @llvm.smin.i64(i64, i64)"""
+        return "\n".join([*parts, declared, *self._helpers.values()])
+
+    def _block(self) -> str:
+        """The IR of `@block` itself."""
+        return f"""
 define internal void @block(ptr noalias %s, ptr noalias %t, ptr noalias %in, ptr noalias %out, \
 i64 %n, i64 %first) noinline #0 {{
 call void @block_in(ptr %s, ptr %in, i64 %n, i64 %first)
 call void @{self._emitter.prefix}world(ptr %s, ptr %t, ptr %in)
 call void @block_out(ptr %s, ptr %out, i64 %n, i64 %first)
 ret void
-}}
-declare {vector} @llvm.smin.v{self._width}i64({vector}, {vector})
-declare i64 @llvm.smin.i64(i64, i64)"""
-        return "\n".join([*parts, block, *self._helpers.values()])
+}}"""
+
+    def _of_any_rows(self, side: str, runs: Sequence[Run]) -> str:
+        """The IR of `@rows_in` or `@rows_out`, where lanes need not be of rows side by side.
+
+        Given are the scratch memory, which has the lanes' rows, the arrays, and the number of lanes
+        whose results are given back.
+        """
+        arrays = self._emitter.arguments if side == "in" else self._results
+        return "\n".join(
+            [
+                f"define internal void @rows_{side}(ptr noalias %s, ptr noalias %{side}, "
+                "i64 %some) noinline #0 {",
+                *self._runs(runs, arrays, side, whole=False, first="0"),
+                "ret void\n}",
+            ]
+        )
 
     def _side(self, side: str, runs: Sequence[Run]) -> str:
         """The IR of `@block_in` or `@block_out`."""
@@ -133,7 +164,13 @@ store {vector} %inside, ptr %s, align 8"""
         )
 
     def _runs(
-        self, runs: Sequence[Run], arrays: Mapping[int, Argument], side: str, *, whole: bool
+        self,
+        runs: Sequence[Run],
+        arrays: Mapping[int, Argument],
+        side: str,
+        *,
+        whole: bool,
+        first: str = "%first",
     ) -> list[str]:
         """Calls that move the runs of all arrays."""
         lines: list[str] = []
@@ -162,7 +199,7 @@ store {vector} %inside, ptr %s, align 8"""
                 lines += [
                     f"{name}d = getelementptr i8, ptr {name}b, i64 {run.first * size}",
                     f"call void @{helper}(ptr %s, ptr {name}p, ptr {name}d, i64 {array.size}, "
-                    f"i64 {run.count}, i64 %first, i64 %some)",
+                    f"i64 {run.count}, i64 {first}, i64 %some)",
                 ]
         return lines
 
@@ -252,6 +289,9 @@ store {vector} %inside, ptr %s, align 8"""
             else f"%lane = getelementptr {kind}, ptr %place, i64 %w\n"
             f"%v = load {kind}, ptr %lane, align {size_of(dtype)}"
         )
+        world = "%world = add i64 %first, %w"
+        if self._refill is not None:
+            world = "%own = getelementptr i64, ptr %s, i64 %w\n%world = load i64, ptr %own, align 8"
         self._helpers[name] = f"""
 define internal void @{name}(ptr %s, ptr %from, ptr %to, i64 %size, i64 %count, i64 %first, \
 i64 %some) noinline #0 {{
@@ -266,7 +306,7 @@ br label %row
 row:
 %w = phi i64 [ 0, %head ], [ %w1, %row ]
 {lane}
-%world = add i64 %first, %w
+{world}
 %start = mul i64 %world, %size
 %p = getelementptr {kind}, ptr %column, i64 %start
 store {kind} %v, ptr %p, align {size_of(dtype)}

@@ -102,14 +102,14 @@ class Schedule:
         if self.graph.op[node] != "loop":
             return self.graph.args[node]
         repeat = self.repeats[self.graph.data[node]]
-        return [*self._entering(repeat), *self._mobilities_of(repeat.loop.region)]
+        return [*self.entering(repeat), *self._mobilities_of(repeat.loop.region)]
 
-    def _entering(self, repeat: Repeat) -> Iterator[int]:
+    def entering(self, repeat: Repeat) -> Iterator[int]:
         """Nodes outside a loop that are copied when it begins."""
         yield from (repeat.loop.start[k] for k in repeat.carry)
         yield from (row[k] for row in repeat.loop.slices for k in repeat.slices)
 
-    def _leaving(self, repeat: Repeat) -> Iterator[int]:
+    def leaving(self, repeat: Repeat) -> Iterator[int]:
         """Nodes of the body that are copied at the end of an iteration, and its condition."""
         yield from (repeat.loop.result[k] for k in repeat.carry)
         yield from (repeat.loop.stacked[k] for k in repeat.stacked)
@@ -124,8 +124,8 @@ class Schedule:
                 if not graph.contains(region, inner):
                     continue
                 used = [a for n in self._live_of.get(inner, ()) for a in graph.args[n]]
-                used += self._leaving(repeat)
-                used += self._entering(repeat) if inner != region else ()
+                used += self.leaving(repeat)
+                used += self.entering(repeat) if inner != region else ()
                 found.update(a for a in used if graph.region[a] < region)
             self._free[region] = sorted(found)
         return self._free[region]
@@ -192,7 +192,7 @@ class Schedule:
         """A loop with its items and its memory."""
         loop = repeat.loop
         repeat.first_chunk = len(self.chunks)
-        ends = [n for n in self._leaving(repeat) if n != loop.condition]
+        ends = [n for n in self.leaving(repeat) if n != loop.condition]
         first = [] if loop.condition is None else [loop.condition]
         repeat.before, repeat.body = self._items(loop.region, first, ends)
         repeat.last_chunk = max(len(self.chunks) - 1, repeat.first_chunk)
@@ -219,7 +219,7 @@ class Schedule:
         """Homes of all nodes that are copied between chunks."""
         ends = list(self.results)
         for repeat in self.repeats.values():
-            ends += [*self._entering(repeat), *self._leaving(repeat)]
+            ends += [*self.entering(repeat), *self.leaving(repeat)]
         return [self.home(n) for n in ends]
 
     def _allocate(self) -> None:
@@ -272,9 +272,9 @@ class Schedule:
             ):
                 start[given] = begin
                 last[given] = max(last.get(given, -1), end)
-            for node in self._entering(repeat):
+            for node in self.entering(repeat):
                 use(node, begin)
-            for node in self._leaving(repeat):
+            for node in self.leaving(repeat):
                 use(node, end)
         for node in self.results:
             use(node, len(self.chunks))
