@@ -17,12 +17,16 @@ SCRIPTS = {
     "first_order": "--worlds 4 --decisions 2 --repeats 1",
     "learners": "--out runs --tasks planar --learners ppo --seeds 0 --seconds 0.1 --interval 0.1",
     "learning": "--horizons 1 --repeats 1",
+    "reference_batches": "--worlds 2 9 --steps 1 --repeats 1 --against .",
     "roofline": "--worlds 128 --repeats 1",
     "scaling": "--batches 4 --worlds 4 --repeats 1 --equal 1 7 18",
     "throughput": "--batch 4 --repeats 1 --starts 1",
 }
-TABLES_ONLY = ("control_steps", "first_order", "learners", "learning", "throughput")  # no --plot
-ONE_KERNEL = ("control_steps", "learners", "learning")  # all others compare fused kernels with XLA
+TABLES_ONLY = (  # no --plot
+    *("control_steps", "first_order", "learners", "learning", "reference_batches", "throughput"),
+)
+# All others compare fused kernels with XLA.
+ONE_KERNEL = ("control_steps", "learners", "learning", "reference_batches")
 
 
 @pytest.mark.slow
