@@ -36,7 +36,7 @@ from jaxosim.fused.handler import handler
 from jaxosim.fused.interpreter import graph_of
 from jaxosim.fused.movement import Movement, argument_runs, result_runs
 from jaxosim.fused.needed import needed
-from jaxosim.fused.refill import MEMORIES, Refill, RefillEmitter
+from jaxosim.fused.refill import Refill, RefillEmitter
 from jaxosim.fused.schedule import Schedule
 
 _CHUNK = 500  # nodes of a function; compile time grows faster than its length, speed hardly
@@ -122,16 +122,17 @@ def ir_of(
         schedule, layout, scalars.arguments, width=width, cell=cell, prefix="world_"
     )
     emitter.permutes = width == 16 and llvm.host().has_permutations
-    refill = Refill.of(schedule)
-    if refill is None:
+    loop = Refill.of(schedule)
+    if loop is None:
+        refill, scratch = None, layout.end * width * cell
         emitter.functions()
-        movement = Movement(emitter, scalars.outputs)
     else:
-        emitter.stages(refill.index)
-        movement = Movement(emitter, scalars.outputs, RefillEmitter(emitter, refill))
+        refill = RefillEmitter(emitter, loop)
+        scratch = refill.scratch
+        emitter.stages(loop.index)
+    movement = Movement(emitter, scalars.outputs, refill)
     block = movement.functions(runs_in, result_runs(scalars.outputs, width, layout.results))
     shared, shared_scratch, shared_declared = _shared(scalars, schedule)
-    scratch = layout.end * width * cell * (1 if refill is None else MEMORIES)
     text = [
         *emitter.globals,
         *emitter.lines,

@@ -2,10 +2,10 @@
 
 A loop with a condition runs until no lane goes on. Where the number of iterations differs from
 world to world, as under error control, a lane that is done hands its world over and takes up the
-next one. A thread has three scratch memories of one layout for that: of the worlds in the loop; of
-those that enter, a vector of which is through with what stands before the loop; and of those that
-leave, on a vector of which what stands behind the loop is run. From lane to lane go only numbers
-that are used later on. When no worlds are left, lanes rest as in any other loop.
+next one. What stands before the loop is run for a vector of worlds that enter, and what stands
+behind it for a vector of worlds that leave, both in another scratch memory than that of the worlds
+in the loop. In between a world that is on its way is a record of its numbers (`world_record`). When
+no worlds are left, lanes rest as in any other loop.
 
 Whichever lane a world is in, the same operations work on its numbers alone.
 """
@@ -13,12 +13,10 @@ Whichever lane a world is in, the same operations work on its numbers alone.
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from jaxosim.fused.emit import size_of
 from jaxosim.fused.functions import FunctionEmitter
 from jaxosim.fused.needed import Chunk, Repeat
 from jaxosim.fused.schedule import Schedule
-
-MEMORIES = 3  # of a thread
+from jaxosim.fused.world_record import WorldRecord
 
 # Nodes of an iteration for each number that a world hands over: copying a number takes a few
 # cycles, a node less than one for all lanes.
@@ -116,8 +114,14 @@ class RefillEmitter:
     def __init__(self, emitter: FunctionEmitter, refill: Refill) -> None:
         """Write with the emitter of the world's functions."""
         self._emitter = emitter
-        self._refill = refill
-        self._copies: dict[str, str] = {}
+        self._vector = emitter.layout.end * emitter.width * emitter.cell  # bytes
+        self._taken = WorldRecord(emitter, "taken", refill.taken)
+        self._left = WorldRecord(emitter, "left", refill.left)
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of scratch memory: of two vectors of worlds, and records of those on their way."""
+        return 2 * self._vector + self._emitter.width * (self._taken.size + self._left.size)
 
     def block(self) -> str:
         """The IR of `@block(s, t, in, out, n, first, record)`, which returns how many it has done.
@@ -125,96 +129,68 @@ class RefillEmitter:
         It begins with the worlds from `first` on, and takes further blocks from the record.
         """
         emitter = self._emitter
-        take = self._handing("take_up", self._refill.taken)
-        leave = self._handing("hand_over", self._refill.left)
+        helpers: dict[str, str] = {}
+        records = [record.functions(helpers) for record in (self._taken, self._left)]
         numbers = {
             "width": emitter.width,
             "every": (1 << emitter.width) - 1,
-            "scratch": emitter.layout.end * emitter.width * emitter.cell,
+            "scratch": self._vector,
+            "taken": self._taken.size,
+            "entering": emitter.width * self._taken.size,
+            "left": self._left.size,
             "w": emitter.prefix,
         }
-        return "\n".join(
-            [*self._copies.values(), take, leave, (_REFILL + _BLOCK).format(**numbers)]
-        )
-
-    def _handing(self, name: str, nodes: Sequence[int]) -> str:
-        """The IR of `@{name}(to, lane_to, from, lane_from)`: a world's numbers to another lane."""
-        emitter = self._emitter
-        pitch = emitter.width * emitter.cell
-        places: dict[str, list[int]] = {"int64": [0]}  # of the world's row
-        for node in nodes:
-            dtype = emitter.graph.dtype[node]
-            kind = dtype if dtype == "bool" else f"int{8 * size_of(dtype)}"
-            places.setdefault(kind, []).append(emitter.index_of(node) * pitch)
-        lines = []
-        for kind, offsets in places.items():
-            table = f"@{name}_{kind}"
-            numbers = ", ".join(f"i32 {offset}" for offset in sorted(offsets))
-            lines.append(f"{table} = private constant [{len(offsets)} x i32] [{numbers}]")
-            self._copies.setdefault(kind, self._copy(kind))
-        lines.append(f"define internal void @{name}({_LANES}) noinline #0 {{")
-        lines += [
-            f"call void @copy_{kind}(ptr %to, i64 %lane_to, ptr %from, i64 %lane_from, "
-            f"ptr @{name}_{kind}, i64 {len(offsets)})"
-            for kind, offsets in places.items()
-        ]
-        return "\n".join([*lines, "ret void\n}"])
-
-    def _copy(self, kind: str) -> str:
-        """The IR of `@copy_{kind}`: numbers of one size at the offsets of a table."""
-        if kind == "bool":
-            move = _MOVE_BIT.format(width=self._emitter.width)
-        else:
-            bits = int(kind.removeprefix("int"))
-            move = _MOVE.format(type=f"i{bits}", size=bits // 8)
-        return _COPY.format(kind=kind, lanes=_LANES, move=move)
+        block = (_VECTORS + _REFILL + _BLOCK).format(**numbers)
+        return "\n".join([*helpers.values(), *records, block])
 
 
-_LANES = "ptr noalias %to, i64 %lane_to, ptr noalias %from, i64 %lane_from"
-
-_COPY = """
-define internal void @copy_{kind}({lanes}, ptr noalias %table, i64 %count) noinline #0 {{
+# A vector of worlds that enters, and one that leaves; lanes behind the worlds that have left are
+# given the first of them, and not given back.
+_VECTORS = """
+define internal void @enter(ptr noalias %s, ptr noalias %records, ptr noalias %t, ptr noalias %in, \
+i64 %n, i64 %first) noinline #0 {{
 entry:
+call void @block_in(ptr %s, ptr %in, i64 %n, i64 %first)
+call void @{w}begin(ptr %s, ptr %t, ptr %in)
 br label %head
 head:
-%k = phi i64 [ 0, %entry ], [ %next, %head ]
-%op = getelementptr i32, ptr %table, i64 %k
-%o = load i32, ptr %op, align 4
-%offset = zext i32 %o to i64
-%source = getelementptr i8, ptr %from, i64 %offset
-%target = getelementptr i8, ptr %to, i64 %offset
-{move}
-%next = add i64 %k, 1
-%more = icmp slt i64 %next, %count
+%k = phi i64 [ 0, %entry ], [ %k1, %head ]
+%o = mul i64 %k, {taken}
+%r = getelementptr i8, ptr %records, i64 %o
+call void @pack_taken(ptr %r, ptr %s, i64 %k)
+%k1 = add i64 %k, 1
+%more = icmp slt i64 %k1, {width}
 br i1 %more, label %head, label %done
 done:
 ret void
+}}
+define internal void @finish(ptr noalias %s, ptr noalias %records, ptr noalias %t, \
+ptr noalias %in, ptr noalias %out, i64 %count) noinline #0 {{
+entry:
+br label %head
+head:
+%k = phi i64 [ 0, %entry ], [ %k1, %head ]
+%own = icmp slt i64 %k, %count
+%which = select i1 %own, i64 %k, i64 0
+%o = mul i64 %which, {left}
+%r = getelementptr i8, ptr %records, i64 %o
+call void @unpack_left(ptr %r, ptr %s, i64 %k)
+%k1 = add i64 %k, 1
+%more = icmp slt i64 %k1, {width}
+br i1 %more, label %head, label %done
+done:
+call void @rows_in(ptr %s, ptr %in, i64 {width})
+call void @{w}end(ptr %s, ptr %t, ptr %in)
+call void @rows_out(ptr %s, ptr %out, i64 %count)
+ret void
 }}"""
 
-_MOVE = """%sp = getelementptr {type}, ptr %source, i64 %lane_from
-%tp = getelementptr {type}, ptr %target, i64 %lane_to
-%v = load {type}, ptr %sp, align {size}
-store {type} %v, ptr %tp, align {size}"""
-
-_MOVE_BIT = """%s = load i{width}, ptr %source, align 1
-%t = load i{width}, ptr %target, align 1
-%f = trunc i64 %lane_from to i{width}
-%l = trunc i64 %lane_to to i{width}
-%s1 = lshr i{width} %s, %f
-%s2 = and i{width} %s1, 1
-%s3 = shl i{width} %s2, %l
-%m0 = shl i{width} 1, %l
-%m1 = xor i{width} %m0, -1
-%t1 = and i{width} %t, %m1
-%t2 = or i{width} %t1, %s3
-store i{width} %t2, ptr %target, align 1"""
-
-# Of %q: worlds that have entered and are not taken up yet, the lane of the first of them, worlds
-# that have left, and blocks that have been begun.
+# Of %q: worlds that have entered and are not taken up yet, the first of them, worlds that have
+# left, and blocks that have been begun.
 _REFILL = """
-define internal i1 @refill(ptr noalias %s, ptr noalias %entering, ptr noalias %leaving, \
-ptr noalias %t, ptr noalias %in, ptr noalias %out, i64 %n, ptr noalias %record, ptr noalias %q, \
-i64 %resting) noinline #0 {{
+define internal i1 @refill(ptr noalias %s, ptr noalias %other, ptr noalias %entering, \
+ptr noalias %leaving, ptr noalias %t, ptr noalias %in, ptr noalias %out, i64 %n, \
+ptr noalias %record, ptr noalias %q, i64 %resting) noinline #0 {{
 entry:
 %lp = getelementptr i64, ptr %q, i64 1
 %cp = getelementptr i64, ptr %q, i64 2
@@ -235,8 +211,7 @@ ask:
 %none = icmp slt i64 %first, 0
 br i1 %none, label %done, label %enter
 enter:
-call void @block_in(ptr %entering, ptr %in, i64 %n, i64 %first)
-call void @{w}begin(ptr %entering, ptr %t, ptr %in)
+call void @enter(ptr %other, ptr %entering, ptr %t, ptr %in, i64 %n, i64 %first)
 %behind = sub i64 %n, %first
 %w1 = call i64 @llvm.smin.i64(i64 %behind, i64 {width})
 store i64 0, ptr %lp, align 8
@@ -247,20 +222,22 @@ br label %leave
 leave:
 %w = phi i64 [ %w0, %change ], [ %w1, %enter ]
 %c = load i64, ptr %cp, align 8
-call void @hand_over(ptr %leaving, i64 %c, ptr %s, i64 %k)
+%co = mul i64 %c, {left}
+%cr = getelementptr i8, ptr %leaving, i64 %co
+call void @pack_left(ptr %cr, ptr %s, i64 %k)
 %c1 = add i64 %c, 1
 %full = icmp eq i64 %c1, {width}
 br i1 %full, label %finish, label %take
 finish:
-call void @rows_in(ptr %leaving, ptr %in, i64 {width})
-call void @{w}end(ptr %leaving, ptr %t, ptr %in)
-call void @rows_out(ptr %leaving, ptr %out, i64 {width})
+call void @finish(ptr %other, ptr %leaving, ptr %t, ptr %in, ptr %out, i64 {width})
 br label %take
 take:
 %c2 = phi i64 [ %c1, %leave ], [ 0, %finish ]
 store i64 %c2, ptr %cp, align 8
 %l = load i64, ptr %lp, align 8
-call void @take_up(ptr %s, i64 %k, ptr %entering, i64 %l)
+%lo = mul i64 %l, {taken}
+%lr = getelementptr i8, ptr %entering, i64 %lo
+call void @unpack_taken(ptr %lr, ptr %s, i64 %k)
 %l1 = add i64 %l, 1
 store i64 %l1, ptr %lp, align 8
 %w2 = sub i64 %w, 1
@@ -277,14 +254,14 @@ done:
 ret i1 %any
 }}"""
 
-# A block that is not full is the last one, so its lanes take up nothing. Lanes behind the worlds
-# that have left are given a world that is through with the loop, and not given back.
+# A block that is not full is the last one, so its lanes take up nothing.
 _BLOCK = """
 define internal i64 @block(ptr noalias %s, ptr noalias %t, ptr noalias %in, ptr noalias %out, \
 i64 %n, i64 %first, ptr noalias %record) noinline #0 {{
 entry:
-%entering = getelementptr i8, ptr %s, i64 {scratch}
-%leaving = getelementptr i8, ptr %entering, i64 {scratch}
+%other = getelementptr i8, ptr %s, i64 {scratch}
+%entering = getelementptr i8, ptr %other, i64 {scratch}
+%leaving = getelementptr i8, ptr %entering, i64 {entering}
 %q = alloca [4 x i64], align 8
 store [4 x i64] [i64 0, i64 0, i64 0, i64 1], ptr %q, align 8
 %behind = sub i64 %n, %first
@@ -298,30 +275,22 @@ head:
 %rests = icmp ne i64 %resting, 0
 br i1 %rests, label %change, label %iterate
 change:
-%changed = call i1 @refill(ptr %s, ptr %entering, ptr %leaving, ptr %t, ptr %in, ptr %out, \
-i64 %n, ptr %record, ptr %q, i64 %resting)
+%changed = call i1 @refill(ptr %s, ptr %other, ptr %entering, ptr %leaving, ptr %t, ptr %in, \
+ptr %out, i64 %n, ptr %record, ptr %q, i64 %resting)
 br i1 %changed, label %head, label %see
 see:
 %none = icmp eq i64 %active, 0
-br i1 %none, label %finish, label %iterate
+br i1 %none, label %over, label %iterate
 iterate:
 call void @{w}iteration(ptr %s, ptr %t, ptr %in)
 br label %head
-finish:
+over:
 %cp = getelementptr i64, ptr %q, i64 2
 %c = load i64, ptr %cp, align 8
 %some = icmp sgt i64 %c, 0
-br i1 %some, label %fill, label %own
-fill:
-%k = phi i64 [ %c, %finish ], [ %k1, %fill ]
-call void @hand_over(ptr %leaving, i64 %k, ptr %s, i64 0)
-%k1 = add i64 %k, 1
-%more = icmp slt i64 %k1, {width}
-br i1 %more, label %fill, label %left
-left:
-call void @rows_in(ptr %leaving, ptr %in, i64 {width})
-call void @{w}end(ptr %leaving, ptr %t, ptr %in)
-call void @rows_out(ptr %leaving, ptr %out, i64 %c)
+br i1 %some, label %finish, label %own
+finish:
+call void @finish(ptr %other, ptr %leaving, ptr %t, ptr %in, ptr %out, i64 %c)
 br label %own
 own:
 %bp = getelementptr i64, ptr %q, i64 3
