@@ -1,11 +1,11 @@
-"""How records are declared: frozen dataclasses whose fields name their axes and unit.
+"""How records are declared, frozen dataclasses whose fields name their axes and unit, and checked.
 
-Twelve lines of machinery and one check; everything in `types.py` is built with them.
+Everything in `types.py` is built with this.
 """
 
 import dataclasses
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -69,10 +69,7 @@ def check_shapes(record: object, sizes: Mapping[str, int]) -> None:
         )
         shape = getattr(value, "shape", ())
         if shape != expected:
-            named = {str(axis): size for axis, size in zip(axes, expected, strict=True)}
-            raise ModelMismatchError(
-                f"{type(record).__name__}.{name}: expected {named or 'a scalar'}, got shape {shape}"
-            )
+            raise _wrong_shape(f"{type(record).__name__}.{name}", axes, expected, shape)
 
 
 def check_dtypes(*records: object) -> None:
@@ -129,24 +126,47 @@ def checked_array(
       ModelMismatchError: it has another shape, or holds something else; the message says what was
         expected.
     """
-    expected = ", ".join(axis if size is None else f"{axis}={size}" for axis, size in axes.items())
+    expected = _named_shape(axes, axes.values())
     try:
         given = value if hasattr(value, "dtype") else jnp.asarray(value)
     except (TypeError, ValueError) as error:
         raise ModelMismatchError(
-            f"{name}: expected real numbers [{expected}], got {type(value).__name__} ({error})"
+            f"{name}: expected real numbers {expected}, got {type(value).__name__} ({error})"
         ) from error
     if not any(jnp.issubdtype(given.dtype, kind) for kind in _REAL):
         raise ModelMismatchError(
-            f"{name}: expected real numbers [{expected}], got dtype {given.dtype}"
+            f"{name}: expected real numbers {expected}, got dtype {given.dtype}"
         )
-    shape = tuple(given.shape)
-    fits = len(shape) == len(axes) and all(
-        size in (None, found) for size, found in zip(axes.values(), shape, strict=True)
-    )
-    if not fits:
-        raise ModelMismatchError(f"{name}: expected shape [{expected}], got {list(shape)}")
+    shape, sizes = tuple(given.shape), tuple(axes.values())
+    if not _fits(shape, sizes):
+        raise _wrong_shape(name, axes, sizes, shape)
     return jnp.asarray(given, jnp.result_type(like))
+
+
+def _fits(shape: Sequence[int], sizes: Sequence[int | None]) -> bool:
+    """Whether a shape has these sizes, None being any."""
+    return len(shape) == len(sizes) and all(
+        size in (None, found) for size, found in zip(sizes, shape, strict=True)
+    )
+
+
+def _named_shape(axes: Iterable[str | int], sizes: Iterable[int | None]) -> str:
+    """The sizes with the names of their axes, such as "[muscle=9, 3]"."""
+    parts = [
+        str(axis) if size is None or isinstance(axis, int) else f"{axis}={size}"
+        for axis, size in zip(axes, sizes, strict=True)
+    ]
+    return f"[{', '.join(parts)}]"
+
+
+def _wrong_shape(
+    name: str, axes: Iterable[str | int], sizes: Sequence[int | None], shape: Sequence[int]
+) -> ModelMismatchError:
+    """What to raise for an array of another shape than expected."""
+    is_batch = _fits(shape[1:], sizes)
+    hint = "; a batch of worlds takes jax.vmap or jaxosim.batched" if is_batch else ""
+    expected = f"shape {_named_shape(axes, sizes)}" if sizes else "a scalar"
+    return ModelMismatchError(f"{name}: expected {expected}, got {list(shape)}{hint}")
 
 
 def tree_where(condition: jax.Array, yes: _Tree, no: _Tree) -> _Tree:

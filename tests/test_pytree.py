@@ -57,9 +57,11 @@ def test_right_shapes_pass():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"weights": (4,)}, r"^Outer\.weights: expected \{'row': 3\}, got shape \(4,\)$"),
-        ({"weights": ()}, r"^Outer\.weights: expected \{'row': 3\}, got shape \(\)$"),
-        ({"scalar": (1,)}, r"^Outer\.scalar: expected a scalar, got shape \(1,\)$"),
+        ({"weights": (4,)}, r"^Outer\.weights: expected shape \[row=3\], got \[4\]$"),
+        ({"weights": ()}, r"^Outer\.weights: expected shape \[row=3\], got \[\]$"),
+        ({"scalar": (2, 1)}, r"^Outer\.scalar: expected a scalar, got \[2, 1\]$"),
+        ({"scalar": (1,)}, r"a scalar, got \[1\]; a batch of worlds takes jax\.vmap"),
+        ({"weights": (4, 3)}, r"expected shape \[row=3\], got \[4, 3\]; a batch of worlds takes"),
     ],
 )
 def test_wrong_shapes_are_named(change, message):
@@ -70,7 +72,7 @@ def test_wrong_shapes_are_named(change, message):
 
 def test_wrong_shapes_of_sub_records_are_named():
     wrong = dataclasses.replace(record(), inner=Inner(table=jnp.zeros((3, 5))))
-    message = r"^Outer\.inner\.table: expected \{'row': 3, '2': 2\}, got shape \(3, 5\)$"
+    message = r"^Outer\.inner\.table: expected shape \[row=3, 2\], got \[3, 5\]$"
     with pytest.raises(ModelMismatchError, match=message):
         check_shapes(wrong, {"row": 3})
 
@@ -83,7 +85,7 @@ def test_a_size_of_one_array_alone_comes_first():
 
 
 def test_an_unknown_axis_never_fits():
-    with pytest.raises(ModelMismatchError, match="'row': -1"):
+    with pytest.raises(ModelMismatchError, match="row=-1"):
         check_shapes(record(), {})
 
 
@@ -100,5 +102,5 @@ def test_shapes_are_checked_while_tracing_and_under_vmap():
     assert jax.jit(checked)(record()).shape == ()
     many = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), record())
     assert jax.vmap(checked)(many).shape == (4,)
-    with pytest.raises(ModelMismatchError, match=r"got shape \(4, 3\)"):
+    with pytest.raises(ModelMismatchError, match=r"got \[4, 3\]"):
         jax.jit(checked)(dataclasses.replace(many, scalar=jnp.zeros(())))

@@ -302,8 +302,8 @@ def test_arguments_in_another_order_are_refused_by_name(world, verb):
 @pytest.mark.parametrize(
     "wrong, expected",
     [
-        ({"q": jnp.zeros((5, 1))}, r"State\.q: expected \{'coordinate': 5\}, got shape \(5, 1\)"),
-        ({"u": jnp.zeros(4)}, r"State\.u: expected \{'coordinate': 5\}, got shape \(4,\)"),
+        ({"q": jnp.zeros((5, 1))}, r"State\.q: expected shape \[coordinate=5\], got \[5, 1\]"),
+        ({"u": jnp.zeros(4)}, r"State\.u: expected shape \[coordinate=5\], got \[4\]"),
         ({"q": jnp.zeros(5, int)}, r"State\.q: expected floating-point numbers, got int64"),
         ({"q": jnp.zeros(5, jnp.float32)}, r"State\.q: expected float64 as .*, got float32"),
         ({"time": None}, r"State\.time: expected an array, got NoneType"),

@@ -135,14 +135,14 @@ def test_rates_of_what_does_not_move_are_zero(world):
 def test_wrong_shapes_are_named(world, field):
     model, params, state = world
     wrong = dataclasses.replace(state, **{field: jnp.zeros(9)})
-    with pytest.raises(ModelMismatchError, match=rf"State\.{field}: expected .* got shape \(9,\)"):
+    with pytest.raises(ModelMismatchError, match=rf"State\.{field}: expected .* got \[9\]$"):
         jaxosim.state_derivative(model, params, wrong, jnp.zeros(2))
 
 
 def test_params_of_another_model_are_refused(world):
     model, _, state = world
     _, other = jaxosim.load_model("arm2dof6musc")
-    with pytest.raises(ModelMismatchError, match=r"Params\.bodies\.mass: expected \{'body': 3\}"):
+    with pytest.raises(ModelMismatchError, match=r"Params\.bodies\.mass: expected .*body=3"):
         jaxosim.state_derivative(model, other, state, jnp.zeros(2))
 
 

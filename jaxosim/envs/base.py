@@ -8,8 +8,9 @@ Source: osim-rl `OsimEnv.step`.
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +18,7 @@ from jax.core import Tracer
 
 from jaxosim import checks
 from jaxosim.envs.copying import Copied
-from jaxosim.envs.episode import (
-    EnvState,
-    Snapshot,
-    Terms,
-    Transition,
-    step_info,
-)
+from jaxosim.envs.episode import EnvState, Snapshot, Terms, Transition, step_info
 from jaxosim.envs.model_source import read_model
 from jaxosim.envs.observation import Block, tree_of, vector_of
 from jaxosim.envs.pushes import Push, pushed
@@ -51,6 +46,8 @@ class Env(Copied, Spaces):
     """A task: hashed by identity, so compiled once; its options are the keywords of `make`.
 
     Attributes:
+      draws_in_step: of the class: whether its control step draws random numbers, for which kernels
+        have no rules. Then the mechanics alone are one.
       options: how a control step is integrated.
       time_limit: control steps after which an episode is truncated; if None, as many as last as
         long as the task's own.
@@ -70,6 +67,7 @@ class Env(Copied, Spaces):
       params: model parameters to use; those of `model` if None. `env.params` are the Params.
     """
 
+    draws_in_step: ClassVar[bool] = False
     options: Options = Options()
     time_limit: int | None = None
     action_repeat: int = 1
@@ -211,8 +209,9 @@ class Env(Copied, Spaces):
           ValueError: while tracing, if the action has another shape.
         """
         check_process()
+        decision = inspect.unwrap(Env._decision) if self.draws_in_step else Env._decision
         with using(self.options.kernel):
-            return self._decision(pushed(es, self.model, self.push), action)
+            return decision(self, pushed(es, self.model, self.push), action)
 
     @fused(static_argnums=(0,))
     def _decision(self, es: EnvState, action: jax.Array) -> EnvState:

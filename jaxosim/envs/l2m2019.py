@@ -6,7 +6,7 @@ Source: osim-rl 3.0.11 `L2M2019Env`, of the NeurIPS 2019 challenge "Learn to Mov
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -90,6 +90,7 @@ class L2M2019Env(WalkingEnv):
       least_footsteps: more of them are needed for a successful end of Round 2.
     """
 
+    draws_in_step: ClassVar[bool] = True
     variant: str = "3D"
     difficulty: int = 3
     init_pose: Sequence[float] = DEFAULT_POSE

@@ -93,10 +93,11 @@ def _check_equilibrium(model: Model, found: np.ndarray) -> None:
     starts = np.flatnonzero(~found.all(axis=1))
     if len(starts):
         names = [model.muscle_names[i] for i in np.flatnonzero(~found.all(axis=0))]
+        remedy = "; drop=True leaves these out" if len(starts) < len(found) else ""
         raise ModelMismatchError(
             f"{model.source}: expected an equilibrium of fiber and tendon in all {len(found)} "
             f"poses, found none in {len(starts)} (first: {starts[:_NAMES_SHOWN].tolist()}) of "
-            f"{', '.join(names[:_NAMES_SHOWN])}"
+            f"{', '.join(names[:_NAMES_SHOWN])}{remedy}"
         )
 
 

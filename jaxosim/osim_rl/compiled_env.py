@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,9 @@ def manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
       es: the world before.
       action: `[action]` (1).
     """
+    taken = inspect.unwrap(_manager_step) if env.draws_in_step else _manager_step
     with using(env.options.kernel):
-        return _manager_step(env, es, action)
+        return taken(env, es, action)
 
 
 @fused(static_argnums=(0,))

@@ -37,8 +37,6 @@ def test_gymnasiums_checker_has_nothing_to_say(name):
     drawn = all(importlib.util.find_spec(library) for library in ("viser", "pyvista"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        # Ours: the field of L2M2019 is drawn anew within a step (docs/troubleshooting.md).
-        warnings.filterwarnings("ignore", "Env._decision is not fused: the primitive random_split")
         check_env(gymnasium.make(name, **OPTIONS).unwrapped, skip_render_check=not drawn)
 
 

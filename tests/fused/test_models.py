@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jax.extend import core
 import jaxosim
 from jaxosim.fused import using
 from jaxosim.fused.interpreter import RULES, primitive_without_rule
+from jaxosim.osim_rl.compiled_env import manager_step
 
 TASKS = ["ProstheticsEnv", "L2RunEnv", "Arm2DEnv", "L2M2019Env"]
 WALKER = "gait14dof22musc_pros"
@@ -251,3 +253,17 @@ def test_every_primitive_of_a_task_has_a_rule(task):
     expected = DRAWS.get(task)
     assert missing == expected, f"write a rule for {missing} in jaxosim/fused/rules_*.py"
     assert len(known) > 30
+    assert env.draws_in_step == (task in DRAWS)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("method", ["ros3w", "merson"])
+def test_a_task_that_draws_within_a_step_is_not_warned_of(method):
+    env = jaxosim.make("L2M2019Env", options=jaxosim.Options(method=method))
+    es = jax.eval_shape(env.reset, jax.random.key(0))
+    action = jax.ShapeDtypeStruct((env.action_size,), jnp.float64)
+    step = env.step if method == "ros3w" else functools.partial(manager_step, env)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        after = jax.eval_shape(step, es, action)
+    assert after.obs.shape == es.obs.shape
