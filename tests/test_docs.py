@@ -33,7 +33,15 @@ BRITISH = re.compile(
     r"\w*(?:colour|behaviour|neighbour|modelling)\w*)\b"
 )
 
-# What the page calls refused.osim: my_model.osim with two parts that are not simulated.
+# What the pages call my_model.osim: an arm with an actuator, one of whose coordinates is locked.
+ACTUATOR = """<CoordinateActuator name="motor"><coordinate>r_elbow_flex</coordinate>
+<optimal_force>2</optimal_force></CoordinateActuator>"""
+MINE = (
+    ("<ForceSet>\n      <objects>", ACTUATOR),
+    ('<Coordinate name="r_shoulder_elev">', "<locked>true</locked>"),
+)
+
+# What they call refused.osim: my_model.osim with two parts that are not simulated.
 MILLARD = """<Millard2012AccelerationMuscle name="extra"><GeometryPath name="path"><PathPointSet>
 <objects>
 <PathPoint name="a"><socket_parent_frame>/ground</socket_parent_frame>
@@ -73,14 +81,12 @@ def models(tmp_path_factory):
     """A folder with the model files that the pages name."""
     folder = tmp_path_factory.mktemp("docs")
     arm = (ROOT / "jaxosim/models/assets/arm2dof6musc.osim").read_text(encoding="utf-8")
-    (folder / "my_model.osim").write_text(arm, encoding="utf-8")
-    for before, added in (
-        ("<ForceSet>\n      <objects>", MILLARD),
-        ("</JointSet>", ROLLING),
-    ):
-        assert before in arm
-        arm = arm.replace(before, f"{before}\n{added}\n", 1)
-    (folder / "refused.osim").write_text(arm, encoding="utf-8")
+    refused = (("<ForceSet>\n      <objects>", MILLARD), ("</JointSet>", ROLLING))
+    for name, additions in (("my_model.osim", MINE), ("refused.osim", refused)):
+        for before, added in additions:
+            assert before in arm
+            arm = arm.replace(before, f"{before}\n{added}\n", 1)
+        (folder / name).write_text(arm, encoding="utf-8")
     return folder
 
 

@@ -222,7 +222,7 @@ def _out(
     default="random",
     show_default=True,
     callback=_control_signal,
-    help="random: uniform in [0, 1], held 50 ms; sine: 1 Hz over [0, 1], muscles out of phase.",
+    help="random: uniform in [0, 1], held 50 ms; sine: 1 Hz over [0, 1], controls out of phase.",
 )
 @click.option(
     "--seed",
@@ -278,7 +278,8 @@ def _check_size(model: Model, job: Job, keep: bool) -> None:
     """
     if not len(model.tree.body):
         raise click.ClickException(f"nothing in {model.source} can move")
-    row = 1 + 2 * len(model.coordinate_names) + 4 * len(model.muscle_names)
+    row = 1 + 2 * len(model.coordinate_names) + 3 * len(model.muscle_names)
+    row += len(model.control_names)
     chunk_rows = job.chunk + (2 * job.step_count if keep else 0)  # kept in parts, then as a whole
     numbers = job.batch * (row * chunk_rows + 6 * job.step_count)
     needed = numbers * np.dtype(job.dtype).itemsize

@@ -215,8 +215,9 @@ def _run_chunk(
     key: jax.Array,
 ) -> tuple[State, Record]:
     """`job.chunk` control steps of all worlds: the states they end in, and what each step gave."""
+    like = jnp.zeros((job.batch, len(model.control_names)), state.q.dtype)
     hold = functools.partial(
-        job.controls.during, key=key, step_size=job.options.step_size, like=state.activation
+        job.controls.during, key=key, step_size=job.options.step_size, like=like
     )
     controls = jax.vmap(hold)(first_step + jnp.arange(job.chunk, dtype=jnp.int32))
     roll = functools.partial(rollout, model, params, options=job.options)

@@ -133,6 +133,7 @@ def write_motion(
         **more,
         "coordinate_names": np.array(motion.model.coordinate_names, dtype=str),
         "muscle_names": np.array(motion.model.muscle_names, dtype=str),
+        "control_names": np.array(motion.model.control_names, dtype=str),
         "metadata": np.array(json.dumps({"model": motion.model.name, **(metadata or {})})),
     }
     name = os.fspath(path)

@@ -54,6 +54,14 @@ PENDULUM = """<?xml version="1.0" encoding="UTF-8" ?>
         </PinJoint>
       </objects>
     </JointSet>
+    <ForceSet name="forceset">
+      <objects>
+        <CoordinateActuator name="motor">
+          <coordinate>angle</coordinate>
+          <optimal_force>0.1</optimal_force>
+        </CoordinateActuator>
+      </objects>
+    </ForceSet>
   </Model>
 </OpenSimDocument>
 """
@@ -128,10 +136,13 @@ def test_npz_holds_the_whole_rollout(run, pendulum, tmp_path, dtype):
     assert data["time"].tolist() == [round(0.01 * k, 9) for k in range(21)]
     assert data["q"].shape == data["u"].shape == (21, 2, 1)
     assert data["activation"].shape == data["fiber_length"].shape == (21, 2, 0)
-    assert data["controls"].shape == (20, 2, 0)
+    assert data["controls"].shape == (20, 2, 1)
+    assert np.all((data["controls"] > 0) & (data["controls"] < 1))
+    assert data["q"][-1, 0] != data["q"][-1, 1]
     assert data["q"].dtype == dtype
     assert data["finite"].all()
     assert data["coordinate_names"].tolist() == ["angle"]
+    assert data["control_names"].tolist() == ["motor"]
     metadata = json.loads(str(data["metadata"]))
     assert metadata["model"] == "pendulum" and metadata["seed"] == 7
     np.testing.assert_allclose(data["q"][0], 0.5)
@@ -140,7 +151,8 @@ def test_npz_holds_the_whole_rollout(run, pendulum, tmp_path, dtype):
 
 def test_the_pendulum_swings_and_keeps_its_energy(run, pendulum, tmp_path):
     out = tmp_path / "run.npz"
-    assert run("rollout", pendulum, *SHORT, "--dtype", "float64", "--out", out)[0] == 0
+    arguments = *SHORT, "--dtype", "float64", "--controls", "constant:0", "--out", out
+    assert run("rollout", pendulum, *arguments)[0] == 0
     data = np.load(out)
     angle, speed = data["q"][:, 0, 0], data["u"][:, 0, 0]
     energy = 0.5 * (0.1 + 1.5 * 0.5**2) * speed**2 - 1.5 * 9.80665 * 0.5 * np.cos(angle)
