@@ -18,10 +18,17 @@ DOCS = ROOT / "docs"
 PROGRAMS = (
     pytest.param("README.md", marks=pytest.mark.slow),  # a gradient of the walker is compiled
     pytest.param("docs/from_file_to_gradient.md", marks=pytest.mark.slow),  # likewise
+    pytest.param("docs/environments.md", marks=pytest.mark.slow),  # and its step, and osim-rl's
     pytest.param("docs/bring_your_own_osim.md", marks=pytest.mark.thorough),
+    pytest.param("docs/fused.md", marks=pytest.mark.thorough),
     "docs/learning.md",
+    pytest.param("docs/many_worlds.md", marks=pytest.mark.thorough),
+    pytest.param("docs/sto_mot.md", marks=pytest.mark.thorough),
     pytest.param("docs/troubleshooting.md", marks=pytest.mark.thorough),
+    pytest.param("docs/viewing.md", marks=pytest.mark.thorough),
 )
+# Pages whose programs other tests run.
+ELSEWHERE = {"docs/take_part.md", "docs/training.md", "docs/write_your_own_task.md"}
 LASTING = ("jaxosim train", "jaxosim view")  # for minutes, or until they are stopped: tests/cli
 CITING = ("jaxosim", "tests", "examples", "benchmarks", "docs")  # folders of programs
 # A page, and the sections that may follow it, which may begin on the next line.
@@ -108,6 +115,10 @@ def run(arguments, folder):
 def test_programs_of_a_page_run_and_print_what_it_says(page, models, request):
     if any("jaxosim.viewer.image" in program for program in blocks_of(page, "python")):
         request.getfixturevalue("renderer")
+    if any("jaxosim.viewer.live" in program for program in blocks_of(page, "python")):
+        pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
+    if any("import gymnasium" in program for program in blocks_of(page, "python")):
+        pytest.importorskip("gymnasium", reason="Gymnasium is not installed (extra `gym`)")
     has_opensim = importlib.util.find_spec("opensim") is not None
     programs = [b for b in blocks_of(page, "python") if has_opensim or "import opensim" not in b]
     printed = run(["-c", "\n".join(programs)], models)
@@ -122,6 +133,13 @@ def test_commands_of_a_page_run(page, models):
     for line in (line for line in commands if not line.startswith(LASTING)):
         words = shlex.split(line, comments=True)
         assert run(["-m", "jaxosim.cli", *words[1:]], models) is not None
+
+
+def test_every_page_with_programs_is_run():
+    run_here = {getattr(page, "values", (page,))[0] for page in PROGRAMS}
+    paths = (ROOT / "README.md", *DOCS.rglob("*.md"))
+    names = (str(path.relative_to(ROOT)) for path in paths)
+    assert {name for name in names if blocks_of(name, "python")} == run_here | ELSEWHERE
 
 
 def headings_of(page):

@@ -287,7 +287,7 @@ def _refuse_missing(table: Table, missing: list[str]) -> None:
 def _times(values: object) -> np.ndarray:
     time = np.asarray(values, dtype=np.float64)
     if time.ndim != 1:
-        raise ModelMismatchError(f"State.time: expected one world's times, got shape {time.shape}")
+        raise ModelMismatchError(f"State.time: expected one world's times, got {list(time.shape)}")
     return time
 
 
@@ -295,8 +295,8 @@ def _field(values: object, name: str, time_count: int, count: int) -> np.ndarray
     """Values as `[time, name]` doubles."""
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (time_count, count):
-        expected = (time_count, count)
-        raise ModelMismatchError(f"{name}: expected {expected}, got shape {array.shape}")
+        expected = [time_count, count]
+        raise ModelMismatchError(f"{name}: expected shape {expected}, got {list(array.shape)}")
     return array
 
 
