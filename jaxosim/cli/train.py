@@ -29,7 +29,7 @@ _RECIPES = "RECIPE is a name (" + ", ".join(recipe_names()) + ") or the path of 
 @click.option("--learner", type=click.Choice(LEARNERS), help="Its stages of this learner only.")
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), default=15.0, show_default=True,
-    help="Wall time of the training, earlier sessions of the run included.",
+    help="Wall time of the run, compiling and earlier sessions included.",
 )  # fmt: skip
 @click.option(
     "--decisions", type=click.IntRange(min=1), help="End after so many decisions of all worlds."
