@@ -1,5 +1,6 @@
 """The documentation: generated pages are current, programs run, citations lead somewhere."""
 
+import dataclasses
 import importlib.util
 import os
 import pathlib
@@ -196,6 +197,13 @@ def test_british_spelling_is_recognized():
 @pytest.mark.parametrize("page", list(pages()), ids=lambda page: page.name)
 def test_a_page_is_in_american_spelling(page):
     assert british_words(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("page", list(pages()), ids=lambda page: page.name)
+def test_a_page_names_only_options_that_exist(page):
+    calls = re.findall(r"\bOptions\(([^)]*)\)", page.read_text(encoding="utf-8"))
+    named = {keyword for call in calls for keyword in re.findall(r"(\w+)=", call)}
+    assert named <= {field.name for field in dataclasses.fields(jaxosim.Options)}
 
 
 def test_every_public_name_has_a_place_in_the_reference():
