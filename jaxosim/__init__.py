@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`
+    from jaxosim import randomize as randomize
+    from jaxosim import sto as sto
     from jaxosim.batching import batched as batched
     from jaxosim.batching import world_mesh as world_mesh
     from jaxosim.batching import world_sharding as world_sharding
@@ -66,12 +68,15 @@ _NAMES = {
     "types": ("Model", "Options", "Params", "State", "StateDerivative"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
+_GUIDE_MODULES = ("randomize", "sto")
 __all__ = list(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Find a public name in the module that defines it."""
+    """Find a public name in the module that defines it, or a module that the guides name."""
+    if name in _GUIDE_MODULES:
+        return import_module(f"jaxosim.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'jaxosim' has no attribute '{name}'")
     return getattr(import_module(f"jaxosim.{_MODULES[name]}"), name)
@@ -79,4 +84,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """Public names, for completion."""
-    return sorted(__all__)
+    return sorted([*__all__, *_GUIDE_MODULES])

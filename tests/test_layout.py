@@ -428,6 +428,11 @@ print(xla_bridge.backends_are_initialized(), [p for p in {OPTIONAL_PACKAGES!r} i
     assert run_python(code) == "False []"
 
 
+def test_modules_that_the_guides_name_are_found_after_one_import():
+    code = "import jaxosim; print(jaxosim.randomize.mass.__name__, jaxosim.sto.read_table.__name__)"
+    assert run_python(code) == "mass read_table"
+
+
 def test_import_changes_no_setting():
     code = """
 import jax

@@ -94,7 +94,8 @@ class Arm2DEnv(Env):
         return Block(names, ("m", "m"), self._hand_position)
 
     def _hand_position(self, now: Snapshot) -> jax.Array:
-        return now.description.markers.position[self.model.marker_names.index(_HAND), :2]
+        wrist = lookup.place(self.model, "marker", self.model.marker_names, _HAND)
+        return now.description.markers.position[wrist, :2]
 
     def init_task(self, key: jax.Array, state: State, description: StateDescription) -> jax.Array:
         """Draw the target: angle and distance from the shoulder, both uniform."""

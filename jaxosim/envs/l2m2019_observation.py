@@ -144,7 +144,10 @@ def _angle_blocks(model: Model, side: str) -> tuple[Block, Block]:
 
 def _muscle_block(model: Model, params: Params, side: str) -> Block:
     """Force, length and velocity of each muscle's fiber, by its strength and optimal length."""
-    index = lookup.places(model.muscle_names.index(f"{name}_{side}") for name in _MUSCLES.values())
+    index = lookup.places(
+        lookup.place(model, "muscle", model.muscle_names, f"{name}_{side}")
+        for name in _MUSCLES.values()
+    )
     strength = np.asarray(params.muscles.max_isometric_force)[index]  # NumPy: no tracer is kept
     optimal = np.asarray(params.muscles.optimal_fiber_length)[index]
 

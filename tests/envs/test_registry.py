@@ -200,3 +200,19 @@ def test_the_speed_of_round_1_is_an_option():
     after = jax.jit(env.step)(es, jnp.full(env.action_size, 0.1))
     velocity = env.pelvis_velocity(jax.jit(env.describe)(after))
     np.testing.assert_allclose(after.metrics["velocity"], -((velocity[0] - 1.0) ** 2), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name, model, missing",
+    [
+        ("L2RunEnv", "arm2dof6musc", "joint named 'ground_pelvis'"),
+        ("ProstheticsEnv", "arm2dof6musc", "body named "),
+        ("L2M2019Env", "arm2dof6musc", "coordinate named "),
+        ("Arm2DEnv", "gait9dof18musc", "joint named "),
+    ],
+)
+def test_what_a_task_misses_in_another_model_is_named(name, model, missing):
+    env = jaxosim.make(name, model=model, options=OPTIONS)
+    expected = rf"{model}\.osim: expected a {missing}.*, which the task reads"
+    with pytest.raises(jaxosim.ModelMismatchError, match=expected):
+        jax.eval_shape(env.reset, jax.random.key(0))
