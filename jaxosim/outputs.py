@@ -268,12 +268,15 @@ def _forces(model: Model, dynamics: Dynamics, origin: jax.Array) -> dict[str, An
 def force_records(model: Model, info: StateDescription) -> dict[str, list[float]]:
     """Record values of every force by name, in file order, as OpenSim's `getRecordValues`.
 
+    That of a disabled muscle is zero, whatever force its tendon would have; other disabled forces
+    have no records here.
+
     Args:
       model: static structure.
       info: of one world.
     """
-    tensions = zip(model.muscle_names, np.asarray(info.muscles.tendon_force), strict=True)
-    records = {name: [float(tension)] for name, tension in tensions}
+    tension = np.where(model.muscle_applies_force, np.asarray(info.muscles.tendon_force), 0.0)
+    records = {name: [float(one)] for name, one in zip(model.muscle_names, tension, strict=True)}
     for force in present(model):
         records |= force.records(getattr(model, force.FIELD), info.forces[force.FIELD])
     return {name: records[name] for name in model.force_names}

@@ -91,6 +91,28 @@ def test_markers_and_mass_center_of_the_hopper(opensim):
     hopper_model.assert_parity(hopper_model.HOPPER, states)
 
 
+@pytest.mark.opensim
+def test_the_record_of_a_disabled_muscle_is_zero(opensim):
+    extensor = '<Thelen2003Muscle name="extensor">'
+    off = hopper_model.HOPPER.replace(extensor, f"{extensor}<appliesForce>false</appliesForce>")
+    assert off != hopper_model.HOPPER
+    model, _, state, info = hopper()
+    works = jaxosim.load_model(hopper_model.path_of(off))[0].muscle_applies_force
+    disabled = dataclasses.replace(model, muscle_applies_force=works)
+    values = {name: np.asarray(getattr(state, name)) for name in ("q", "u", "activation")}
+    expected = hopper_model.oracle_of(off).evaluate(
+        {**values, "fiber_length": np.asarray(state.fiber_length), "excitation": np.zeros(2)}
+    )
+    records = force_records(disabled, info)
+    assert info.muscles.tendon_force[model.muscle_names.index("extensor")] > 1
+    for name in model.muscle_names:
+        scale = max(1.0, abs(expected["records"][name][0]))
+        np.testing.assert_allclose(
+            records[name], expected["records"][name], rtol=0, atol=DESCRIPTION_TOLERANCE * scale
+        )
+    assert records["extensor"] == [0.0]
+
+
 # property
 
 
