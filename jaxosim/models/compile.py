@@ -305,7 +305,7 @@ def _model(
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
         locked=np.array([c.locked for _, c in coordinates], bool),
-        clamped=np.array([c.clamped for _, c in coordinates], bool),
+        clamped=np.array([spec.has_constraint_set and c.clamped for _, c in coordinates], bool),
         dependent=_dependent(spec, coordinates),
         rotational=rotational,
         muscle_applies_force=np.array([m.applies_force for m in muscles], bool),
@@ -318,7 +318,13 @@ def _model(
 def _dependent(
     spec: ModelSpec, coordinates: Sequence[tuple[JointSpec, CoordinateSpec]]
 ) -> np.ndarray:
-    """The coordinates whose values follow from those of others, `[coordinate]` bool."""
+    """The coordinates whose values follow from those of others, `[coordinate]` bool.
+
+    OpenSim assembles only a model whose ConstraintSet has members. The pose of another, which may
+    have to close a loop, it projects: no coordinate keeps its value for its own sake.
+    """
+    if not spec.has_constraint_set:
+        return np.ones(len(coordinates), bool)
     couplers = _constraints(spec, coordinate_coupler_constraint.Spec)
     names = {coupler.dependent for coupler in couplers}
     return np.array(

@@ -236,6 +236,7 @@ class ModelSpec:
     joint_paths: tuple[ComponentPath, ...] = ()
     force_paths: Mapping[str, ComponentPath] = field(default_factory=dict)  # by name
     constraints: tuple[ConstraintSpec, ...] = ()
+    has_constraint_set: bool = False  # with members, enforced or not
     controllers: tuple[ControllerSpec, ...] = ()
     contact_geometry: tuple[ContactGeometrySpec, ...] = ()
     markers: tuple[MarkerSpec, ...] = ()

@@ -163,6 +163,7 @@ def _read_document(
         forces=forces,
         force_paths=force_paths,
         constraints=constraints,
+        has_constraint_set=bool(tree.parts["constraintset"].parts),
         controllers=controllers,
         contact_geometry=geometry,
         markers=markers,

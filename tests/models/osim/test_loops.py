@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxosim
 from jaxosim.errors import UnsupportedComponentError
 from jaxosim.integrators.projection import project
 from tests import hopper_model
@@ -89,6 +90,36 @@ def test_accelerations_are_opensims(opensim, name):
     states = hopper_model.states_at(model, params, [moving.q], [moving.u])
     comparison = hopper_model.assert_parity(WORLDS[name], states)
     assert np.abs(comparison.expected["u_dot"]).max() > 0.1
+
+
+@pytest.mark.opensim
+def test_an_open_loop_closes_as_in_opensim(opensim):
+    """OpenSim's initSystem leaves it open; its integrator projects the pose, and assembles none."""
+    world = linkage(
+        ("PinJoint", "/ground", A, "0 0 0", 1),
+        ("PinJoint", A, B, "0.4 0.2 0", 1),
+        ("PinJoint", B, C, "0.4 -0.1 0", 1),
+        ("PinJoint", "/ground", C, "0.6 -0.2 0", 1),
+    )
+    text = world.replace(
+        '<Coordinate name="j1_0">',
+        '<Coordinate name="j1_0"><default_value>0.3</default_value><clamped>true</clamped>'
+        "<range>0.2 0.4</range>",
+    )
+    assert text != world
+    live = opensim.Model(str(hopper_model.path_of(text)))
+    start = live.initSystem()
+    coordinates = live.getCoordinateSet()
+    given = [coordinates.get(i).getValue(start) for i in range(coordinates.getSize())]
+    np.testing.assert_array_equal(given, [0.0, 0.3, 0.0, 0.0])
+    manager = opensim.Manager(live)
+    manager.setIntegratorAccuracy(1e-10)
+    manager.initialize(start)
+    closed = manager.integrate(1e-9)
+    expected = [coordinates.get(i).getValue(closed) for i in range(coordinates.getSize())]
+    found = jaxosim.initial_state(*hopper_model.load(text))
+    assert not 0.2 <= found.q[1] <= 0.4
+    np.testing.assert_allclose(found.q, expected, rtol=0, atol=1e-8)
 
 
 # property
