@@ -10,7 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from jaxosim.constraints import CONSTRAINTS, coordinate_coupler_constraint
+from jaxosim.constraints import (
+    CONSTRAINTS,
+    coordinate_coupler_constraint,
+    locked_angle,
+    prescribed_motion,
+)
 from jaxosim.controllers import CONTROLLERS
 from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from jaxosim.forces import FORCES
@@ -305,7 +310,7 @@ def _model(
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
         locked=np.array([c.locked for _, c in coordinates], bool),
-        clamped=np.array([spec.has_constraint_set and c.clamped for _, c in coordinates], bool),
+        clamped=np.array([c.clamped and not _is_projected(spec) for _, c in coordinates], bool),
         dependent=_dependent(spec, coordinates),
         rotational=rotational,
         muscle_applies_force=np.array([m.applies_force for m in muscles], bool),
@@ -320,16 +325,25 @@ def _dependent(
 ) -> np.ndarray:
     """The coordinates whose values follow from those of others, `[coordinate]` bool.
 
-    OpenSim assembles only a model whose ConstraintSet has members. The pose of another, which may
-    have to close a loop, it projects: no coordinate keeps its value for its own sake.
+    In a pose that is projected no coordinate keeps its value for its own sake.
     """
-    if not spec.has_constraint_set:
+    if _is_projected(spec):
         return np.ones(len(coordinates), bool)
     couplers = _constraints(spec, coordinate_coupler_constraint.Spec)
     names = {coupler.dependent for coupler in couplers}
     return np.array(
         [c.is_free_to_satisfy_constraints or c.name in names for _, c in coordinates], bool
     )
+
+
+def _is_projected(spec: ModelSpec) -> bool:
+    """Whether OpenSim projects the pose of a model with constraints instead of assembling it.
+
+    It assembles only where the ConstraintSet has members, not where only joints close a loop.
+    """
+    of_joints = locked_angle.Spec, prescribed_motion.Spec
+    constrained = any(not isinstance(one, of_joints) for one in spec.constraints)
+    return constrained and not spec.has_constraint_set
 
 
 def _reports(force: Any) -> bool:

@@ -137,6 +137,26 @@ def test_a_steep_coupler_does_not_pull_at_what_it_depends_on():
 
 
 @pytest.mark.opensim
+def test_a_prescribed_angle_moves_no_other_at_the_start(opensim):
+    names = "abcdef"
+    text = osim.model(
+        joints=osim.joint(
+            "FreeJoint", "j", "/ground", "/bodyset/a", osim.coordinates(*names, default_value="0.3")
+        )
+    ).replace(
+        '<Coordinate name="b">',
+        '<Coordinate name="b"><prescribed>true</prescribed><prescribed_function>'
+        "<Constant><value>-0.4</value></Constant></prescribed_function>",
+    )
+    live = opensim.Model(str(hopper_model.path_of(text)))
+    at = live.initSystem()
+    expected = [live.getCoordinateSet().get(i).getValue(at) for i in range(len(names))]
+    found = jaxosim.initial_state(*hopper_model.load(text)).q
+    np.testing.assert_allclose(expected, [0.3, -0.4, 0.3, 0.3, 0.3, 0.3], rtol=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.opensim
 def test_moment_arms_are_those_of_coupled_coordinates(opensim, linkage):
     model, params = linkage
     live = opensim.Model(str(hopper_model.path_of(worlds.LINKAGE)))
