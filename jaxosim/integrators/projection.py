@@ -30,6 +30,7 @@ _TOWARD = 0.2  # ... by so much of the way, as curved constraints would have who
 _LAST_STEPS = 5  # onto the constraints alone
 _LONGEST = 0.5  # rad | m, by which a coordinate may move in one of them
 _AT_REST = 1e-9  # rad | m, far below that
+_ROUNDING = 16  # units of rounding
 _EASE = 1 / 2  # power of 1 over the unit of rounding by which dependent coordinates move first
 
 
@@ -137,7 +138,7 @@ def assemble(model: Model, params: Params, state: State) -> State:
         joints, info = _equations(model, params, dataclasses.replace(state, q=q), context)
         unit = jnp.eye(len(q), dtype=q.dtype)
         speeds = jax.vmap(lambda q_dot: coordinate_speeds(model, joints, q_dot))(unit)
-        jacobian = info.jacobian @ speeds.T  # by coordinates
+        jacobian = _without_rounding(info.jacobian @ speeds.T)  # by coordinates
         give_now = jnp.where(held, 0.0, give)
         nearest = least_change(jacobian, give_now, info.error)
         best = goal - q + least_change(jacobian, give_now, info.error - jacobian @ (q - goal))
@@ -157,6 +158,17 @@ def assemble(model: Model, params: Params, state: State) -> State:
     toward = np.repeat((_TOWARD, 0.0), (_ASSEMBLY_STEPS, _LAST_STEPS))
     (q, _, _), _ = jax.lax.scan(step, start, jnp.asarray(toward, state.q.dtype))
     return project_speeds(model, params, dataclasses.replace(state, q=q), context)
+
+
+def _without_rounding(jacobian: jax.Array) -> jax.Array:
+    """The same with zeros for what is rounding of the largest entry of its row.
+
+    Where that one is of a coordinate that does not give way, the equation is no equation of the
+    others, and scaled by what is left of it would move them.
+    """
+    size = jnp.abs(jacobian)
+    least = _ROUNDING * jnp.finfo(jacobian.dtype).eps * jnp.max(size, axis=1, keepdims=True)
+    return jnp.where(size > least, jacobian, 0.0)
 
 
 @jax.jit

@@ -120,6 +120,30 @@ def test_a_motion_is_opensims(opensim, world):
     np.testing.assert_allclose(found.u, expected["u"][1:], rtol=0, atol=2e-5)
 
 
+@pytest.mark.opensim
+def test_an_angle_beside_a_locked_and_a_prescribed_one_starts_as_in_opensim(opensim):
+    """It stays. The equation of the locked one is zero for the others but for rounding."""
+    third = osim.element("Coordinate", "c", default_value="0.7")
+    timed = "<prescribed_function><Constant><value>-0.4</value></Constant></prescribed_function>"
+    timed = osim.element("Coordinate", "b", timed, default_value="0.5", prescribed="true")
+    joint = osim.joint(
+        "FreeJoint",
+        "free",
+        "/ground",
+        "/bodyset/body",
+        coordinates(locked("a", "0.3"), timed, third, "x", "y", "z"),
+    )
+    body = osim.body("body", "2", inertia="0.3 0.2 0.4 0.01 0.02 0")
+    text = osim.model(bodies=body, joints=joint)
+    live = opensim.Model(str(hopper_model.path_of(text)))
+    start = live.initSystem()
+    found = live.getCoordinateSet()
+    expected = [found.get(i).getValue(start) for i in range(6)]
+    np.testing.assert_allclose(expected, [0.3, -0.4, 0.7, 0, 0, 0], rtol=0, atol=1e-9)
+    q = jaxosim.initial_state(*hopper_model.load(text)).q
+    np.testing.assert_allclose(q, expected, rtol=0, atol=1e-9)
+
+
 # property
 
 
