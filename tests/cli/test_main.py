@@ -254,9 +254,9 @@ def test_bad_files_get_one_line(run, tmp_path, name):
 
 def test_unsupported_parts_get_one_line(run, tmp_path):
     muscles = "".join(f'<Millard2012AccelerationMuscle name="m{k}" />' for k in range(2))
-    forces = f'<ForceSet name="forceset"><objects>{muscles}</objects></ForceSet></Model>'
     path = tmp_path / "other.osim"
-    path.write_text(PENDULUM.replace("</Model>", forces), encoding="utf-8")
+    text = PENDULUM.replace("<CoordinateActuator", f"{muscles}<CoordinateActuator")
+    path.write_text(text, encoding="utf-8")
     status, _, error = run("info", path)
     assert status == 1 and error.count("\n") == 1
     assert "'m0'" in error and "'m1'" in error
