@@ -102,6 +102,7 @@ class Model:
     locked: np.ndarray  # [coordinate] bool
     clamped: np.ndarray  # [coordinate] bool: assembled within the range
     dependent: np.ndarray  # [coordinate] bool: assembled from the others, by couplers or as asked
+    projects_pose: bool  # instead of assembling it, as OpenSim without a ConstraintSet
     rotational: np.ndarray  # [coordinate] bool: OpenSim's motion type Rotational
     bodies: BodyStructure
     tree: TreeStructure

@@ -127,27 +127,29 @@ def assemble(model: Model, params: Params, state: State) -> State:
     if not is_constrained(model):
         return state
     context = StepContext.of(model, params)
+    find = _projected_pose if model.projects_pose else _assembled_pose
+    q = find(model, params, state, context)
+    return project_speeds(model, params, dataclasses.replace(state, q=q), context)
+
+
+def _assembled_pose(model: Model, params: Params, state: State, context: StepContext) -> jax.Array:
+    """Coordinates as `AssemblySolver` finds them: towards their goals, then onto the equations."""
     easily = float(jnp.finfo(state.q.dtype).eps) ** -_EASE
     ease = np.where(model.dependent, easily, 1.0)
     give = jnp.asarray(np.where(model.locked, 0.0, ease), state.q.dtype)
     low, high = params.coordinates.range[:, 0], params.coordinates.range[:, 1]
-    projected = bool(model.dependent.all())  # by whole Newton steps, wherever they lead, as OpenSim
 
     def step(at: tuple[jax.Array, jax.Array, jax.Array], toward: jax.Array):
         q, goal, held = at
-        joints, info = _equations(model, params, dataclasses.replace(state, q=q), context)
-        unit = jnp.eye(len(q), dtype=q.dtype)
-        speeds = jax.vmap(lambda q_dot: coordinate_speeds(model, joints, q_dot))(unit)
-        jacobian = _without_rounding(info.jacobian @ speeds.T)  # by coordinates
+        jacobian, error = _equations_of_coordinates(model, params, state, q, context)
         give_now = jnp.where(held, 0.0, give)
-        nearest = least_change(jacobian, give_now, info.error)
-        best = goal - q + least_change(jacobian, give_now, info.error - jacobian @ (q - goal))
+        nearest = least_change(jacobian, give_now, error)
+        best = goal - q + least_change(jacobian, give_now, error - jacobian @ (q - goal))
         change = nearest + toward * (best - nearest)
         # XLA's older emitters, which the tests use, gave every entry a factor of its own where the
         # one factor was L / max(largest, L).
-        if not projected:
-            largest = jnp.maximum(jnp.max(jnp.abs(change)), _AT_REST)
-            change = change * jnp.minimum(1.0, _LONGEST / largest)
+        largest = jnp.maximum(jnp.max(jnp.abs(change)), _AT_REST)
+        change = change * jnp.minimum(1.0, _LONGEST / largest)
         within = jnp.where(model.clamped, jnp.clip(q + change, low, high), q + change)
         stopped = within != q + change
         # Coordinates that depend on others aim at nothing, however steep their functions are.
@@ -156,8 +158,28 @@ def assemble(model: Model, params: Params, state: State) -> State:
 
     start = state.q, state.q, jnp.zeros(state.q.shape, bool)
     toward = np.repeat((_TOWARD, 0.0), (_ASSEMBLY_STEPS, _LAST_STEPS))
-    (q, _, _), _ = jax.lax.scan(step, start, jnp.asarray(toward, state.q.dtype))
-    return project_speeds(model, params, dataclasses.replace(state, q=q), context)
+    return jax.lax.scan(step, start, jnp.asarray(toward, state.q.dtype))[0][0]
+
+
+def _projected_pose(model: Model, params: Params, state: State, context: StepContext) -> jax.Array:
+    """Coordinates after whole Newton steps, wherever they lead, as OpenSim's integrator begins."""
+    give = jnp.asarray(np.where(model.locked, 0.0, 1.0), state.q.dtype)
+
+    def step(q: jax.Array, _: None) -> tuple[jax.Array, None]:
+        jacobian, error = _equations_of_coordinates(model, params, state, q, context)
+        return q + least_change(jacobian, give, error), None
+
+    return jax.lax.scan(step, state.q, length=_ASSEMBLY_STEPS)[0]
+
+
+def _equations_of_coordinates(
+    model: Model, params: Params, state: State, q: jax.Array, context: StepContext
+) -> tuple[jax.Array, jax.Array]:
+    """Jacobian by coordinates `[equation, coordinate]` and errors `[equation]` at q."""
+    joints, info = _equations(model, params, dataclasses.replace(state, q=q), context)
+    unit = jnp.eye(len(q), dtype=q.dtype)
+    speeds = jax.vmap(lambda q_dot: coordinate_speeds(model, joints, q_dot))(unit)
+    return _without_rounding(info.jacobian @ speeds.T), info.error
 
 
 def _without_rounding(jacobian: jax.Array) -> jax.Array:

@@ -310,8 +310,9 @@ def _model(
         force_names=tuple(f.name for f in spec.forces if _reports(f)),
         marker_names=tuple(m.name for m in spec.markers),
         locked=np.array([c.locked for _, c in coordinates], bool),
-        clamped=np.array([c.clamped and not _is_projected(spec) for _, c in coordinates], bool),
+        clamped=np.array([c.clamped for _, c in coordinates], bool),
         dependent=_dependent(spec, coordinates),
+        projects_pose=_projects_pose(spec),
         rotational=rotational,
         muscle_applies_force=np.array([m.applies_force for m in muscles], bool),
         marker_body=np.array([body_index.get(m.body, -1) for m in spec.markers], int),
@@ -323,12 +324,7 @@ def _model(
 def _dependent(
     spec: ModelSpec, coordinates: Sequence[tuple[JointSpec, CoordinateSpec]]
 ) -> np.ndarray:
-    """The coordinates whose values follow from those of others, `[coordinate]` bool.
-
-    In a pose that is projected no coordinate keeps its value for its own sake.
-    """
-    if _is_projected(spec):
-        return np.ones(len(coordinates), bool)
+    """The coordinates whose values follow from those of others, `[coordinate]` bool."""
     couplers = _constraints(spec, coordinate_coupler_constraint.Spec)
     names = {coupler.dependent for coupler in couplers}
     return np.array(
@@ -336,7 +332,7 @@ def _dependent(
     )
 
 
-def _is_projected(spec: ModelSpec) -> bool:
+def _projects_pose(spec: ModelSpec) -> bool:
     """Whether OpenSim projects the pose of a model with constraints instead of assembling it.
 
     It assembles only where the ConstraintSet has members, not where only joints close a loop.
