@@ -8,7 +8,7 @@ Source: osim-rl `OsimEnv.step`.
 
 import dataclasses
 import functools
-import inspect
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -209,11 +209,10 @@ class Env(Copied, Spaces):
           ValueError: while tracing, if the action has another shape.
         """
         check_process()
-        decision = inspect.unwrap(Env._decision) if self.draws_in_step else Env._decision
         with using(self.options.kernel):
-            return decision(self, pushed(es, self.model, self.push), action)
+            return self._decision(pushed(es, self.model, self.push), action)
 
-    @fused(static_argnums=(0,))
+    @fused(static_argnums=(0,), unless=operator.attrgetter("draws_in_step"))
     def _decision(self, es: EnvState, action: jax.Array) -> EnvState:
         """The same as one kernel."""
         controls = self.controls_of(action)

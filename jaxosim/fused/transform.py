@@ -123,6 +123,7 @@ def fused(
     *,
     static_argnums: Sequence[int] = (),
     constant_argnums: Sequence[int] = (),
+    unless: Callable[..., bool] | None = None,
 ) -> Callable[..., Any]:
     """A function of one world, compiled as a whole to one kernel that works on all worlds.
 
@@ -137,13 +138,18 @@ def fused(
       static_argnums: positions of arguments that are no arrays; hashed.
       constant_argnums: positions of arguments that are compiled in where others are traced and
         their own values are known, which is faster; other values then compile another kernel.
+      unless: of the static arguments: whether no kernel can be made, as is known, so that no
+        warning tells of it. What the function calls is then a kernel of its own.
 
     Returns:
       A function of the same arguments and results.
     """
     if function is None:
         return functools.partial(
-            fused, static_argnums=static_argnums, constant_argnums=constant_argnums
+            fused,
+            static_argnums=static_argnums,
+            constant_argnums=constant_argnums,
+            unless=unless,
         )
     signature = inspect.signature(function)
     known: collections.OrderedDict[Any, _Traced | None] = collections.OrderedDict()
@@ -154,6 +160,8 @@ def fused(
             return function(*given, **named)
         bound = signature.bind(*given, **named)
         bound.apply_defaults()
+        if unless is not None and unless(*(bound.args[i] for i in static_argnums)):
+            return function(*given, **named)
         arguments = _Arguments(bound.args, static_argnums, constant_argnums)
         if arguments.key not in known:
             known[arguments.key] = _traced(function, arguments)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -29,12 +29,11 @@ def manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
       es: the world before.
       action: `[action]` (1).
     """
-    taken = inspect.unwrap(_manager_step) if env.draws_in_step else _manager_step
     with using(env.options.kernel):
-        return taken(env, es, action)
+        return _manager_step(env, es, action)
 
 
-@fused(static_argnums=(0,))
+@fused(static_argnums=(0,), unless=operator.attrgetter("draws_in_step"))
 def _manager_step(env: Env, es: EnvState, action: jax.Array) -> EnvState:
     """The same as one kernel."""
     controls, params, before = env.controls_of(action), env.params_of(es), es.integrator_state

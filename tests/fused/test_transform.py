@@ -161,6 +161,20 @@ def test_a_primitive_without_a_rule_is_named_and_jax_runs_it():
     np.testing.assert_allclose(result, jax.vmap(jnp.linalg.cholesky)(matrix))
 
 
+def test_a_function_that_is_known_to_have_no_kernel_is_not_warned_of():
+    def factor(known, x):
+        return kernel(jnp.linalg.cholesky(x)[0], x[1])
+
+    f = fused(factor, static_argnums=(0,), unless=lambda known: known)
+    matrix = jnp.eye(3)[None] * jnp.arange(1.0, 4)[:, None, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = jax.vmap(lambda x: f(True, x))(matrix)
+    with pytest.warns(UserWarning, match="cholesky has no rule"):
+        expected = jax.vmap(lambda x: f(False, x))(matrix)
+    jax.tree.map(np.testing.assert_array_equal, result, expected)
+
+
 def test_random_keys_pass_by():
     f = fused(lambda key, x: (key, 2 * x))
     keys = jax.random.split(jax.random.key(0), 37)
