@@ -101,7 +101,7 @@ def measure(asks: list, worlds: int, steps: int, repeats: int) -> dict:
     for _ in range(repeats):
         for ask, answers in zip(asks, found, strict=True):
             answers.append(ask(worlds, steps))
-    row: dict = {"worlds": worlds, "equal to the bit": True}
+    row: dict = {"worlds": worlds}
     for answers, suffix in zip(found, ("", ", other"), strict=False):
         for place, name in enumerate(("us of processor", "us")):
             seconds = statistics.median(answer[place] for answer in answers[1:])
