@@ -3,7 +3,6 @@
 # pyright: reportArgumentType=false
 # (Params are declared as JAX arrays; here they are still NumPy's.)
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -16,17 +15,18 @@ from jaxosim.constraints import (
     locked_angle,
     prescribed_motion,
 )
+from jaxosim.constraints.constraint import PairStructure
 from jaxosim.controllers import CONTROLLERS
-from jaxosim.errors import OsimFormatError, UnsupportedComponentError
+from jaxosim.errors import UnsupportedComponentError
 from jaxosim.forces import FORCES
 from jaxosim.functions.bank import function_sizes
 from jaxosim.joints import JOINTS, LAWS
+from jaxosim.models.checks import check_mass_matrix, warn_of_constrained_arcs
 from jaxosim.models.compile_controls import Controls, compile_controls
 from jaxosim.models.compile_local_coordinates import compile_local_coordinates
 from jaxosim.models.compile_states import States, compile_states
 from jaxosim.models.compile_tree import compile_tree
 from jaxosim.models.lookup import Lookup
-from jaxosim.models.singularity import singular_coordinate
 from jaxosim.models.spec import (
     CoordinateSpec,
     JointSpec,
@@ -168,7 +168,9 @@ def compile_model(spec: ModelSpec) -> tuple[Model, Params]:
         **built_muscles.own,
         **{name: numbers for name, (_, numbers) in built.items()},
     )
-    _check_mass_matrix(spec, bodies, tree, params)
+    check_mass_matrix(spec, bodies, tree, params)
+    pairs = [one for one, _ in built.values() if isinstance(one, PairStructure)]
+    warn_of_constrained_arcs(spec.source, tree, pairs)
     structure = {
         "bodies": bodies,
         "tree": tree,
@@ -243,46 +245,6 @@ def _with_short_indices(part: Any) -> Any:
         return part
     short = {f.name: _with_short_indices(getattr(part, f.name)) for f in fields(part)}
     return replace(part, **short)
-
-
-def _check_mass_matrix(
-    spec: ModelSpec, bodies: BodyStructure, tree: TreeStructure, params: Params
-) -> None:
-    """Refuse a mass matrix that is singular in any pose; warn of one that is in some.
-
-    OpenSim refuses massless outermost bodies by name. Elsewhere its accelerations are NaN, or of
-    the wrong sign where an inertia is negative.
-    """
-    found = singular_coordinate(bodies, tree, params.joints, params.bodies, params.coordinates)
-    if found is None:
-        return
-    coordinate, at_default, everywhere = found
-    joint = int(tree.coordinate_joint[coordinate])
-    slot = int(tree.coordinate_slot[coordinate])
-    mobod = int(np.flatnonzero(tree.joint == joint)[0])
-    beyond = np.flatnonzero(tree.descendants[mobod])
-    mass = sum(spec.bodies[b].mass for b in np.flatnonzero(np.isin(bodies.mobod, beyond)))
-    name, body = spec.joints[joint].coordinates[slot].name, spec.bodies[int(tree.body[mobod])].name
-    what = f"coordinate '{name}' of joint '{spec.joints[joint].name}'"
-    if mass == 0.0 and at_default:
-        raise OsimFormatError(
-            f"{spec.source}: expected body '{body}' to have mass, or to carry or be welded to a "
-            f"body that has: {what} moves it"
-        )
-    if everywhere:
-        raise OsimFormatError(
-            f"{spec.source}: expected {what} to move a positive inertia that no other coordinate "
-            f"moves alike (body '{body}'): the mass matrix is singular"
-        )
-    warnings.warn(
-        f"{spec.source}: the mass matrix is singular at the default pose, because of {what}: "
-        "OpenSim's accelerations are NaN there; start from another pose"
-        if at_default
-        else f"{spec.source}: the mass matrix is not positive definite in some poses, because of "
-        f"{what} and a body with a negative moment of inertia: accelerations differ from OpenSim's "
-        "there",
-        stacklevel=2,
-    )
 
 
 def _model(
