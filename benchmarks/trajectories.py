@@ -11,9 +11,10 @@ equilibrium; every control, those of actuators included, is uniform in [0, 1] an
 anew in each step of 10 ms. The error is the largest of any coordinate (rad | m); tolerance 1e-5.
 Beyond it, OpenSim is asked how far it is from itself when it starts 1e-15 (rad | m) aside: no other
 program can be expected to be nearer. If it is nearer to itself, both are asked again at a hundredth
-of the accuracy: where a force jumps, an integrator's error may be far above its accuracy. If the
-two programs begin at poses that differ, as an assembly may leave them, jaxosim is asked again from
-OpenSim's pose, and that error is the one that counts. Float64, the smallest files first.
+of the accuracy, and there too how far OpenSim is from itself: where a force jumps, an integrator's
+error may be far above its accuracy. If the two programs begin at poses that differ, as an assembly
+may leave them, jaxosim is asked again from OpenSim's pose, and that error is the one that counts.
+Float64, the smallest files first.
 
 `--results FILE` keeps a line for each program's motion, by the content of the .osim file and the
 question; what is there is not asked again, so that a run that was ended goes on.
@@ -140,8 +141,13 @@ def compared(
         row["outcome"] = SCATTERS
         if not row["error"] <= row["OpenSim from itself"] < np.inf:
             fine = steps, FINE * accuracy
-            row["finer"] = _apart(ask("jaxosim", *fine, pose), ask("opensim", *fine, 0.0))["error"]
+            finest = ask("opensim", *fine, 0.0)
+            row["finer"] = _apart(ask("jaxosim", *fine, pose), finest)["error"]
             row["outcome"] = FINER if row["finer"] <= TOLERANCE else DIFFERS
+            if row["finer"] > TOLERANCE:
+                itself = _apart(ask("opensim", *fine, NUDGE), finest)["error"]
+                row["OpenSim from itself, finer"] = itself
+                row["outcome"] = SCATTERS if row["finer"] <= itself < np.inf else DIFFERS
     return row | (ask("costs") if costs else {})
 
 
@@ -244,6 +250,8 @@ def said(row: Row) -> str:
         parts.append(f"OpenSim from itself {row['OpenSim from itself']:.1e}")
     if "finer" in row:
         parts.append(f"at a hundredth of the accuracy {row['finer']:.1e}")
+    if "OpenSim from itself, finer" in row:
+        parts.append(f"OpenSim from itself {row['OpenSim from itself, finer']:.1e}")
     return ", ".join(filter(None, parts))
 
 

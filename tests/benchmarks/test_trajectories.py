@@ -54,10 +54,14 @@ def test_outcomes(trajectories):
     assert (row["outcome"], row["where"]) == ("follows", "x after step 1") and len(asked) == 2
     assert abs(row["error"] - 1e-6) < 1e-12
     finer = {"opensim_finer": [0, 1.5], "jaxosim_finer": [0, 1.4]}
+    finer["opensim_finer_again"] = [0, 1.45]
     moved = {"opensim": [0, 1], "jaxosim": [0, 2], "opensim_again": [0, 1.5]}
     row, _ = row_of(trajectories, **moved, **finer)
     assert row["outcome"] == "differs" and row["OpenSim from itself"] == 0.5
     assert abs(row["finer"] - 0.1) < 1e-12
+    assert abs(row["OpenSim from itself, finer"] - 0.05) < 1e-12
+    row, _ = row_of(trajectories, **moved, **finer | {"opensim_finer_again": [0, 1.7]})
+    assert row["outcome"] == "scatters"
     row, _ = row_of(trajectories, **moved, **finer | {"jaxosim_finer": [0, 1.5]})
     assert row["outcome"] == "follows finer"
     row, _ = row_of(trajectories, **moved | {"opensim_again": [0, 3]}, **finer)
@@ -65,7 +69,11 @@ def test_outcomes(trajectories):
     row, _ = row_of(trajectories, **moved | {"jaxosim": [0, np.nan]}, **finer)
     assert row["outcome"] == "differs" and row["error"] == np.inf
     failed = {"failed": "failed", "why": "since"}
-    row, _ = row_of(trajectories, **moved, **finer | {"opensim_finer": failed})
+    row, _ = row_of(
+        trajectories,
+        **moved,
+        **finer | dict.fromkeys(("opensim_finer", "opensim_finer_again"), failed),
+    )
     assert row["outcome"] == "differs" and row["finer"] == np.inf
     row, asked = row_of(trajectories, opensim={"failed": "OpenSim fails", "why": "since"})
     assert row == {"outcome": "OpenSim fails", "why": "since"} and asked == ["opensim"]
