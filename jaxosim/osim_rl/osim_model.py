@@ -36,7 +36,6 @@ class OsimModel:
           compiled: the task and its compiled functions.
           task_at: `(task state, step) -> task state`, for a world moved to another time.
         """
-        assert compiled.env.params is not None
         self.compiled = compiled
         self.world: EnvState | None = None
         self.stepsize = compiled.env.options.step_size
@@ -44,7 +43,7 @@ class OsimModel:
         self.curforces: Sequence[float] = [1.0] * len(compiled.env.model.muscle_names)
         self.last_action = np.full(self.noutput, STARTING_CONTROL)
         self._task_at = task_at
-        self._params: Params = compiled.env.params
+        self._params: Params | None = None  # the model file's, until strengths are set
         self._described: tuple[EnvState | None, dict[str, Any]] = (None, {})
         order = compiled.env.muscle_order
         self._to_action = np.argsort(order)
@@ -62,9 +61,15 @@ class OsimModel:
         return self.world
 
     @property
+    def _file_params(self) -> Params:
+        """The model file's numbers."""
+        assert self.compiled.env.params is not None
+        return self.compiled.env.params
+
+    @property
     def dtype(self) -> np.dtype:
         """Of all numbers: float64 where JAX has x64 enabled, else float32."""
-        return np.dtype(self._params.gravity.dtype)
+        return np.dtype(self._file_params.gravity.dtype)
 
     @property
     def istep(self) -> int:
@@ -182,13 +187,12 @@ class OsimModel:
         if len(strength) != count:
             raise ValueError(f"strength: expected {count} numbers, got {len(strength)}")
         self.curforces = strength
-        assert self.compiled.env.params is not None
-        file = self.compiled.env.params.muscles.max_isometric_force
+        muscles = self._file_params.muscles
+        scale = jnp.asarray(strength, self.dtype)
         muscles = dataclasses.replace(
-            self._params.muscles,
-            max_isometric_force=file * jnp.asarray(strength, file.dtype),
+            muscles, max_isometric_force=muscles.max_isometric_force * scale
         )
-        self._params = dataclasses.replace(self._params, muscles=muscles)
+        self._params = dataclasses.replace(self._file_params, muscles=muscles)
         if self.world is not None:
             self.world = dataclasses.replace(self.world, params=self._params)
 

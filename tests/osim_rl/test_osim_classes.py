@@ -136,6 +136,9 @@ def test_state_activations_and_strength(arm, capsys):
     weak = arm.step(action)
     model.set_strength([1.0] * 6)
     assert weak[0][2] != once[0][2]
+    model.set_state(there)
+    assert model.present.params is not None  # an argument now, not compiled in
+    np.testing.assert_allclose(arm.step(action)[0], once[0], rtol=1e-9)
     assert arm.reset()[5] == arm.reset()[5] and model.get_action_space_size() == 6
     model.list_elements()
     assert "MUSCLES\n0 TRIlong" in capsys.readouterr().out
