@@ -5,7 +5,7 @@ import socket
 import jax
 import uvicorn
 
-from jaxosim.serve.app import make_app
+from jaxosim.serve.app import App
 from jaxosim.serve.challenge import Challenge
 from jaxosim.serve.service import Service
 
@@ -29,7 +29,7 @@ def serve(challenge: Challenge, host: str, port: int) -> None:
     listener = socket.create_server((host, port))
     service = Service(challenge)
     config = uvicorn.Config(
-        make_app(service),
+        App(service),
         log_level="warning",
         access_log=False,
         server_header=False,

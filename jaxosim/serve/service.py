@@ -7,10 +7,12 @@ from typing import Any
 from jaxosim.serve import jobs
 from jaxosim.serve.challenge import Challenge
 from jaxosim.serve.database import Account, Database
+from jaxosim.serve.deadlines import Deadlines
 from jaxosim.serve.errors import RefusedError
 from jaxosim.serve.gate import Gate
 from jaxosim.serve.grader import Grader
 from jaxosim.serve.jobs import Job
+from jaxosim.serve.requests import Request, read_json
 from jaxosim.serve.session import checked_action
 
 
@@ -37,6 +39,16 @@ class Service:
         self.database = Database(challenge.database)
         self.grader = Grader(challenge, self.database)
         self.gate = Gate(challenge, self.database)
+        self._bodies = Deadlines(challenge.limits.body_seconds)
+        self._answers = Deadlines(challenge.limits.step_seconds)
+
+    async def read(self, request: Request) -> Any:
+        """The body of a request, JSON.
+
+        Raises:
+          RefusedError: it is too large, too slow, of another type, or no JSON.
+        """
+        return await read_json(request, self.challenge.limits, self._bodies)
 
     async def ask(self, job: Job) -> dict[str, Any]:
         """The grader's answer.
@@ -48,8 +60,7 @@ class Service:
         self.grader.submit(job)
         seconds = self.challenge.limits.step_seconds
         try:  # a step that is under way goes on: repeated with its key it gives its answer
-            async with asyncio.timeout(seconds):
-                return await job.answer
+            return await self._answers.within(job.answer)
         except TimeoutError as error:
             raise RefusedError(
                 503, f"no answer within {seconds:g} s: repeat the request"

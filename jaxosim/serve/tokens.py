@@ -1,19 +1,19 @@
 """What a request's headers say of who sends it."""
 
-from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from jaxosim.serve.errors import RefusedError
-from jaxosim.serve.requests import LONGEST_TEXT
+from jaxosim.serve.requests import LONGEST_TEXT, Request
 
 _SCHEME = "bearer "
 
 
-def address_of(request: HTTPConnection) -> str:
+def address_of(request: Request | WebSocket) -> str:
     """The address from which a request comes."""
-    return request.client.host if request.client else ""
+    return request.client[0] if request.client else ""
 
 
-def bearer_of(request: HTTPConnection) -> str | None:
+def bearer_of(request: Request | WebSocket) -> str | None:
     """The token of `Authorization: Bearer TOKEN`, None without this header."""
     given = request.headers.get("authorization")
     if given is None:
@@ -21,7 +21,7 @@ def bearer_of(request: HTTPConnection) -> str | None:
     return given[len(_SCHEME) :].strip() if given.lower().startswith(_SCHEME) else ""
 
 
-def key_of(request: HTTPConnection) -> str | None:
+def key_of(request: Request) -> str | None:
     """The idempotency key of a request; None without one.
 
     Raises:

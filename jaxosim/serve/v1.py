@@ -8,21 +8,18 @@ Source: osim-rl 2.1 `osim.http.client`.
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from jaxosim.serve.requests import LONGEST_TEXT, Call, answer, read_json, table, text
+from jaxosim.serve.requests import LONGEST_TEXT, Call, Reply, Request, table, text
 from jaxosim.serve.service import Service
 from jaxosim.serve.tokens import address_of, bearer_of, key_of
 
 
 def routes(service: Service) -> list[Route]:
     """The calls."""
-    limits = service.challenge.limits
 
     async def body_and_instance(request: Request) -> tuple[Any, str]:
-        body = await read_json(request, limits)
+        body = await service.read(request)
         instance = request.path_params["instance"]
         token = bearer_of(request)
         if token is not None:
@@ -31,37 +28,37 @@ def routes(service: Service) -> list[Route]:
         service.gate.admit(service.gate.owner_of(instance))
         return body, instance
 
-    async def create(request: Request) -> Response:
-        body = table(await read_json(request, limits))
+    async def create(request: Request) -> Reply:
+        body = table(await service.read(request))
         account = service.gate.account_of(body.get("token"), address_of(request))
         version = str(body.get("version", ""))[:LONGEST_TEXT]
         env_id = text(body, "env_id")
-        return answer(await service.create(account, env_id, version, key_of(request)))
+        return Reply(await service.create(account, env_id, version, key_of(request)))
 
-    async def reset(request: Request) -> Response:
+    async def reset(request: Request) -> Reply:
         _, instance = await body_and_instance(request)
         found = await service.reset(instance, key_of(request))
-        return answer({"observation": found["observation"]})
+        return Reply({"observation": found["observation"]})
 
-    async def step(request: Request) -> Response:
+    async def step(request: Request) -> Reply:
         body, instance = await body_and_instance(request)
         found = await service.step(instance, table(body).get("action"), key_of(request))
-        return answer({name: found[name] for name in ("observation", "reward", "done", "info")})
+        return Reply({name: found[name] for name in ("observation", "reward", "done", "info")})
 
-    async def monitor_start(request: Request) -> Response:
+    async def monitor_start(request: Request) -> Reply:
         """The folder that old clients name means nothing: results are in the database."""
         await body_and_instance(request)
-        return answer({})
+        return Reply({})
 
-    async def monitor_close(request: Request) -> Response:
+    async def monitor_close(request: Request) -> Reply:
         _, instance = await body_and_instance(request)
         found = await service.close(instance)
-        return answer({"reward": found["reward"]})
+        return Reply({"reward": found["reward"]})
 
-    async def close(request: Request) -> Response:
+    async def close(request: Request) -> Reply:
         _, instance = await body_and_instance(request)
         await service.close(instance)
-        return answer({})
+        return Reply({})
 
     calls = {
         "/v1/envs/{instance}/step/": step,  # the most frequent first

@@ -7,15 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from jaxosim.serve.database import Account
 from jaxosim.serve.errors import RefusedError
 from jaxosim.serve.openapi import description
-from jaxosim.serve.requests import Call, answer, dump, parse, read_json, table, text
+from jaxosim.serve.requests import Call, Reply, Request, dump, parse, table, text
 from jaxosim.serve.service import Service
 from jaxosim.serve.tokens import address_of, bearer_of, key_of
 
@@ -60,15 +58,15 @@ class Calls:
             "status": lambda instance, body: service.status(instance),
         }
 
-    async def openapi(self, request: Request) -> Response:
+    async def openapi(self, request: Request) -> Reply:
         """The description of both interfaces."""
-        return answer(description(self._service.grader.action_size))
+        return Reply(description(self._service.grader.action_size))
 
-    async def challenge(self, request: Request) -> Response:
+    async def challenge(self, request: Request) -> Reply:
         """What is graded, but for the seeds."""
         challenge, grader = self._service.challenge, self._service.grader
         moments = {"opens": challenge.opens, "closes": challenge.closes}
-        return answer(
+        return Reply(
             {
                 "name": challenge.name,
                 "env_id": challenge.task,
@@ -82,38 +80,38 @@ class Calls:
             }
         )
 
-    async def create(self, request: Request) -> Response:
+    async def create(self, request: Request) -> Reply:
         """Begin a submission."""
         account, body = await self._read(request)
         client = text(body, "version", "") or ""
         found = await self._service.create(account, body.get("env_id"), client, key_of(request))
-        return answer({"submission": found["instance_id"]}, 201)
+        return Reply({"submission": found["instance_id"]}, 201)
 
-    async def status(self, request: Request) -> Response:
+    async def status(self, request: Request) -> Reply:
         """Where a submission stands."""
         given = {"submission": request.path_params["instance"]}
-        return answer(await self._one(self._account(request), "status", given))
+        return Reply(await self._one(self._account(request), "status", given))
 
-    async def reset(self, request: Request) -> Response:
+    async def reset(self, request: Request) -> Reply:
         """Begin the next episode."""
-        return answer(await self._about(request, "reset"))
+        return Reply(await self._about(request, "reset"))
 
-    async def step(self, request: Request) -> Response:
+    async def step(self, request: Request) -> Reply:
         """One control step."""
-        return answer(await self._about(request, "step"))
+        return Reply(await self._about(request, "step"))
 
-    async def close(self, request: Request) -> Response:
+    async def close(self, request: Request) -> Reply:
         """End a submission."""
-        return answer(await self._about(request, "close"))
+        return Reply(await self._about(request, "close"))
 
-    async def steps(self, request: Request) -> Response:
+    async def steps(self, request: Request) -> Reply:
         """A control step of many submissions; each has an answer of its own."""
         account, body = await self._read(request)
         steps = body.get("steps")
         if not isinstance(steps, list) or len(steps) > MOST_STEPS:
             raise RefusedError(422, f"steps: expected an array of at most {MOST_STEPS} objects")
         results = await asyncio.gather(*(self._guarded(account, "step", one) for one in steps))
-        return answer({"results": results})
+        return Reply({"results": results})
 
     async def socket(self, socket: WebSocket) -> None:
         """Messages in, one answer to each, in order; the first one may hold the token."""
@@ -143,14 +141,14 @@ class Calls:
 
     # --------------------------------------------------------------------------- machinery
 
-    def _account(self, request: HTTPConnection) -> Account:
+    def _account(self, request: Request | WebSocket) -> Account:
         """Whose token a request carries."""
         return self._service.gate.account_of(bearer_of(request), address_of(request))
 
     async def _read(self, request: Request) -> tuple[Account, dict[str, Any]]:
         """Account and body; the account first, so that strangers send no bodies."""
         account = self._account(request)
-        return account, table(await read_json(request, self._service.challenge.limits))
+        return account, table(await self._service.read(request))
 
     async def _about(self, request: Request, operation: str) -> Any:
         """The answer to a request about a submission."""

@@ -39,13 +39,13 @@ def serving(challenge):
     """The service and its port, within this process."""
     import uvicorn
 
-    from jaxosim.serve.app import make_app
+    from jaxosim.serve.app import App
     from jaxosim.serve.service import Service
 
     service = Service(challenge)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        make_app(service), log_level="critical", access_log=False, timeout_keep_alive=600
+        App(service), log_level="critical", access_log=False, timeout_keep_alive=600
     )  # a test on a busy machine may be silent for long
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

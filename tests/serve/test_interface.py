@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("starlette", reason="Starlette is not installed (extra `serve`)")
 
 from jaxosim.osim_rl import Arm2DEnv
-from jaxosim.serve.app import make_app
+from jaxosim.serve import v1, v2
 from jaxosim.serve.requests import dump
 from tests.serve.running import Plain, arm_challenge, as_json, local_reset, serving
 
@@ -68,11 +68,28 @@ def test_numbers_of_an_answer_come_back_to_the_bit():
 def test_every_route_is_described_and_every_description_has_a_route(server, described):
     routes = {
         (route.path, method.lower())
-        for route in make_app(server[0]).routes
+        for route in [*v1.routes(server[0]), *v2.routes(server[0])]
         for method in getattr(route, "methods", None) or ()
-        if method != "HEAD" and route.path.startswith(("/v1", "/v2"))
+        if method != "HEAD"
     }
     assert routes == {(path, way) for path, ways in described["paths"].items() for way in ways}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/v2/submissions/x", 405),  # one part less than a call of a submission
+        ("POST", "/v2/submissions/x/steps", 404),
+        ("GET", "/v2/submissions/x/step", 405),
+        ("POST", "/v1/envs/x", 404),
+        ("POST", "/v1/envs/x/y/step/", 404),
+        ("POST", "/v1/envs//step/", 404),
+        ("POST", "/v3/envs/x/step/", 404),
+    ],
+)
+def test_what_is_no_call_is_not_found(plain, method, path, status):
+    found, answer = plain.ask(method, path, {})
+    assert found == status and answer["message"]
 
 
 def test_answers_are_as_described(described, plain):
