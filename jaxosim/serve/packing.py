@@ -50,13 +50,13 @@ class Packing:
             parts[name].append(np.ravel(leaf))
         return {name: np.concatenate(one)[None] for name, one in parts.items()}
 
-    def world(self, row: Rows) -> Any:
-        """The world of one row on the host, as views of its numbers."""
+    def worlds(self, rows: Rows) -> list[Any]:
+        """The worlds of rows on the host, as views of their numbers."""
         leaves = [
-            row[name][0, place] if len(shape) == 1 else row[name][0, place].reshape(shape)
+            list(rows[name][:, place].reshape(len(rows[name]), *shape))
             for name, place, shape in self._places
         ]
-        return jax.tree.unflatten(self._tree, leaves)
+        return [jax.tree.unflatten(self._tree, own) for own in zip(*leaves, strict=True)]
 
     def stack(self, rows: Sequence[Rows]) -> Rows:
         """Rows of several worlds as those of a batch, on the host."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxosim.envs.episode import EnvState
@@ -42,7 +41,7 @@ class Stepper:
         """Carry each world through one control step under its own excitations.
 
         Args:
-          models: with the model file's own numbers.
+          models: with the model file's own numbers, which are compiled in.
         """
         if not models:
             return
@@ -74,39 +73,32 @@ class Stepper:
         action = np.stack([model.action for model in models])
         action = np.concatenate([action, *[action[-1:]] * (size - len(models))])
         after = jax.device_get(step(packing.stack(rows), action))
-        for place, model in enumerate(models):
+        worlds = packing.worlds({name: part[: len(models)] for name, part in after.items()})
+        for place, (model, own) in enumerate(zip(models, worlds, strict=True)):
+            model.world = _with_key(own, model.present.key)
             row = {name: part[place : place + 1] for name, part in after.items()}
-            own = packing.world(row)
-            model.world = _with_shared(own, model.present.params, model.present.key)
             self._rows[model] = model.world, row
 
     def _row(self, packing: Packing, model: OsimModel) -> Rows:
         """What a world does not share."""
         world, row = self._rows.get(model, (None, {}))
         if world is not model.present:
-            row = packing.row(_with_shared(model.present, None, None))
+            row = packing.row(_with_key(model.present, None))
         return row
 
-    def _compile(self, shared: EnvState) -> tuple[Packing, Callable[[Rows, np.ndarray], Rows]]:
-        """A step of a batch of worlds that share numbers and key with this one.
+    def _compile(self, example: EnvState) -> tuple[Packing, Callable[[Rows, np.ndarray], Rows]]:
+        """A step of a batch of worlds; no kernel takes a key, so any does."""
+        packing = Packing(_with_key(example, None))
 
-        Each world is given numbers of its own: what a kernel works out of shared ones it works out
-        apart, once for all worlds, and rounds otherwise than in a single world.
-        """
-        packing = Packing(_with_shared(shared, None, None))
-
-        def one(params: Any, varying: EnvState, action: jax.Array) -> EnvState:
-            es = self._compiled.step(_with_shared(varying, params, shared.key), action)
-            return _with_shared(es, None, None)
+        def one(world: EnvState, action: jax.Array) -> EnvState:
+            return _with_key(self._compiled.step(_with_key(world, example.key), action), None)
 
         def many(rows: Rows, action: jax.Array) -> Rows:
-            count = len(action)
-            own = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), shared.params)
-            return packing.pack(jax.vmap(one)(own, packing.unpack(rows), action))
+            return packing.pack(jax.vmap(one)(packing.unpack(rows), action))
 
         return packing, jax.jit(many)
 
 
-def _with_shared(es: EnvState, params: Any, key: Any) -> EnvState:
-    """The same world with other numbers and another key."""
-    return dataclasses.replace(es, params=params, key=key)
+def _with_key(es: EnvState, key: Any) -> EnvState:
+    """The same world with another key."""
+    return dataclasses.replace(es, key=key)
