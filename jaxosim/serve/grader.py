@@ -27,7 +27,6 @@ from jaxosim.serve.writer import Stored, Writer
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 1.0  # s without a request, after which idle submissions are looked for
-_LONGEST_QUEUE = 100_000
 _FAILED = "the server could not play this step: the submission stands where it stood"
 
 
@@ -47,7 +46,7 @@ class Grader:
         self.time_limit = env.time_limit
         self._stepper = Stepper(env.osim_model.compiled)
         self._warm_up()
-        self._queue: queue.SimpleQueue[Job | Stored | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[Job] | Stored | None] = queue.SimpleQueue()
         self._writer = Writer(challenge, database, self._queue.put)
         self._sessions: dict[str, Session] = {}
         self._waiting: dict[str, list[Job]] = {}  # the first of each submission is next
@@ -69,15 +68,9 @@ class Grader:
         self._thread.join()
         self._writer.stop()
 
-    def submit(self, job: Job) -> None:
-        """Hand over a request.
-
-        Raises:
-          RefusedError: too many are waiting.
-        """
-        if self._queue.qsize() >= _LONGEST_QUEUE:
-            raise RefusedError(503, "the server is busy: try again later")
-        self._queue.put(job)
+    def submit(self, some: Sequence[Job]) -> None:
+        """Hand over requests."""
+        self._queue.put(some)
 
     def _warm_up(self) -> None:
         """Compile what the first requests need, one world and batches."""
@@ -118,7 +111,8 @@ class Grader:
                 elif isinstance(one, Stored):
                     self._finish(one)
                 else:
-                    self._waiting.setdefault(one.name, []).append(one)
+                    for job in one:
+                        self._waiting.setdefault(job.name, []).append(job)
                 one = self._queue.get_nowait()
         return is_ending
 

@@ -15,6 +15,8 @@ from jaxosim.serve.jobs import Job
 from jaxosim.serve.requests import Request, read_json
 from jaxosim.serve.session import checked_action
 
+_MOST_ASKING = 100_000  # who wait for the grader
+
 
 class Service:
     """A challenge that is open to requests.
@@ -40,6 +42,8 @@ class Service:
         self.grader = Grader(challenge, self.database)
         self.gate = Gate(challenge, self.database)
         self._bodies = Deadlines(challenge.limits.body_seconds)
+        self._unsent: list[Job] = []
+        self._asking = 0
         self._answers = Deadlines(challenge.limits.step_seconds)
 
     async def read(self, request: Request) -> Any:
@@ -54,10 +58,16 @@ class Service:
         """The grader's answer.
 
         Raises:
-          RefusedError: the request is refused, or takes too long.
+          RefusedError: the request is refused, takes too long, or is one of too many.
         """
-        job.answer = asyncio.get_running_loop().create_future()
-        self.grader.submit(job)
+        if self._asking >= _MOST_ASKING:
+            raise RefusedError(503, "the server is busy: try again later")
+        loop = asyncio.get_running_loop()
+        job.answer = loop.create_future()
+        if not self._unsent:  # one message for all that the loop has at hand
+            loop.call_soon(self._send)
+        self._unsent.append(job)
+        self._asking += 1
         seconds = self.challenge.limits.step_seconds
         try:  # a step that is under way goes on: repeated with its key it gives its answer
             return await self._answers.within(job.answer)
@@ -65,6 +75,13 @@ class Service:
             raise RefusedError(
                 503, f"no answer within {seconds:g} s: repeat the request"
             ) from error
+        finally:
+            self._asking -= 1
+
+    def _send(self) -> None:
+        """Hand the grader what has been asked."""
+        self.grader.submit(self._unsent)
+        self._unsent = []
 
     async def create(
         self, account: Account, env_id: Any, client: str, key: str | None
