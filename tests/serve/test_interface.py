@@ -148,6 +148,33 @@ def test_in_a_batch_each_step_has_an_answer_of_its_own(described, plain):
     plain.post(f"/v2/submissions/{name}/close", {})
 
 
+def test_requests_that_are_at_hand_together_are_handed_over_as_one_message(
+    server, plain, monkeypatch
+):
+    name, counts = begin(plain), []
+    submit = server[0].grader.submit
+    monkeypatch.setattr(
+        server[0].grader, "submit", lambda some: counts.append(len(some)) or submit(some)
+    )
+    plain.post(f"/v2/submissions/{name}/reset", {})
+    plain.post("/v2/steps", {"steps": [{"submission": name, "action": ACTIONS[0]}] * 4})
+    plain.post(f"/v2/submissions/{name}/close", {})
+    assert counts == [1, 4, 1]
+
+
+def test_more_requests_than_can_wait_are_refused_and_the_next_are_answered(plain, monkeypatch):
+    name = begin(plain)
+    plain.post(f"/v2/submissions/{name}/reset", {})
+    step = {"submission": name, "action": ACTIONS[0]}
+    with monkeypatch.context() as limited:
+        limited.setattr("jaxosim.serve.service._MOST_ASKING", 2)
+        results = plain.post("/v2/steps", {"steps": [step] * 3})[1]["results"]
+        assert [one["step"] for one in results[:2]] == [1, 2]
+        assert results[2]["error"]["status"] == 503
+        assert plain.post("/v2/steps", {"steps": [step]})[1]["results"][0]["step"] == 3
+    plain.post(f"/v2/submissions/{name}/close", {})
+
+
 def test_others_submissions_do_not_exist(server, plain):
     name = begin(plain)
     other = Plain(server[1], server[0].database.add_account("bob"))
