@@ -5,7 +5,7 @@
 
 Worlds of osim-rl's prosthetic walker after 0.3 s of random actions, which they go on with for
 `--steps` control steps of 10 ms. Under error control the number of attempts differs from world to
-world. `--own` gives every world model parameters of its own, as the server of a challenge does; by
+world. `--own` gives every world model parameters of its own, as randomized worlds have; by
 default all share them. Processor time is that of all threads; medians. With `--against` a process
 runs the package of that folder, the two take turns, and the states in which they end are compared,
 which are to be equal to the bit. One table, one JSON line in
