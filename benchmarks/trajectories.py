@@ -97,7 +97,7 @@ def main(
 
 
 def files(models: tuple[str, ...]) -> dict[str, Path]:
-    """Paths by name: below a folder that relative to it, else the last two parts."""
+    """Paths by name: below a folder relative to it, else so many last parts as tell them apart."""
     found: dict[str, Path] = {}
     for model in models:
         if os.path.isdir(model):
@@ -105,7 +105,8 @@ def files(models: tuple[str, ...]) -> dict[str, Path]:
             found |= {str(path.relative_to(model)): path for path in below}
         else:
             path = Path(resolve(model))
-            found["/".join(path.parts[-2:])] = path
+            names = ("/".join(path.parts[-count:]) for count in range(2, len(path.parts) + 1))
+            found[next(name for name in names if found.get(name, path) == path)] = path
     return found
 
 

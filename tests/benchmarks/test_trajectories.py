@@ -80,6 +80,16 @@ def test_outcomes(trajectories):
 
 
 @pytest.mark.thorough
+def test_files_of_one_name_are_told_apart(trajectories, tmp_path):
+    paths = [tmp_path / first / "m" / "a.osim" for first in "xy"]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    found = trajectories.files(tuple(map(str, [*paths, paths[0]])))
+    assert found == {"m/a.osim": paths[0], "y/m/a.osim": paths[1]}
+
+
+@pytest.mark.thorough
 def test_a_motion_from_another_pose_is_asked_for_again_from_opensims(trajectories):
     row, asked = row_of(trajectories, opensim=[1, 2], jaxosim=[1.5, 3], jaxosim_again=[1, 2])
     assert asked == ["opensim", "jaxosim", "jaxosim_again"]
