@@ -33,6 +33,10 @@ STRICT = {
 # beside others with joints, to which it means to give a FreeJoint.
 LENIENT = "Attempting to assign an invalid SimTK::MobilizedBodyIndex"
 
+# What both read and compute otherwise: an ellipsoid of 5e10 m by 3 and 7 cm. Up to 50 m both agree,
+# from 500 m on OpenSim's iteration for the path over it ends elsewhere.
+DIFFERENT = {("wraps", 17, mutated)}
+
 VALUES_IN_DEFAULT_RUN = [("hopper", seed) for seed in range(10)]
 # Those that load differ from the sound file in numbers only: one program serves them all.
 DAMAGES_IN_DEFAULT_RUN = [("hopper", seed) for seed in (2, 3, 4, 5, 6, 7, 8, 9, 10, 14)]
@@ -54,8 +58,10 @@ def check(jobs, change, live, folder):
         counts[outcome.kind] += 1
         if outcome.kind == "strict":
             explained = any(re.search(pattern, outcome.reason) for pattern in STRICT.values())
+        elif outcome.kind == "differ":
+            explained = (name, seed, change) in DIFFERENT
         else:
-            explained = outcome.kind not in ("accepted", "differ") or LENIENT in outcome.reason
+            explained = outcome.kind != "accepted" or LENIENT in outcome.reason
         if not explained:
             unexpected.append((name, seed, outcome))
     assert not unexpected
