@@ -92,6 +92,6 @@ def warn_of_constrained_arcs(
         warnings.warn(
             f"{source}: constraint(s) {', '.join(names)} hold bodies on both sides of a "
             "ConstantCurvatureJoint, whose speeds are not the rates of its poses, as in OpenSim: "
-            "accelerations are OpenSim's, motions part by some 0.001 rad within 20 ms",
+            "accelerations are OpenSim's, motions may part from its",
             stacklevel=2,
         )
