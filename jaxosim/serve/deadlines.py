@@ -56,6 +56,8 @@ class Deadlines:
             raise
         finally:
             one.task = None
+            while self._waiting and self._waiting[0].task is None:
+                self._waiting.popleft()
 
     def _end_late(self) -> None:
         """Cancel whose time is over, and set the timer for the next one."""

@@ -15,6 +15,15 @@ def test_what_is_done_in_time_gives_its_result():
     assert asyncio.run(run()) == [0, 1, 2]
 
 
+def test_nobody_is_kept_who_waits_no_longer():
+    async def run():
+        deadlines = Deadlines(5.0)
+        await asyncio.gather(*(deadlines.within(asyncio.sleep(0.001 * n)) for n in (2, 1, 3)))
+        return len(deadlines._waiting)
+
+    assert asyncio.run(run()) == 0
+
+
 def test_each_has_its_own_time_and_is_canceled_after_it():
     async def run():
         deadlines, clock = Deadlines(0.2), asyncio.get_running_loop().time
