@@ -12,6 +12,7 @@ from jaxosim.serve.challenge import Challenge
 from jaxosim.serve.database import Episode, Submission
 from jaxosim.serve.errors import RefusedError
 from jaxosim.serve.jobs import Answer
+from jaxosim.serve.keys import Keys
 from jaxosim.serve.tasks import make_local
 
 LARGEST_CONTROL = 1e6  # beyond it a number is no excitation that was meant to be clipped
@@ -74,7 +75,7 @@ class Session:
         self._challenge = challenge
         self.number, self.step_count, self.done = -1, 0, True
         self.finished, self.total = 0, 0.0
-        self.keys: set[str] = set()
+        self.keys = Keys()
         self.last_key: str | None = None
         self.last_answer: Answer = {}
         self.backlog: collections.deque[tuple[np.ndarray, float]] = collections.deque()

@@ -1,0 +1,28 @@
+"""Idempotency keys of the requests that a submission has had answered."""
+
+import array
+import bisect
+import hashlib
+
+_SIZE = 8  # bytes kept of a key: two of a million share them with a probability of 3e-8
+
+
+def _digest(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=_SIZE).digest())
+
+
+class Keys:
+    """A set of keys, each in eight bytes, however long: most of a server's memory is theirs."""
+
+    def __init__(self) -> None:
+        """No key."""
+        self._digests = array.array("Q")  # ascending
+
+    def __contains__(self, key: str) -> bool:
+        digest = _digest(key)
+        place = bisect.bisect_left(self._digests, digest)
+        return place < len(self._digests) and self._digests[place] == digest
+
+    def add(self, key: str) -> None:
+        """Add a key."""
+        bisect.insort(self._digests, _digest(key))
