@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxosim.arrays.constrained import null_space_projection
 from jaxosim.arrays.indexing import take
-from jaxosim.arrays.linalg import cross, matmul, matvec
+from jaxosim.arrays.linalg import cross, matmul, matvec, transpose
 from jaxosim.arrays.positive_definite import diagonal
 from jaxosim.arrays.safe import safe_divide
 from jaxosim.arrays.spatial import body_xyz_angles, point_acceleration, point_velocity
@@ -36,6 +36,8 @@ from jaxosim.system import (
     realize_acceleration,
 )
 from jaxosim.types import Model, Params, State
+
+_STILL = 8.0  # units of rounding: OpenSim's quotient by less is rounding
 
 
 @pytree
@@ -241,11 +243,11 @@ def _muscles(
 def _coupling(jacobian: jax.Array) -> jax.Array:
     """Speeds of all coordinates, a column for each that moves by one under the constraints.
 
-    Zero for a coordinate that the constraints do not let move, where OpenSim divides by zero.
+    Zero for a coordinate that the constraints do not let move, where OpenSim divides by rounding.
     """
-    moved = null_space_projection(jacobian)
-    own = diagonal(moved)
-    still = own < jnp.sqrt(jnp.finfo(own.dtype).eps)
+    moved = transpose(null_space_projection(jacobian))
+    own = diagonal(moved)  # squares of the columns' lengths
+    still = own < _STILL * jnp.finfo(own.dtype).eps
     return safe_divide(moved, jnp.where(still, 0.0, own)[None])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,11 @@ class Quantity:
     tolerance: float
     parts: dict[str, str]
     within: tuple[str, float] | None = None
+
+    def without(self, key: str) -> Quantity:
+        """The same without a part."""
+        parts = {name: place for name, place in self.parts.items() if name != key}
+        return replace(self, parts=parts)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,6 @@ QUANTITIES = (
             "fiber_length_rate": "rates.fiber_length",
             "normalized_tendon_force_rate": "rates.normalized_tendon_force",
             "force_states_rate": "rates.force_states",
-            "muscle_actuation": "info.muscles.tendon_force",
             **_same("muscle", "muscles", "tendon_force", "fiber_force", "active_fiber_force"),
             **_same("muscle", "muscles", "passive_fiber_force", "fiber_force_along_tendon"),
             **_same("muscle", "muscles", "fiber_velocity", "force_velocity_multiplier"),
@@ -131,6 +135,9 @@ MOTION_TOLERANCE = 1e-9  # (1) of the force missing in OpenSim's equations of mo
 # residue, and of unit tensions the force that the constraint then cancels. jaxosim says zero.
 FREE_ONLY = ("u_dot", "refined_u_dot", "muscle_moment_arm")
 
+# OpenSim's own rounding, which the oracle reports, is no error.
+ROUNDED = ("muscle_moment_arm",)
+
 # OpenSim iterates the velocity of a damped fiber until the forces along the tendon balance to
 # 1e-10 of the muscle's strength, which a nearly unloaded fiber shows in its force. Errors of these
 # forces are relative to this share of the strength at least.
@@ -167,12 +174,16 @@ class Comparison:
 
     def part_errors(self, quantity: Quantity) -> dict[str, Error]:
         """The largest error of each part, to find where two numbers part."""
-        expected, obtained, parts = self.expected, self.obtained, quantity.parts
-        if quantity.name == RECORDS:
-            expected, obtained = expected["records"], obtained["records"]
-            parts = expected
+        return {key: largest(key, error) for key, error in self.element_errors(quantity).items()}
+
+    def element_errors(self, quantity: Quantity) -> dict[str, np.ndarray]:
+        """Errors of each part, `[state, …]`, zero in states that are not compared."""
         compared = self.compared(quantity)
-        return {key: self._error(key, obtained[key], expected[key], compared) for key in parts}
+        if quantity.name == RECORDS:
+            ours, theirs = self.obtained["records"], self.expected["records"]
+            return {key: self._errors(key, ours[key], theirs[key], compared) for key in theirs}
+        ours, theirs = self.obtained, self.expected
+        return {key: self._errors(key, ours[key], theirs[key], compared) for key in quantity.parts}
 
     def compared(self, quantity: Quantity) -> np.ndarray:
         """States in which the quantity is compared, `[state]` bool."""
@@ -181,19 +192,24 @@ class Comparison:
         key, limit = quantity.within
         return self.expected[key] < limit
 
-    def _error(self, key: str, obtained, expected, compared: np.ndarray) -> Error:
-        if key in FREE_ONLY:
-            free = ~self.oracle.locked
-            obtained, expected = obtained[..., free], expected[..., free]
+    def _errors(self, key: str, obtained, expected, compared: np.ndarray) -> np.ndarray:
         difference = np.abs(obtained - expected)
+        if key in FREE_ONLY:
+            difference = np.where(self.oracle.locked, 0.0, difference)
         if key == "body_angles":
             difference = np.minimum(difference, np.abs(2 * np.pi - difference))
+        if key in ROUNDED:
+            difference = np.maximum(difference - self.expected[f"{key}_rounding"], 0.0)
+        error = difference / self.scale(key, expected)
+        error[~compared] = 0.0
+        return error
+
+    def scale(self, key: str, expected: np.ndarray) -> np.ndarray:
+        """What errors of a part are relative to, of OpenSim's values."""
         scale = np.maximum(1.0, np.abs(expected))
         if key in ITERATED_FORCES:
             scale = np.maximum(scale, ITERATED_SHARE * _iterated_strength(self.oracle))
-        error = difference / scale
-        error[~compared] = 0.0
-        return largest(key, error)
+        return scale
 
     def motion_error(self) -> Error:
         """How far jaxosim's accelerations are from satisfying OpenSim's equations of motion."""

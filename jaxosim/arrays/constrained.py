@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jaxosim.arrays.indexing import stack
 from jaxosim.arrays.layout import materialize
-from jaxosim.arrays.linalg import matmul, matvec, scale_rows, transpose
+from jaxosim.arrays.linalg import matvec, scale_rows, transpose
 from jaxosim.arrays.positive_definite import diagonal, inverse_positive, solve_positive
 
 _SLACK = 0.75  # power of the unit of rounding that is added to the diagonal, as Simbody's tolerance
@@ -117,12 +117,20 @@ def least_change(jacobian: jax.Array, mobility: jax.Array, error: jax.Array) -> 
 
 
 def null_space_projection(jacobian: jax.Array) -> jax.Array:
-    """1 − G⁺ G `[n, n]`, which takes away from vectors their parts along rows of G `[m, n]`."""
+    """1 − G⁺ G `[n, n]`, which takes away from vectors their parts along rows of G `[m, n]`.
+
+    They are taken away twice: what is left of a vector is then exact to rounding of its own length,
+    however short that is.
+    """
     schur = scaled_schur(_products(jacobian, jacobian))
-    unit = jnp.eye(len(jacobian), dtype=jacobian.dtype)
-    inverse = stack([solve_schur(schur, unit[i]) for i in range(len(unit))])
-    along = matmul(matmul(transpose(jacobian), inverse), jacobian)
-    return jnp.eye(jacobian.shape[1], dtype=jacobian.dtype) - along
+    across = transpose(jacobian)
+
+    # Right-hand sides are products with G, as only these have solutions where rows are redundant.
+    def projected(vector: jax.Array) -> jax.Array:
+        return vector - matvec(across, solve_schur(schur, matvec(jacobian, vector)))
+
+    unit = jnp.eye(jacobian.shape[1], dtype=jacobian.dtype)
+    return stack([projected(projected(unit[i])) for i in range(len(unit))])
 
 
 def scaled_schur(matrix: jax.Array) -> ScaledSchur:

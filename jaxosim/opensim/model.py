@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxosim.opensim import reading
+from jaxosim.opensim import moment_arms, reading
 from jaxosim.opensim.library import opensim, restore_defaults
 from jaxosim.opensim.reading import Arrays
 from jaxosim.opensim.refinement import Refinement
@@ -187,9 +187,9 @@ class OpenSimModel:
           force_states_rate`, zero for a muscle without such a state; `body_…` as position,
           rotation, angles, velocity, angular_velocity, acceleration, angular_acceleration;
           `mass_center_…` and `marker_…` as position, velocity, acceleration; `muscle_…` as in
-          reading.MUSCLE_GETTERS, and `muscle_moment_arm` [muscle, coordinate], see `_moment_arm`;
-          `refined_…` accelerations, see `refinement`; `records`, a dict from force name to record
-          values.
+          reading.MUSCLE_GETTERS; `muscle_moment_arm` and `muscle_moment_arm_rounding` [muscle,
+          coordinate], see `moment_arms`; `refined_…` accelerations, see `refinement`; `records`, a
+          dict from force name to record values.
         """
         state = self.state_of(values)
         self.model.realizeAcceleration(state)
@@ -199,7 +199,8 @@ class OpenSimModel:
         report |= reading.marker_motion(self._markers, state)
         report |= reading.muscle_report(self._muscles, state)
         report |= self.refinement.refined(state, report)
-        report["muscle_moment_arm"] = self._moment_arm(state)
+        arms, rounding = self._moment_arm(state)
+        report |= {"muscle_moment_arm": arms, "muscle_moment_arm_rounding": rounding}
         report["records"] = {
             name: reading.array_of(force.getRecordValues(state))
             for name, force in zip(self.force_names, self._forces, strict=True)
@@ -250,31 +251,17 @@ class OpenSimModel:
             },
         }
 
-    def _moment_arm(self, state: opensim.State) -> np.ndarray:
-        """Generalised force of each path at unit tension, [muscle, coordinate] (m | 1).
+    def _moment_arm(self, state: opensim.State) -> tuple[np.ndarray, np.ndarray]:
+        """Moment arms [muscle, coordinate] (m | 1), and the rounding of OpenSim's.
 
-        In a model with constraints it is OpenSim's moment arm, that of the coordinate together with
-        those that they couple to it: zero where they do not let it move.
+        In a model without constraints generalised forces of the paths at unit tension; in one with
+        constraints OpenSim's moment arms, see `moment_arms`.
         """
         if self.model.getConstraintSet().getSize():
-            pairs = ((m, c) for m in self._muscles for c in self._coordinates)
-            arms = np.array([muscle.computeMomentArm(state, c) for muscle, c in pairs])
-            arms = np.where(np.isfinite(arms), arms, 0.0)
-            return arms.reshape(len(self._muscles), len(self._coordinates))
-        matter = self.model.getMatterSubsystem()
-        jacobian = opensim.Matrix()
-        matter.calcSystemJacobian(state, jacobian)
-        zero = opensim.SpatialVec(opensim.Vec3(0.0), opensim.Vec3(0.0))
-        rows = np.zeros((len(self._muscles), len(self._coordinates)))
-        for row, muscle in zip(rows, self._muscles, strict=True):
-            body_forces = opensim.VectorOfSpatialVec(jacobian.nrow() // 6, zero)
-            mobility_forces = opensim.Vector(state.getNU(), 0.0)
-            muscle.getPath().addInEquivalentForces(state, 1.0, body_forces, mobility_forces)
-            through_bodies = opensim.Vector()
-            matter.multiplyBySystemJacobianTranspose(state, body_forces, through_bodies)
-            total = through_bodies.to_numpy() + mobility_forces.to_numpy()
-            row[:] = total[self._mobility]
-        return rows
+            parts = state, self._muscles, self._coordinates, self._mobility
+            return moment_arms.coupled(self.model, *parts)
+        arms = moment_arms.of_tension(self.model, state, self._muscles, self._mobility)
+        return arms, np.zeros_like(arms)
 
     # ---- equilibrium and trajectories --------------------------------------------------------
     def equilibrium(self, q: np.ndarray, u: np.ndarray, activation: np.ndarray) -> np.ndarray:

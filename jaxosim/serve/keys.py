@@ -19,6 +19,7 @@ class Keys:
         self._digests = array.array("Q")  # ascending
 
     def __contains__(self, key: str) -> bool:
+        """Whether a key was added."""
         digest = _digest(key)
         place = bisect.bisect_left(self._digests, digest)
         return place < len(self._digests) and self._digests[place] == digest

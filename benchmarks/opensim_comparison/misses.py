@@ -1,0 +1,78 @@
+"""What is beyond its bound in a comparison, and beyond what OpenSim's own rounding does there.
+
+Used by `benchmarks/census.py`. Nothing here imports OpenSim with the module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from opensim_comparison.motion import CONDITION
+from opensim_comparison.states import RECORDS, Comparison, Quantity, largest
+
+
+class Misses:
+    """Of one comparison; OpenSim is asked about shifted states only where something is beyond."""
+
+    def __init__(self, compared: Comparison, shifts: int):
+        """Take the comparison and the number of shifted states for each scatter."""
+        self._compared, self._count = compared, shifts
+        self._shifted: dict[int, list[dict]] = {}
+        self._rng = np.random.default_rng(4)
+
+    def of(self, quantities: Sequence[Quantity]) -> Iterator[str]:
+        """A phrase for each quantity beyond its bound, and for each that OpenSim has no number of.
+
+        An element is beyond where its error is more than OpenSim's scatter of it in that state: the
+        largest change in states that are shifted by 1e-15. Elements of which OpenSim says NaN or
+        infinity are counted apart, and accelerations of near singular states are left out.
+        """
+        for quantity in quantities:
+            found, unknown = [], []
+            for key, errors in self._compared.element_errors(quantity).items():
+                finite = np.isfinite(self._of(self._compared.expected, quantity, key))
+                beyond = ~(errors <= quantity.tolerance) & finite
+                if quantity.within is not None:
+                    beyond[self._compared.expected["condition"] >= CONDITION] = False
+                for index in map(int, np.flatnonzero(_states_of(beyond))):
+                    beyond[index] &= ~(errors[index] <= self._scatter(quantity, key, index))
+                if beyond.any():
+                    found.append(largest(key, np.where(beyond, errors, 0.0)))
+                if not finite.all():
+                    unknown.append(f"{key} in {_states_of(~finite).sum()} states")
+            if found:
+                worst = max(found, key=lambda error: error.value)
+                yield f"{quantity.name} {worst.value:.1e} ({worst.place})"
+            if unknown:
+                yield f"OpenSim has no {', '.join(unknown)}"
+
+    @staticmethod
+    def _of(report: dict, quantity: Quantity, key: str) -> np.ndarray:
+        return (report["records"] if quantity.name == RECORDS else report)[key]
+
+    def _scatter(self, quantity: Quantity, key: str, index: int) -> np.ndarray:
+        """OpenSim's scatter of each element of a part in a state, as errors are counted."""
+        center = self._of(self._compared.expected, quantity, key)[index]
+        moved = [self._of(report, quantity, key) for report in self._reports(index)]
+        change = np.max(np.abs(np.stack(moved) - center), axis=0)
+        return np.nan_to_num(change, nan=np.inf) / self._compared.scale(key, center)
+
+    def _reports(self, index: int) -> list[dict]:
+        """What OpenSim says at states next to this one."""
+        from jaxosim.opensim.scatter import shifted
+
+        if index not in self._shifted:
+            oracle = self._compared.oracle
+            values = {key: value[index] for key, value in self._compared.states.items()}
+            self._shifted[index] = [
+                oracle.evaluate(shifted(values, ~oracle.locked, self._rng))
+                for _ in range(self._count)
+            ]
+        return self._shifted[index]
+
+
+def _states_of(elements: np.ndarray) -> np.ndarray:
+    """Whether any element of a state is true, `[state]`."""
+    return np.any(elements.reshape(len(elements), -1), axis=1)
