@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxosim.arrays.constrained import (
     constrained_system,
+    null_space_projection,
     solve_constrained,
     solve_constrained_refined,
 )
@@ -65,3 +66,32 @@ def test_derivatives_are_those_of_the_solution():
     for one, other in zip(*slopes, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-8)
     assert hopper_model.all_finite(slopes) and np.abs(slopes[0][0]).max() > 0.1
+
+
+REDUNDANT = np.array(  # the first row is the sum of the last two, and one is empty
+    [[-1, 0, 0, 1, 1], [0, 0, 0, 0, 0], [0, -1, 0, 3e-7, 0], [0.5, 0, 0, -1, 0], [0.5, 0, 0, 0, -1]]
+)
+
+
+def test_a_null_space_projection_is_exact_where_rows_are_redundant():
+    """Of two directions that are left one hardly moves the second unknown."""
+    found = np.asarray(null_space_projection(jnp.asarray(REDUNDANT)))
+    along = np.array([1, 1.5e-7, 0, 0.5, 0.5])
+    exact = np.outer(along, along) / (along @ along)
+    exact[2, 2] = 1.0
+    np.testing.assert_allclose(found, exact, rtol=1e-14, atol=3e-16)
+    np.testing.assert_allclose(found[1, 1], exact[1, 1], rtol=1e-13)
+    np.testing.assert_allclose(REDUNDANT @ found[1], 0.0, atol=1e-22)
+
+
+def test_derivatives_of_a_null_space_projection_equal_differences():
+    jacobian = jnp.asarray(problem(0.1)[1])
+    twice = jnp.concatenate([jacobian, jacobian[:1]])  # redundant wherever it moves
+
+    def projection(s):
+        return null_space_projection(twice * (1 + s * jnp.arange(float(UNKNOWNS))[None]))
+
+    slope = jax.jacfwd(projection)(0.0)
+    difference = (projection(1e-5) - projection(-1e-5)) / 2e-5
+    np.testing.assert_allclose(slope, difference, atol=1e-8)
+    assert np.abs(slope).max() > 0.1

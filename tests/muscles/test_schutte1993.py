@@ -28,7 +28,6 @@ PASSIVE = ("-5 0.998 0.999 1 1.1 1.3 1.6 1.7 5", "0 0 0 0 0.035 0.26 2 2 2")
 REPORTED = (
     "activation_rate",
     "fiber_length_rate",
-    "muscle_actuation",
     "muscle_passive_fiber_force",
     "muscle_fiber_length",
     "muscle_normalized_fiber_length",
