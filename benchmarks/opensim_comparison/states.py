@@ -200,7 +200,8 @@ class Comparison:
             difference = np.minimum(difference, np.abs(2 * np.pi - difference))
         if key in ROUNDED:
             difference = np.maximum(difference - self.expected[f"{key}_rounding"], 0.0)
-        error = difference / self.scale(key, expected)
+        with np.errstate(invalid="ignore"):  # where OpenSim's is infinite
+            error = difference / self.scale(key, expected)
         error[~compared] = 0.0
         return error
 
