@@ -207,12 +207,15 @@ def _whole_table(
     from opensim_comparison import states as comparison
     from opensim_comparison.misses import Misses
 
+    from jaxosim.opensim.scatter import have_finite_paths
+
     compared = comparison.compare(oracle, path, states)
     quantities = comparison.QUANTITIES
     if jaxosim.load_model(path)[0].tree.angular_velocity.any():
         # Ball and Free joints have an unused fourth q in Simbody; the oracle can't count past it.
         quantities = [one.without("q_dot") for one in quantities]
-    over = list(Misses(compared, shifts).of(quantities))
+    finite_paths = have_finite_paths(oracle, states["q"])
+    over = list(Misses(compared, shifts, finite_paths).of(quantities))
     return over, compared.expected, compared.obtained["u_dot"]
 
 

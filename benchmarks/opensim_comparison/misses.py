@@ -16,9 +16,15 @@ from opensim_comparison.states import RECORDS, Comparison, Quantity, largest
 class Misses:
     """Of one comparison; OpenSim is asked about shifted states only where something is beyond."""
 
-    def __init__(self, compared: Comparison, shifts: int):
-        """Take the comparison and the number of shifted states for each scatter."""
-        self._compared, self._count = compared, shifts
+    def __init__(self, compared: Comparison, shifts: int, finite_paths: np.ndarray):
+        """Take the comparison.
+
+        Args:
+          compared: both programs' numbers.
+          shifts: number of shifted states for each scatter.
+          finite_paths: `[state]` bool, from `scatter.have_finite_paths`; other states are left out.
+        """
+        self._compared, self._count, self._known = compared, shifts, finite_paths
         self._shifted: dict[int, list[dict]] = {}
         self._rng = np.random.default_rng(4)
 
@@ -29,11 +35,15 @@ class Misses:
         largest change in states that are shifted by 1e-15. Elements of which OpenSim says NaN or
         infinity are counted apart, and accelerations of near singular states are left out.
         """
+        if not self._known.all():
+            yield f"OpenSim has no length of a path in {(~self._known).sum()} states"
         for quantity in quantities:
             found, unknown = [], []
             for key, errors in self._compared.element_errors(quantity).items():
                 finite = np.isfinite(self._of(self._compared.expected, quantity, key))
+                finite[~self._known] = True
                 beyond = ~(errors <= quantity.tolerance) & finite
+                beyond[~self._known] = False
                 if quantity.within is not None:
                     beyond[self._compared.expected["condition"] >= CONDITION] = False
                 for index in map(int, np.flatnonzero(_states_of(beyond))):
