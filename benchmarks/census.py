@@ -215,7 +215,7 @@ def _whole_table(
         # Ball and Free joints have an unused fourth q in Simbody; the oracle can't count past it.
         quantities = [one.without("q_dot") for one in quantities]
     finite_paths = have_finite_paths(oracle, states["q"])
-    over = list(Misses(compared, shifts, finite_paths).of(quantities))
+    over = list(Misses(compared, shifts, finite_paths).phrases(quantities))
     return over, compared.expected, compared.obtained["u_dot"]
 
 

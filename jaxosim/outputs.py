@@ -243,7 +243,8 @@ def _muscles(
 def _coupling(jacobian: jax.Array) -> jax.Array:
     """Speeds of all coordinates, a column for each that moves by one under the constraints.
 
-    Zero for a coordinate that the constraints do not let move, where OpenSim divides by rounding.
+    Zero for a coordinate that the constraints do not let move, or only by less than a coupler of
+    slope 4e-8 would (in float32 1e-3), where OpenSim divides by rounding.
     """
     moved = transpose(null_space_projection(jacobian))
     own = diagonal(moved)  # squares of the columns' lengths

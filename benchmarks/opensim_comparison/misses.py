@@ -5,6 +5,7 @@ Used by `benchmarks/census.py`. Nothing here imports OpenSim with the module.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,32 +23,30 @@ class Misses:
         Args:
           compared: both programs' numbers.
           shifts: number of shifted states for each scatter.
-          finite_paths: `[state]` bool, from `scatter.have_finite_paths`; other states are left out.
+          finite_paths: `[state]` bool, from `scatter.have_finite_paths`.
         """
-        self._compared, self._count, self._known = compared, shifts, finite_paths
+        self._compared, self._count, self._finite_paths = compared, shifts, finite_paths
         self._shifted: dict[int, list[dict]] = {}
         self._rng = np.random.default_rng(4)
 
-    def of(self, quantities: Sequence[Quantity]) -> Iterator[str]:
-        """A phrase for each quantity beyond its bound, and for each that OpenSim has no number of.
+    def phrases(self, quantities: Sequence[Quantity]) -> Iterator[str]:
+        """One for each quantity beyond its bound, and for each that OpenSim has no number of.
 
         An element is beyond where its error is more than OpenSim's scatter of it in that state: the
         largest change in states that are shifted by 1e-15. Elements of which OpenSim says NaN or
-        infinity are counted apart, and accelerations of near singular states are left out.
+        infinity are counted apart. Accelerations are left out in near singular states, they and
+        records where OpenSim has no length of a path, which then does not pull.
         """
-        if not self._known.all():
-            yield f"OpenSim has no length of a path in {(~self._known).sum()} states"
         for quantity in quantities:
             found, unknown = [], []
             for key, errors in self._compared.element_errors(quantity).items():
-                finite = np.isfinite(self._of(self._compared.expected, quantity, key))
-                finite[~self._known] = True
+                expected = self._values(self._compared.expected, quantity, key)
+                finite = np.isfinite(expected)
                 beyond = ~(errors <= quantity.tolerance) & finite
-                beyond[~self._known] = False
-                if quantity.within is not None:
-                    beyond[self._compared.expected["condition"] >= CONDITION] = False
+                beyond[~self._compares(quantity)] = False
                 for index in map(int, np.flatnonzero(_states_of(beyond))):
-                    beyond[index] &= ~(errors[index] <= self._scatter(quantity, key, index))
+                    explained = errors[index] <= self._scatter(quantity, key, index)
+                    beyond[index] &= ~(explained & np.isfinite(errors[index]))
                 if beyond.any():
                     found.append(largest(key, np.where(beyond, errors, 0.0)))
                 if not finite.all():
@@ -57,29 +56,41 @@ class Misses:
                 yield f"{quantity.name} {worst.value:.1e} ({worst.place})"
             if unknown:
                 yield f"OpenSim has no {', '.join(unknown)}"
+        if not self._finite_paths.all():
+            yield f"OpenSim has no length of a path in {(~self._finite_paths).sum()} states"
+
+    def _compares(self, quantity: Quantity) -> np.ndarray:
+        """States in which a quantity is compared, `[state]` bool."""
+        compared = np.ones(len(self._finite_paths), bool)
+        if quantity.within is not None:
+            compared &= self._compared.expected["condition"] < CONDITION
+        if quantity.within is not None or quantity.name == RECORDS:
+            compared &= self._finite_paths
+        return compared
 
     @staticmethod
-    def _of(report: dict, quantity: Quantity, key: str) -> np.ndarray:
+    def _values(report: dict, quantity: Quantity, key: str) -> np.ndarray:
         return (report["records"] if quantity.name == RECORDS else report)[key]
 
     def _scatter(self, quantity: Quantity, key: str, index: int) -> np.ndarray:
-        """OpenSim's scatter of each element of a part in a state, as errors are counted."""
-        center = self._of(self._compared.expected, quantity, key)[index]
-        moved = [self._of(report, quantity, key) for report in self._reports(index)]
-        change = np.max(np.abs(np.stack(moved) - center), axis=0)
+        """OpenSim's scatter of each element of a part in a state, counted as errors are."""
+        center = self._values(self._compared.expected, quantity, key)[index]
+        moved = (self._values(report, quantity, key) for report in self._reports(index))
+        changes = [self._compared.difference(key, one, center) for one in moved]
+        change = np.max(np.stack([np.zeros(center.shape), *changes]), axis=0)
         return np.nan_to_num(change, nan=np.inf) / self._compared.scale(key, center)
 
     def _reports(self, index: int) -> list[dict]:
-        """What OpenSim says at states next to this one."""
+        """What OpenSim says at states next to this one, where it does not raise."""
         from jaxosim.opensim.scatter import shifted
 
         if index not in self._shifted:
-            oracle = self._compared.oracle
+            oracle, found = self._compared.oracle, []
             values = {key: value[index] for key, value in self._compared.states.items()}
-            self._shifted[index] = [
-                oracle.evaluate(shifted(values, ~oracle.locked, self._rng))
-                for _ in range(self._count)
-            ]
+            for _ in range(self._count):
+                with contextlib.suppress(RuntimeError, np.linalg.LinAlgError):
+                    found.append(oracle.evaluate(shifted(values, ~oracle.locked, self._rng)))
+            self._shifted[index] = found
         return self._shifted[index]
 
 

@@ -193,17 +193,22 @@ class Comparison:
         return self.expected[key] < limit
 
     def _errors(self, key: str, obtained, expected, compared: np.ndarray) -> np.ndarray:
-        difference = np.abs(obtained - expected)
-        if key in FREE_ONLY:
-            difference = np.where(self.oracle.locked, 0.0, difference)
-        if key == "body_angles":
-            difference = np.minimum(difference, np.abs(2 * np.pi - difference))
+        difference = self.difference(key, obtained, expected)
         if key in ROUNDED:
             difference = np.maximum(difference - self.expected[f"{key}_rounding"], 0.0)
         with np.errstate(invalid="ignore"):  # where OpenSim's is infinite
             error = difference / self.scale(key, expected)
         error[~compared] = 0.0
         return error
+
+    def difference(self, key: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """How far two values of a part are apart."""
+        difference = np.abs(one - other)
+        if key in FREE_ONLY:
+            difference = np.where(self.oracle.locked, 0.0, difference)
+        if key == "body_angles":
+            difference = np.minimum(difference, np.abs(2 * np.pi - difference))
+        return difference
 
     def scale(self, key: str, expected: np.ndarray) -> np.ndarray:
         """What errors of a part are relative to, of OpenSim's values."""

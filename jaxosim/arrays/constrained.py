@@ -120,7 +120,7 @@ def null_space_projection(jacobian: jax.Array) -> jax.Array:
     """1 − G⁺ G `[n, n]`, which takes away from vectors their parts along rows of G `[m, n]`.
 
     They are taken away twice: what is left of a vector is then exact to rounding of its own length,
-    however short that is.
+    however short that is, if no row is nearly a sum of others without being one (`_SLACK`).
     """
     schur = scaled_schur(_products(jacobian, jacobian))
     across = transpose(jacobian)
@@ -130,6 +130,8 @@ def null_space_projection(jacobian: jax.Array) -> jax.Array:
         return vector - matvec(across, solve_schur(schur, matvec(jacobian, vector)))
 
     unit = jnp.eye(jacobian.shape[1], dtype=jacobian.dtype)
+    if not len(unit):
+        return unit
     return stack([projected(projected(unit[i])) for i in range(len(unit))])
 
 

@@ -30,7 +30,7 @@ class OpenSimModel:
 
     Attributes:
       coordinate_names, body_names, joint_names, muscle_names, force_names, marker_names: tuples
-        of str.
+        of str; forces are those that are applied, and muscles.
       state_names: paths of the state variables.
       control_count: number of controls, six for each BodyActuator.
       rotational: [coordinate] bool, False where the coordinate is a length.
@@ -78,7 +78,7 @@ class OpenSimModel:
         self._bodies = list(model.getBodyList())
         self._joints = list(model.getJointList())
         self._muscles = list(model.getMuscleList())
-        self._forces = reading.members(model.getForceSet())
+        self._forces = reading.applied(reading.members(model.getForceSet()))
         self._markers = reading.members(model.getMarkerSet())
         self.control_count = model.getNumControls()
         self.coordinate_names = reading.names(self._coordinates)
@@ -254,7 +254,7 @@ class OpenSimModel:
     def _moment_arm(self, state: opensim.State) -> tuple[np.ndarray, np.ndarray]:
         """Moment arms [muscle, coordinate] (m | 1), and the rounding of OpenSim's.
 
-        In a model without constraints generalised forces of the paths at unit tension; in one with
+        In a model without constraints generalized forces of the paths at unit tension; in one with
         constraints OpenSim's moment arms, see `moment_arms`.
         """
         if self.model.getConstraintSet().getSize():

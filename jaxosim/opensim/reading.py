@@ -153,6 +153,15 @@ def members(container) -> list:
     return [container.get(index) for index in range(container.getSize())]
 
 
+def applied(forces: list) -> list:
+    """Those that `appliesForce` says are applied, and all muscles."""
+    return [
+        force
+        for force in forces
+        if force.get_appliesForce() or opensim.Muscle.safeDownCast(force) is not None
+    ]
+
+
 def names(components: list) -> tuple[str, ...]:
     """Their names."""
     return tuple(component.getName() for component in components)

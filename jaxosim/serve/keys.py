@@ -12,7 +12,11 @@ def _digest(key: str) -> int:
 
 
 class Keys:
-    """A set of keys, each in eight bytes, however long: most of a server's memory is theirs."""
+    """A set of keys, of each of which a digest of eight bytes is kept.
+
+    A server has thousands of requests of each submission to tell from new ones. One whose digest is
+    that of another is taken for a repeated one.
+    """
 
     def __init__(self) -> None:
         """No key."""

@@ -125,7 +125,9 @@ def parse(text: bytes | str) -> Any:
     with contextlib.suppress(ValueError):
         return orjson.loads(text)
     try:  # takes NaN by name and whole numbers of any length, of which a check tells more
-        return json.loads(text)
+        found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()  # fails for halves of characters
+        return found
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, f"expected JSON: {str(error)[:LONGEST_TEXT]}") from error
 

@@ -31,7 +31,7 @@ def misses(quantity, obtained, expected=None, scatter=0.0, condition=1.0, unknow
     }
     compared = Comparison(oracle, states, answers, {key: np.asarray(obtained, float)})  # type: ignore[arg-type]
     finite_paths = ~np.isin(np.arange(STATES), unknown)
-    return list(Misses(compared, 2, finite_paths).of([quantity]))
+    return list(Misses(compared, 2, finite_paths).phrases([quantity]))
 
 
 def values(at=None, value=1e-6):
@@ -65,8 +65,14 @@ def test_accelerations_of_near_singular_states_are_left_out():
     assert misses(LENGTHS, values((1, 0)), condition=1e7) != []
 
 
-def test_states_in_which_opensim_has_no_length_of_a_path_are_left_out():
+def test_accelerations_are_left_out_where_opensim_has_no_length_of_a_path():
     named = ["OpenSim has no length of a path in 1 states"]
-    assert misses(LENGTHS, values((1, 0)), unknown=[1]) == named
-    assert misses(LENGTHS, values((1, 0), np.nan), unknown=[1]) == named
-    assert len(misses(LENGTHS, values((1, 0)), unknown=[2])) == 2
+    assert misses(RATES, values((1, 0)), unknown=[1]) == named
+    assert misses(RATES, values((1, 0), np.nan), unknown=[1]) == named
+    assert len(misses(RATES, values((1, 0)), unknown=[2])) == 2
+    assert len(misses(LENGTHS, values((1, 0)), unknown=[1])) == 2
+
+
+def test_infinity_is_no_scatter():
+    for scatter in (np.inf, np.nan):
+        assert misses(LENGTHS, values((0, 1), np.inf), scatter=scatter) != []

@@ -171,6 +171,8 @@ def test_a_name_with_sql_in_it_is_a_name(server, token):
         (b"null", 422),
         (b'{"env_id": "Arm2DEnv"}', 401),
         (b" " * 20_001, 413),
+        (b'{"env_id": "Arm2DEnv", "token": "\\ud800"}', 400),  # half a character
+        (b'{"env_id": "Arm2DEnv", "version": "\\ud800", "token": "t"}', 400),
     ],
 )
 def test_a_body_that_is_no_request_is_refused(server, body, status):
