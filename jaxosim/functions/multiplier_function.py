@@ -28,6 +28,9 @@ def read(reader: Reader, element: Element, read_inner: ReadInner) -> Spec:
     if holder is None or not holder.children:
         raise element.error("expected a <function> that holds the function to multiply")
     inner = read_inner(holder.children[0])
+    scale = reader.property(element, "scale")
+    if scale is not None and not scale.text.strip():  # of other classes OpenSim takes the default
+        raise scale.error("expected a number, found nothing")
     return Spec(inner, reader.number(element, "scale", 1.0))
 
 

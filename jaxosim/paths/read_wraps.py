@@ -107,7 +107,7 @@ def wrap_objects(root: Component) -> dict[str, tuple[Component, Element]]:
 
 
 def _method(context: Context, wrap: Element) -> str:
-    text = context.text(wrap, "method")
+    text = context.word(wrap, "method")
     method = "hybrid" if text in ("", "Unassigned") else text.lower()
     if method not in _METHODS:
         raise wrap.error(f"expected a method of {', '.join(_METHODS)}, found {quote(text)}")

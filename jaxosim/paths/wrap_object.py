@@ -80,7 +80,7 @@ def read_quadrant(context: Context, element: Element) -> tuple[int, int]:
     Raises:
       OsimFormatError: it is none that OpenSim knows.
     """
-    text = context.text(element, "quadrant")
+    text = context.word(element, "quadrant")
     if text in _ALL:
         return 0, 0
     name, sign = text.lower(), 1

@@ -17,6 +17,7 @@ STRICT = {
         r"expected (a|a finite|a whole|\d+) number"
     ),
     "a flag that is none": "expected true or false",
+    "a vector or an orientation that is too large": r"expected .* of \S+( rad)? or less",
     "a spline without knots in order": r"\b(knots|two y for one x)\b",
     "a coordinate that moves no inertia": "mass matrix is singular|to have mass|to move something",
     "a value with which OpenSim's forces are not finite, or point the wrong way": (

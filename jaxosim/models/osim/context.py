@@ -15,6 +15,8 @@ from jaxosim.models.osim.values import boolean, numbers
 from jaxosim.models.osim.xml import Element
 from jaxosim.models.spec import UnsupportedSpec, Vec3
 
+LARGEST = 1e150  # of a vector's entries: their squares are finite
+
 _NO_PATH_STEP = re.compile(r"[\\*+\s/]")
 
 
@@ -126,6 +128,9 @@ class Context:
         if found is None:
             return default
         x, y, z = numbers(found, 3)
+        if max(abs(x), abs(y), abs(z)) > LARGEST:
+            # OpenSim differs: it accepts them, and its sums of squares are infinite.
+            raise found.error(f"expected numbers of {LARGEST:g} or less")
         return x, y, z
 
     def boolean(self, element: Element, tag: str, default: bool) -> bool:
@@ -137,6 +142,17 @@ class Context:
         """A property of one word or phrase, empty if absent."""
         found = self.property(element, tag)
         return "" if found is None else found.text.strip()
+
+    def word(self, element: Element, tag: str) -> str:
+        """A property of one word, empty if absent, that OpenSim refuses where it is empty.
+
+        Raises:
+          OsimFormatError: it is there without content.
+        """
+        found = self.property(element, tag)
+        if found is not None and not found.text.strip():
+            raise found.error("expected a word, found nothing")
+        return self.text(element, tag)
 
 
 def member_list(owner: Element | None, tag: str) -> list[Element]:

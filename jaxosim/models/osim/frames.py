@@ -28,6 +28,7 @@ from jaxosim.models.spec import GROUND, ZERO, FrameSpec, Vec3
 from jaxosim.structure import ComponentPath
 
 _GIMBAL_LOCK = 4 * np.finfo(float).eps  # cosine below which SimTK calls the middle angle ±90°
+_MOST_TURNED = 1e9  # rad of an orientation; of 1e16 two neighboring numbers are a turn apart
 _SETS = (
     "BodySet",
     "JointSet",
@@ -299,7 +300,11 @@ def _refuse_frame(context: Context, owner: Component, frame: Element, socket: st
 
 
 def _pose(context: Context, element: Element, translation: str) -> tuple[Vec3, Vec3]:
-    return context.vector(element, translation, ZERO), context.vector(element, "orientation", ZERO)
+    orientation = context.vector(element, "orientation", ZERO)
+    if max(map(abs, orientation)) > _MOST_TURNED:
+        # OpenSim differs: it accepts them.
+        raise element.error(f"expected an orientation of {_MOST_TURNED:g} rad or less")
+    return context.vector(element, translation, ZERO), orientation
 
 
 def compose(outer: FrameSpec, inner: tuple[Vec3, Vec3]) -> FrameSpec:

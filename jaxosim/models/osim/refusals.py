@@ -3,6 +3,8 @@
 Everything is noted in the context, so that a file's list is complete.
 """
 
+import re
+
 from jaxosim.forces import FORCES
 from jaxosim.joints import JOINTS
 from jaxosim.models.osim.constraints import CONSTRAINT_CLASSES, refuse_constraint
@@ -39,6 +41,13 @@ _INERT_PARTS = frozenset(
         "FrameSet",  # its frames have moved to `components` by now
     }
 )
+
+
+# Classes of the members of sets of which not all are read; OpenSim refuses others.
+_MEMBERS = {
+    "ContactGeometrySet": "Contact(Sphere|HalfSpace|Ellipsoid|Mesh|Cylinder|Torus)",
+    "ProbeSet": r"\w+Probe",
+}
 
 
 BODIES = ("Body",)
@@ -151,6 +160,10 @@ def refuse_parts(context: Context, model: Element, tree: Component) -> None:
             _refuse_components(context, [m for m in members if m.tag not in known])
         elif tag not in _INERT_PARTS and tag not in _READ_SETS:
             context.refuse(tag, model.name, "this part of a Model is unknown")
+        for member in members if tag in _MEMBERS else ():
+            if not re.fullmatch(_MEMBERS[tag], member.tag):
+                reason = f"no known class of a {tag}; to go without, take it out"
+                context.refuse(member.tag, member.name, reason)
     owners = [tree.parts[GROUND]]
     for set_name in (tag.lower() for tag in _READ_SETS if tag != "Ground"):
         owners += tree.parts[set_name].parts.values()

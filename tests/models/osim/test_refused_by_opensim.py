@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxosim.errors import OsimFormatError
+from jaxosim.errors import OsimFormatError, UnsupportedComponentError
 from tests import hopper_model
 from tests.models import osim_text as osim
 
@@ -35,10 +35,11 @@ def turned(second):
     return osim.model(joints=osim.custom(first + second + third, osim.coordinates("q")))
 
 
-def wrapped(tag):
+def wrapped(tag, quadrant="x", method="hybrid"):
     """A spring over a sphere, by an element of some class."""
-    ball = osim.element("WrapSphere", "ball", radius="0.05")
-    wraps = osim.members("PathWrapSet", osim.element(tag, "w", wrap_object="ball"))
+    ball = osim.element("WrapSphere", "ball", radius="0.05", quadrant=quadrant)
+    wrap = osim.element(tag, "w", wrap_object="ball", method=method)
+    wraps = osim.members("PathWrapSet", wrap)
     spring = osim.element(
         "PathSpring",
         "s",
@@ -49,6 +50,22 @@ def wrapped(tag):
     )
     ground = osim.element("Ground", "ground", osim.members("WrapObjectSet", ball))
     return osim.model(spring, rest=ground)
+
+
+def multiplied(scale):
+    """A rotation that is a multiple of another function."""
+    inner = f"<function>{osim.element('Constant', 'c', value='0.2')}</function>"
+    function = osim.element("MultiplierFunction", "function", inner, scale=scale)
+    return turned(osim.axis("rotation2", "", "1 0 0", function))
+
+
+def holding(tag, member):
+    """A model with an object in one of its sets."""
+    return osim.model(rest=osim.members(tag, member))
+
+
+HALF_SPACE = osim.element("ContactHalfSpace", "h", socket_frame="/ground")
+PROBE = osim.element("SystemEnergyProbe", "p")
 
 
 def formula(text):
@@ -83,6 +100,9 @@ SOUND = {
     "wrap": wrapped("PathWrap"),
     "formula": formula("q"),
     "function": moving("<Constant><value>0.2</value></Constant>"),
+    "multiple": multiplied("0.5"),
+    "contact geometry": holding("ContactGeometrySet", HALF_SPACE),
+    "probe": holding("ProbeSet", PROBE),
 }
 REFUSED = {
     "above": (limit(upper_limit="1e300"), "transition"),
@@ -96,6 +116,12 @@ REFUSED = {
     "wrap": (wrapped("SimmSpline"), "expected a PathWrap"),
     "formula": (formula(" "), "expression"),
     "function": (moving(""), "expected a function"),
+    "method": (wrapped("PathWrap", method=""), "method: expected a word"),
+    "quadrant": (wrapped("PathWrap", quadrant=" "), "quadrant: expected a word"),
+    "multiple": (multiplied(""), "scale: expected a number"),
+    "contact geometry": (holding("ContactGeometrySet", PROBE), "SystemEnergyProbe"),
+    "probe": (holding("ProbeSet", HALF_SPACE), "ContactHalfSpace"),
+    "unknown": (holding("ContactGeometrySet", "<Foo name='x'/>"), "Foo"),
 }
 
 
@@ -107,8 +133,23 @@ def test_the_sound_ones_are_read(name):
 @pytest.mark.parametrize("name", REFUSED)
 def test_they_are_refused_by_name(name):
     text, words = REFUSED[name]
-    with pytest.raises(OsimFormatError, match=words):
+    with pytest.raises((OsimFormatError, UnsupportedComponentError), match=words):
         hopper_model.load(text)
+
+
+@pytest.mark.parametrize(
+    ("mass_center", "orientation", "words"),
+    [
+        ("0 1e151 0", "0 0 0", "Body.*mass_center: expected numbers of 1e.150 or less"),
+        ("0 0.1 0", "0 -1e10 0", "Frame.*expected an orientation of 1e.09 rad or less"),
+    ],
+)
+def test_numbers_that_overflow_are_refused(mass_center, orientation, words):
+    frame = osim.offset("f", "/ground", "0 0.1 0", orientation)
+    inside = osim.coordinates("q") + osim.frames(frame)
+    joints = osim.joint("PinJoint", "j", "f", "/bodyset/a", inside)
+    with pytest.raises(OsimFormatError, match=words):
+        hopper_model.load(osim.model(bodies=osim.body("a", mass_center=mass_center), joints=joints))
 
 
 @pytest.mark.opensim
