@@ -5,10 +5,10 @@
 Worlds start at rest in the default pose and get excitations that are random for each world and held
 50 ms, all other controls being zero, with default options: fixed steps, each projected.
 The first table has the largest error of any constraint equation (rad | m) and of its rate, over all
-worlds and ten times a second, and the worlds that are finite at the end. The second is of models
-whose constraints are couplers alone. It has control steps per processor second as they are, with
-multipliers, and with the dependent coordinates locked in place of the couplers: what remains is all
-that elimination of these coordinates would have to do, and less, for it also has to add up their
+finite worlds and ten times a second, and the worlds that are finite at the end. The second is of
+models whose constraints are couplers alone. It has control steps per processor second as they are,
+with multipliers, and with the dependent coordinates locked in place of the couplers: what remains is
+all that elimination of these coordinates would have to do, and less, for it also has to add up their
 inertia and forces. Two tables, one JSON line in benchmarks/results/constraints.jsonl.
 """
 
@@ -26,6 +26,7 @@ from tables import Target, record_of, show_table, show_targets
 from timing import interleaved
 
 import jaxosim
+from jaxosim.arrays.safe import largest
 from jaxosim.constraints import coordinate_coupler_constraint as coupler
 from jaxosim.integrators.projection import constraint_error, project_speeds
 from jaxosim.models.compile import compile_model
@@ -93,20 +94,21 @@ def _last(states: jaxosim.State) -> jaxosim.State:
 def _errors(model: jaxosim.Model, params: jaxosim.Params, state: jaxosim.State) -> jax.Array:
     """Largest error of an equation, and change of a speed that takes away those of the rates."""
     moved = project_speeds(model, params, state).u - state.u
-    return jnp.stack([constraint_error(model, params, state), jnp.max(jnp.abs(moved))])
+    return jnp.stack([constraint_error(model, params, state), largest(jnp.abs(moved))])
 
 
 def drift(name: str, loaded: Loaded, count: int, seconds: float) -> dict:
     """How far the worlds of a model leave its constraints."""
-    worlds, largest = Worlds(loaded, count), np.zeros(2)
+    worlds, found = Worlds(loaded, count), np.zeros(2)
     for _ in range(round(seconds * 100 / CHECKED)):
         worlds.advance()
-        largest = np.maximum(largest, worlds.errors().max(axis=0))  # NaN stays
+        errors = worlds.errors()
+        found = np.maximum(found, errors[np.isfinite(errors).all(axis=1)].max(axis=0))
     finite = np.all(
         [np.isfinite(x).reshape(count, -1).all(1) for x in jax.tree.leaves(worlds.states)], axis=0
     )
     sizes = loaded[0].sizes
-    row = name, sizes["equation"], sizes["coordinate"], *largest.tolist(), int(finite.sum())
+    row = name, sizes["equation"], sizes["coordinate"], *found.tolist(), int(finite.sum())
     return dict(zip(DRIFT, row, strict=True))
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxosim.arrays.indexing import take
-from jaxosim.arrays.safe import clip
+from jaxosim.arrays.safe import clip, largest
 from jaxosim.integrators.linearization import Evaluation, evaluate
 from jaxosim.integrators.projection import project
 from jaxosim.paths.points import conditions, next_event
@@ -76,4 +76,4 @@ def error_norm(model: Model, state: State, error: State) -> jax.Array:
     ]
     of_forces.append(weighted(state.force_states, error.force_states))
     norms = [rms(error.q), rms(weighted(state.u, error.u)), rms(*of_forces)]
-    return jnp.max(jnp.stack(norms))
+    return largest(jnp.stack(norms))

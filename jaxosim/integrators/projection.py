@@ -18,6 +18,7 @@ import numpy as np
 from jaxosim.arrays.constrained import least_change
 from jaxosim.arrays.indexing import segment_sum, take
 from jaxosim.arrays.linalg import matvec
+from jaxosim.arrays.safe import largest
 from jaxosim.dynamics.constraints import ConstraintInfo, is_constrained, realize_constraints
 from jaxosim.dynamics.joints import JointInfo, coordinate_rates, coordinate_speeds, realize_joints
 from jaxosim.dynamics.kinematics import realize_pose
@@ -147,9 +148,9 @@ def _assembled_pose(model: Model, params: Params, state: State, context: StepCon
         best = goal - q + least_change(jacobian, give_now, error - jacobian @ (q - goal))
         change = nearest + toward * (best - nearest)
         # XLA's older emitters, which the tests use, gave every entry a factor of its own where the
-        # one factor was L / max(largest, L).
-        largest = jnp.maximum(jnp.max(jnp.abs(change)), _AT_REST)
-        change = change * jnp.minimum(1.0, _LONGEST / largest)
+        # one factor was L / max(longest, L).
+        longest = jnp.maximum(jnp.max(jnp.abs(change)), _AT_REST)
+        change = change * jnp.minimum(1.0, _LONGEST / longest)
         within = jnp.where(model.clamped, jnp.clip(q + change, low, high), q + change)
         stopped = within != q + change
         # Coordinates that depend on others aim at nothing, however steep their functions are.
@@ -199,4 +200,4 @@ def constraint_error(model: Model, params: Params, state: State) -> jax.Array:
     if not is_constrained(model):
         return jnp.zeros((), state.q.dtype)
     _, info = _equations(model, params, state, StepContext.of(model, params))
-    return jnp.max(jnp.abs(info.error))
+    return largest(jnp.abs(info.error))

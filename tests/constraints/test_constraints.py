@@ -469,3 +469,14 @@ def test_constraints_of_old_files_are_upgraded():
     np.testing.assert_array_equal(params.weld_constraints.translation1, [[0.1, 0, 0]])
     np.testing.assert_array_equal(params.point_constraints.location_body_2, [[0, 1, 0]])
     assert list(model.weld_constraints.first) == [-1] and list(model.weld_constraints.second) == [0]
+
+
+def test_the_error_of_a_world_that_is_nan_is_nan_in_every_batch():
+    model, params = hopper_model.load(worlds.EVERYTHING)
+    count = 4096 // model.sizes["equation"] + 1
+    states = random_states(model, params, 2)
+    one = hopper_model.row(states, 0)
+    lost = dataclasses.replace(one, q=one.q * jnp.nan)
+    batch = jax.tree.map(lambda a, b: jnp.stack([a] * count + [b]), one, lost)
+    error = jax.jit(jax.vmap(lambda state: constraint_error(model, params, state)))(batch)
+    assert np.isfinite(error[:-1]).all() and np.isnan(error[-1])
