@@ -7,9 +7,9 @@ Worlds start at rest in the default pose and get excitations that are random for
 The first table has the largest error of any constraint equation (rad | m) and of its rate, over all
 finite worlds and ten times a second, and the worlds that are finite at the end. The second is of
 models whose constraints are couplers alone. It has control steps per processor second as they are,
-with multipliers, and with the dependent coordinates locked in place of the couplers: what remains is
-all that elimination of these coordinates would have to do, and less, for it also has to add up their
-inertia and forces. Two tables, one JSON line in benchmarks/results/constraints.jsonl.
+with multipliers, and with the dependent coordinates locked in place of the couplers: what remains
+is all that elimination of these coordinates would have to do, and less, for it also has to add up
+their inertia and forces. Two tables, one JSON line in benchmarks/results/constraints.jsonl.
 """
 
 import argparse
