@@ -34,6 +34,15 @@ def tie_to_ground(
     return joints + tuple(added)
 
 
+def hang_in_chains(joints: tuple[JointSpec, ...]) -> bool:
+    """Whether a joint hangs on a body that other joints connect to ground."""
+    islands = _Islands()
+    for joint in joints:
+        islands.join(joint.parent.body, joint.child.body)
+    ends = [(joint.parent.body, joint.child.body) for joint in joints]
+    return any(GROUND not in pair and islands.are_tied(GROUND, pair[0]) for pair in ends)
+
+
 def _candidates(bodies: tuple[BodySpec, ...], joints: tuple[JointSpec, ...]) -> list[str]:
     """Bodies in the order in which Simbody would make them the base of a tree.
 
@@ -62,6 +71,10 @@ class _Islands:
         a, b = self._find(a), self._find(b)
         self._leader[a] = b
         return a != b
+
+    def are_tied(self, a: str, b: str) -> bool:
+        """Whether two bodies hang together."""
+        return self._find(a) == self._find(b)
 
     def _find(self, body: str) -> str:
         leader = self._leader

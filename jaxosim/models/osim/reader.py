@@ -23,7 +23,7 @@ from jaxosim.models.osim.frames import (
     resolve_pose,
     set_members,
 )
-from jaxosim.models.osim.graph import tie_to_ground
+from jaxosim.models.osim.graph import hang_in_chains, tie_to_ground
 from jaxosim.models.osim.joints import read_joint
 from jaxosim.models.osim.loops import cut_loops
 from jaxosim.models.osim.refusals import (
@@ -224,6 +224,13 @@ def _read_joints(
     members = _members(tree, "jointset", None, *JOINT_CLASSES)
     read = tuple(read_joint(context, joint) for joint in members)
     joints = tie_to_ground(bodies, read)
+    added = joints[len(read) :]
+    if added and hang_in_chains(read):
+        body = added[0].child.body
+        assert tree.element is not None
+        raise tree.element.error(
+            f"expected a joint of body {body!r}: beside chains of joints OpenSim fails to add one"
+        )
     home = tree.parts["jointset"]
     owners = members + [home.add(joint.name, None) for joint in joints[len(read) :]]
     cut = cut_loops(context, bodies, joints)

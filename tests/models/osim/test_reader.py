@@ -69,7 +69,7 @@ def test_massless_body_has_no_inertia():
 
 def test_duplicate_names_are_numbered():
     bodies = body("a") + body("a") + body("b") + body("a") + body("a_0")
-    joints = pin("back") + pin("back", "/bodyset/a", "/bodyset/b", "r")
+    joints = pin("back") + pin("back", "/ground", "/bodyset/b", "r")
     spec = read(model(bodies=bodies, joints=joints))
     assert [b.name for b in spec.bodies] == ["a", "a_0", "b", "a_1", "a_0_0"]
     assert [j.name for j in spec.joints][:2] == ["back", "back_0"]
@@ -312,6 +312,30 @@ def test_an_island_floats_by_its_root():
     joints = pin("j", "/bodyset/c", "/bodyset/b") + pin("k", "/bodyset/b", "/bodyset/a", "r")
     spec = read(model(bodies=bodies, joints=joints))
     assert [j.name for j in spec.joints] == ["j", "k", "free_c"]
+
+
+CHAIN = pin("j", "/ground", "/bodyset/a") + pin("k", "/bodyset/a", "/bodyset/b", "r")
+
+
+@pytest.mark.parametrize("bodies", ["abc", "cab", "aab", "abb"])
+def test_a_body_that_floats_beside_a_chain_of_joints_is_refused(bodies):
+    text = model(bodies="".join(map(body, bodies)), joints=CHAIN)
+    with pytest.raises(OsimFormatError, match=r"Model\[m\]: expected a joint of body '[abc](_0)?'"):
+        read(text)
+    both = CHAIN + pin("l", "/ground", "/bodyset/c", "s")
+    assert len(read(model(bodies="".join(map(body, "abc")), joints=both)).joints) == 3
+
+
+@pytest.mark.opensim
+def test_opensim_fails_at_a_body_beside_a_chain_by_a_frame(opensim):
+    inside = coordinates("r") + frames(offset("f", "/bodyset/a", "0 1 0"))
+    by_frame = joint("PinJoint", "k", "f", "/bodyset/b", inside)
+    joints = pin("j", "/ground", "/bodyset/a") + by_frame
+    text = model(bodies=body("a") + body("b") + body("c"), joints=joints)
+    with pytest.raises(RuntimeError, match="MobilizedBodyIndex"):
+        opensim.Model(str(hopper_model.path_of(text))).initSystem()
+    with pytest.raises(OsimFormatError, match="expected a joint of body 'c'"):
+        read(text)
 
 
 def test_a_joint_written_away_from_ground_stays_so():
