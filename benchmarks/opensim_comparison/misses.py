@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from opensim_comparison.motion import CONDITION
-from opensim_comparison.states import RECORDS, Comparison, Quantity, largest
+from opensim_comparison.states import GEOMETRY, RECORDS, Comparison, Quantity, largest
 
 
 class Misses:
@@ -35,7 +35,7 @@ class Misses:
         An element is beyond where its error is more than OpenSim's scatter of it in that state: the
         largest change in states that are shifted by 1e-15. Elements of which OpenSim says NaN or
         infinity are counted apart. Accelerations are left out in near singular states, they and
-        records where OpenSim has no length of a path, which then does not pull.
+        forces where OpenSim has no length of a path, which then does not pull.
         """
         for quantity in quantities:
             found, unknown = [], []
@@ -64,7 +64,7 @@ class Misses:
         compared = np.ones(len(self._finite_paths), bool)
         if quantity.within is not None:
             compared &= self._compared.expected["condition"] < CONDITION
-        if quantity.within is not None or quantity.name == RECORDS:
+        if quantity.name not in GEOMETRY:
             compared &= self._finite_paths
         return compared
 

@@ -63,11 +63,12 @@ def _same(prefix: str, record: str, *fields: str) -> dict[str, str]:
     return {f"{prefix}_{name}": f"info.{record}.{name}" for name in fields}
 
 
-RECORDS = "record values"
+POSES, PATHS, RECORDS = "poses, velocities", "paths", "record values"
+GEOMETRY = (POSES, PATHS)  # what depends on no force
 
 QUANTITIES = (
     Quantity(
-        "poses, velocities",
+        POSES,
         1e-12,
         {
             "joint_position": "info.coordinates.value",
@@ -80,7 +81,7 @@ QUANTITIES = (
         },
     ),
     Quantity(
-        "paths",
+        PATHS,
         1e-11,
         _same("muscle", "muscles", "length", "lengthening_speed", "moment_arm"),
     ),

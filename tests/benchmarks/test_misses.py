@@ -6,7 +6,7 @@ import numpy as np
 from opensim_comparison.misses import Misses
 from opensim_comparison.states import Comparison, Quantity
 
-LENGTHS = Quantity("lengths", 1e-9, {"muscle_length": ""})
+LENGTHS = Quantity("paths", 1e-9, {"muscle_length": ""})
 RATES = Quantity("rates", 1e-9, {"u_dot": ""}, within=("own_residual", 1.0))
 STATES, ELEMENTS = 3, 2
 
@@ -43,7 +43,7 @@ def values(at=None, value=1e-6):
 
 def test_a_difference_beyond_bound_and_scatter_is_named_with_its_place():
     assert misses(LENGTHS, values()) == []
-    named = ["lengths 1.0e-06 (muscle_length[1] in state 2)"]
+    named = ["paths 1.0e-06 (muscle_length[1] in state 2)"]
     assert misses(LENGTHS, values((2, 1))) == named
     assert misses(LENGTHS, values((2, 1)), scatter=9e-7) == named
     assert misses(LENGTHS, values((2, 1)), scatter=2e-6) == []
@@ -52,7 +52,7 @@ def test_a_difference_beyond_bound_and_scatter_is_named_with_its_place():
 def test_what_is_not_finite_in_one_program_alone_is_named():
     for wrong in (np.nan, np.inf):
         assert misses(LENGTHS, values((0, 1), wrong), scatter=1.0) == [
-            "lengths inf (muscle_length[1] in state 0)"
+            "paths inf (muscle_length[1] in state 0)"
         ]
         assert misses(LENGTHS, values(), expected=values((0, 1), wrong)) == [
             "OpenSim has no muscle_length in 1 states"
